@@ -1,0 +1,47 @@
+import { Errors } from '@oclif/core';
+import { FlotillaError, systemErrorCode } from '../error.ts';
+import { ExitCode, exitCodeOf } from './exit-code.ts';
+
+/** Any thrown thing as a FlotillaError: oclif's parse errors are usage, a full disk is named, the rest is ours. */
+export function asFlotillaError(error: unknown): FlotillaError {
+  if (error instanceof FlotillaError) return error;
+  if (error instanceof Errors.CLIError) {
+    return new FlotillaError('usage', 'usage', error.message.split('\nSee more help')[0] ?? error.message, {
+      suggestion: 'see the command with --help',
+      cause: error,
+    });
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  if (systemErrorCode(error) === 'ENOSPC') {
+    return new FlotillaError('failed', 'disk-full', `the disk is full: ${message}`, {
+      suggestion: 'free some space and run the command again; nothing was left half-written',
+      cause: error,
+    });
+  }
+  return new FlotillaError('ours', 'internal', message, { cause: error });
+}
+
+/** What a person reads on stderr. */
+export function formatError(error: FlotillaError): string {
+  const { position, excerpt, seen, expected, suggestion } = error.detail;
+  const place = position ? `${position.file ? `${position.file}:` : ''}${position.line}:${position.column}: ` : '';
+  const lines = [`Error: ${place}${error.message}`];
+  if (excerpt) lines.push(...excerpt.split('\n').map((line) => `    ${line}`));
+  if (seen !== undefined) lines.push(`  seen:     ${seen}`);
+  if (expected !== undefined) lines.push(`  expected: ${expected}`);
+  if (suggestion !== undefined) lines.push(`  try:      ${suggestion}`);
+  if (error.fault === 'ours' && process.env['FLOTILLA_DEBUG']) lines.push(String((error.cause as Error)?.stack ?? error.stack));
+  return `${lines.join('\n')}\n`;
+}
+
+/** Last stop of the CLI: one JSON document on stdout with --json, else text on stderr; sets the exit code. */
+export function reportAndExit(thrown: unknown, json: boolean): void {
+  if (thrown instanceof Errors.ExitError) {
+    process.exitCode = thrown.oclif.exit ?? ExitCode.ok;
+    return;
+  }
+  const error = asFlotillaError(thrown);
+  if (json) process.stdout.write(`${JSON.stringify({ error: error.toJSON() })}\n`);
+  else process.stderr.write(formatError(error));
+  process.exitCode = exitCodeOf(error.fault);
+}
