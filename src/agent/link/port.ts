@@ -1,0 +1,30 @@
+/** What the rest of the agent sees of the link: a durable log to append to, requests that come in, parts to fetch. */
+
+export type LinkState = 'stopped' | 'connecting' | 'live' | 'refused' | 'waiting';
+
+export interface LinkStatus {
+  state: LinkState;
+  sinceMs: number;
+  /** Why it is not live: the refusal code, the socket's error, the TLS alert. */
+  reason?: string;
+  /** When `waiting`, the next try. */
+  retryAtMs?: number;
+}
+
+export interface Link {
+  start(): void;
+  /** Closes the session; appended events stay in the log. */
+  stop(): Promise<void>;
+  status(): LinkStatus;
+  /** Called at each change of state; returns the unsubscribe function. */
+  onChange(listener: (status: LinkStatus) => void): () => void;
+  /** There may be new rows in the log: call after each append (it looks at the log, it is not told what). */
+  wake(): void;
+  /**
+   * Bytes `[offset, offset + length)` of a granted blob; the caller verifies them. Rejects when the session ends
+   * (FlotillaError `link-lost`), when the coordinator refuses (`blob-refused`), or when aborted.
+   */
+  fetch(blob: { sha256: string; offset: number; length: number }, signal?: AbortSignal): Promise<Uint8Array>;
+  /** The coordinator's time as last told, carried on by the monotonic clock; undefined before the first WELCOME of this process. */
+  coordinatorNowMs(): number | undefined;
+}

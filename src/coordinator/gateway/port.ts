@@ -1,0 +1,77 @@
+/**
+ * The narrow port between the core and the gateway processes. The core decides (identity, admission, what is sent);
+ * gateways terminate TLS, run sessions, and hold presence. Everything the core is told arrives in order per connection.
+ */
+import type { Lane, Row } from '../../protocol/lane.ts';
+
+/** Unique over the life of the core process: later connections have higher numbers, which kills ghosts. */
+export type ConnectionId = number;
+
+/** From the TLS session alone, never from a payload. */
+export interface PeerIdentity {
+  fleetId: string;
+  deviceId: string;
+  serialHex: string;
+  fingerprintSha256Hex: string;
+  notBeforeMs: number;
+  notAfterMs: number;
+}
+
+export interface Connect {
+  connection: ConnectionId;
+  gateway: number;
+  identity: PeerIdentity;
+  address: string;
+  resumed: boolean;
+  /** Made at the creation of the agent's data directory; another id = another history. */
+  instanceId: bigint;
+  agentVersion: string;
+  /** The coordinator instance the device last spoke to, 0n if none. */
+  knownCoordinatorInstanceId: bigint;
+  /** The device's next sequence number per lane. */
+  nextSeq: number[];
+  /** Highest request seq that the device has committed, per lane, in the log of `knownCoordinatorInstanceId`. */
+  requestCursor: number[];
+}
+
+export type RefuseCode =
+  | 'unsupported-protocol'
+  | 'unknown-device' // valid certificate, waits in pending
+  | 'quarantined'
+  | 'revoked'
+  | 'expired'
+  | 'superseded'
+  | 'instance-mismatch'
+  | 'overloaded';
+
+/** What the gateways tell the core. Implemented by the core. */
+export interface GatewayHandler {
+  /** A HELLO arrived. The core answers with `admit` or `refuse`; nothing else of this connection comes before. */
+  connect(connect: Connect): void;
+  /** Rows of one lane, in order, the first with seq `firstSeq`. The core answers with `acknowledge` after its commit. */
+  events(connection: ConnectionId, lane: Lane, firstSeq: number, rows: Row[]): void;
+  /** The device has committed our requests of this lane up to and including `upToSeq`. */
+  requestsAcked(connection: ConnectionId, lane: Lane, upToSeq: number): void;
+  disconnect(connection: ConnectionId, reason: string, traffic: Traffic): void;
+}
+
+/** TLS bytes on the socket, both directions. */
+export interface Traffic {
+  receivedBytes: number;
+  sentBytes: number;
+}
+
+/** What the core asks of the gateways. */
+export interface GatewayPort {
+  admit(connection: ConnectionId, welcome: { coordinatorInstanceId: bigint; eventCursor: number[] }): void;
+  refuse(connection: ConnectionId, refusal: { code: RefuseCode; retryAfterMs: number; detail: string }): void;
+  /** Everything of this lane up to and including `upToSeq` is stored. */
+  acknowledge(connection: ConnectionId, lane: Lane, upToSeq: number): void;
+  /** The next request of this lane; `seq` is contiguous per device and lane. */
+  request(connection: ConnectionId, lane: Lane, seq: number, row: Row): void;
+  /** From now on this connection may fetch parts of this blob (a file named by its SHA-256 in the blob folder). */
+  grantBlob(connection: ConnectionId, sha256: string): void;
+  close(connection: ConnectionId, reason: string): void;
+  /** Serial numbers that no handshake may complete with; the whole set, pushed at start and on each change. */
+  setRevoked(serialsHex: ReadonlySet<string>): void;
+}

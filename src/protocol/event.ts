@@ -1,0 +1,115 @@
+/**
+ * Payloads of the events that every agent sends (type `flotilla.*`, schema 0n: UTF-8 JSON). The coordinator checks
+ * each against its schema; one that does not fit is a dead letter, never a crash.
+ */
+import { Type, type Static } from 'typebox';
+
+const text = (maxLength: number) => Type.String({ maxLength });
+export const DeviceIdSchema = Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,62}$' });
+
+/** What ran when: read from the machine, never remembered. `bundleUuid` is of the slot that booted. */
+export const RunningSchema = Type.Object({
+  bootId: text(64),
+  slot: Type.Optional(text(16)),
+  bundleUuid: Type.Optional(text(36)),
+  version: Type.Optional(text(64)),
+});
+export type Running = Static<typeof RunningSchema>;
+
+/** `flotilla.boot`, lane control: the agent has started. Same boot id as before = only the agent restarted. */
+export const BootEventSchema = Type.Object({ running: RunningSchema, agentVersion: text(64) });
+export type BootEvent = Static<typeof BootEventSchema>;
+
+/** `flotilla.grains`, lane state: the whole set, sent when it changed. */
+export const GrainsEventSchema = Type.Object({ grains: Type.Record(text(128), Type.Unknown()) });
+export type GrainsEvent = Static<typeof GrainsEventSchema>;
+
+export const jobOutcomes = [
+  'succeeded',
+  'failed', // the command ran and exited non-zero or by a signal
+  'timed-out',
+  'expired', // never started: its time was over before it arrived
+  'rejected', // the device's policy said no
+  'cancelled',
+  'unknown', // it started and no outcome survived; never run again by itself
+] as const;
+export const JobOutcomeSchema = Type.Union(jobOutcomes.map((outcome) => Type.Literal(outcome)));
+export type JobOutcome = (typeof jobOutcomes)[number];
+
+/** `flotilla.job`, lane control, key = job id. */
+export const JobEventSchema = Type.Object({
+  jobId: text(64),
+  state: Type.Union([Type.Literal('started'), Type.Literal('finished')]),
+  outcome: Type.Optional(JobOutcomeSchema), // with `finished`
+  exitCode: Type.Optional(Type.Integer()),
+  signal: Type.Optional(text(16)),
+  stdout: Type.Optional(Type.String()), // UTF-8, invalid bytes replaced
+  stderr: Type.Optional(Type.String()),
+  truncatedBytes: Type.Optional(Type.Integer({ minimum: 0 })), // output that was not kept
+  reason: Type.Optional(text(256)), // of rejected, unknown, spawn failure
+  startedAtMs: Type.Optional(Type.Number()),
+  finishedAtMs: Type.Optional(Type.Number()),
+});
+export type JobEvent = Static<typeof JobEventSchema>;
+
+export const updateStates = [
+  'idle',
+  'offered',
+  'downloading',
+  'verified',
+  'installing',
+  'rebooting',
+  'testing',
+  'committed',
+  'rolled-back',
+  'failed',
+  'rejected', // the device will not take it (policy, wrong product, wrong key); never counted as failed
+  'cancelled',
+] as const;
+export type UpdateState = (typeof updateStates)[number];
+export const UpdateStateSchema = Type.Union(updateStates.map((state) => Type.Literal(state)));
+
+export const HealthResultSchema = Type.Object({
+  name: text(64),
+  ok: Type.Boolean(),
+  exitCode: Type.Optional(Type.Integer()),
+  durationMs: Type.Number(),
+  output: Type.Optional(text(1024)), // the last of it
+});
+export type HealthResult = Static<typeof HealthResultSchema>;
+
+/** What proves an update, on both sides of the restart. Only this makes a success. */
+export const EvidenceSchema = Type.Object({
+  before: RunningSchema,
+  after: Type.Optional(RunningSchema),
+  /** BLAKE2b-256 of the booted slot's bytes, read back from the disk, equals the bundle's resource. */
+  slotDigestMatches: Type.Optional(Type.Boolean()),
+  health: Type.Array(HealthResultSchema),
+  downloadedBytes: Type.Number(),
+  installedAtMs: Type.Optional(Type.Number()),
+  testingSinceMs: Type.Optional(Type.Number()),
+  decidedAtMs: Type.Optional(Type.Number()),
+});
+export type Evidence = Static<typeof EvidenceSchema>;
+
+/** `flotilla.update`, lane control, key = rollout id: sent at each persisted state. */
+export const UpdateEventSchema = Type.Object({
+  rolloutId: text(64),
+  bundleUuid: text(36),
+  state: UpdateStateSchema,
+  /** How often this state was entered for this offer; the loop breaker counts it. */
+  attempt: Type.Integer({ minimum: 1 }),
+  progressBytes: Type.Optional(Type.Number()),
+  reason: Type.Optional(Type.Object({ code: text(64), message: text(512) })),
+  evidence: Type.Optional(EvidenceSchema),
+});
+export type UpdateEvent = Static<typeof UpdateEventSchema>;
+
+/** Event types and the schema of each. */
+export const eventSchemas = {
+  'flotilla.boot': BootEventSchema,
+  'flotilla.grains': GrainsEventSchema,
+  'flotilla.job': JobEventSchema,
+  'flotilla.update': UpdateEventSchema,
+} as const;
+export type BuiltinEventType = keyof typeof eventSchemas;
