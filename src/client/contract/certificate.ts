@@ -1,0 +1,38 @@
+import { Type, type Static } from 'typebox';
+
+export const CertificateSchema = Type.Object({
+  serial: Type.String(), // lower-case hex
+  deviceId: Type.String(),
+  fingerprintSha256: Type.String(),
+  notBeforeMs: Type.Number(),
+  notAfterMs: Type.Number(),
+  issuedAtMs: Type.Number(),
+  revokedAtMs: Type.Optional(Type.Number()),
+  revocationReason: Type.Optional(Type.String()),
+  pem: Type.String(),
+});
+export type Certificate = Static<typeof CertificateSchema>;
+
+/** The device made its key; only the CSR comes here. Signing also accepts the device unless `pending`. */
+export const SignRequestSchema = Type.Object({
+  csr: Type.String({ maxLength: 16_384 }),
+  deviceId: Type.Optional(Type.String()), // must equal the CSR's CN when both are given
+  days: Type.Optional(Type.Integer({ minimum: 1, maximum: 36_500 })),
+  pending: Type.Optional(Type.Boolean()),
+});
+export type SignRequest = Static<typeof SignRequestSchema>;
+export const SignedSchema = Type.Object({
+  certificate: CertificateSchema,
+  /** PEM of the authorities that a device must trust (issuing, root). */
+  authority: Type.String(),
+  fleetId: Type.String(),
+});
+export type Signed = Static<typeof SignedSchema>;
+
+export const RevokeRequestSchema = Type.Object({
+  /** A serial number (hex) or a device id (all its certificates). */
+  subject: Type.String({ minLength: 1, maxLength: 128 }),
+  reason: Type.String({ minLength: 1, maxLength: 256 }),
+});
+export type RevokeRequest = Static<typeof RevokeRequestSchema>;
+export type Revoked = { revoked: Certificate[]; cutConnections: number };

@@ -1,0 +1,48 @@
+import { Type, type Static } from 'typebox';
+
+/** What the coordinator makes of an identity. */
+export const deviceStates = ['pending', 'accepted', 'rejected', 'quarantined', 'revoked'] as const;
+export const DeviceStateSchema = Type.Union(deviceStates.map((state) => Type.Literal(state)));
+export type DeviceState = (typeof deviceStates)[number];
+
+export const DeviceSchema = Type.Object({
+  id: Type.String(),
+  state: DeviceStateSchema,
+  connected: Type.Boolean(),
+  /** Of the last connect or disconnect; absent if never seen. */
+  sinceMs: Type.Optional(Type.Number()),
+  address: Type.Optional(Type.String()),
+  agentVersion: Type.Optional(Type.String()),
+  grains: Type.Record(Type.String(), Type.Unknown()),
+  tags: Type.Record(Type.String(), Type.String()),
+  running: Type.Optional(
+    Type.Object({
+      bootId: Type.String(),
+      slot: Type.Optional(Type.String()),
+      bundleUuid: Type.Optional(Type.String()),
+      version: Type.Optional(Type.String()),
+    }),
+  ),
+  certificate: Type.Optional(Type.Object({ serial: Type.String(), notAfterMs: Type.Number() })),
+  /** Bundles that this device has reverted; no rollout offers them again until cleared. */
+  quarantinedBundles: Type.Array(Type.String()),
+  traffic: Type.Object({ receivedBytes: Type.Number(), sentBytes: Type.Number() }),
+});
+export type Device = Static<typeof DeviceSchema>;
+
+/** Which devices a mutation is for. Always resolved by the coordinator, always the one selector algorithm. */
+export const TargetSchema = Type.Object({ selector: Type.String({ minLength: 1, maxLength: 10_240 }) });
+
+export const TagChangeSchema = Type.Object({
+  selector: Type.String({ minLength: 1, maxLength: 10_240 }),
+  set: Type.Record(Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,62}$' }), Type.String({ maxLength: 256 })),
+  unset: Type.Array(Type.String()),
+});
+export type TagChange = Static<typeof TagChangeSchema>;
+
+/** Reply to every verb on a selector: who it was done to. */
+export const ChangedSchema = Type.Object({ changed: Type.Array(Type.String()), unchanged: Type.Array(Type.String()) });
+export type Changed = Static<typeof ChangedSchema>;
+
+/** NDJSON row of `device watch`: the first rows are the fleet as it is, then each change. */
+export type DeviceWatchRow = { kind: 'device'; device: Device } | { kind: 'synced' } | { kind: 'removed'; id: string };

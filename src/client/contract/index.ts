@@ -1,0 +1,13 @@
+/**
+ * The contract between the CLI and the coordinator's API: schemas of requests (the API validates with them) and types
+ * of replies. Errors travel as `{ error: ErrorDocument }` with a 4xx or 5xx status; `fault` decides the exit code.
+ */
+export * from './certificate.ts';
+export * from './device.ts';
+export * from './event.ts';
+export * from './job.ts';
+export * from './release.ts';
+export * from './rollout.ts';
+export * from './select.ts';
+export * from './status.ts';
+export * from './why.ts';

@@ -1,0 +1,69 @@
+import { Type, type Static } from 'typebox';
+import { JobOutcomeSchema, type JobOutcome } from '../../protocol/event.ts';
+
+export const JobRequestSchema = Type.Object({
+  selector: Type.String({ minLength: 1, maxLength: 10_240 }),
+  argv: Type.Array(Type.String({ maxLength: 65_536 }), { minItems: 1, maxItems: 1024 }),
+  shell: Type.Optional(Type.Boolean()),
+  /** Of the command on the device, from its start. */
+  timeoutSeconds: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
+  /** How long it may wait for an offline device. */
+  expiresSeconds: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
+  /** Sliding window: a count or a percentage of the matched devices ("50", "10%"). */
+  batch: Type.Optional(Type.String({ pattern: '^[0-9]+%?$' })),
+  /** Stop starting devices after so many failures; 1 = --failhard. */
+  maxFailures: Type.Optional(Type.Integer({ minimum: 1 })),
+  /** A random sample of this size, drawn once. */
+  subset: Type.Optional(Type.Integer({ minimum: 1 })),
+  maxOutputBytes: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 })),
+  /** Refuse above this many matched devices. */
+  max: Type.Optional(Type.Integer({ minimum: 1 })),
+  /** The operator typed this size; needed above the fleet share that asks for confirmation. */
+  expect: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** Resolve, check and report, store and send nothing. */
+  dryRun: Type.Optional(Type.Boolean()),
+});
+export type JobRequest = Static<typeof JobRequestSchema>;
+
+export const DeviceResultSchema = Type.Object({
+  deviceId: Type.String(),
+  /** waiting: not in the window yet; queued: to be delivered; delivered: on the device; started: runs. */
+  state: Type.Union([
+    Type.Literal('waiting'),
+    Type.Literal('queued'),
+    Type.Literal('delivered'),
+    Type.Literal('started'),
+    Type.Literal('finished'),
+  ]),
+  outcome: Type.Optional(JobOutcomeSchema),
+  exitCode: Type.Optional(Type.Integer()),
+  signal: Type.Optional(Type.String()),
+  stdout: Type.Optional(Type.String()),
+  stderr: Type.Optional(Type.String()),
+  truncatedBytes: Type.Optional(Type.Integer()),
+  reason: Type.Optional(Type.String()),
+  startedAtMs: Type.Optional(Type.Number()),
+  finishedAtMs: Type.Optional(Type.Number()),
+});
+export type DeviceResult = Static<typeof DeviceResultSchema>;
+
+export const JobSchema = Type.Object({
+  id: Type.String(),
+  selector: Type.String(),
+  argv: Type.Array(Type.String()),
+  submittedBy: Type.String(),
+  submittedAtMs: Type.Number(),
+  expiresAtMs: Type.Number(),
+  timeoutSeconds: Type.Number(),
+  state: Type.Union([Type.Literal('running'), Type.Literal('finished')]),
+  finishedAtMs: Type.Optional(Type.Number()),
+  matched: Type.Integer(),
+  /** Finished devices by outcome, unfinished ones by state. */
+  counts: Type.Record(Type.String(), Type.Integer()),
+  results: Type.Optional(Type.Array(DeviceResultSchema)), // GET one, not in lists
+});
+export type Job = Static<typeof JobSchema>;
+
+/** NDJSON row of following a job; the last row is the finished job. */
+export type JobFollowRow = { kind: 'result'; result: DeviceResult } | { kind: 'job'; job: Job };
+export type { JobOutcome };

@@ -1,0 +1,15 @@
+export interface CoordinatorStatus {
+  fleetId: string;
+  instanceId: string; // hex
+  version: string;
+  pid: number;
+  startedAtMs: number;
+  listen: { host: string; port: number };
+  gateways: { pid: number; connections: number }[];
+  devices: { total: number; connected: number; byState: Record<string, number> };
+  store: { path: string; events: number; lastOffset: number };
+  jobs: { running: number };
+  rollouts: { running: number };
+  /** Where published bundles lie. */
+  blobDirectory: string;
+}

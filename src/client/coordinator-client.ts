@@ -1,0 +1,84 @@
+import type {
+  Certificate,
+  Changed,
+  CoordinatorStatus,
+  Device,
+  DeviceWatchRow,
+  EventQuery,
+  Job,
+  JobFollowRow,
+  JobRequest,
+  Release,
+  Revoked,
+  RevokeRequest,
+  Rollout,
+  RolloutChange,
+  RolloutFollowRow,
+  RolloutRequest,
+  SelectExplanation,
+  SelectMatch,
+  SelectRequest,
+  Signed,
+  SignRequest,
+  StoredEvent,
+  TagChange,
+  Why,
+} from './contract/index.ts';
+import type { HttpConnection } from './http-connection.ts';
+
+/** One method for each route. Throws FlotillaError: the coordinator's own, or `coordinator-unreachable`. */
+export class CoordinatorClient {
+  readonly #http: HttpConnection;
+
+  constructor(http: HttpConnection) {
+    this.#http = http;
+  }
+
+  status = () => this.#http.get<CoordinatorStatus>('/v1/status');
+  shutdown = () => this.#http.post<{ pid: number }>('/v1/shutdown', {});
+
+  devices = (query: { selector?: string; state?: string } = {}) => this.#http.get<Device[]>('/v1/devices', query);
+  device = (id: string) => this.#http.get<Device>(`/v1/devices/${encodeURIComponent(id)}`);
+  acceptDevices = (selector: string) => this.#http.post<Changed>('/v1/devices/accept', { selector });
+  rejectDevices = (selector: string) => this.#http.post<Changed>('/v1/devices/reject', { selector });
+  tagDevices = (change: TagChange) => this.#http.post<Changed>('/v1/devices/tag', change);
+  removeDevice = (id: string) => this.#http.delete<Changed>(`/v1/devices/${encodeURIComponent(id)}`);
+  watchDevices = (query: { selector?: string }, signal?: AbortSignal) =>
+    this.#http.rows<DeviceWatchRow>('/v1/devices/watch', query, signal);
+
+  certificates = (query: { device?: string } = {}) => this.#http.get<Certificate[]>('/v1/certificates', query);
+  certificate = (serial: string) => this.#http.get<Certificate>(`/v1/certificates/${encodeURIComponent(serial)}`);
+  sign = (request: SignRequest) => this.#http.post<Signed>('/v1/certificates/sign', request);
+  revoke = (request: RevokeRequest) => this.#http.post<Revoked>('/v1/certificates/revoke', request);
+
+  match = (request: SelectRequest) => this.#http.post<SelectMatch>('/v1/select/match', request);
+  explain = (request: SelectRequest) => this.#http.post<SelectExplanation>('/v1/select/explain', request);
+
+  startJob = (request: JobRequest) => this.#http.post<Job>('/v1/jobs', request);
+  jobs = () => this.#http.get<Job[]>('/v1/jobs');
+  job = (id: string) => this.#http.get<Job>(`/v1/jobs/${encodeURIComponent(id)}`);
+  cancelJob = (id: string) => this.#http.post<Job>(`/v1/jobs/${encodeURIComponent(id)}/cancel`, {});
+  /** All results so far, then each as it comes; ends with the finished job. */
+  followJob = (id: string, signal?: AbortSignal) =>
+    this.#http.rows<JobFollowRow>(`/v1/jobs/${encodeURIComponent(id)}/follow`, {}, signal);
+
+  /** Streams the file; the coordinator verifies the signature against the fleet's keys before it stores anything. */
+  publish = (path: string, query: { channel: string }) => this.#http.upload<Release>('/v1/releases', path, query);
+  releases = () => this.#http.get<Release[]>('/v1/releases');
+  release = (id: string) => this.#http.get<Release>(`/v1/releases/${encodeURIComponent(id)}`);
+
+  startRollout = (request: RolloutRequest) => this.#http.post<Rollout>('/v1/rollouts', request);
+  rollouts = () => this.#http.get<Rollout[]>('/v1/rollouts');
+  rollout = (id: string) => this.#http.get<Rollout>(`/v1/rollouts/${encodeURIComponent(id)}`);
+  changeRollout = (id: string, verb: 'pause' | 'resume' | 'abort', change: RolloutChange) =>
+    this.#http.post<Rollout>(`/v1/rollouts/${encodeURIComponent(id)}/${verb}`, change);
+  followRollout = (id: string, signal?: AbortSignal) =>
+    this.#http.rows<RolloutFollowRow>(`/v1/rollouts/${encodeURIComponent(id)}/follow`, {}, signal);
+
+  events = (query: EventQuery) => this.#http.get<StoredEvent[]>('/v1/events', { ...query });
+  followEvents = (query: EventQuery, signal?: AbortSignal) =>
+    this.#http.rows<StoredEvent>('/v1/events/follow', { ...query }, signal);
+
+  why = (deviceId: string, query: { rollout?: string }) =>
+    this.#http.get<Why>(`/v1/why/${encodeURIComponent(deviceId)}`, query);
+}
