@@ -1,0 +1,48 @@
+/** What a link is made of. `createLink(option: LinkOption): Link` stands in link.ts. */
+import type { Clock } from '../../clock.ts';
+import type { Log } from '../../log.ts';
+import type { DeviceLog } from '../../eventlog/device-log.ts';
+
+export interface LinkOption {
+  endpoint: LinkEndpoint;
+  /** Read anew at each dial, so that a renewed certificate is used without a restart. */
+  identity: LinkIdentity;
+  log: DeviceLog;
+  agentVersion: string;
+  clock: Clock;
+  logger: Log;
+  /** There are unsettled requests in the log. Called after their commit; never while a transaction is open. */
+  onRequest(): void;
+  /** Ask for a sign of life when nothing was received for this long. The coordinator may shorten it. Default 240 s. */
+  keepaliveMs?: number;
+  /** How long a ping, a HELLO or the dialling may stay unanswered. Default 20 s. */
+  answerTimeoutMs?: number;
+  backoff?: Partial<Backoff>;
+  /** `classic` is X25519 alone; `hybrid` adds ML-KEM-768 for 2.3 kB more a full handshake. Default `classic`. */
+  keyExchange?: 'classic' | 'hybrid';
+  /** Uniform in [0, 1); tests own the dice. */
+  random?: () => number;
+}
+
+export interface LinkEndpoint {
+  host: string;
+  port: number;
+  /** The name that the coordinator's certificate must carry. */
+  serverName: string;
+}
+
+/** PEM texts, or the files that hold them; the key's file must be closed to group and others. */
+export type LinkIdentity =
+  | { keyFile: string; certificateFile: string; authorityFile: string }
+  | { keyPem: string; certificatePem: string; authorityPem: string };
+
+/** Waiting between dials: the first uniform in [firstMinMs, firstMaxMs], later decorrelated jitter up to maxMs. */
+export interface Backoff {
+  firstMinMs: number;
+  firstMaxMs: number;
+  maxMs: number;
+  /** A session that lived this long resets the back-off. */
+  stableMs: number;
+}
+
+export const defaultBackoff: Backoff = { firstMinMs: 200, firstMaxMs: 5_000, maxMs: 300_000, stableMs: 60_000 };

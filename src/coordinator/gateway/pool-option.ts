@@ -1,0 +1,67 @@
+/** What a pool of gateway processes is made of. `createGatewayPool(option): Promise<GatewayPool>` stands in pool.ts. */
+import type { Log, LogLevel } from '../../log.ts';
+import type { GatewayHandler, GatewayPort } from './port.ts';
+
+export interface GatewayPoolOption {
+  /** Gateway processes, at least one. */
+  count: number;
+  listen: { host: string; port: number };
+  tls: GatewayTls;
+  /** Blobs are files in here, named by their SHA-256 in lower-case hex. */
+  blobDirectory: string;
+  /** The script of the gateway process: src/bin/gateway.ts, or its bundle. */
+  gatewayEntry: string;
+  fleetId: string;
+  handler: GatewayHandler;
+  log: Log;
+  limits?: Partial<GatewayLimits>;
+  /** Where the gateways log: a path, or 2 for the core's stderr (default). */
+  logDestination?: string | 2;
+  logLevel?: LogLevel;
+}
+
+/** PEM files; the key's must be closed to group and others. */
+export interface GatewayTls {
+  keyFile: string;
+  /** The coordinator's certificate, with the intermediates that devices do not hold. */
+  certificateFile: string;
+  /** What device certificates chain to: the issuing CA and the root. */
+  authorityFile: string;
+}
+
+export interface GatewayLimits {
+  /** Of one gateway; more are dropped before the TLS handshake. */
+  maxConnections: number;
+  /** Handshakes in progress in one gateway; more are dropped before they start. */
+  maxHandshakes: number;
+  handshakeTimeoutMs: number;
+  /** From the end of the TLS handshake to a whole HELLO. */
+  helloTimeoutMs: number;
+  /** Devices ask for a sign of life when they received nothing for this long; told in WELCOME. */
+  keepaliveMs: number;
+  /** Requests that wait for one slow device; beyond it the connection is cut, and the core redelivers. */
+  maxQueuedBytes: number;
+  /** When draining, devices are told to come back after a random part of this. */
+  retrySpreadMs: number;
+  ticketRotationMs: number;
+}
+
+export const defaultGatewayLimits: GatewayLimits = {
+  maxConnections: 18_000,
+  maxHandshakes: 256,
+  handshakeTimeoutMs: 10_000,
+  helloTimeoutMs: 10_000,
+  keepaliveMs: 240_000,
+  maxQueuedBytes: 4 * 1024 * 1024,
+  retrySpreadMs: 5_000,
+  ticketRotationMs: 12 * 3_600_000,
+};
+
+export interface GatewayPool extends GatewayPort {
+  /** The port that all gateways listen on. */
+  readonly port: number;
+  /** Of the gateways that live now; a restarted one has another. */
+  readonly pids: number[];
+  /** Says GOAWAY to every device with a spread retry hint, and ends the processes. */
+  stop(): Promise<void>;
+}
