@@ -1,0 +1,94 @@
+import { ProtocolError } from './protocol-error.ts';
+
+/** Reads what ByteWriter wrote; every read is bounded by the buffer, and a value has one form only. */
+export class ByteReader {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  get remaining(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  byte(): number {
+    const value = this.#bytes[this.#at];
+    if (value === undefined) throw short();
+    this.#at += 1;
+    return value;
+  }
+
+  uint32(): number {
+    const b = this.bytes(4);
+    return b[0]! * 0x1000000 + ((b[1]! << 16) | (b[2]! << 8) | b[3]!);
+  }
+
+  uint64(): bigint {
+    return (BigInt(this.uint32()) << 32n) | BigInt(this.uint32());
+  }
+
+  /** 0 to `max`; refuses a longer form than needed. */
+  varint(max: number = Number.MAX_SAFE_INTEGER): number {
+    let value = 0;
+    let scale = 1;
+    for (let n = 0; n < 8; n += 1) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        if (byte === 0 && n > 0) throw new ProtocolError('varint', 'number is not in its shortest form');
+        if (value > max)
+          throw new ProtocolError('varint', 'number is too large', { seen: `${value}`, expected: `at most ${max}` });
+        return value;
+      }
+      scale *= 0x80;
+    }
+    throw new ProtocolError('varint', 'number is longer than 8 bytes');
+  }
+
+  /** A view of the next `length` bytes. */
+  bytes(length: number): Uint8Array {
+    if (length > this.remaining) throw short();
+    const view = this.#bytes.subarray(this.#at, this.#at + length);
+    this.#at += length;
+    return view;
+  }
+
+  block(maxBytes: number): Uint8Array {
+    return this.bytes(this.varint(maxBytes));
+  }
+
+  rest(): Uint8Array {
+    return this.bytes(this.remaining);
+  }
+
+  text(maxBytes: number): string {
+    return decodeText(this.block(maxBytes));
+  }
+
+  /** Text that runs to the end of the body. */
+  restText(maxBytes: number): string {
+    const bytes = this.rest();
+    if (bytes.length > maxBytes)
+      throw new ProtocolError('text', `text of ${bytes.length} bytes, expected at most ${maxBytes}`);
+    return decodeText(bytes);
+  }
+
+  end(): void {
+    if (this.remaining > 0) throw new ProtocolError('frame-trailing', `${this.remaining} bytes after the last field`);
+  }
+}
+
+export function decodeText(bytes: Uint8Array): string {
+  try {
+    // ignoreBOM keeps a leading U+FEFF: what was sent is what is read.
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new ProtocolError('text', 'text is not UTF-8', { cause });
+  }
+}
+
+function short(): ProtocolError {
+  return new ProtocolError('frame-short', 'the body ends inside a field');
+}

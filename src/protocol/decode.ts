@@ -1,0 +1,211 @@
+/** Frame to message; the layouts stand in encode.ts. A field out of its range or a byte too many is a ProtocolError. */
+import { ByteReader } from './byte-reader.ts';
+import { chunkKinds, defineKinds } from './encode.ts';
+import { FrameType, type Frame } from './frame.ts';
+import { laneCount, type Lane } from './lane.ts';
+import {
+  chunkBytes,
+  maxAgentVersionBytes,
+  maxDetailBytes,
+  maxExtensionBytes,
+  maxExtensions,
+  maxFrameBytes,
+  maxKeyBytes,
+  maxLaneCount,
+  maxTimestampMs,
+  maxTypeBytes,
+  maxWantBytes,
+  streamSlots,
+} from './limit.ts';
+import {
+  closeCodes,
+  gapReasons,
+  nackClasses,
+  wantRefusals,
+  type ChunkMessage,
+  type CloseCode,
+  type Extension,
+  type Message,
+} from './message.ts';
+import { ProtocolError } from './protocol-error.ts';
+
+export function decodeMessage(frame: Frame): Message {
+  const body = new ByteReader(frame.body);
+  const message = readBody(frame.type, body);
+  body.end();
+  return message;
+}
+
+function readBody(type: FrameType, body: ByteReader): Message {
+  switch (type) {
+    case FrameType.hello:
+      return hello(body);
+    case FrameType.welcome:
+      return welcome(body);
+    case FrameType.reject:
+    case FrameType.goaway:
+      return farewell(type === FrameType.reject ? 'reject' : 'goaway', body);
+    case FrameType.event: {
+      const head = body.varint(streamSlots * 4 - 1);
+      const timeStepMs = unzigzag(body.varint(4 * maxTimestampMs));
+      return { type: 'event', lane: laneOf(head), stream: head >> 2, timeStepMs, payload: body.rest() };
+    }
+    case FrameType.ack:
+      return ack(body);
+    case FrameType.nack: {
+      const head = body.varint();
+      return {
+        type: 'nack',
+        lane: laneOf(head),
+        ahead: Math.floor(head / 4),
+        class: named(nackClasses, body.byte(), 'class of NACK'),
+        code: body.varint(),
+        retryAfterMs: body.varint(),
+        detail: body.restText(maxDetailBytes),
+      };
+    }
+    case FrameType.ping:
+      return { type: 'ping' };
+    case FrameType.pong:
+      return { type: 'pong' };
+    case FrameType.define:
+      return define(body);
+    case FrameType.gap: {
+      const head = body.varint();
+      const skipped = atLeastOne(Math.floor(head / 4), 'GAP');
+      return { type: 'gap', lane: laneOf(head), skipped, reason: named(gapReasons, body.byte(), 'reason of GAP') };
+    }
+    case FrameType.chunk:
+      return chunk(body);
+    default:
+      throw new ProtocolError('frame-type', `frame type ${type} is not spoken here`);
+  }
+}
+
+function hello(body: ByteReader): Message {
+  return {
+    type: 'hello',
+    minVersion: body.varint(),
+    maxVersion: body.varint(),
+    features: body.varint(),
+    instanceId: body.uint64(),
+    knownCoordinatorInstanceId: body.uint64(),
+    keepaliveMs: body.varint(),
+    nextSeq: perLane(body),
+    requestCursor: perLane(body),
+    agentVersion: body.text(maxAgentVersionBytes),
+    extensions: extensions(body),
+  };
+}
+
+function welcome(body: ByteReader): Message {
+  return {
+    type: 'welcome',
+    version: body.varint(),
+    features: body.varint(),
+    coordinatorInstanceId: body.uint64(),
+    sessionId: body.varint(),
+    eventCursor: perLane(body),
+    keepaliveMs: body.varint(),
+    maxFrameBytes: body.varint(maxFrameBytes),
+    serverTimeMs: body.varint(maxTimestampMs),
+    extensions: extensions(body),
+  };
+}
+
+function perLane(body: ByteReader): number[] {
+  return Array.from({ length: laneCount }, () => body.varint(maxLaneCount));
+}
+
+function extensions(body: ByteReader): Extension[] {
+  const list: Extension[] = [];
+  let last = 0;
+  while (body.remaining > 0) {
+    const tag = body.varint();
+    if (tag <= last) throw new ProtocolError('value', `extension ${tag} after ${last}`, { expected: 'rising tags' });
+    if (list.length === maxExtensions) throw new ProtocolError('value', `more than ${maxExtensions} extensions`);
+    last = tag;
+    list.push({ tag, value: body.block(maxExtensionBytes) });
+  }
+  return list;
+}
+
+const closeCodeNames = new Map(Object.entries(closeCodes).map(([name, code]) => [code as number, name as CloseCode]));
+
+function farewell(type: 'reject' | 'goaway', body: ByteReader): Message {
+  // A code of a later version must not cost the retry hint.
+  const code = closeCodeNames.get(body.varint()) ?? 'other';
+  return { type, code, retryAfterMs: body.varint(), detail: body.restText(maxDetailBytes) };
+}
+
+function ack(body: ByteReader): Message {
+  if (body.remaining === 0) return { type: 'ack', lane: 0, count: 1 };
+  const head = body.varint();
+  if (head === 4) throw new ProtocolError('value', 'ACK of one on lane 0 has an empty body');
+  return { type: 'ack', lane: laneOf(head), count: atLeastOne(Math.floor(head / 4), 'ACK') };
+}
+
+function define(body: ByteReader): Message {
+  const kind = body.byte();
+  if (kind > defineKinds.schema) throw new ProtocolError('value', `kind ${kind} of DEFINE is not spoken here`);
+  const message = {
+    type: 'define' as const,
+    typeShared: body.varint(maxTypeBytes),
+    typeRest: body.block(maxTypeBytes),
+    keyShared: body.varint(maxKeyBytes),
+    keyRest: body.block(maxKeyBytes),
+  };
+  if (kind === defineKinds.json) return { ...message, schema: 0n };
+  if (kind === defineKinds.sameSchema) return { ...message, schema: 'same' };
+  const schema = body.uint64();
+  if (schema === 0n) throw new ProtocolError('value', 'schema 0 has a kind of its own');
+  return { ...message, schema };
+}
+
+function chunk(body: ByteReader): ChunkMessage {
+  const kind = body.byte();
+  switch (kind) {
+    case chunkKinds.want:
+      return {
+        type: 'want',
+        id: body.varint(),
+        sha256: body.bytes(32),
+        offset: body.varint(),
+        length: atLeastOne(body.varint(maxWantBytes), 'WANT'),
+      };
+    case chunkKinds.data: {
+      const id = body.varint();
+      const bytes = body.rest();
+      if (bytes.length === 0 || bytes.length > chunkBytes) {
+        throw new ProtocolError('chunk', `DATA of ${bytes.length} bytes`, { expected: `1 to ${chunkBytes}` });
+      }
+      return { type: 'data', id, bytes };
+    }
+    case chunkKinds.took:
+      return { type: 'took', bytes: atLeastOne(body.varint(), 'TOOK') };
+    case chunkKinds.refused:
+      return { type: 'want-refused', id: body.varint(), code: named(wantRefusals, body.byte(), 'code of REFUSED') };
+    case chunkKinds.cancelled:
+      return { type: 'want-cancelled', id: body.varint() };
+    default:
+      throw new ProtocolError('value', `kind ${kind} of CHUNK is not spoken here`);
+  }
+}
+
+export function unzigzag(value: number): number {
+  return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+}
+
+function laneOf(head: number): Lane {
+  return (head % 4) as Lane;
+}
+
+function atLeastOne(count: number, what: string): number {
+  if (count < 1) throw new ProtocolError('value', `${what} of nothing`);
+  return count;
+}
+
+function named<Name extends string>(table: Record<Name, number>, seen: number, what: string): Name {
+  for (const name in table) if (table[name] === seen) return name;
+  throw new ProtocolError('value', `${what} is ${seen}`, { expected: Object.values(table).join(', ') });
+}

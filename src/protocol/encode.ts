@@ -1,0 +1,204 @@
+/** Message to frame. Each layout stands above its function; the reading side in decode.ts has the same order. */
+import { Buffer } from 'node:buffer';
+import { ByteWriter } from './byte-writer.ts';
+import { FrameType, writeFrame } from './frame.ts';
+import {
+  closeCodes,
+  gapReasons,
+  nackClasses,
+  wantRefusals,
+  type Ack,
+  type ChunkMessage,
+  type Define,
+  type EventMessage,
+  type Extension,
+  type Farewell,
+  type Gap,
+  type Hello,
+  type Message,
+  type Nack,
+  type Welcome,
+} from './message.ts';
+
+/** Kinds of DEFINE and CHUNK: the first byte of their bodies. */
+export const defineKinds = { json: 0, sameSchema: 1, schema: 2 } as const; // 16 and up are reserved: schemas, dictionaries
+export const chunkKinds = { want: 0, data: 1, took: 2, refused: 3, cancelled: 4 } as const;
+
+/** Milliseconds become u varint; negative steps fold in: 0 -1 1 -2 2 … ↦ 0 1 2 3 4 … */
+export function zigzag(value: number): number {
+  return value < 0 ? -2 * value - 1 : 2 * value;
+}
+
+export class MessageEncoder {
+  readonly #body = new ByteWriter(512);
+
+  /** Appends the frame of `message` to `writer`. */
+  encode(writer: ByteWriter, message: Message): void {
+    const body = this.#body;
+    body.clear();
+    const type = writeBody(body, message);
+    writeFrame(writer, type, body.view());
+  }
+}
+
+/** One message as a frame of its own; for handshakes and tests. */
+export function encodeMessage(message: Message): Uint8Array {
+  const writer = new ByteWriter();
+  new MessageEncoder().encode(writer, message);
+  return writer.take();
+}
+
+function writeBody(body: ByteWriter, message: Message): FrameType {
+  switch (message.type) {
+    case 'hello':
+      hello(body, message);
+      return FrameType.hello;
+    case 'welcome':
+      welcome(body, message);
+      return FrameType.welcome;
+    case 'reject':
+    case 'goaway':
+      farewell(body, message);
+      return message.type === 'reject' ? FrameType.reject : FrameType.goaway;
+    case 'event':
+      event(body, message);
+      return FrameType.event;
+    case 'ack':
+      ack(body, message);
+      return FrameType.ack;
+    case 'nack':
+      nack(body, message);
+      return FrameType.nack;
+    case 'ping':
+      return FrameType.ping;
+    case 'pong':
+      return FrameType.pong;
+    case 'define':
+      define(body, message);
+      return FrameType.define;
+    case 'gap':
+      gap(body, message);
+      return FrameType.gap;
+    default:
+      chunk(body, message);
+      return FrameType.chunk;
+  }
+}
+
+// varint minVersion · varint maxVersion · varint features · u64 instanceId · u64 knownCoordinatorInstanceId ·
+// varint keepaliveMs · 4 × varint nextSeq · 4 × varint requestCursor · text agentVersion · extensions
+function hello(body: ByteWriter, message: Hello): void {
+  body.varint(message.minVersion);
+  body.varint(message.maxVersion);
+  body.varint(message.features);
+  body.uint64(message.instanceId);
+  body.uint64(message.knownCoordinatorInstanceId);
+  body.varint(message.keepaliveMs);
+  for (const seq of message.nextSeq) body.varint(seq);
+  for (const seq of message.requestCursor) body.varint(seq);
+  body.text(message.agentVersion);
+  extensions(body, message.extensions);
+}
+
+// varint version · varint features · u64 coordinatorInstanceId · varint sessionId · 4 × varint eventCursor ·
+// varint keepaliveMs · varint maxFrameBytes · varint serverTimeMs · extensions
+function welcome(body: ByteWriter, message: Welcome): void {
+  body.varint(message.version);
+  body.varint(message.features);
+  body.uint64(message.coordinatorInstanceId);
+  body.varint(message.sessionId);
+  for (const seq of message.eventCursor) body.varint(seq);
+  body.varint(message.keepaliveMs);
+  body.varint(message.maxFrameBytes);
+  body.varint(message.serverTimeMs);
+  extensions(body, message.extensions);
+}
+
+// to the end of the body: varint tag, rising · block value
+function extensions(body: ByteWriter, list: Extension[]): void {
+  for (const { tag, value } of list) {
+    body.varint(tag);
+    body.block(value);
+  }
+}
+
+// varint code · varint retryAfterMs · detail to the end
+function farewell(body: ByteWriter, message: Farewell): void {
+  body.varint(closeCodes[message.code]);
+  body.varint(message.retryAfterMs);
+  body.bytes(Buffer.from(message.detail, 'utf8'));
+}
+
+// varint stream << 2 | lane · varint zigzag(timeStepMs) · payload to the end
+function event(body: ByteWriter, message: EventMessage): void {
+  body.varint(message.stream * 4 + message.lane);
+  body.varint(zigzag(message.timeStepMs));
+  body.bytes(message.payload);
+}
+
+// nothing: one more of lane 0; else varint count << 2 | lane
+function ack(body: ByteWriter, message: Ack): void {
+  if (message.lane !== 0 || message.count !== 1) body.varint(message.count * 4 + message.lane);
+}
+
+// varint ahead << 2 | lane · u8 class · varint code · varint retryAfterMs · detail to the end
+function nack(body: ByteWriter, message: Nack): void {
+  body.varint(message.ahead * 4 + message.lane);
+  body.byte(nackClasses[message.class]);
+  body.varint(message.code);
+  body.varint(message.retryAfterMs);
+  body.bytes(Buffer.from(message.detail, 'utf8'));
+}
+
+// u8 kind (0 JSON, 1 the schema of the definition before, 2 another schema) · varint typeShared · block typeRest ·
+// varint keyShared · block keyRest · kind 2: u64 schema
+function define(body: ByteWriter, message: Define): void {
+  const { schema } = message;
+  if (schema === 'same') body.byte(defineKinds.sameSchema);
+  else body.byte(schema === 0n ? defineKinds.json : defineKinds.schema);
+  body.varint(message.typeShared);
+  body.block(message.typeRest);
+  body.varint(message.keyShared);
+  body.block(message.keyRest);
+  if (schema !== 'same' && schema !== 0n) body.uint64(schema);
+}
+
+// varint skipped << 2 | lane · u8 reason
+function gap(body: ByteWriter, message: Gap): void {
+  body.varint(message.skipped * 4 + message.lane);
+  body.byte(gapReasons[message.reason]);
+}
+
+// WANT      u8 0 · varint id · 32 bytes sha256 · varint offset · varint length     D→C
+// DATA      u8 1 · varint id · bytes to the end                                   D←C
+// TOOK      u8 2 · varint bytes                                                   D→C
+// REFUSED   u8 3 · varint id · u8 code                                            D←C
+// CANCELLED u8 4 · varint id                                                      D→C
+function chunk(body: ByteWriter, message: ChunkMessage): void {
+  switch (message.type) {
+    case 'want':
+      body.byte(chunkKinds.want);
+      body.varint(message.id);
+      body.bytes(message.sha256);
+      body.varint(message.offset);
+      body.varint(message.length);
+      break;
+    case 'data':
+      body.byte(chunkKinds.data);
+      body.varint(message.id);
+      body.bytes(message.bytes);
+      break;
+    case 'took':
+      body.byte(chunkKinds.took);
+      body.varint(message.bytes);
+      break;
+    case 'want-refused':
+      body.byte(chunkKinds.refused);
+      body.varint(message.id);
+      body.byte(wantRefusals[message.code]);
+      break;
+    case 'want-cancelled':
+      body.byte(chunkKinds.cancelled);
+      body.varint(message.id);
+  }
+}

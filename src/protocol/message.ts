@@ -1,0 +1,169 @@
+/** What the frames mean, as data. encode.ts and decode.ts hold the bytes; the layout stands there. */
+import type { Lane } from './lane.ts';
+
+/** What a later version adds to HELLO and WELCOME; tags that are not known are kept and ignored. */
+export interface Extension {
+  tag: number;
+  value: Uint8Array;
+}
+
+export const protocolVersion = 1;
+
+export interface Hello {
+  type: 'hello';
+  minVersion: number;
+  maxVersion: number;
+  /** Bits; none is defined yet. */
+  features: number;
+  /** Random, made with the device's data directory; another id = another history. */
+  instanceId: bigint;
+  /** The coordinator whose requests `requestCursor` counts; 0n if none. */
+  knownCoordinatorInstanceId: bigint;
+  /** The device's wish; WELCOME tells the interval in force. */
+  keepaliveMs: number;
+  /** Of each lane, the number that the next event will have. */
+  nextSeq: number[];
+  /** Of each lane, the last request that is on the device's disk. */
+  requestCursor: number[];
+  agentVersion: string;
+  extensions: Extension[];
+}
+
+export interface Welcome {
+  type: 'welcome';
+  version: number;
+  features: number;
+  coordinatorInstanceId: bigint;
+  /** For logs on both sides. */
+  sessionId: number;
+  /** Of each lane, the last event that is stored; the next one sent follows it. */
+  eventCursor: number[];
+  keepaliveMs: number;
+  maxFrameBytes: number;
+  serverTimeMs: number;
+  extensions: Extension[];
+}
+
+/** Numbers of REJECT and GOAWAY. 0 stands for every number that a later version may send. */
+export const closeCodes = {
+  other: 0,
+  'unsupported-protocol': 1,
+  'unknown-device': 2, // valid certificate, waits for the operator
+  quarantined: 3,
+  revoked: 4,
+  expired: 5,
+  superseded: 6, // a newer connection of the same identity
+  'instance-mismatch': 7,
+  overloaded: 8,
+  'shutting-down': 9,
+  'protocol-error': 10,
+  timeout: 11, // no HELLO, no WELCOME, no sign of life
+  closed: 12, // on purpose, nothing wrong
+} as const;
+export type CloseCode = keyof typeof closeCodes;
+
+/** REJECT and GOAWAY say the same thing, before and after WELCOME. */
+export interface Farewell {
+  type: 'reject' | 'goaway';
+  code: CloseCode;
+  /** 0: the receiver's own back-off. */
+  retryAfterMs: number;
+  /** At most 64 bytes of UTF-8. */
+  detail: string;
+}
+
+export interface Ack {
+  type: 'ack';
+  lane: Lane;
+  /** So many more sequence numbers are stored, left-out ones included. */
+  count: number;
+}
+
+export const nackClasses = { retry: 1, 'need-schema': 2, reject: 3, 'too-large': 4, forbidden: 5 } as const;
+export type NackClass = keyof typeof nackClasses;
+
+export interface Nack {
+  type: 'nack';
+  lane: Lane;
+  class: NackClass;
+  /** The row's distance from the first unacknowledged one. */
+  ahead: number;
+  code: number;
+  retryAfterMs: number;
+  detail: string;
+}
+
+export interface Ping {
+  type: 'ping' | 'pong';
+}
+
+/** Front-coded against the definition before it on this connection and direction. */
+export interface Define {
+  type: 'define';
+  typeShared: number;
+  typeRest: Uint8Array;
+  keyShared: number;
+  keyRest: Uint8Array;
+  /** `same` as the definition before; 0n = JSON. */
+  schema: bigint | 'same';
+}
+
+export const gapReasons = { 'not-kept': 1, 'new-instance': 2, superseded: 3, withdrawn: 4 } as const;
+export type GapReason = keyof typeof gapReasons;
+
+export interface Gap {
+  type: 'gap';
+  lane: Lane;
+  skipped: number;
+  reason: GapReason;
+}
+
+export interface EventMessage {
+  type: 'event';
+  lane: Lane;
+  /** Slot of the stream table. */
+  stream: number;
+  /** Difference of the time differences of this lane's rows, milliseconds. */
+  timeStepMs: number;
+  payload: Uint8Array;
+}
+
+export interface Want {
+  type: 'want';
+  /** Counts up from 1 on each connection. */
+  id: number;
+  sha256: Uint8Array;
+  offset: number;
+  length: number;
+}
+
+/** The next bytes of WANT `id`: their offset follows from what came before. */
+export interface Data {
+  type: 'data';
+  id: number;
+  bytes: Uint8Array;
+}
+
+/** So many more bytes of DATA have arrived: opens the sender's window. */
+export interface Took {
+  type: 'took';
+  bytes: number;
+}
+
+export const wantRefusals = { 'not-granted': 1, 'not-found': 2, 'out-of-range': 3, failed: 4 } as const;
+export type WantRefusal = keyof typeof wantRefusals;
+
+export interface WantRefused {
+  type: 'want-refused';
+  id: number;
+  code: WantRefusal;
+}
+
+export interface WantCancelled {
+  type: 'want-cancelled';
+  id: number;
+}
+
+export type ChunkMessage = Want | Data | Took | WantRefused | WantCancelled;
+
+export type Message = Hello | Welcome | Farewell | Ack | Nack | Ping | Define | Gap | EventMessage | ChunkMessage;
