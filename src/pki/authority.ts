@@ -1,0 +1,104 @@
+/** The fleet's two authorities: root (offline-able, passphrase) and issuing (0600 beside the coordinator). */
+import { type X509Certificate, createPublicKey } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { FlotillaError, systemErrorCode } from '../error.ts';
+import { parseCertificate } from './certificate.ts';
+import { type Authority, signAuthorityCertificate } from './issue.ts';
+import { createKey, encryptPrivateKey, formatPrivateKey, parsePrivateKey } from './key.ts';
+import { issuingCommonName, rootCommonName, validateFleetId } from './profile.ts';
+import { readSecretFile, writeSecretFile } from './secret-file.ts';
+
+/** A new root authority for the fleet, 1970 to 9999. It signs issuing authorities and nothing else. */
+export async function createRootAuthority(option: { fleetId: string }): Promise<Authority> {
+  validateFleetId(option.fleetId);
+  const privateKey = await createKey();
+  const commonName = rootCommonName(option.fleetId);
+  const certificatePem = await signAuthorityCertificate({
+    signer: { commonName, key: privateKey },
+    commonName,
+    key: privateKey,
+    pathLength: 1,
+  });
+  return { fleetId: option.fleetId, commonName, certificatePem, privateKey };
+}
+
+/** A new issuing authority below the root, 1970 to 9999. It signs coordinators, operators and devices. */
+export async function createIssuingAuthority(root: Authority): Promise<Authority> {
+  const privateKey = await createKey();
+  const commonName = issuingCommonName(root.fleetId);
+  const certificatePem = await signAuthorityCertificate({
+    signer: { commonName: root.commonName, key: root.privateKey },
+    commonName,
+    key: privateKey,
+    pathLength: 0,
+  });
+  return { fleetId: root.fleetId, commonName, certificatePem, privateKey };
+}
+
+export interface AuthorityFile {
+  certificateFile: string;
+  keyFile: string;
+}
+
+/** Writes the private key with mode 0600, encrypted when a passphrase is given. Never replaces a file. */
+export async function saveAuthorityKey(authority: Authority, keyFile: string, passphrase?: string): Promise<void> {
+  const pem =
+    passphrase === undefined
+      ? formatPrivateKey(authority.privateKey)
+      : await encryptPrivateKey(authority.privateKey, passphrase);
+  await writeSecretFile(keyFile, pem);
+}
+
+/** The issuing authority from its files. Refuses a key file that others may read, and a key of another certificate. */
+export function loadIssuingAuthority(files: AuthorityFile): Promise<Authority> {
+  return loadAuthority(files, 'issuing');
+}
+
+/** The root authority from its files; the passphrase is needed when the key is encrypted. */
+export function loadRootAuthority(files: AuthorityFile & { passphrase?: string }): Promise<Authority> {
+  return loadAuthority(files, 'root', files.passphrase);
+}
+
+async function loadAuthority(files: AuthorityFile, kind: 'root' | 'issuing', passphrase?: string): Promise<Authority> {
+  const certificatePem = await readCertificateFile(files.certificateFile);
+  const certificate = parseCertificate(certificatePem, files.certificateFile);
+  const { fleetId, commonName } = readAuthorityName(certificate, kind, files.certificateFile);
+  const privateKey = parsePrivateKey((await readSecretFile(files.keyFile)).toString('utf8'), files.keyFile, passphrase);
+  if (!createPublicKey(privateKey).equals(certificate.publicKey)) {
+    throw new FlotillaError(
+      'usage',
+      'pki-key-mismatch',
+      `${files.keyFile} is not the key of ${files.certificateFile}`,
+      {
+        suggestion: 'restore both files from the same backup',
+      },
+    );
+  }
+  return { fleetId, commonName, certificatePem, privateKey };
+}
+
+function readAuthorityName(
+  certificate: X509Certificate,
+  kind: 'root' | 'issuing',
+  source: string,
+): { fleetId: string; commonName: string } {
+  const [, commonName, fleetId, seenKind] = /^CN=((\S+) (root|issuing) authority)$/.exec(certificate.subject) ?? [];
+  if (certificate.ca && commonName && fleetId && seenKind === kind) return { fleetId, commonName };
+  throw new FlotillaError('usage', 'pki-not-an-authority', `${source} is no ${kind} authority`, {
+    seen: `subject ${certificate.subject.replaceAll('\n', ', ').slice(0, 120)}`,
+    expected: `a certificate of CN "<fleet> ${kind} authority"`,
+  });
+}
+
+async function readCertificateFile(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const code = systemErrorCode(error);
+    throw new FlotillaError('usage', 'pki-certificate-unreadable', `${path} can't be read`, {
+      ...(code === undefined ? {} : { seen: code }),
+      suggestion: 'check the path; flotilla init makes the files of a fleet',
+      cause: error,
+    });
+  }
+}

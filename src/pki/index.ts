@@ -1,0 +1,22 @@
+/**
+ * The fleet's certificates: authorities, what they issue, signing requests, and who a certificate names.
+ *
+ * A process that only reads identities (a gateway, the agent) imports `peer-identity.ts` or `profile.ts` directly:
+ * they need node:crypto alone, while signing loads an ASN.1 library.
+ */
+export * from './authority.ts';
+export * from './certificate.ts';
+export * from './csr.ts';
+export {
+  type Authority,
+  type IssuedPair,
+  issueCoordinatorCertificate,
+  issueDeviceCertificate,
+  issueOperatorCertificate,
+} from './issue.ts';
+export { createKey, encryptPrivateKey, formatPrivateKey, parsePrivateKey } from './key.ts';
+export * from './host.ts';
+export * from './peer-identity.ts';
+export * from './profile.ts';
+export * from './public-key.ts';
+export * from './secret-file.ts';

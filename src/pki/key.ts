@@ -1,0 +1,119 @@
+/** Private keys: made, written as PKCS#8 PEM (plain, or encrypted by scrypt and AES-256-CBC), read back. */
+import { type KeyObject, createPrivateKey, generateKeyPair, randomBytes, scrypt, createCipheriv } from 'node:crypto';
+import { promisify } from 'node:util';
+import forge from 'node-forge';
+import { FlotillaError } from '../error.ts';
+
+/** Cost of a guess at a passphrase. N is at the 32 MiB that OpenSSL allows when it reads such a file; p makes up for it. */
+const scryptCost = { N: 2 ** 14, r: 8, p: 5 } as const;
+const saltBytes = 16;
+const keyBytes = 32;
+const blockBytes = 16;
+export const minPassphraseBytes = 8;
+
+const encryptedHeader = '-----BEGIN ENCRYPTED PRIVATE KEY-----';
+
+/** A new EC P-256 key. */
+export async function createKey(): Promise<KeyObject> {
+  return (await promisify(generateKeyPair)('ec', { namedCurve: 'P-256' })).privateKey;
+}
+
+export function formatPrivateKey(key: KeyObject): string {
+  return key.export({ type: 'pkcs8', format: 'pem' }) as string;
+}
+
+/**
+ * PKCS#8 encrypted by PBES2 with scrypt (RFC 7914, RFC 8018): what `openssl pkcs8 -topk8 -scrypt` writes and what
+ * `openssl pkey` reads. Built here because node:crypto's own export derives the key by PBKDF2 with 2,048 rounds.
+ */
+export async function encryptPrivateKey(key: KeyObject, passphrase: string): Promise<string> {
+  if (Buffer.byteLength(passphrase) < minPassphraseBytes) {
+    throw new FlotillaError('usage', 'pki-passphrase-short', 'the passphrase is too short', {
+      expected: `at least ${minPassphraseBytes} bytes; several words are best`,
+    });
+  }
+  const salt = randomBytes(saltBytes);
+  const iv = randomBytes(blockBytes);
+  const derived = await promisify<string, Buffer, number, object, Buffer>(scrypt)(
+    passphrase,
+    salt,
+    keyBytes,
+    scryptCost,
+  );
+  const cipher = createCipheriv('aes-256-cbc', derived, iv);
+  const plain = key.export({ type: 'pkcs8', format: 'der' }) as Buffer;
+  const encrypted = Buffer.concat([cipher.update(plain), cipher.final()]);
+  const der = sequence(
+    sequence(
+      objectId('1.2.840.113549.1.5.13'), // PBES2
+      sequence(
+        sequence(
+          objectId('1.3.6.1.4.1.11591.4.11'), // scrypt
+          sequence(octets(salt), integer(scryptCost.N), integer(scryptCost.r), integer(scryptCost.p)),
+        ),
+        sequence(objectId('2.16.840.1.101.3.4.1.42'), octets(iv)), // aes256-CBC-PAD
+      ),
+    ),
+    octets(encrypted),
+  );
+  return formatPem('ENCRYPTED PRIVATE KEY', Buffer.from(forge.asn1.toDer(der).getBytes(), 'binary'));
+}
+
+export function isEncryptedKey(pem: string): boolean {
+  return pem.includes(encryptedHeader);
+}
+
+/** Reads a private key's PEM text; `source` names it in errors. */
+export function parsePrivateKey(pem: string, source: string, passphrase?: string): KeyObject {
+  const encrypted = isEncryptedKey(pem);
+  if (encrypted && passphrase === undefined) {
+    throw new FlotillaError('usage', 'pki-passphrase-needed', `${source} is encrypted and no passphrase was given`, {
+      suggestion: 'give the passphrase with --passphrase-file FILE',
+    });
+  }
+  try {
+    return createPrivateKey({
+      key: pem,
+      format: 'pem',
+      ...(encrypted && passphrase !== undefined ? { passphrase } : {}),
+    });
+  } catch (error) {
+    if (encrypted) {
+      throw new FlotillaError('usage', 'pki-passphrase-wrong', `${source} does not open with this passphrase`, {
+        suggestion: 'check the passphrase; if it is right, the file is damaged: restore it from a backup',
+        cause: error,
+      });
+    }
+    throw new FlotillaError('usage', 'pki-key-malformed', `${source} holds no private key that can be read`, {
+      expected: 'a PEM text that starts with -----BEGIN PRIVATE KEY-----',
+      cause: error,
+    });
+  }
+}
+
+/** PEM with lines of 64 characters. */
+export function formatPem(label: string, der: Uint8Array): string {
+  const lines =
+    Buffer.from(der)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? [];
+  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
+}
+
+const { Class, Type } = forge.asn1;
+
+function sequence(...parts: forge.asn1.Asn1[]): forge.asn1.Asn1 {
+  return forge.asn1.create(Class.UNIVERSAL, Type.SEQUENCE, true, parts);
+}
+
+function octets(bytes: Buffer): forge.asn1.Asn1 {
+  return forge.asn1.create(Class.UNIVERSAL, Type.OCTETSTRING, false, bytes.toString('binary'));
+}
+
+function objectId(dotted: string): forge.asn1.Asn1 {
+  return forge.asn1.create(Class.UNIVERSAL, Type.OID, false, forge.asn1.oidToDer(dotted).getBytes());
+}
+
+function integer(value: number): forge.asn1.Asn1 {
+  return forge.asn1.create(Class.UNIVERSAL, Type.INTEGER, false, forge.asn1.integerToDer(value).getBytes());
+}
