@@ -1,0 +1,11 @@
+/**
+ * The selector language: which devices does an expression mean? Salt's compound syntax, parsed and never evaluated
+ * as code, failing closed: any malformed term makes the whole expression an error with a position. Pure: no IO, no
+ * clock. lexer → parser (term) → ast → evaluate; format and explain print it. docs/selectors.md is the reference.
+ */
+export type { Target, Predicate } from './evaluate.ts';
+export type { SelectorNode } from './ast.ts';
+export { engines, type Engine } from './engine.ts';
+export { explainSelector, type Explanation } from './explain.ts';
+export { selectorLimit } from './limit.ts';
+export { compileSelector, formatSelector, matches, parseSelector, selectIds, Selector } from './selector.ts';
