@@ -33,7 +33,7 @@ export const jobOutcomes = [
   'cancelled',
   'unknown', // it started and no outcome survived; never run again by itself
 ] as const;
-export const JobOutcomeSchema = Type.Union(jobOutcomes.map((outcome) => Type.Literal(outcome)));
+export const JobOutcomeSchema = Type.Enum(jobOutcomes);
 export type JobOutcome = (typeof jobOutcomes)[number];
 
 /** `flotilla.job`, lane control, key = job id. */
@@ -67,7 +67,7 @@ export const updateStates = [
   'cancelled',
 ] as const;
 export type UpdateState = (typeof updateStates)[number];
-export const UpdateStateSchema = Type.Union(updateStates.map((state) => Type.Literal(state)));
+export const UpdateStateSchema = Type.Enum(updateStates);
 
 export const HealthResultSchema = Type.Object({
   name: text(64),

@@ -2,7 +2,7 @@ import { Type, type Static } from 'typebox';
 
 /** What the coordinator makes of an identity. */
 export const deviceStates = ['pending', 'accepted', 'rejected', 'quarantined', 'revoked'] as const;
-export const DeviceStateSchema = Type.Union(deviceStates.map((state) => Type.Literal(state)));
+export const DeviceStateSchema = Type.Enum(deviceStates);
 export type DeviceState = (typeof deviceStates)[number];
 
 export const DeviceSchema = Type.Object({

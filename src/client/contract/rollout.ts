@@ -49,7 +49,7 @@ export type RolloutDeviceState = (typeof rolloutDeviceStates)[number];
 export const RolloutDeviceSchema = Type.Object({
   deviceId: Type.String(),
   phase: Type.Integer(), // from 0
-  state: Type.Union(rolloutDeviceStates.map((state) => Type.Literal(state))),
+  state: Type.Enum(rolloutDeviceStates),
   sinceMs: Type.Number(),
   progressBytes: Type.Optional(Type.Number()),
   attempts: Type.Integer(),
@@ -64,7 +64,7 @@ export const RolloutSchema = Type.Object({
   release: Type.String(),
   bundleUuid: Type.String(),
   selector: Type.String(),
-  state: Type.Union(rolloutStates.map((state) => Type.Literal(state))),
+  state: Type.Enum(rolloutStates),
   /** Why it is paused, halted or aborted. */
   reason: Type.Optional(Type.String()),
   startedAtMs: Type.Number(),
