@@ -1,6 +1,6 @@
 /** Runs the real `flotilla` as a user would type it. */
 import { join } from 'node:path';
-import { execa, type ResultPromise } from 'execa';
+import { execa } from 'execa';
 
 export const top = join(import.meta.dirname, '..', '..');
 export const launcher = join(top, 'src', 'bin', 'launcher.cjs');
@@ -38,9 +38,7 @@ export async function flotilla(args: string[], option: RunOption = {}): Promise<
 }
 
 /** Started, not awaited: for commands that stream or wait. */
-export function start(args: string[], { cwd, env, timeoutMs = 60_000, input }: RunOption = {}): ResultPromise<{
-  reject: false;
-}> {
+export function start(args: string[], { cwd, env, timeoutMs = 60_000, input }: RunOption = {}) {
   return execa(process.execPath, [launcher, ...args], {
     reject: false,
     timeout: timeoutMs,
@@ -49,5 +47,5 @@ export function start(args: string[], { cwd, env, timeoutMs = 60_000, input }: R
     ...(input === undefined ? {} : { input }),
     ...(cwd === undefined ? {} : { cwd }),
     env: { NO_COLOR: '1', ...env },
-  } as never) as never;
+  });
 }

@@ -1,0 +1,165 @@
+/** A real fleet in a temporary folder: `flotilla init`, a running coordinator, agents as processes; all ended at the end. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { eventually } from './eventually.ts';
+import { flotilla, launcher, type Ran, type RunOption } from './cli.ts';
+import { temporaryDirectory } from './temporary.ts';
+
+export interface TestFleet extends AsyncDisposable {
+  /** The fleet directory. */
+  dir: string;
+  /** A scratch folder beside it. */
+  scratch: string;
+  /** Where devices dial in. */
+  port: number;
+  cli(args: string[], option?: RunOption): Promise<Ran>;
+  startCoordinator(): Promise<void>;
+  stopCoordinator(): Promise<void>;
+  /** SIGKILL to the core process. */
+  killCoordinator(): Promise<void>;
+  coordinatorLog(): Promise<string>;
+  addAgent(id: string, option?: AgentOption): Promise<TestAgent>;
+  connected(id: string): Promise<void>;
+}
+
+export interface AgentOption {
+  grains?: Record<string, unknown>;
+  /** Edits agent.yaml's text before the start. */
+  configure?: (yaml: string) => string;
+}
+
+export interface TestAgent {
+  id: string;
+  dir: string;
+  pid: number;
+  /** SIGKILL and wait. */
+  kill(): Promise<void>;
+  restart(): Promise<void>;
+  signal(name: NodeJS.Signals): void;
+  log(): Promise<string>;
+}
+
+export async function createFleet({ gateways = 1 }: { gateways?: number } = {}): Promise<TestFleet> {
+  const scratch = await temporaryDirectory();
+  const dir = join(scratch.path, 'fleet');
+  const agents: TestAgent[] = [];
+  const cli = (args: string[], option: RunOption = {}) =>
+    flotilla(args, { cwd: scratch.path, ...option, env: { FLOTILLA_FLEET_DIR: dir, ...option.env } });
+  const must = async (args: string[]): Promise<Ran> => {
+    const ran = await cli(args);
+    if (ran.exitCode !== 0)
+      throw new Error(`flotilla ${args.join(' ')}: exit ${ran.exitCode}\n${ran.stdout}${ran.stderr}`);
+    return ran;
+  };
+
+  const created = await flotilla(['init', dir, '--no-passphrase', '--host', '127.0.0.1', '--port', '0', '--json']);
+  if (created.exitCode !== 0) throw new Error(created.stdout + created.stderr);
+  const config = join(dir, 'coordinator.yaml');
+  const yaml = await readFile(config, 'utf8');
+  await writeFile(config, yaml.replace(/^#? ?gateways:.*$/m, `gateways: ${gateways}`));
+
+  let corePid = 0;
+  const fleet: TestFleet = {
+    dir,
+    scratch: scratch.path,
+    port: 0,
+    cli,
+    async startCoordinator() {
+      const started = (await must(['coordinator', 'start', '--detach', '--json'])).json<{
+        pid: number;
+        port: number;
+      }>();
+      corePid = started.pid;
+      // Agents remember the port: a restart must come back on it.
+      if (fleet.port === 0) {
+        fleet.port = started.port;
+        const text = await readFile(config, 'utf8');
+        await writeFile(config, text.replace(/port: 0/, `port: ${started.port}`));
+      }
+    },
+    async stopCoordinator() {
+      await must(['coordinator', 'stop', '--json']);
+    },
+    async killCoordinator() {
+      process.kill(corePid, 'SIGKILL');
+      await eventually('the core process is gone', () => !alive(corePid));
+    },
+    coordinatorLog: () => readFile(join(dir, 'run', 'coordinator.log'), 'utf8'),
+    async addAgent(id, option = {}) {
+      const agentDir = join(scratch.path, id);
+      await must(['agent', 'init', agentDir, '--id', id, '--coordinator', `127.0.0.1:${fleet.port}`, '--json']);
+      await must([
+        'cert',
+        'sign',
+        join(agentDir, 'device.csr'),
+        '--out',
+        join(agentDir, 'device.crt'),
+        '--authority-out',
+        join(agentDir, 'authority.crt'),
+        '--json',
+      ]);
+      if (option.grains) await writeFile(join(agentDir, 'grains.yaml'), JSON.stringify(option.grains));
+      const configPath = join(agentDir, 'agent.yaml');
+      if (option.configure) await writeFile(configPath, option.configure(await readFile(configPath, 'utf8')));
+      const agent = await startAgent(id, agentDir, configPath);
+      agents.push(agent);
+      return agent;
+    },
+    async connected(id) {
+      await eventually(`${id} is connected and has told its grains`, async () => {
+        const shown = await cli(['device', 'show', id, '--json']);
+        const device = shown.exitCode === 0 ? shown.json() : undefined;
+        return device?.connected && Object.keys(device.grains).length > 0;
+      });
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(agents.map((agent) => agent.kill()));
+      if (corePid !== 0 && alive(corePid)) {
+        const stopped = await cli(['coordinator', 'stop', '--json']);
+        if (stopped.exitCode !== 0 && alive(corePid)) process.kill(corePid, 'SIGKILL');
+      }
+      await scratch[Symbol.asyncDispose]();
+    },
+  };
+  await fleet.startCoordinator();
+  return fleet;
+}
+
+async function startAgent(id: string, dir: string, config: string): Promise<TestAgent> {
+  const logPath = join(dir, 'agent.log');
+  const spawnAgent = () => {
+    return execa(process.execPath, [launcher, 'agent', 'run', '--config', config], {
+      reject: false,
+      stdin: 'ignore',
+      stdout: { file: logPath, append: true },
+      stderr: { file: logPath, append: true },
+    });
+  };
+  let child = spawnAgent();
+  const agent: TestAgent = {
+    id,
+    dir,
+    pid: child.pid as number,
+    async kill() {
+      child.kill('SIGKILL');
+      await child;
+    },
+    async restart() {
+      child = spawnAgent();
+      agent.pid = child.pid as number;
+    },
+    signal: (name) => void child.kill(name),
+    log: () => readFile(logPath, 'utf8'),
+  };
+  return agent;
+}
+
+export function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
