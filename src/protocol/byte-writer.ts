@@ -68,14 +68,16 @@ export class ByteWriter {
     return this.#buffer.subarray(0, this.#length);
   }
 
+  /** Starts over; a buffer that one large value has grown is let go. */
   clear(): void {
     this.#length = 0;
+    if (this.#buffer.length > 65_536) this.#buffer = Buffer.allocUnsafe(256);
   }
 
   /** What was written, handed over: the writer starts afresh with a small buffer. */
   take(): Buffer {
     const taken = this.view();
-    this.#buffer = Buffer.allocUnsafe(256);
+    this.#buffer = Buffer.allocUnsafe(64);
     this.#length = 0;
     return taken;
   }

@@ -1,0 +1,52 @@
+import { maxLaneCount } from '../protocol/limit.ts';
+import { ProtocolError } from '../protocol/protocol-error.ts';
+
+/** One lane from the peer: numbers follow from the order of frames. */
+export class InboundLane {
+  #receivedSeq = 0;
+  #ackedSeq = 0;
+  /** Stored and not yet said. */
+  #storedSeq = 0;
+  #afterGap = false;
+
+  resume(cursor: number): void {
+    this.#receivedSeq = cursor;
+    this.#ackedSeq = cursor;
+    this.#storedSeq = cursor;
+  }
+
+  get receivedSeq(): number {
+    return this.#receivedSeq;
+  }
+
+  /** The number of the row that has just come. */
+  next(): number {
+    this.#afterGap = false;
+    return this.#advance(1);
+  }
+
+  skip(count: number): void {
+    if (this.#afterGap) throw new ProtocolError('sequence', 'a GAP right after a GAP of the same lane');
+    this.#afterGap = true;
+    this.#advance(count);
+  }
+
+  #advance(count: number): number {
+    const seq = this.#receivedSeq + count;
+    if (seq > maxLaneCount) throw new ProtocolError('sequence', `sequence number ${seq} is too large`);
+    this.#receivedSeq = seq;
+    return seq;
+  }
+
+  /** Everything up to `upToSeq` is on our disk; what was never received is never acknowledged. */
+  stored(upToSeq: number): void {
+    if (upToSeq > this.#storedSeq) this.#storedSeq = Math.min(upToSeq, this.#receivedSeq);
+  }
+
+  /** How many to acknowledge now. */
+  takeAck(): number {
+    const count = this.#storedSeq - this.#ackedSeq;
+    this.#ackedSeq = this.#storedSeq;
+    return count;
+  }
+}

@@ -1,0 +1,323 @@
+import { ByteWriter } from '../protocol/byte-writer.ts';
+import { decodeMessage } from '../protocol/decode.ts';
+import { MessageEncoder } from '../protocol/encode.ts';
+import { FrameDecoder, maxBodyBytes } from '../protocol/frame.ts';
+import { laneCount, type Lane, type Row } from '../protocol/lane.ts';
+import { maxDetailBytes } from '../protocol/limit.ts';
+import type { ChunkMessage, CloseCode, Message } from '../protocol/message.ts';
+import { ProtocolError } from '../protocol/protocol-error.ts';
+import { RowDecoder, RowEncoder } from '../protocol/row-codec.ts';
+import { BulkWindow, defaultBulkWindow, type BulkWindowOption } from './bulk-window.ts';
+import type { Close, Effect } from './effect.ts';
+import { InboundLane } from './inbound-lane.ts';
+import { Keepalive } from './keepalive.ts';
+import { OutboundLane } from './outbound-lane.ts';
+import { Scheduler } from './scheduler.ts';
+import { frameName, nextState, type Role, type SessionInput, type SessionState } from './transition.ts';
+
+export interface SessionOption {
+  keepaliveMs: number;
+  /** For HELLO, WELCOME and PONG. */
+  answerTimeoutMs: number;
+  /** Rows of one lane that wait in memory. */
+  maxQueuedBytes?: number;
+  bulkWindow?: BulkWindowOption;
+}
+
+/** Lane 0 has no window: this only bounds what the peer may hold unacknowledged. */
+const maxUrgentUnackedBytes = 262_144;
+const defaultMaxQueuedBytes = 65_536;
+
+/**
+ * One authenticated peer, without sockets and without a clock: bytes and time go in, effects and bytes come out.
+ * Nothing here throws for what a peer sent: it closes the session and says so.
+ */
+export abstract class Session {
+  readonly #role: Role;
+  #state: SessionState;
+  readonly #decoder: FrameDecoder;
+  readonly #encoder = new MessageEncoder();
+  readonly #control = new ByteWriter(64);
+  readonly #rowEncoder = new RowEncoder();
+  readonly #rowDecoder = new RowDecoder();
+  readonly #scheduler = new Scheduler();
+  readonly #maxQueuedBytes: number;
+  #effects: Effect[] = [];
+  #pongsDue = 0;
+  protected readonly outbound = lanes(() => new OutboundLane());
+  protected readonly inbound = lanes(() => new InboundLane());
+  protected readonly window: BulkWindow;
+  protected readonly keepalive: Keepalive;
+
+  constructor(role: Role, state: SessionState, option: SessionOption, nowMs: number) {
+    this.#role = role;
+    this.#state = state;
+    this.#decoder = new FrameDecoder((type) => this.#allowed(type));
+    this.#maxQueuedBytes = option.maxQueuedBytes ?? defaultMaxQueuedBytes;
+    this.window = new BulkWindow(option.bulkWindow ?? defaultBulkWindow);
+    this.keepalive = new Keepalive(option.keepaliveMs, option.answerTimeoutMs, nowMs);
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  /** Bytes as they came, in any cuts. */
+  receive(chunk: Uint8Array, nowMs: number): Effect[] {
+    if (this.#state === 'closed') return [];
+    this.keepalive.received(nowMs);
+    try {
+      for (const frame of this.#decoder.push(chunk)) {
+        const input = frameName(frame.type)!;
+        const message = decodeMessage(frame);
+        this.#move(input);
+        this.#handle(message, nowMs);
+        if (this.state === 'closed') break;
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.end('protocol-error', error.message, 0);
+    }
+    return this.#takeEffects();
+  }
+
+  /** Lets time pass; call at `deadlineMs()` or any time. */
+  tick(nowMs: number): Effect[] {
+    if (this.#state === 'closed') return [];
+    this.onTick(nowMs);
+    if (this.state === 'live') {
+      const due = this.keepalive.tick(nowMs);
+      if (due === 'dead')
+        this.end('timeout', `no sign of life for ${Math.round(nowMs - this.keepalive.receivedMs)} ms`, 0);
+      else if (due === 'ping') {
+        this.#pongsDue += 1;
+        this.say({ type: 'ping' });
+      }
+    }
+    return this.#takeEffects();
+  }
+
+  /** When `tick` has something to do next; Infinity when never. */
+  deadlineMs(): number {
+    if (this.#state === 'closed') return Infinity;
+    return Math.min(this.ownDeadlineMs(), this.#state === 'live' ? this.keepalive.deadlineMs() : Infinity);
+  }
+
+  /** How many bytes of rows this lane takes now. */
+  room(lane: Lane): number {
+    return this.#state === 'live' ? Math.max(0, this.#maxQueuedBytes - this.outbound[lane].queuedBytes) : 0;
+  }
+
+  /** The last number of this lane that is queued, sent or stored by the peer: read on after it. */
+  queuedSeq(lane: Lane): number {
+    return this.outbound[lane].queuedSeq;
+  }
+
+  /** Queues rows with consecutive numbers; those that were queued before are left out. */
+  enqueue(lane: Lane, firstSeq: number, rows: readonly Row[]): void {
+    if (this.#state !== 'live') return;
+    rows.forEach((row, n) => this.outbound[lane].enqueue(firstSeq + n, row));
+  }
+
+  /** Everything of this lane up to and including `upToSeq` is on our disk. */
+  acknowledge(lane: Lane, upToSeq: number): void {
+    this.inbound[lane].stored(upToSeq);
+  }
+
+  /** Says why and ends. Bytes for the peer may be left: flush once more. */
+  close(code: CloseCode, detail: string, retryAfterMs = 0): Effect[] {
+    if (this.#state !== 'closed') this.end(code, detail, retryAfterMs);
+    return this.#takeEffects();
+  }
+
+  /**
+   * The frames to write now, as one piece: acknowledgements and other small things whatever the budget, then rows and
+   * parts by urgency until `maxBytes` are reached. Undefined when there is nothing.
+   */
+  flush(nowMs: number, maxBytes: number): Uint8Array | undefined {
+    const out = this.#control;
+    if (this.#state === 'live') {
+      for (const lane of allLanes) {
+        const count = this.inbound[lane].takeAck();
+        if (count > 0) this.#encoder.encode(out, { type: 'ack', lane, count });
+      }
+      this.flushControl();
+      while (out.length < maxBytes && this.#sendNext(nowMs));
+      this.keepalive.waiting(
+        this.window.unackedBytes > 0 || !this.outbound[0].inFlight.empty || this.awaitsPeer(),
+        nowMs,
+      );
+    }
+    return out.length > 0 ? out.take() : undefined;
+  }
+
+  /** Is there something that a flush with room would write? */
+  get pending(): boolean {
+    return this.#control.length > 0 || (this.#state === 'live' && this.#ready().includes(true));
+  }
+
+  protected say(message: Message): void {
+    this.#encoder.encode(this.#control, message);
+  }
+
+  protected effect(effect: Effect): void {
+    this.#effects.push(effect);
+  }
+
+  /** Our own act; an act that the state does not know is a bug of ours. */
+  protected act(input: SessionInput): void {
+    const next = nextState(this.#role, this.#state, input);
+    if (next === undefined) throw new RangeError(`${input} while ${this.#state}`);
+    this.#state = next;
+  }
+
+  protected finish(close: Close): void {
+    this.#state = 'closed';
+    this.effect({ kind: 'closed', close });
+  }
+
+  protected takeEffects(): Effect[] {
+    return this.#takeEffects();
+  }
+
+  /** HELLO, WELCOME, REJECT. */
+  protected abstract onHandshake(message: Message, nowMs: number): void;
+  protected abstract onChunk(message: ChunkMessage, nowMs: number): void;
+  protected abstract onTick(nowMs: number): void;
+  protected abstract ownDeadlineMs(): number;
+  /** Refusals and the like: what leaves before rows. */
+  protected abstract flushControl(): void;
+  /** The queue below the last lane: parts of blobs. */
+  protected abstract bulkBytes(): number | undefined;
+  protected abstract takeBulk(nowMs: number): ChunkMessage | undefined;
+  protected abstract awaitsPeer(): boolean;
+
+  protected end(code: CloseCode, text: string, retryAfterMs: number): void {
+    const detail = clip(text);
+    // Before HELLO was read there is nobody to talk to: a stranger's garbage gets no answer.
+    if (this.#state === 'live') this.say({ type: 'goaway', code, retryAfterMs, detail });
+    else if (this.#state === 'deciding') this.say({ type: 'reject', code, retryAfterMs, detail });
+    this.act('end');
+    this.finish({ by: 'us', rejected: false, code, retryAfterMs, detail });
+  }
+
+  #allowed(type: number): number | undefined {
+    const name = frameName(type);
+    if (name === undefined || nextState(this.#role, this.#state, name) === undefined) return undefined;
+    return maxBodyBytes[type];
+  }
+
+  #move(input: SessionInput): void {
+    const next = nextState(this.#role, this.#state, input);
+    if (next === undefined) throw new ProtocolError('frame-type', `${input} may not come while ${this.#state}`);
+    this.#state = next;
+  }
+
+  #handle(message: Message, nowMs: number): void {
+    switch (message.type) {
+      case 'event':
+        this.#onRow(message.lane, this.#rowDecoder.row(message));
+        break;
+      case 'define':
+        this.#rowDecoder.define(message);
+        break;
+      case 'gap': {
+        const lane = this.inbound[message.lane];
+        lane.skip(message.skipped);
+        this.effect({ kind: 'gap', lane: message.lane, upToSeq: lane.receivedSeq, reason: message.reason });
+        break;
+      }
+      case 'ack': {
+        const { upToSeq, bytes, delayMs } = this.outbound[message.lane].acked(message.count, nowMs);
+        if (message.lane !== 0 && bytes > 0) this.window.acked(bytes, delayMs);
+        this.effect({ kind: 'acked', lane: message.lane, upToSeq });
+        break;
+      }
+      case 'nack':
+        this.effect({ kind: 'nacked', nack: message, seq: this.outbound[message.lane].ackedSeq + 1 + message.ahead });
+        break;
+      case 'ping':
+        this.say({ type: 'pong' });
+        break;
+      case 'pong':
+        if (this.#pongsDue === 0) throw new ProtocolError('frame-type', 'PONG without a PING');
+        this.#pongsDue -= 1;
+        break;
+      case 'goaway':
+      case 'reject': {
+        const { code, retryAfterMs, detail, type } = message;
+        this.finish({ by: 'peer', rejected: type === 'reject', code, retryAfterMs, detail });
+        break;
+      }
+      case 'hello':
+      case 'welcome':
+        this.onHandshake(message, nowMs);
+        break;
+      default:
+        this.onChunk(message, nowMs);
+    }
+  }
+
+  #onRow(lane: Lane, row: Row): void {
+    const seq = this.inbound[lane].next();
+    const last = this.#effects.at(-1);
+    if (last?.kind === 'rows' && last.lane === lane) last.rows.push(row);
+    else this.effect({ kind: 'rows', lane, firstSeq: seq, rows: [row] });
+  }
+
+  /** By urgency: the four lanes, then parts of blobs. */
+  #ready(): boolean[] {
+    const ready = this.outbound.map((lane, n) => {
+      const bytes = lane.nextBytes;
+      if (bytes === undefined) return false;
+      return n === 0 ? lane.inFlight.bytes < maxUrgentUnackedBytes : this.window.admits(bytes);
+    });
+    const bulk = this.bulkBytes();
+    ready.push(bulk !== undefined && this.window.admits(bulk));
+    return ready;
+  }
+
+  #sendNext(nowMs: number): boolean {
+    const turn = this.#scheduler.pick(this.#ready());
+    if (turn === undefined) return false;
+    if (turn === laneCount) {
+      const piece = this.takeBulk(nowMs)!;
+      if (piece.type === 'data') this.window.sent(piece.bytes.length);
+      this.say(piece);
+      return true;
+    }
+    const lane = turn as Lane;
+    const { row, bytes, skipped, gapReason } = this.outbound[lane].take(nowMs)!;
+    if (skipped > 0) this.say({ type: 'gap', lane, skipped, reason: gapReason });
+    const { define, event } = this.#rowEncoder.encode(lane, row);
+    if (define !== undefined) this.say(define);
+    this.say(event);
+    if (lane !== 0) this.window.sent(bytes);
+    return true;
+  }
+
+  #takeEffects(): Effect[] {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+}
+
+type PerLane<T> = readonly [T, T, T, T];
+export const allLanes: PerLane<Lane> = [0, 1, 2, 3];
+
+function lanes<T>(make: () => T): PerLane<T> {
+  return [make(), make(), make(), make()];
+}
+
+/** At most 64 bytes of UTF-8, cut between characters. */
+export function clip(text: string): string {
+  let clipped = '';
+  let bytes = 0;
+  for (const character of text.toWellFormed()) {
+    bytes += Buffer.byteLength(character);
+    if (bytes > maxDetailBytes) break;
+    clipped += character;
+  }
+  return clipped;
+}
