@@ -1,0 +1,138 @@
+/** The validator of the agent's file. */
+import type { AgentConfig, BackoffConfig, HealthCheckConfig, SlotConfig, UpdateConfig } from './agent-config.ts';
+import {
+  defaultAgentConfig,
+  defaultAgentCoordinator,
+  defaultHealthCheckConfig,
+  defaultSlotConfig,
+  defaultUpdateConfig,
+  defaultWatchdogConfig,
+} from './agent-default.ts';
+import { type Field, boolean, check, choice, integer, list, number, record, text } from './field.ts';
+import { argv, host, logLevels, milliseconds, path, seconds } from './rule.ts';
+
+const defaults = defaultAgentConfig;
+const hourMs = 3_600_000;
+/** 2^31 blocks of 512 bytes is 1 TiB: where an MBR ends. */
+const maxBlock = 2 ** 31;
+
+/** A name of a U-Boot variable; `=` and NUL delimit entries in the environment. */
+const variable: Field<string> = text({
+  pattern: /^[^=\0\s]+$/,
+  expected: 'a name without = and blanks',
+  maxLength: 64,
+});
+const variablePrefix: Field<string> = (node, key, reading) =>
+  'value' in node && node.value === '' ? '' : variable(node, key, reading);
+
+const slot: Field<SlotConfig> = check(
+  record<SlotConfig>(
+    {
+      backend: choice(['uboot']),
+      blockOffset: integer({ min: 0, max: maxBlock, unit: 'blocks' }),
+      blockCount: integer({ min: 1, max: 2_048, unit: 'blocks' }),
+      blockOffsetRedund: integer({ min: 0, max: maxBlock, unit: 'blocks' }),
+      activeVariable: variable,
+      pendingVariable: variable,
+      bootcountVariable: variable,
+      bootlimitVariable: variable,
+      uuidVariablePrefix: variablePrefix,
+    },
+    defaultSlotConfig,
+    ['blockOffsetRedund'],
+  ),
+  ({ blockOffset, blockOffsetRedund, blockCount }, key) => {
+    if (blockOffsetRedund === undefined || Math.abs(blockOffset - blockOffsetRedund) >= blockCount) return undefined;
+    return {
+      message: `the two environments of ${key} overlap`,
+      seen: `${blockCount} blocks at ${blockOffset} and at ${blockOffsetRedund}`,
+      expected: 'two ranges with no block in common',
+    };
+  },
+);
+
+const healthCheck: Field<HealthCheckConfig> = record<HealthCheckConfig>(
+  { name: text({ maxLength: 64 }), command: argv, timeoutMs: milliseconds(1, hourMs) },
+  defaultHealthCheckConfig,
+);
+
+const update: Field<UpdateConfig> = record<UpdateConfig>(
+  {
+    product: text({ maxLength: 256 }),
+    platform: text({ maxLength: 256 }),
+    keys: list(path, { min: 1, max: 16 }),
+    destination: path,
+    task: text({ maxLength: 128 }),
+    slot,
+    reboot: record({ command: argv, timeoutSeconds: seconds(1, 1) }, defaultUpdateConfig.reboot),
+    health: record<UpdateConfig['health']>(
+      {
+        checks: list(healthCheck, { max: 64 }),
+        soakSeconds: seconds(0, 7),
+        connectTimeoutSeconds: seconds(1, 7),
+      },
+      defaultUpdateConfig.health,
+    ),
+    watchdog: record({ file: path, intervalMs: milliseconds(10, hourMs) }, defaultWatchdogConfig),
+  },
+  defaultUpdateConfig,
+  ['watchdog'],
+);
+
+const backoff: Field<BackoffConfig> = check(
+  record<BackoffConfig>(
+    {
+      firstMinMs: milliseconds(1, 24 * hourMs),
+      firstMaxMs: milliseconds(1, 24 * hourMs),
+      factor: number({ min: 1, max: 10 }),
+      maxMs: milliseconds(1, 24 * hourMs),
+    },
+    defaults.link.backoff,
+  ),
+  ({ firstMinMs, firstMaxMs, maxMs }, key) =>
+    firstMinMs <= firstMaxMs && firstMaxMs <= maxMs
+      ? undefined
+      : {
+          message: `${key} contradicts itself`,
+          seen: `firstMinMs ${firstMinMs}, firstMaxMs ${firstMaxMs}, maxMs ${maxMs}`,
+          expected: 'firstMinMs <= firstMaxMs <= maxMs',
+        },
+);
+
+/** The file as it stands, paths unresolved. */
+export const agentConfigField: Field<AgentConfig> = record<AgentConfig>(
+  {
+    coordinator: record<AgentConfig['coordinator']>(
+      { host, port: integer({ min: 1, max: 65_535 }), serverName: host },
+      defaultAgentCoordinator,
+      ['serverName'],
+    ),
+    identity: record({ key: path, certificate: path, authority: path }, defaults.identity),
+    state: path,
+    grains: record(
+      {
+        file: path,
+        directory: path,
+        refreshSeconds: seconds(1, 7),
+        executableTimeoutMs: milliseconds(1, hourMs),
+      },
+      defaults.grains,
+    ),
+    boot: record<AgentConfig['boot']>({ idFile: path, slotFile: path }, defaults.boot, ['slotFile']),
+    jobs: record(
+      {
+        allow: list(text({ expected: 'a glob over argv[0]' })),
+        maxOutputBytes: integer({ min: 0, max: 16_777_216, unit: 'bytes' }),
+        maxConcurrent: integer({ min: 1, max: 256 }),
+        timeoutSeconds: seconds(1, 30),
+        shell: boolean(),
+      },
+      defaults.jobs,
+    ),
+    update,
+    link: record({ keepaliveSeconds: seconds(1, 1), backoff }, defaults.link),
+    log: record<AgentConfig['log']>({ level: choice(logLevels), file: path }, defaults.log, ['file']),
+  },
+  defaults,
+  ['update'],
+);

@@ -1,0 +1,96 @@
+/** The agent's YAML file: its fields with units. Defaults: agent-default.ts; validator: agent-config-field.ts. */
+import type { LogLevel } from '../log.ts';
+
+export interface AgentConfig {
+  coordinator: {
+    host: string;
+    port: number;
+    /** The name that the coordinator's certificate must carry; absent: `coordinator.<fleetId>.flotilla` of the device's own. */
+    serverName?: string;
+  };
+  /** PEM files; absolute once loaded. The key must be readable by its owner alone. */
+  identity: { key: string; certificate: string; authority: string };
+  /** Folder of the agent's SQLite; absolute once loaded. On the data partition, never in a slot. */
+  state: string;
+  grains: {
+    /** Grains that never change, as YAML. */
+    file: string;
+    /** Folder of executables that print a JSON object each. */
+    directory: string;
+    refreshSeconds: number;
+    executableTimeoutMs: number;
+  };
+  boot: {
+    /** A text that changes at every boot. */
+    idFile: string;
+    /** A file whose text is the name of the slot that was booted (`a`, `b`). */
+    slotFile?: string;
+  };
+  jobs: {
+    /** Globs over argv[0]; an empty list allows nothing. */
+    allow: string[];
+    maxOutputBytes: number;
+    maxConcurrent: number;
+    /** The longest that any command may run, whatever the job asks for. */
+    timeoutSeconds: number;
+    /** Whether a job may ask for a shell. */
+    shell: boolean;
+  };
+  /** Absent: this device takes no updates. */
+  update?: UpdateConfig;
+  link: {
+    keepaliveSeconds: number;
+    backoff: BackoffConfig;
+  };
+  log: { level: LogLevel; file?: string };
+}
+
+/** The first delay is drawn from firstMinMs..firstMaxMs; each later one grows by factor, jittered, up to maxMs. */
+export interface BackoffConfig {
+  firstMinMs: number;
+  firstMaxMs: number;
+  factor: number;
+  maxMs: number;
+}
+
+export interface UpdateConfig {
+  product: string;
+  platform: string;
+  /** Public keys of which one must have signed a bundle; absolute once loaded. Never empty: no key means refuse. */
+  keys: string[];
+  /** The block device or image file that bundles are applied to; absolute once loaded. */
+  destination: string;
+  /** The task of the bundle that updates the other slot. */
+  task: string;
+  slot: SlotConfig;
+  reboot: { command: string[]; timeoutSeconds: number };
+  health: {
+    checks: HealthCheckConfig[];
+    /** How long all must stay well before the slot is marked good. */
+    soakSeconds: number;
+    /** How long the new slot may take to reach the coordinator. */
+    connectTimeoutSeconds: number;
+  };
+  watchdog?: { file: string; intervalMs: number };
+}
+
+export interface SlotConfig {
+  backend: 'uboot';
+  /** The U-Boot environment on the destination, in blocks of 512 bytes. */
+  blockOffset: number;
+  blockCount: number;
+  /** The second copy of a redundant environment. */
+  blockOffsetRedund?: number;
+  activeVariable: string;
+  pendingVariable: string;
+  bootcountVariable: string;
+  bootlimitVariable: string;
+  /** The UUID of a slot's bundle stands in `<prefix><slot>.uuid`. */
+  uuidVariablePrefix: string;
+}
+
+export interface HealthCheckConfig {
+  name: string;
+  command: string[];
+  timeoutMs: number;
+}

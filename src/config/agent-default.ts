@@ -1,0 +1,37 @@
+/** The agent's defaults. Paths are relative to the file until it is loaded. */
+import type { AgentConfig, HealthCheckConfig, SlotConfig, UpdateConfig } from './agent-config.ts';
+
+/** What the `coordinator:` section may leave out; its host no default can know. */
+export const defaultAgentCoordinator = { port: 7443 } satisfies Partial<AgentConfig['coordinator']>;
+
+export const defaultAgentConfig: Omit<AgentConfig, 'coordinator' | 'update'> = {
+  identity: { key: 'device.key', certificate: 'device.crt', authority: 'authority.crt' },
+  state: 'state',
+  grains: { file: 'grains.yaml', directory: 'grains.d', refreshSeconds: 300, executableTimeoutMs: 10_000 },
+  boot: { idFile: '/proc/sys/kernel/random/boot_id' },
+  jobs: { allow: ['*'], maxOutputBytes: 262_144, maxConcurrent: 4, timeoutSeconds: 3_600, shell: false },
+  link: {
+    keepaliveSeconds: 240,
+    backoff: { firstMinMs: 200, firstMaxMs: 5_000, factor: 2, maxMs: 300_000 },
+  },
+  log: { level: 'info' },
+};
+
+/** What an `update:` section may leave out. */
+export const defaultUpdateConfig = {
+  task: 'upgrade',
+  reboot: { command: ['reboot'], timeoutSeconds: 120 },
+  health: { checks: [], soakSeconds: 5, connectTimeoutSeconds: 300 },
+} satisfies Partial<UpdateConfig>;
+
+export const defaultSlotConfig = {
+  backend: 'uboot',
+  activeVariable: 'active_slot',
+  pendingVariable: 'upgrade_available',
+  bootcountVariable: 'bootcount',
+  bootlimitVariable: 'bootlimit',
+  uuidVariablePrefix: '',
+} as const satisfies Partial<SlotConfig>;
+
+export const defaultHealthCheckConfig = { timeoutMs: 30_000 } satisfies Partial<HealthCheckConfig>;
+export const defaultWatchdogConfig = { file: '/dev/watchdog', intervalMs: 1_000 } satisfies UpdateConfig['watchdog'];

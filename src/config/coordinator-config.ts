@@ -1,0 +1,130 @@
+/** coordinator.yaml: its fields with units, its defaults, its validator. */
+import { dirname, resolve } from 'node:path';
+import type { LogLevel } from '../log.ts';
+import { isFleetId } from '../pki/profile.ts';
+import { type Field, check, choice, either, integer, list, number, record, text } from './field.ts';
+import { readConfigFile } from './read-config.ts';
+import { host, logLevels, maxSocketPathBytes, milliseconds, path, seconds } from './rule.ts';
+
+export interface CoordinatorConfig {
+  fleetId: string;
+  /** Where devices connect. Port 0 takes a free one; `coordinator status` tells which. */
+  listen: { host: string; port: number };
+  /** Names and addresses in the coordinator's certificate, besides `coordinator.<fleetId>.flotilla`. */
+  hosts: string[];
+  /** Processes that terminate TLS; auto is one for each core, at least one. */
+  gateways: 'auto' | number;
+  /** Folder of the SQLite files and the published bundles; absolute once loaded. */
+  data: string;
+  /** Unix socket of the API; absolute once loaded. */
+  socket: string;
+  link: {
+    /** From the TCP accept to a valid HELLO. */
+    helloTimeoutMs: number;
+    /** A peer from which nothing came for this long gets a PING. */
+    keepaliveSeconds: number;
+    /** Largest frame that a device may send. */
+    maxFrameBytes: number;
+  };
+  jobs: {
+    /** How long one device may take for a command. */
+    defaultTimeoutSeconds: number;
+    /** How long a job waits for devices that are away. */
+    defaultExpiresSeconds: number;
+    /** A job on more than this share of the fleet (0 to 1) asks for a confirmation. */
+    confirmAboveShare: number;
+  };
+  /** How long a device may stay in each state of an update before it counts as timed out. */
+  rollouts: {
+    offeredTimeoutSeconds: number;
+    downloadTimeoutSeconds: number;
+    installTimeoutSeconds: number;
+    rebootTimeoutSeconds: number;
+    testTimeoutSeconds: number;
+  };
+  log: { level: LogLevel };
+}
+
+/** Everything but the fleet's id. Paths are relative to the file until it is loaded. */
+export const defaultCoordinatorConfig: Omit<CoordinatorConfig, 'fleetId'> = {
+  listen: { host: '0.0.0.0', port: 7443 },
+  hosts: ['localhost'],
+  gateways: 'auto',
+  data: 'data',
+  socket: 'run/api.sock',
+  link: { helloTimeoutMs: 10_000, keepaliveSeconds: 240, maxFrameBytes: 1_048_576 },
+  jobs: { defaultTimeoutSeconds: 300, defaultExpiresSeconds: 86_400, confirmAboveShare: 0.5 },
+  rollouts: {
+    offeredTimeoutSeconds: 300,
+    downloadTimeoutSeconds: 14_400,
+    installTimeoutSeconds: 3_600,
+    rebootTimeoutSeconds: 900,
+    testTimeoutSeconds: 1_800,
+  },
+  log: { level: 'info' },
+};
+
+const defaults = defaultCoordinatorConfig;
+
+const fleetId: Field<string> = check(text(), (value) =>
+  isFleetId(value)
+    ? undefined
+    : { message: 'fleetId is not valid', seen: JSON.stringify(value), expected: 'one to 32 of a-z 0-9 -' },
+);
+
+/** The file as it stands, paths unresolved. */
+export const coordinatorConfigField: Field<CoordinatorConfig> = record<CoordinatorConfig>(
+  {
+    fleetId,
+    listen: record({ host, port: integer({ min: 0, max: 65_535 }) }, defaults.listen),
+    hosts: list(host),
+    gateways: either((value) => typeof value === 'number', integer({ min: 1, max: 256 }), choice(['auto'])),
+    data: path,
+    socket: path,
+    link: record(
+      {
+        helloTimeoutMs: milliseconds(100, 120_000),
+        keepaliveSeconds: seconds(1, 1),
+        maxFrameBytes: integer({ min: 65_536, max: 1_048_576, unit: 'bytes' }),
+      },
+      defaults.link,
+    ),
+    jobs: record(
+      {
+        defaultTimeoutSeconds: seconds(1, 30),
+        defaultExpiresSeconds: seconds(1, 365),
+        confirmAboveShare: number({ min: 0, max: 1 }),
+      },
+      defaults.jobs,
+    ),
+    rollouts: record(
+      {
+        offeredTimeoutSeconds: seconds(1, 365),
+        downloadTimeoutSeconds: seconds(1, 365),
+        installTimeoutSeconds: seconds(1, 365),
+        rebootTimeoutSeconds: seconds(1, 365),
+        testTimeoutSeconds: seconds(1, 365),
+      },
+      defaults.rollouts,
+    ),
+    log: record({ level: choice(logLevels) }, defaults.log),
+  },
+  defaults,
+);
+
+/** Reads and checks a coordinator.yaml; `data` and `socket` become absolute. Throws ConfigError with every problem. */
+export async function loadCoordinatorConfig(file: string): Promise<CoordinatorConfig> {
+  const directory = dirname(resolve(file));
+  const field = check(coordinatorConfigField, ({ socket }) => {
+    const bytes = Buffer.byteLength(resolve(directory, socket));
+    if (bytes <= maxSocketPathBytes) return undefined;
+    return {
+      message: 'the path of the API socket is too long for this system',
+      seen: `${bytes} bytes: ${resolve(directory, socket)}`,
+      expected: `at most ${maxSocketPathBytes} bytes`,
+      suggestion: 'set socket: to a short absolute path such as /run/flotilla/api.sock',
+    };
+  });
+  const config = await readConfigFile(file, field, 'flotilla init makes a fleet with its coordinator.yaml');
+  return { ...config, data: resolve(directory, config.data), socket: resolve(directory, config.socket) };
+}

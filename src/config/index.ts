@@ -1,0 +1,12 @@
+/** The files that a person edits (coordinator.yaml, the agent's file): typed, with units, defaults and one validator. */
+export {
+  type AgentConfig,
+  type BackoffConfig,
+  type HealthCheckConfig,
+  type SlotConfig,
+  type UpdateConfig,
+} from './agent-config.ts';
+export { defaultAgentConfig, defaultSlotConfig, defaultUpdateConfig } from './agent-default.ts';
+export { loadAgentConfig } from './load-agent-config.ts';
+export { type CoordinatorConfig, defaultCoordinatorConfig, loadCoordinatorConfig } from './coordinator-config.ts';
+export { ConfigError, type ConfigProblem } from './problem.ts';

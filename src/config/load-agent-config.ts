@@ -1,0 +1,35 @@
+import { dirname, resolve } from 'node:path';
+import type { AgentConfig, UpdateConfig } from './agent-config.ts';
+import { agentConfigField } from './agent-config-field.ts';
+import { readConfigFile } from './read-config.ts';
+
+/** Reads and checks an agent's file; every path becomes absolute, relative to the file. Throws ConfigError. */
+export async function loadAgentConfig(file: string): Promise<AgentConfig> {
+  const directory = dirname(resolve(file));
+  const config = await readConfigFile(file, agentConfigField, 'provisioning writes this file; check --config');
+  return resolveAgentPaths(config, directory);
+}
+
+function resolveAgentPaths(config: AgentConfig, directory: string): AgentConfig {
+  const at = (path: string) => resolve(directory, path);
+  const { identity, grains, boot, update, log } = config;
+  return {
+    ...config,
+    identity: { key: at(identity.key), certificate: at(identity.certificate), authority: at(identity.authority) },
+    state: at(config.state),
+    grains: { ...grains, file: at(grains.file), directory: at(grains.directory) },
+    boot: { idFile: at(boot.idFile), ...(boot.slotFile === undefined ? {} : { slotFile: at(boot.slotFile) }) },
+    ...(update === undefined ? {} : { update: resolveUpdatePaths(update, at) }),
+    log: { ...log, ...(log.file === undefined ? {} : { file: at(log.file) }) },
+  };
+}
+
+function resolveUpdatePaths(update: UpdateConfig, at: (path: string) => string): UpdateConfig {
+  const { watchdog } = update;
+  return {
+    ...update,
+    keys: update.keys.map(at),
+    destination: at(update.destination),
+    ...(watchdog === undefined ? {} : { watchdog: { ...watchdog, file: at(watchdog.file) } }),
+  };
+}
