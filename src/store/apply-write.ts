@@ -1,0 +1,50 @@
+import { removeDevice, writeCertificate, writeCursor, writeDevice } from './device-table.ts';
+import { writeDocument, writeMember, writeRelease } from './document-table.ts';
+import { writeDeadLetter, writeEvent } from './event-table.ts';
+import { removeRequest, writeRequest, writeRequestSeq } from './request-table.ts';
+import type { Statements } from './statement.ts';
+import type { Write } from './write.ts';
+
+/** Carries out one write inside the open transaction. */
+export function applyWrite(statements: Statements, write: Write): void {
+  switch (write.kind) {
+    case 'meta':
+      statements.get('INSERT OR REPLACE INTO meta VALUES (?,?)').run(write.key, write.value);
+      return;
+    case 'device':
+      return writeDevice(statements, write.device);
+    case 'device-removed':
+      return removeDevice(statements, write.deviceId);
+    case 'certificate':
+      return writeCertificate(statements, write.certificate);
+    case 'cursor':
+      return writeCursor(statements, write.cursor);
+    case 'event':
+      return writeEvent(statements, write.event);
+    case 'dead-letter':
+      return writeDeadLetter(statements, write.letter);
+    case 'request':
+      return writeRequest(statements, write.request);
+    case 'request-removed':
+      return removeRequest(statements, write.row);
+    case 'request-seq':
+      return writeRequestSeq(statements, write.deviceId, write.seq);
+    case 'job':
+      return writeDocument(statements, 'job', write.job);
+    case 'job-device':
+      return writeMember(statements, 'job', write.member);
+    case 'rollout':
+      return writeDocument(statements, 'rollout', write.rollout);
+    case 'rollout-device':
+      return writeMember(statements, 'rollout', write.member);
+    case 'release':
+      return writeRelease(statements, write.release);
+    case 'audit': {
+      const { atMs, actor, action, subject, detail } = write.audit;
+      statements
+        .get('INSERT INTO audit (at_ms, actor, action, subject, detail) VALUES (?,?,?,?,?)')
+        .run(atMs, actor, action, subject, JSON.stringify(detail));
+      return;
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import type { SQLOutputValue } from 'node:sqlite';
+import type { CertificateRow, CursorRow, DeviceRow } from './row.ts';
+import { jsonOrNull, type Statements } from './statement.ts';
+
+type Columns = Record<string, SQLOutputValue>;
+
+export function writeDevice(statements: Statements, device: DeviceRow): void {
+  statements
+    .get('INSERT OR REPLACE INTO device VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)')
+    .run(
+      device.id,
+      device.state,
+      device.createdAtMs,
+      device.sinceMs ?? null,
+      device.address ?? null,
+      device.agentVersion ?? null,
+      device.instanceId ?? null,
+      JSON.stringify(device.grains),
+      JSON.stringify(device.tags),
+      jsonOrNull(device.running),
+      device.serial ?? null,
+      jsonOrNull(device.candidate),
+      JSON.stringify(device.quarantinedBundles),
+      device.receivedBytes,
+      device.sentBytes,
+    );
+}
+
+/** The device and what only it means. Certificates stay: a removed device's must remain revocable. */
+export function removeDevice(statements: Statements, deviceId: string): void {
+  statements.get('DELETE FROM device WHERE id = ?').run(deviceId);
+  statements.get('DELETE FROM cursor WHERE device = ?').run(deviceId);
+  statements.get('DELETE FROM request WHERE device = ?').run(deviceId);
+  statements.get('DELETE FROM request_seq WHERE device = ?').run(deviceId);
+}
+
+export function readDevices(statements: Statements): DeviceRow[] {
+  return (statements.get('SELECT * FROM device').all() as Columns[]).map((row) => ({
+    id: String(row['id']),
+    state: String(row['state']) as DeviceRow['state'],
+    createdAtMs: Number(row['created_ms']),
+    ...(row['since_ms'] === null ? {} : { sinceMs: Number(row['since_ms']) }),
+    ...(row['address'] === null ? {} : { address: String(row['address']) }),
+    ...(row['agent_version'] === null ? {} : { agentVersion: String(row['agent_version']) }),
+    ...(row['instance'] === null ? {} : { instanceId: String(row['instance']) }),
+    grains: JSON.parse(String(row['grains'])),
+    tags: JSON.parse(String(row['tags'])),
+    ...(row['running'] === null ? {} : { running: JSON.parse(String(row['running'])) }),
+    ...(row['serial'] === null ? {} : { serial: String(row['serial']) }),
+    ...(row['candidate'] === null ? {} : { candidate: JSON.parse(String(row['candidate'])) }),
+    quarantinedBundles: JSON.parse(String(row['quarantined_bundles'])),
+    receivedBytes: Number(row['received_bytes']),
+    sentBytes: Number(row['sent_bytes']),
+  }));
+}
+
+export function writeCursor(statements: Statements, cursor: CursorRow): void {
+  statements
+    .get('INSERT OR REPLACE INTO cursor VALUES (?,?,?,?)')
+    .run(cursor.deviceId, cursor.instanceId, cursor.lane, cursor.seq);
+}
+
+export function readCursors(statements: Statements): CursorRow[] {
+  return (statements.get('SELECT * FROM cursor').all() as Columns[]).map((row) => ({
+    deviceId: String(row['device']),
+    instanceId: String(row['instance']),
+    lane: Number(row['lane']),
+    seq: Number(row['seq']),
+  }));
+}
+
+export function writeCertificate(statements: Statements, certificate: CertificateRow): void {
+  statements
+    .get('INSERT OR REPLACE INTO certificate VALUES (?,?,?,?,?,?,?,?,?)')
+    .run(
+      certificate.serial,
+      certificate.deviceId,
+      certificate.fingerprintSha256,
+      certificate.notBeforeMs,
+      certificate.notAfterMs,
+      certificate.issuedAtMs,
+      certificate.revokedAtMs ?? null,
+      certificate.revocationReason ?? null,
+      certificate.pem,
+    );
+}
+
+export function readCertificates(statements: Statements): CertificateRow[] {
+  return (statements.get('SELECT * FROM certificate ORDER BY issued_ms, serial').all() as Columns[]).map((row) => ({
+    serial: String(row['serial']),
+    deviceId: String(row['device']),
+    fingerprintSha256: String(row['fingerprint']),
+    notBeforeMs: Number(row['not_before_ms']),
+    notAfterMs: Number(row['not_after_ms']),
+    issuedAtMs: Number(row['issued_ms']),
+    ...(row['revoked_ms'] === null ? {} : { revokedAtMs: Number(row['revoked_ms']) }),
+    ...(row['revocation_reason'] === null ? {} : { revocationReason: String(row['revocation_reason']) }),
+    pem: String(row['pem']),
+  }));
+}

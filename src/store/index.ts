@@ -1,0 +1,11 @@
+/**
+ * The coordinator's SQLite database. One worker thread owns it and is its only writer: WAL, synchronous=FULL, group
+ * commit. SQL of the coordinator stands here and nowhere else, one file for each aggregate; the core hands in `Write`s
+ * (data) and gets rows back.
+ */
+export { acquireLock, type DirectoryLock } from './directory-lock.ts';
+export type { EventPage } from './event-table.ts';
+export type * from './row.ts';
+export type { DocumentWithMembers, Snapshot } from './snapshot.ts';
+export { openStore, type Store, type StoreOption } from './store.ts';
+export type { Write } from './write.ts';

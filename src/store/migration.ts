@@ -1,0 +1,140 @@
+/** The schema, one step per version: `user_version` n means that the first n steps are done. Steps are never edited. */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE device (
+    id TEXT PRIMARY KEY,
+    state TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    since_ms INTEGER,
+    address TEXT,
+    agent_version TEXT,
+    instance TEXT,
+    grains TEXT NOT NULL,
+    tags TEXT NOT NULL,
+    running TEXT,
+    serial TEXT,
+    candidate TEXT,
+    quarantined_bundles TEXT NOT NULL,
+    received_bytes INTEGER NOT NULL,
+    sent_bytes INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE certificate (
+    serial TEXT PRIMARY KEY,
+    device TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    not_before_ms INTEGER NOT NULL,
+    not_after_ms INTEGER NOT NULL,
+    issued_ms INTEGER NOT NULL,
+    revoked_ms INTEGER,
+    revocation_reason TEXT,
+    pem TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE cursor (
+    device TEXT NOT NULL,
+    instance TEXT NOT NULL,
+    lane INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (device, instance, lane)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE event (
+    offset INTEGER PRIMARY KEY,
+    device TEXT NOT NULL,
+    instance TEXT NOT NULL,
+    lane INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    key TEXT NOT NULL,
+    timestamp_ms INTEGER NOT NULL,
+    received_ms INTEGER NOT NULL,
+    schema TEXT,
+    payload BLOB NOT NULL
+  ) STRICT;
+
+  CREATE TABLE dead_letter (
+    id INTEGER PRIMARY KEY,
+    device TEXT NOT NULL,
+    instance TEXT NOT NULL,
+    lane INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    key TEXT NOT NULL,
+    timestamp_ms INTEGER NOT NULL,
+    received_ms INTEGER NOT NULL,
+    schema TEXT,
+    payload BLOB NOT NULL,
+    reason TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE request (
+    row INTEGER PRIMARY KEY,
+    device TEXT NOT NULL,
+    lane INTEGER NOT NULL,
+    seq INTEGER,
+    type TEXT NOT NULL,
+    key TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE request_seq (
+    device TEXT PRIMARY KEY,
+    seq TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE job (
+    id TEXT PRIMARY KEY,
+    active INTEGER NOT NULL,
+    started_ms INTEGER NOT NULL,
+    document TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX job_started ON job (started_ms);
+
+  CREATE TABLE job_device (
+    parent TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    device TEXT NOT NULL,
+    document TEXT NOT NULL,
+    output TEXT,
+    PRIMARY KEY (parent, position)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE rollout (
+    id TEXT PRIMARY KEY,
+    active INTEGER NOT NULL,
+    started_ms INTEGER NOT NULL,
+    document TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX rollout_started ON rollout (started_ms);
+
+  CREATE TABLE rollout_device (
+    parent TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    device TEXT NOT NULL,
+    document TEXT NOT NULL,
+    output TEXT,
+    PRIMARY KEY (parent, position)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE release (
+    id TEXT PRIMARY KEY,
+    sha256 TEXT NOT NULL,
+    published_ms INTEGER NOT NULL,
+    document TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    detail TEXT NOT NULL
+  ) STRICT;
+  `,
+];

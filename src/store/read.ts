@@ -1,0 +1,27 @@
+import { readDocument, readDocuments, readMembers, type DocumentTable } from './document-table.ts';
+import { readEvents, type EventPage } from './event-table.ts';
+import { readSnapshot } from './snapshot.ts';
+import type { Statements } from './statement.ts';
+
+/** What may be asked of the store. */
+export type Read =
+  | { kind: 'snapshot' }
+  | { kind: 'events'; page: EventPage }
+  | { kind: 'documents'; table: DocumentTable; limit: number }
+  | { kind: 'document'; table: DocumentTable; id: string }
+  | { kind: 'members'; table: DocumentTable; id: string; output: boolean };
+
+export function answerRead(statements: Statements, read: Read): unknown {
+  switch (read.kind) {
+    case 'snapshot':
+      return readSnapshot(statements);
+    case 'events':
+      return readEvents(statements, read.page);
+    case 'documents':
+      return readDocuments(statements, read.table, read.limit);
+    case 'document':
+      return readDocument(statements, read.table, read.id);
+    case 'members':
+      return readMembers(statements, read.table, read.id, read.output);
+  }
+}

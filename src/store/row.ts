@@ -1,0 +1,128 @@
+/** Rows as the store keeps them. Plain data that survives a structured clone; instance ids and schemas are hex text. */
+
+/** Seq per lane, the highest that is stored; lanes 0 to 3. */
+export type LaneCursor = readonly [number, number, number, number];
+
+export interface RunningRow {
+  bootId: string;
+  slot?: string;
+  bundleUuid?: string;
+  version?: string;
+}
+
+export interface DeviceRow {
+  id: string;
+  /** One of `deviceStates` of the contract. */
+  state: 'pending' | 'accepted' | 'rejected' | 'quarantined' | 'revoked';
+  createdAtMs: number;
+  /** Of the last connect or disconnect. */
+  sinceMs?: number;
+  address?: string;
+  agentVersion?: string;
+  /** The history that it writes now; others stay in the cursor table. */
+  instanceId?: string;
+  grains: Record<string, unknown>;
+  tags: Record<string, string>;
+  running?: RunningRow;
+  /** The certificate that it last proved itself with. */
+  serial?: string;
+  /** A valid certificate that is not on record, shown at a refused connect; `accept` puts it on record. */
+  candidate?: CertificateFactsRow;
+  quarantinedBundles: string[];
+  receivedBytes: number;
+  sentBytes: number;
+}
+
+export interface CertificateFactsRow {
+  serial: string;
+  fingerprintSha256: string;
+  notBeforeMs: number;
+  notAfterMs: number;
+}
+
+export interface CertificateRow extends CertificateFactsRow {
+  deviceId: string;
+  issuedAtMs: number;
+  revokedAtMs?: number;
+  revocationReason?: string;
+  /** Empty when only a connect showed it. */
+  pem: string;
+}
+
+export interface CursorRow {
+  deviceId: string;
+  instanceId: string;
+  lane: number;
+  seq: number;
+}
+
+export interface EventRow {
+  /** From 1, without gaps; given out by the core. */
+  offset: number;
+  /** '' for the coordinator's own. */
+  deviceId: string;
+  instanceId: string;
+  lane: number;
+  seq: number;
+  type: string;
+  key: string;
+  timestampMs: number;
+  receivedAtMs: number;
+  /** Hex of the schema's fingerprint; absent = UTF-8 JSON. */
+  schema?: string;
+  payload: Uint8Array;
+}
+
+/** An event that does not fit its schema: parked with its bytes and the reason, while its lane moves on. */
+export interface DeadLetterRow extends Omit<EventRow, 'offset'> {
+  reason: string;
+}
+
+/** A request to a device, until the device has committed it. */
+export interface RequestRow {
+  /** Order of submission over all devices. */
+  row: number;
+  deviceId: string;
+  lane: number;
+  /** Undefined until it is first sent; contiguous per device, instance and lane. */
+  seq?: number;
+  type: string;
+  key: string;
+  /** JSON text. */
+  payload: string;
+  createdAtMs: number;
+  expiresAtMs: number;
+}
+
+/** State of a job or rollout as one JSON document; its devices are rows of their own. */
+export interface DocumentRow {
+  id: string;
+  /** False once nothing can change any more: such rows are not loaded at start. */
+  active: boolean;
+  startedAtMs: number;
+  document: unknown;
+}
+
+export interface MemberRow {
+  parentId: string;
+  position: number;
+  deviceId: string;
+  document: unknown;
+  /** Large and never needed to continue (output of a command); kept when a later write has none. */
+  output?: unknown;
+}
+
+export interface ReleaseRow {
+  id: string;
+  sha256: string;
+  publishedAtMs: number;
+  document: unknown;
+}
+
+export interface AuditRow {
+  atMs: number;
+  actor: string;
+  action: string;
+  subject: string;
+  detail: unknown;
+}

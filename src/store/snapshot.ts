@@ -1,0 +1,58 @@
+import { readCertificates, readCursors, readDevices } from './device-table.ts';
+import { readActiveDocuments, readMembers, readReleases, type DocumentTable } from './document-table.ts';
+import { countDeadLetters, readLastOffset } from './event-table.ts';
+import { readRequestSeqs, readRequests } from './request-table.ts';
+import type {
+  CertificateRow,
+  CursorRow,
+  DeviceRow,
+  DocumentRow,
+  LaneCursor,
+  MemberRow,
+  ReleaseRow,
+  RequestRow,
+} from './row.ts';
+import type { Statements } from './statement.ts';
+
+/** Everything that the core needs to go on where it stopped. */
+export interface Snapshot {
+  meta: Record<string, string>;
+  devices: DeviceRow[];
+  certificates: CertificateRow[];
+  cursors: CursorRow[];
+  requests: RequestRow[];
+  requestSeqs: { deviceId: string; seq: LaneCursor }[];
+  jobs: DocumentWithMembers[];
+  rollouts: DocumentWithMembers[];
+  releases: ReleaseRow[];
+  lastOffset: number;
+  deadLetters: number;
+}
+
+export interface DocumentWithMembers extends DocumentRow {
+  members: MemberRow[];
+}
+
+export function readSnapshot(statements: Statements): Snapshot {
+  const meta = statements.get('SELECT key, value FROM meta').all() as { key: string; value: string }[];
+  return {
+    meta: Object.fromEntries(meta.map(({ key, value }) => [key, value])),
+    devices: readDevices(statements),
+    certificates: readCertificates(statements),
+    cursors: readCursors(statements),
+    requests: readRequests(statements),
+    requestSeqs: readRequestSeqs(statements),
+    jobs: readActive(statements, 'job'),
+    rollouts: readActive(statements, 'rollout'),
+    releases: readReleases(statements),
+    lastOffset: readLastOffset(statements),
+    deadLetters: countDeadLetters(statements),
+  };
+}
+
+function readActive(statements: Statements, table: DocumentTable): DocumentWithMembers[] {
+  return readActiveDocuments(statements, table).map((row) => ({
+    ...row,
+    members: readMembers(statements, table, row.id, false),
+  }));
+}
