@@ -20,7 +20,7 @@ class Walk {
   readonly #pattern: FactPattern;
   readonly #observe: FactObserver | undefined;
   readonly #last: number;
-  /** Places already tried in vain under `**`, which reaches them by several ways: [node, level]. */
+  /** For ambiguous patterns: node to the levels that were followed from it. */
   readonly #tried = new Map<object, Set<number>>();
 
   constructor(pattern: FactPattern, observe: FactObserver | undefined) {
@@ -32,12 +32,14 @@ class Walk {
   /** Follows the key at `level` from a map or list. The last level is never a key to follow. */
   descend(node: unknown, level: number, path: readonly string[]): boolean {
     const key = this.#pattern.keys[level];
-    if (key === undefined || level >= this.#last) return false;
+    if (key === undefined || level >= this.#last || this.#wasTried(node, level)) return false;
     if (key.kind === 'any-depth') return this.#anyDepth(node, level, path, selectorLimit.maxFactDepth);
     if (isRecord(node)) {
       if (key.kind === 'name') {
-        return Object.hasOwn(node, key.name) && this.#test(node[key.name], level + 1, this.#extend(path, key.name));
+        const name = Object.hasOwn(node, key.name) ? key.name : key.trimmed;
+        return Object.hasOwn(node, name) && this.#test(node[name], level + 1, this.#extend(path, name));
       }
+      if (key.kind === 'any' && this.#skipAny(node, level, path)) return true;
       return Object.keys(node).some(
         (name) => nameMatches(key, name) && this.#test(node[name], level + 1, this.#extend(path, name)),
       );
@@ -93,19 +95,30 @@ class Walk {
     return this.#observe === undefined ? path : [...path, name];
   }
 
+  /** Salt's `*` is one key or none: `fw:*:version` also finds the key `version` of `fw` itself. */
+  #skipAny(node: FactRecord, level: number, path: readonly string[]): boolean {
+    const next = this.#pattern.keys[level + 1];
+    // A glob after it tests values and deeper keys only, or `*:s*` would match whatever has a key with an s.
+    if (next?.kind !== 'glob' && this.#testRecord(node, level + 1, path)) return true;
+    return this.descend(node, level + 1, path);
+  }
+
   /** `**` is no key at all, or one, or many. */
   #anyDepth(node: unknown, level: number, path: readonly string[], depthLeft: number): boolean {
     if (typeof node !== 'object' || node === null || depthLeft === 0) return false;
+    if (this.descend(node, level + 1, path)) return true;
+    return Object.entries(node).some(([name, value]: [string, unknown]) => {
+      const valuePath = this.#extend(path, name);
+      if (this.#test(value, level + 1, valuePath)) return true;
+      return !this.#wasTried(value, level) && this.#anyDepth(value, level, valuePath, depthLeft - 1);
+    });
+  }
+
+  #wasTried(node: unknown, level: number): boolean {
+    if (!this.#pattern.isAmbiguous || typeof node !== 'object' || node === null) return false;
     const tried = this.#tried.get(node) ?? new Set();
     this.#tried.set(node, tried);
-    if (tried.has(level)) return false;
-    tried.add(level);
-    if (this.descend(node, level + 1, path)) return true;
-    return Object.entries(node).some(
-      ([name, value]: [string, unknown]) =>
-        this.#test(value, level + 1, this.#extend(path, name)) ||
-        this.#anyDepth(value, level, this.#extend(path, name), depthLeft - 1),
-    );
+    return tried.size === tried.add(level).size;
   }
 }
 

@@ -28,7 +28,9 @@ export interface WordToken {
 export type Token = { kind: 'open' | 'close' | 'end'; span: Span } | WordToken;
 
 /** Python's `str.split()`, which is Salt's tokenizer: every Unicode blank. */
-const blank = /[\s\u0085\u001C-\u001F]/u;
+const blank = /\s/u;
+/** Blanks for Python, not for JavaScript. */
+const otherBlanks = '\u001C\u001D\u001E\u001F\u0085';
 const control = /\p{Cc}/u;
 
 /** Splits an expression into words and parentheses. Throws on unclosed quotes and on control characters. */
@@ -132,7 +134,7 @@ class RegexNesting {
 }
 
 export function isBlank(character: string): boolean {
-  return character !== '\uFEFF' && blank.test(character);
+  return (character !== '\uFEFF' && blank.test(character)) || otherBlanks.includes(character);
 }
 
 function isLineBreak(character: string): boolean {

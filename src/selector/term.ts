@@ -190,15 +190,18 @@ function checkFactRegex(text: string, word: WordToken, term: FactTerm): void {
 
 function badRegex(text: string, word: WordToken, error: unknown): unknown {
   if (!(error instanceof RegexSyntaxError)) return error;
-  const isOpen = error.message.startsWith('missing closing');
   return selectorError(text, word.span, 'bad-regex', `not a regular expression: ${error.message}`, {
     seen: word.text,
     expected: 'RE2 syntax: https://github.com/google/re2/wiki/Syntax',
-    suggestion: isOpen
-      ? 'Quote a regex that holds blanks or parentheses of its own: E@"(a b)".'
-      : 'Escape a plain character with a backslash; .* is any text.',
+    suggestion: regexAdvice(error.message),
     cause: error,
   });
+}
+
+function regexAdvice(problem: string): string {
+  if (problem.startsWith('lookaround')) return 'Combine terms instead: E@^web and not E@.*test.';
+  if (problem.startsWith('missing closing')) return 'Quote a regex that holds blanks or a lone parenthesis: E@"(a b)".';
+  return 'Escape a plain character with a backslash; .* is any text.';
 }
 
 function split(characters: WordCharacter[], delimiter: string): WordCharacter[][] {
