@@ -10,3 +10,6 @@ export { defaultAgentConfig, defaultSlotConfig, defaultUpdateConfig } from './ag
 export { loadAgentConfig } from './load-agent-config.ts';
 export { type CoordinatorConfig, defaultCoordinatorConfig, loadCoordinatorConfig } from './coordinator-config.ts';
 export { ConfigError, type ConfigProblem } from './problem.ts';
+export { type FleetLayout, fleetLayout } from './fleet-layout.ts';
+export { findFleetDir } from './fleet-dir.ts';
+export { packageRoot } from './package-root.ts';

@@ -16,6 +16,7 @@ export {
 } from './issue.ts';
 export { createKey, encryptPrivateKey, formatPrivateKey, parsePrivateKey } from './key.ts';
 export * from './host.ts';
+export * from './passphrase.ts';
 export * from './peer-identity.ts';
 export * from './profile.ts';
 export * from './public-key.ts';

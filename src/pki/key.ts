@@ -3,13 +3,13 @@ import { type KeyObject, createPrivateKey, generateKeyPair, randomBytes, scrypt,
 import { promisify } from 'node:util';
 import forge from 'node-forge';
 import { FlotillaError } from '../error.ts';
+import { validatePassphrase } from './passphrase.ts';
 
 /** Cost of a guess at a passphrase. N is at the 32 MiB that OpenSSL allows when it reads such a file; p makes up for it. */
 const scryptCost = { N: 2 ** 14, r: 8, p: 5 } as const;
 const saltBytes = 16;
 const keyBytes = 32;
 const blockBytes = 16;
-export const minPassphraseBytes = 8;
 
 const encryptedHeader = '-----BEGIN ENCRYPTED PRIVATE KEY-----';
 
@@ -27,11 +27,7 @@ export function formatPrivateKey(key: KeyObject): string {
  * `openssl pkey` reads. Built here because node:crypto's own export derives the key by PBKDF2 with 2,048 rounds.
  */
 export async function encryptPrivateKey(key: KeyObject, passphrase: string): Promise<string> {
-  if (Buffer.byteLength(passphrase) < minPassphraseBytes) {
-    throw new FlotillaError('usage', 'pki-passphrase-short', 'the passphrase is too short', {
-      expected: `at least ${minPassphraseBytes} bytes; several words are best`,
-    });
-  }
+  validatePassphrase(passphrase);
   const salt = randomBytes(saltBytes);
   const iv = randomBytes(blockBytes);
   const derived = await promisify<string, Buffer, number, object, Buffer>(scrypt)(
