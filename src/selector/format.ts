@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import type { FactTerm, SelectorNode, Term } from './ast.ts';
-import { isBlank, tokenize } from './lexer.ts';
+import { isBlank, isInvisible, tokenize } from './lexer.ts';
 import { parseTerm } from './term.ts';
 
 /** Prints a tree as text that parses to the same tree, quoting only where needed. */
@@ -25,35 +25,41 @@ function formatOperand(node: SelectorNode, weaker: readonly SelectorNode['kind']
 
 function formatTerm(term: Term): string {
   const plain = printTerm(term, (source) => source);
-  return readsAs(plain, term) ? plain : printTerm(term, quoteIfNeeded);
+  return readsAs(plain, term) ? plain : printQuoted(term);
 }
 
-/** `quote` gets the source of each part and the delimiter that must not stand bare in it. */
-function printTerm(term: Term, quote: (source: string, delimiter: string) => string): string {
+/** How a part is written: its source, and the delimiter that must not stand bare in it. */
+type PrintPart = (source: string, delimiter: string) => string;
+
+function printQuoted(term: Term): string {
+  // A bare word may look like an operator or an engine, so it is quoted whatever it holds.
+  if (term.kind === 'id-glob') return quoted(term.pattern);
+  // Ids of a list are plain text, not patterns: their backslashes are doubled.
+  if (term.kind === 'id-list') {
+    return `L@${term.ids.map((id) => quoteIfNeeded(id.replaceAll('\\', '\\\\'), ',')).join(',')}`;
+  }
+  return printTerm(term, quoteIfNeeded);
+}
+
+function printTerm(term: Term, print: PrintPart): string {
   switch (term.kind) {
     case 'id-glob':
-      // Always quoted when not plain: it may look like an operator or an engine.
-      return quote(term.pattern, '') === term.pattern ? term.pattern : quoted(term.pattern);
+      return term.pattern;
     case 'id-regex':
-      return `E@${quote(term.source, '')}`;
+      return `E@${print(term.source, '')}`;
     case 'id-list':
-      return `L@${term.ids.map((id) => quote(quote === quoteIfNeeded ? escaped(id) : id, ',')).join(',')}`;
+      return `L@${term.ids.join(',')}`;
     case 'address':
       return `S@${term.network}`;
     case 'fact':
-      return printFact(term, quote);
+      return printFact(term, print);
   }
 }
 
-function printFact(term: FactTerm, quote: (source: string, delimiter: string) => string): string {
+function printFact(term: FactTerm, print: PrintPart): string {
   const letter = term.from === 'grains' ? (term.by === 'regex' ? 'P' : 'G') : term.by === 'regex' ? 'J' : 'I';
   const prefix = term.delimiter === ':' ? `${letter}@` : `${letter}${term.delimiter}@`;
-  return prefix + term.levels.map((level) => quote(level, term.delimiter)).join(term.delimiter);
-}
-
-/** Ids of a list are plain text, not patterns: their backslashes are doubled. */
-function escaped(id: string): string {
-  return id.replaceAll('\\', '\\\\');
+  return prefix + term.levels.map((level) => print(level, term.delimiter)).join(term.delimiter);
 }
 
 function readsAs(text: string, term: Term): boolean {
@@ -72,16 +78,14 @@ function quoteIfNeeded(source: string, delimiter: string): string {
     source !== '' &&
     !/^(?:[<>]|!=|age\s*[<>])/u.test(source) &&
     Array.from(source).every(
-      (character) => !isBlank(character) && !`()"'`.includes(character) && character !== delimiter,
+      (character) =>
+        !isBlank(character) && !isInvisible(character) && !`()"'`.includes(character) && character !== delimiter,
     );
   return isSafe ? source : quoted(source);
 }
 
 /** Text in quotes; what holds both kinds of quote is made of several runs: `"it's "'"'"new"'"'`. */
 function quoted(source: string): string {
-  return source
-    .split(/("+)/u)
-    .filter((run, index) => run !== '' || (index === 0 && source === ''))
-    .map((run) => (run.startsWith('"') ? `'${run}'` : `"${run}"`))
-    .join('');
+  const runs = source.match(/"+|(?:\\[^]|[^"])+/gu) ?? [''];
+  return runs.map((run) => (run.startsWith('"') ? `'${run}'` : `"${run}"`)).join('');
 }

@@ -31,9 +31,12 @@ export type Token = { kind: 'open' | 'close' | 'end'; span: Span } | WordToken;
 const blank = /\s/u;
 /** Blanks for Python, not for JavaScript. */
 const otherBlanks = '\u001C\u001D\u001E\u001F\u0085';
-const control = /\p{Cc}/u;
+/** Never allowed, not even in quotes: controls, and halves of surrogate pairs, which UTF-8 cannot carry. */
+const forbidden = /[\p{Cc}\p{Cs}]/u;
+/** Zero-width and direction marks: pasted unseen they turn `not web-*` into everybody. */
+const invisible = /\p{Cf}/u;
 
-/** Splits an expression into words and parentheses. Throws on unclosed quotes and on control characters. */
+/** Splits an expression into words and parentheses. Throws on unclosed quotes and on characters that nobody sees. */
 export function tokenize(text: string): Token[] {
   const tokens: Token[] = [];
   let at = 0;
@@ -69,7 +72,7 @@ function readWord(text: string, start: number): WordToken {
 
   while (at < text.length) {
     const value = characterAt(text, at);
-    if (control.test(value) && !isBlank(value)) throw controlCharacter(text, at, value);
+    if (isForbidden(value) || (quote === undefined && isInvisible(value))) throw unprintable(text, at, value);
     const next = at + value.length;
     if (quote === undefined && value === delimiter) {
       characters.push({ value, mode: 'plain', start: at });
@@ -78,7 +81,7 @@ function readWord(text: string, start: number): WordToken {
       if (escaped === '' || (quote === undefined && isLineBreak(escaped))) {
         throw danglingBackslash(text, at);
       }
-      if (control.test(escaped) && !isBlank(escaped)) throw controlCharacter(text, next, escaped);
+      if (isForbidden(escaped)) throw unprintable(text, next, escaped);
       characters.push({ value: escaped, mode: 'escaped', start: at });
       nesting?.escaped();
       isQuoted = true;
@@ -137,6 +140,14 @@ export function isBlank(character: string): boolean {
   return (character !== '\uFEFF' && blank.test(character)) || otherBlanks.includes(character);
 }
 
+export function isInvisible(character: string): boolean {
+  return invisible.test(character);
+}
+
+function isForbidden(character: string): boolean {
+  return forbidden.test(character) && !isBlank(character);
+}
+
 function isLineBreak(character: string): boolean {
   return character === '\n' || character === '\r';
 }
@@ -145,19 +156,16 @@ function characterAt(text: string, at: number): string {
   return String.fromCodePoint(text.codePointAt(at) ?? 0);
 }
 
-function controlCharacter(text: string, at: number, value: string): Error {
-  const code = (value.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
-  return selectorError(
-    text,
-    { start: at, end: at + 1 },
-    'control-character',
-    `control character U+${code} in the selector`,
-    {
-      seen: `U+${code}`,
-      expected: 'printable text',
-      suggestion: 'Type the selector again instead of pasting it.',
-    },
-  );
+function unprintable(text: string, at: number, value: string): Error {
+  const code = `U+${(value.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
+  const span = { start: at, end: at + value.length };
+  return selectorError(text, span, 'unprintable', `the character ${code} cannot be seen`, {
+    seen: code,
+    expected: 'printable text',
+    suggestion: isInvisible(value)
+      ? 'Remove it, or quote it if it is meant.'
+      : 'Type the selector again, do not paste it.',
+  });
 }
 
 function danglingBackslash(text: string, at: number): Error {

@@ -58,7 +58,7 @@ function clip(characters: string[], room: number): string[] {
 
 /** Control characters would break the caret line, or the reader's terminal. */
 function visible(characters: string[]): string {
-  return characters.map((character) => (/\p{Cc}/u.test(character) ? ' ' : character)).join('');
+  return characters.map((character) => (/[\p{Cc}\p{Cf}\p{Cs}]/u.test(character) ? ' ' : character)).join('');
 }
 
 function columns(text: string): number {
