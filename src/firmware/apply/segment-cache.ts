@@ -1,0 +1,212 @@
+import type { Disk } from './disk.ts';
+
+export const blockBytes = 512;
+/** What fwup writes at a time, and what every image file's size is a multiple of. */
+export const segmentBytes = 128 * 1024;
+const blocksInSegment = segmentBytes / blockBytes;
+const minSegments = 8;
+
+const state = { unknown: 0, clean: 1, dirty: 2 } as const;
+
+interface Segment {
+  readonly data: Buffer;
+  readonly blocks: Uint8Array;
+  dirtyBlocks: number;
+  /** Inside a trimmed range and not written since: zeros that are not on the disk. */
+  trimmed: boolean;
+}
+
+interface Range {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/**
+ * A write-back cache between the actions and the disk. Segments that a stream has filled go out at once; the rest
+ * waits. Ranges that decide what boots (partition tables, U-Boot environments) are *deferred*: they are written
+ * last, one after the other with a sync in between, and only after all other data is on the medium.
+ */
+export class SegmentCache {
+  readonly #disk: Disk;
+  readonly #maxSegments: number;
+  /** By segment number, least recently used first. */
+  readonly #segments = new Map<number, Segment>();
+  #deferred: Range[] = [];
+  #trimmed: { first: number; last: number }[] = [];
+  #touchedEnd = 0;
+
+  constructor(disk: Disk, cacheMebibytes: number) {
+    this.#disk = disk;
+    this.#maxSegments = Math.max(minSegments, Math.floor((cacheMebibytes * 1024 * 1024) / segmentBytes));
+  }
+
+  async read(offset: number, length: number): Promise<Buffer> {
+    const out = Buffer.alloc(length);
+    for (const part of partsOf(offset, length)) {
+      const segment = this.#touch(part.index);
+      await this.#load(part.index, segment, part.from, part.to);
+      segment.data.copy(out, part.at, part.from, part.to);
+    }
+    await this.#evict();
+    return out;
+  }
+
+  /** Whole blocks at a block boundary. `streamed`: each block of a segment will be written once, in order. */
+  async write(offset: number, bytes: Buffer, streamed = false): Promise<void> {
+    for (const part of partsOf(offset, bytes.length)) {
+      const segment = this.#touch(part.index);
+      bytes.copy(segment.data, part.from, part.at, part.at + part.to - part.from);
+      if (segment.trimmed) markDirty(segment, 0, blocksInSegment);
+      segment.trimmed = false;
+      markDirty(segment, part.from / blockBytes, part.to / blockBytes);
+      this.#touchedEnd = Math.max(this.#touchedEnd, (part.index + 1) * segmentBytes);
+      const isFull = streamed && segment.dirtyBlocks === blocksInSegment && !this.#holdsDeferred(part.index);
+      if (isFull) await this.#drop(part.index, segment);
+    }
+    await this.#evict();
+  }
+
+  /** What is written here goes out last; ranges keep the order of their latest deferral. */
+  defer(offset: number, length: number): void {
+    this.#deferred = this.#deferred.filter((range) => range.offset !== offset || range.length !== length);
+    this.#deferred.push({ offset, length });
+  }
+
+  /** Whole segments inside the range read as zeros from now on; what is not written stays on the disk. */
+  trim(offset: number, length: number): void {
+    const first = Math.ceil(offset / segmentBytes);
+    const last = Math.floor((offset + length) / segmentBytes) - 1;
+    if (last < first) return;
+    this.#trimmed.push({ first, last });
+    for (const index of this.#segments.keys()) {
+      if (index >= first && index <= last) this.#segments.delete(index);
+    }
+  }
+
+  /** Writes everything: data first, synced, then the deferred ranges in order, each synced. */
+  async flush(): Promise<void> {
+    for (const [index, segment] of this.#segments) await this.#writeDirty(index, segment, false);
+    await this.#disk.extendTo(this.#touchedEnd);
+    await this.#disk.sync();
+    for (const range of this.#deferred) {
+      let wrote = false;
+      for (const part of partsOf(range.offset, range.length)) {
+        const segment = this.#segments.get(part.index);
+        if (segment)
+          wrote = (await this.#writeRuns(part.index, segment, part.from / blockBytes, part.to / blockBytes)) || wrote;
+      }
+      if (wrote) await this.#disk.sync();
+    }
+    this.discard();
+  }
+
+  /** Forgets what has not been written. */
+  discard(): void {
+    this.#segments.clear();
+    this.#deferred = [];
+    this.#trimmed = [];
+    this.#touchedEnd = 0;
+  }
+
+  #touch(index: number): Segment {
+    let segment = this.#segments.get(index);
+    if (segment) this.#segments.delete(index);
+    else {
+      const trimmed = this.#trimmed.some(({ first, last }) => index >= first && index <= last);
+      const blocks = new Uint8Array(blocksInSegment).fill(trimmed ? state.clean : state.unknown);
+      segment = { data: Buffer.alloc(segmentBytes), blocks, dirtyBlocks: 0, trimmed };
+    }
+    this.#segments.set(index, segment);
+    return segment;
+  }
+
+  /** Fills in the blocks of [from, to) that have not been seen yet. */
+  async #load(index: number, segment: Segment, from: number, to: number): Promise<void> {
+    const first = Math.floor(from / blockBytes);
+    const last = Math.ceil(to / blockBytes);
+    if (!segment.blocks.subarray(first, last).includes(state.unknown)) return;
+    const stored = await this.#disk.read(index * segmentBytes, segmentBytes);
+    for (let block = 0; block < blocksInSegment; block++) {
+      if (segment.blocks[block] !== state.unknown) continue;
+      stored.copy(segment.data, block * blockBytes, block * blockBytes, (block + 1) * blockBytes);
+      segment.blocks[block] = state.clean;
+    }
+  }
+
+  async #evict(): Promise<void> {
+    if (this.#segments.size <= this.#maxSegments) return;
+    for (const [index, segment] of this.#segments) {
+      if (this.#segments.size <= this.#maxSegments) return;
+      if (!this.#holdsDeferred(index)) await this.#drop(index, segment);
+    }
+  }
+
+  async #drop(index: number, segment: Segment): Promise<void> {
+    await this.#writeDirty(index, segment, true);
+    this.#segments.delete(index);
+    // Once written, the disk is the truth for a trimmed segment too.
+    this.#trimmed = this.#trimmed.flatMap((range) => without(range, index));
+  }
+
+  async #writeDirty(index: number, segment: Segment, isWhole: boolean): Promise<void> {
+    if (isWhole || !this.#holdsDeferred(index)) {
+      await this.#writeRuns(index, segment, 0, blocksInSegment);
+      return;
+    }
+    for (let block = 0; block < blocksInSegment; block++) {
+      if (!this.#isDeferred(index * segmentBytes + block * blockBytes))
+        await this.#writeRuns(index, segment, block, block + 1);
+    }
+  }
+
+  /** Writes each run of dirty blocks of [first, last) with one call. */
+  async #writeRuns(index: number, segment: Segment, first: number, last: number): Promise<boolean> {
+    let wrote = false;
+    for (let block = first; block < last; block++) {
+      if (segment.blocks[block] !== state.dirty) continue;
+      const start = block;
+      while (block < last && segment.blocks[block] === state.dirty) segment.blocks[block++] = state.clean;
+      segment.dirtyBlocks -= block - start;
+      const bytes = segment.data.subarray(start * blockBytes, block * blockBytes);
+      await this.#disk.write(index * segmentBytes + start * blockBytes, bytes);
+      wrote = true;
+    }
+    return wrote;
+  }
+
+  #isDeferred(offset: number): boolean {
+    return this.#deferred.some((range) => offset >= range.offset && offset < range.offset + range.length);
+  }
+
+  #holdsDeferred(index: number): boolean {
+    const start = index * segmentBytes;
+    return this.#deferred.some((range) => range.offset < start + segmentBytes && range.offset + range.length > start);
+  }
+}
+
+function markDirty(segment: Segment, first: number, last: number): void {
+  for (let block = first; block < last; block++) {
+    if (segment.blocks[block] !== state.dirty) segment.dirtyBlocks++;
+    segment.blocks[block] = state.dirty;
+  }
+}
+
+function without(range: { first: number; last: number }, index: number): { first: number; last: number }[] {
+  if (index < range.first || index > range.last) return [range];
+  const parts = [
+    { first: range.first, last: index - 1 },
+    { first: index + 1, last: range.last },
+  ];
+  return parts.filter(({ first, last }) => last >= first);
+}
+
+/** The pieces of a byte range, segment by segment: `at` in the caller's buffer, `from`..`to` in the segment. */
+function* partsOf(offset: number, length: number): Generator<{ index: number; at: number; from: number; to: number }> {
+  for (let at = 0; at < length;) {
+    const index = Math.floor((offset + at) / segmentBytes);
+    const from = (offset + at) % segmentBytes;
+    const to = Math.min(segmentBytes, from + length - at);
+    yield { index, at, from, to };
+    at += to - from;
+  }
+}

@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto';
+import { open, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { FlotillaError, systemErrorCode } from '../../error.ts';
+
+/**
+ * Writes a file so that `path` holds all of it or what it held before: a temporary file beside it, synced, renamed;
+ * the folder is synced too. The temporary file is gone after any failure.
+ */
+export async function writeFileAtomically(
+  path: string,
+  fill: (write: (bytes: Uint8Array) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+  const handle = await open(temporary, 'wx', 0o644).catch((cause) => {
+    throw writeError(path, cause);
+  });
+  try {
+    await fill((bytes) => writeAll(handle, bytes, path));
+    await handle.sync().catch((cause) => {
+      throw writeError(path, cause);
+    });
+    await handle.close();
+    await rename(temporary, path).catch((cause) => {
+      throw writeError(path, cause);
+    });
+  } catch (error) {
+    await handle.close().catch(() => undefined); // closed already, or as broken as the write
+    await unlink(temporary).catch(() => undefined);
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
+async function writeAll(handle: FileHandle, bytes: Uint8Array, path: string): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done).catch((cause) => {
+      throw writeError(path, cause);
+    });
+    done += bytesWritten;
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function writeError(path: string, cause: unknown): FlotillaError {
+  const code = systemErrorCode(cause);
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new FlotillaError('failed', 'disk-full', `no room to write ${path}`, {
+      suggestion: 'free some space and run the command again; nothing was left half-written',
+      cause,
+    });
+  }
+  return new FlotillaError('usage', 'firmware-output-unwritable', `cannot write ${path}`, {
+    seen: cause instanceof Error ? cause.message : String(cause),
+    suggestion: 'check the path and the permissions of its folder',
+    cause,
+  });
+}

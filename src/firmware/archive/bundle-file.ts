@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { FlotillaError } from '../../error.ts';
+
+const chunkBytes = 256 * 1024;
+
+/** A .fw file as chunks, with its length and SHA-256 counted on the way. */
+export class BundleFile implements AsyncIterable<Uint8Array> {
+  readonly path: string;
+  readonly #hash = createHash('sha256');
+  bytes = 0;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void> {
+    const handle = await open(this.path, 'r').catch((cause) => {
+      throw this.#unreadable(cause);
+    });
+    try {
+      if (!(await handle.stat()).isFile()) throw this.#unreadable(new Error('not a regular file'));
+      for (;;) {
+        const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, this.bytes);
+        if (bytesRead === 0) return;
+        const chunk = buffer.subarray(0, bytesRead);
+        this.#hash.update(chunk);
+        this.bytes += bytesRead;
+        yield chunk;
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Hex; of all that was read, so only the file's after it was read to the end. */
+  sha256(): string {
+    return this.#hash.copy().digest('hex');
+  }
+
+  #unreadable(cause: unknown): FlotillaError {
+    return new FlotillaError('usage', 'firmware-file-unreadable', `cannot read the bundle ${this.path}`, {
+      seen: cause instanceof Error ? cause.message : String(cause),
+      cause,
+    });
+  }
+}

@@ -1,0 +1,117 @@
+import { FlotillaError } from '../../error.ts';
+import { maxMetaConfBytes, minMetaConfBytes, parseMetaConf, type MetaConf } from '../config/meta-conf.ts';
+import { bundleUuid } from './blake2b.ts';
+import { maxPublicKeys, signatureBytes, signerOf } from './key.ts';
+import { malformed, MemberDamage } from './malformed.ts';
+import type { ZipMember, ZipReader } from './zip-reader.ts';
+
+export const signatureMember = 'meta.conf.ed25519';
+export const metaConfMember = 'meta.conf';
+
+/** The first members of an archive: nothing behind them has been read. */
+export interface BundleHead {
+  readonly metaConfBytes: Buffer;
+  readonly metaConf: MetaConf;
+  readonly uuid: string;
+  readonly signature: Buffer | undefined;
+  /** Which of the given keys verified; undefined when none was asked for. */
+  readonly signedBy: number | undefined;
+  readonly mtimeSeconds: number;
+}
+
+export interface HeadOption {
+  /** Absent: the signature is not looked at. Present: one of them must have signed, and none is a refusal. */
+  readonly publicKeys?: readonly Buffer[];
+  /** For run-time substitution in meta.conf. */
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+/** Refuses to go on without a key: a bundle that cannot be authenticated is not one that is fine. */
+export function requireKeys(publicKeys: readonly Buffer[]): void {
+  if (publicKeys.length === 0) {
+    throw new FlotillaError('refused', 'firmware-no-key', 'no public key to verify the bundle with', {
+      expected: 'at least one public key of the fleet',
+      suggestion: 'give one with --key, or work inside the fleet that has keys/firmware.pub',
+    });
+  }
+  if (publicKeys.length > maxPublicKeys) {
+    throw new FlotillaError('usage', 'firmware-too-many-keys', `more than ${maxPublicKeys} public keys`, {
+      seen: `${publicKeys.length} keys`,
+    });
+  }
+}
+
+/** Reads signature and meta.conf, checks the signature before the text is parsed. */
+export async function readBundleHead(zip: ZipReader, { publicKeys, variables = {} }: HeadOption): Promise<BundleHead> {
+  if (publicKeys) requireKeys(publicKeys);
+  let member = await zip.next();
+  let signature: Buffer | undefined;
+  if (member?.name === signatureMember) {
+    signature = await readSignature(zip, member);
+    member = await zip.next();
+  }
+  if (member?.name !== metaConfMember) {
+    throw malformed('meta.conf is not at the beginning', member?.name ?? 'the end of the archive');
+  }
+  const metaConfBytes = await readMetaConf(zip, member);
+  const signedBy = publicKeys && checkSignature(metaConfBytes, signature, publicKeys);
+  const uuid = await bundleUuid(metaConfBytes);
+  const metaConf = parseMetaConf(metaConfBytes, uuid, variables);
+  return { metaConfBytes, metaConf, uuid, signature, signedBy, mtimeSeconds: member.mtimeSeconds };
+}
+
+function checkSignature(metaConf: Buffer, signature: Buffer | undefined, publicKeys: readonly Buffer[]): number {
+  if (!signature) {
+    throw new FlotillaError('refused', 'firmware-unsigned', 'the bundle is not signed', {
+      suggestion: 'sign it with "flotilla firmware sign"',
+    });
+  }
+  const signer = signerOf(metaConf, signature, publicKeys);
+  if (signer >= 0) return signer;
+  throw new FlotillaError(
+    'refused',
+    'firmware-wrong-key',
+    'the signature does not belong to this meta.conf and any of the given keys',
+    {
+      seen: `tried ${publicKeys.length} public key${publicKeys.length === 1 ? '' : 's'}`,
+      suggestion: 'it was signed with another key, or changed after it was signed: build and sign it again',
+    },
+  );
+}
+
+async function readSignature(zip: ZipReader, member: ZipMember): Promise<Buffer> {
+  const bad = (seen: string): FlotillaError =>
+    new FlotillaError('refused', 'firmware-bad-signature', 'the signature in the bundle is damaged', {
+      seen,
+      suggestion: 'fetch the bundle again',
+    });
+  const bytes = await readWhole(zip, member, signatureBytes, (damage) => bad(damage.message));
+  if (bytes.length !== signatureBytes) throw bad(`${bytes.length} bytes instead of ${signatureBytes}`);
+  return bytes;
+}
+
+async function readMetaConf(zip: ZipReader, member: ZipMember): Promise<Buffer> {
+  const bad = (seen: string): FlotillaError =>
+    new FlotillaError('refused', 'firmware-metadata-damaged', "the bundle's meta.conf is damaged", {
+      seen,
+      suggestion: 'fetch the bundle again',
+    });
+  const bytes = await readWhole(zip, member, maxMetaConfBytes, (damage) => bad(damage.message));
+  if (bytes.length < minMetaConfBytes) throw bad(`${bytes.length} bytes`);
+  return bytes;
+}
+
+async function readWhole(
+  zip: ZipReader,
+  member: ZipMember,
+  maxBytes: number,
+  describe: (damage: MemberDamage) => Error,
+): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of zip.data(member, maxBytes)) chunks.push(Buffer.from(chunk));
+  } catch (error) {
+    throw error instanceof MemberDamage ? describe(error) : error;
+  }
+  return Buffer.concat(chunks);
+}
