@@ -1,0 +1,38 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { transact } from './transaction.ts';
+
+/**
+ * The agent's own tables, beside the log's in the same database, so that an effect and its event are one transaction.
+ * Only ever add tables and columns with defaults: after a rollback the agent of the version before opens this file.
+ */
+export function ensureAgentSchema(db: DatabaseSync): void {
+  transact(db, () => {
+    db.exec(`
+      CREATE TABLE IF NOT EXISTS agent_job (
+        ordinal INTEGER PRIMARY KEY,
+        job_id TEXT NOT NULL UNIQUE,
+        state TEXT NOT NULL CHECK (state IN ('queued', 'started', 'finished')),
+        start TEXT,                -- the request, JSON; null once it has finished
+        started_at_ms REAL,
+        outcome TEXT
+      ) STRICT;
+      CREATE INDEX IF NOT EXISTS agent_job_open ON agent_job (state, ordinal) WHERE state <> 'finished';
+      CREATE TABLE IF NOT EXISTS agent_update (
+        ordinal INTEGER PRIMARY KEY,
+        rollout_id TEXT NOT NULL UNIQUE,
+        ended INTEGER NOT NULL,    -- 0 while it is under way; at most one row
+        record TEXT NOT NULL       -- the Update, JSON
+      ) STRICT;
+      CREATE UNIQUE INDEX IF NOT EXISTS agent_update_current ON agent_update (ended) WHERE ended = 0;
+      CREATE TABLE IF NOT EXISTS agent_update_part (
+        rollout_id TEXT NOT NULL,
+        part INTEGER NOT NULL,     -- its bytes are verified and synced
+        PRIMARY KEY (rollout_id, part)
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS agent_value (
+        name TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+      ) STRICT, WITHOUT ROWID;
+    `);
+  });
+}

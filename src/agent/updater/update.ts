@@ -1,0 +1,90 @@
+/** The record of one update on this device: all that must survive a power cut, as one JSON document in the database. */
+import type { Evidence, HealthResult, Running, UpdateEvent, UpdateState } from '../../protocol/event.ts';
+import type { BundleOffer } from '../../protocol/request.ts';
+
+/**
+ * The states of DESIGN §8, and one more that only the device knows: `reverting` (the decision to go back is on disk,
+ * the old slot is not proven yet). It is reported as `testing` with a reason.
+ */
+export type DeviceUpdateState = Exclude<UpdateState, 'idle'> | 'reverting';
+
+export interface UpdateReason {
+  code: string;
+  message: string;
+}
+
+/** Where on the destination the bundle's image stands and what its bytes must be; known when one raw_write says so. */
+export interface SlotImage {
+  /** Bytes from the start of the destination. */
+  offset: number;
+  length: number;
+  /** BLAKE2b-256, lower-case hex. */
+  blake2b: string;
+}
+
+/** Fields are only ever added: after a rollback the agent of the version before reads this. */
+export interface Update {
+  rolloutId: string;
+  bundle: BundleOffer;
+  expiresAtMs: number;
+  state: DeviceUpdateState;
+  /** How often each state was entered for this offer. */
+  attempts: Partial<Record<DeviceUpdateState, number>>;
+  enteredAtMs: number;
+  /** What ran when the offer was taken; its boot id tells a restart of the agent from a restart of the machine. */
+  before: Running;
+  /** What the environment called the bundle of the other slot before anything was written. */
+  inactiveUuid?: string;
+  image?: SlotImage;
+  reason?: UpdateReason;
+  /** How it ends once the old slot runs again; set with `reverting`. */
+  revertTo?: 'rolled-back' | 'failed';
+  after?: Running;
+  health: HealthResult[];
+  slotDigestMatches?: boolean;
+  /** Bytes of verified parts that are on disk. */
+  downloadedBytes: number;
+  installedAtMs?: number;
+  testingSinceMs?: number;
+  decidedAtMs?: number;
+}
+
+const terminal: ReadonlySet<string> = new Set(['committed', 'rolled-back', 'failed', 'rejected', 'cancelled']);
+
+export function isTerminal(state: DeviceUpdateState): boolean {
+  return terminal.has(state);
+}
+
+/** A result that stands: the same rollout is never tried again by this device. Rejected and cancelled ones may be offered anew. */
+export function isFinal(state: DeviceUpdateState): boolean {
+  return state === 'committed' || state === 'rolled-back' || state === 'failed';
+}
+
+/** What the coordinator is told of the record. */
+export function updateEventOf(update: Update): UpdateEvent {
+  const { state, reason } = update;
+  return {
+    rolloutId: update.rolloutId,
+    bundleUuid: update.bundle.bundleUuid,
+    state: state === 'reverting' ? 'testing' : state,
+    attempt: update.attempts[state] ?? 1,
+    ...(state === 'downloading' ? { progressBytes: update.downloadedBytes } : {}),
+    ...(reason ? { reason: { code: reason.code.slice(0, 64), message: reason.message.slice(0, 512) } } : {}),
+    ...(state === 'rejected' || state === 'offered' || state === 'downloading' ? {} : { evidence: evidenceOf(update) }),
+  };
+}
+
+function evidenceOf(update: Update): Evidence {
+  const { before, after, slotDigestMatches, health, downloadedBytes, installedAtMs, testingSinceMs, decidedAtMs } =
+    update;
+  return {
+    before,
+    health,
+    downloadedBytes,
+    ...(after === undefined ? {} : { after }),
+    ...(slotDigestMatches === undefined ? {} : { slotDigestMatches }),
+    ...(installedAtMs === undefined ? {} : { installedAtMs }),
+    ...(testingSinceMs === undefined ? {} : { testingSinceMs }),
+    ...(decidedAtMs === undefined ? {} : { decidedAtMs }),
+  };
+}
