@@ -73,9 +73,10 @@ export class Disk {
 
   /** Files only: makes it at least this long, with zeros (fwup's images are whole 128 KiB segments). */
   async extendTo(length: number): Promise<void> {
-    if (this.isDevice || !this.#handle) return;
+    if (this.isDevice || length === 0) return;
     const wanted = Math.min(length, this.hardEndBytes ?? length);
-    if ((await this.#handle.stat()).size < wanted) await this.#handle.truncate(wanted);
+    const handle = await this.#writable();
+    if ((await handle.stat()).size < wanted) await handle.truncate(wanted);
   }
 
   /** Returns when everything written is on the medium. */
