@@ -1,0 +1,84 @@
+/** A board as tests and the demo hold it: its folder, its power switch, its log. */
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { appendBoardLog, readBoardLog, type BoardRecord } from './board-log.ts';
+import { readEnvironment, readLoader } from './boot-medium.ts';
+import { boardPaths, type BoardPath, type Hardware } from './hardware.ts';
+import { kill } from './marked-process.ts';
+import { cutPower, switchOn, type Powered } from './power-switch.ts';
+
+export interface VirtualBoard extends AsyncDisposable {
+  readonly dir: string;
+  readonly deviceId: string;
+  readonly path: BoardPath;
+  powerOn(): Promise<void>;
+  /** SIGKILL to the board and its agent. Nothing if it is off. */
+  powerOff(): Promise<void>;
+  readonly powered: boolean;
+  readLog(): Promise<BoardRecord[]>;
+  /** The boot loader's variables, as they are on the disk. */
+  readEnvironment(): Promise<Map<string, string>>;
+  /** Process id of the agent that was started last. */
+  agentPid(): Promise<number>;
+  signalAgent(signal: NodeJS.Signals): Promise<void>;
+}
+
+export interface BoardOptions extends Partial<Hardware> {
+  dir: string;
+  deviceId: string;
+}
+
+/** Makes the folder and the hardware; the disk is written by a bundle's `complete` task, by whoever has the bundle. */
+export async function createBoard({
+  dir,
+  deviceId,
+  watchdogMs = 4000,
+  firstTouchMs = 15_000,
+}: BoardOptions): Promise<VirtualBoard> {
+  const path = boardPaths(dir);
+  await mkdir(path.data, { recursive: true, mode: 0o700 });
+  await writeFile(path.hardware, JSON.stringify({ deviceId, watchdogMs, firstTouchMs } satisfies Hardware));
+  return openBoard(dir);
+}
+
+/** A board that exists, switched off. */
+export async function openBoard(dir: string): Promise<VirtualBoard> {
+  const path = boardPaths(dir);
+  const { deviceId } = JSON.parse(await readFile(path.hardware, 'utf8')) as Hardware;
+  let powered: Powered | undefined;
+  const board: VirtualBoard = {
+    dir,
+    deviceId,
+    path,
+    get powered() {
+      return powered !== undefined;
+    },
+    async powerOn() {
+      await stat(path.disk); // no disk, no start
+      powered ??= await switchOn(dir);
+    },
+    async powerOff() {
+      if (powered === undefined) return;
+      const cut = powered;
+      powered = undefined;
+      await cutPower(cut);
+      appendBoardLog(path.log, { event: 'power-off', bootId: await bootIdOf(path) });
+    },
+    readLog: () => readBoardLog(path.log),
+    readEnvironment: async () => readEnvironment(path.disk, await readLoader(path.disk)),
+    async agentPid() {
+      const starts = (await readBoardLog(path.log)).filter((record) => record.event === 'agent-start');
+      const last = starts.at(-1);
+      if (last === undefined) throw new Error(`${deviceId} has started no agent yet`);
+      return last.pid;
+    },
+    async signalAgent(signal) {
+      kill(await board.agentPid(), signal);
+    },
+    [Symbol.asyncDispose]: () => board.powerOff(),
+  };
+  return board;
+}
+
+async function bootIdOf(path: BoardPath): Promise<string> {
+  return (await readFile(path.bootId, 'utf8').catch(() => '')).trim();
+}

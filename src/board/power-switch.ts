@@ -1,0 +1,36 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { boardPaths } from './hardware.ts';
+import { boardProcessArgv } from './launcher-path.ts';
+import { boardVariable, kill, killMarked } from './marked-process.ts';
+
+export interface Powered {
+  dir: string;
+  /** Of the board process, which leads its process group. */
+  pid: number;
+}
+
+/** Starts the board process of `dir`. When this process ends, however it ends, the board loses power: a pipe tells it. */
+export async function switchOn(dir: string): Promise<Powered> {
+  const [command, ...rest] = boardProcessArgv(dir);
+  const console = openSync(boardPaths(dir).console, 'a');
+  const child = spawn(command!, rest, {
+    detached: true, // leads a group: one signal is a power cut
+    stdio: ['pipe', 'ignore', console],
+    env: { ...process.env, [boardVariable]: dir },
+  });
+  closeSync(console);
+  await once(child, 'spawn');
+  child.unref();
+  (child.stdin as unknown as { unref?(): void } | null)?.unref?.();
+  return { dir, pid: child.pid! };
+}
+
+/** SIGKILL to the board and all that runs on it, the whole group at once; returns when all of it is gone. */
+export async function cutPower({ dir, pid }: Powered): Promise<void> {
+  const own = pid === process.pid; // a board that cuts its own power goes last
+  if (!own) kill(-pid, 'SIGKILL');
+  await killMarked(dir, own ? pid : undefined);
+  if (own) kill(pid, 'SIGKILL');
+}
