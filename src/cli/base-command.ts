@@ -31,13 +31,22 @@ export abstract class BaseCommand<Data> extends Command {
     return ExitCode.ok;
   }
 
+  /** Overridden by commands that stream with a flag only. */
+  protected get streaming(): boolean {
+    return (this.constructor as typeof BaseCommand).streams;
+  }
+
   protected get json(): boolean {
-    const end = this.argv.indexOf('--');
-    return (end < 0 ? this.argv : this.argv.slice(0, end)).includes('--json');
+    return asksForJson(this.argv);
   }
 
   protected print(text: string): void {
     process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+  }
+
+  /** Progress and advice for a person, on stderr; never with --json, so that stderr there means trouble. */
+  protected note(text: string): void {
+    if (!this.json) process.stderr.write(`${text}\n`);
   }
 
   /** One NDJSON row of a streaming command. */
@@ -47,13 +56,18 @@ export abstract class BaseCommand<Data> extends Command {
 
   async run(): Promise<void> {
     const data = await this.execute();
-    const streams = (this.constructor as typeof BaseCommand).streams;
     if (!this.json) this.render(data);
-    else if (!streams) this.print(JSON.stringify(data));
+    else if (!this.streaming) this.print(JSON.stringify(data));
     process.exitCode = this.exitCode(data);
   }
 
   protected override async catch(error: Error): Promise<void> {
     reportAndExit(error, this.json);
   }
+}
+
+/** True when --json stands before a `--`; behind it, it belongs to a device's command. */
+export function asksForJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--');
+  return (end < 0 ? argv : argv.slice(0, end)).includes('--json');
 }

@@ -30,7 +30,8 @@ export function formatError(error: FlotillaError): string {
   if (seen !== undefined) lines.push(`  seen:     ${seen}`);
   if (expected !== undefined) lines.push(`  expected: ${expected}`);
   if (suggestion !== undefined) lines.push(`  try:      ${suggestion}`);
-  if (error.fault === 'ours' && process.env['FLOTILLA_DEBUG']) lines.push(String((error.cause as Error)?.stack ?? error.stack));
+  if (error.fault === 'ours' && process.env['FLOTILLA_DEBUG'])
+    lines.push(String((error.cause as Error)?.stack ?? error.stack));
   return `${lines.join('\n')}\n`;
 }
 

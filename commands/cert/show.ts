@@ -1,0 +1,51 @@
+import { readFile } from 'node:fs/promises';
+import { Args } from '@oclif/core';
+import { BaseCommand } from '../../src/cli/base-command.ts';
+import { defined } from '../../src/cli/defined.ts';
+import { openClient } from '../../src/cli/open-client.ts';
+import { formatCertificate } from '../../src/cli/render/certificate.ts';
+import type { Certificate } from '../../src/client/contract/index.ts';
+import { type CertificateDescription, describeCertificate, parseCertificate } from '../../src/pki/certificate.ts';
+
+/** What stands in the certificate, and what only the coordinator knows of it. */
+type Shown = CertificateDescription &
+  Partial<Pick<Certificate, 'issuedAtMs' | 'revokedAtMs' | 'revocationReason' | 'pem'>>;
+
+const serialPattern = /^[0-9a-fA-F]{8,40}$/;
+
+export default class Show extends BaseCommand<Shown> {
+  static override description = `show one certificate
+A serial number asks the coordinator, which also knows a revocation; anything else is a file (PEM or DER) that is read here, without a coordinator.`;
+  static override examples = [
+    `$ <%= config.bin %> <%= command.id %> 5f1c0a7702b94d0c8e1f22aa90d3b761
+kind:     device
+serial:   5f1c0a7702b94d0c8e1f22aa90d3b761
+device:   gw-001
+state:    valid
+subject:  CN=gw-001
+issuer:   CN=harbour issuing authority
+key:      EC P-256
+valid:    2026-11-22T20:30:05.000Z to 2027-11-22T21:30:05.000Z (in 365d)`,
+    '<%= config.bin %> <%= command.id %> ./gw-001/device.crt',
+  ];
+  static override args = {
+    certificate: Args.string({ description: 'a serial number in hex, or a file', required: true }),
+  };
+
+  protected async execute(): Promise<Shown> {
+    const { args, flags } = await this.parse(Show);
+    if (serialPattern.test(args.certificate)) {
+      const client = await openClient(flags['fleet-dir']);
+      const { issuedAtMs, revokedAtMs, revocationReason, pem } = await client.certificate(
+        args.certificate.toLowerCase(),
+      );
+      return { ...describeCertificate(pem), issuedAtMs, ...defined({ revokedAtMs, revocationReason }), pem };
+    }
+    const parsed = parseCertificate(await readFile(args.certificate), args.certificate);
+    return describeCertificate(parsed);
+  }
+
+  protected render(shown: Shown): void {
+    this.print(formatCertificate(shown, Date.now()));
+  }
+}

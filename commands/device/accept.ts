@@ -1,0 +1,25 @@
+import { Args } from '@oclif/core';
+import { BaseCommand } from '../../src/cli/base-command.ts';
+import { openClient } from '../../src/cli/open-client.ts';
+import { formatChanged } from '../../src/cli/render/device.ts';
+import type { Changed } from '../../src/client/contract/index.ts';
+
+export default class Accept extends BaseCommand<Changed> {
+  static override description = 'let devices that wait in pending (or were rejected) into the fleet';
+  static override examples = [
+    `$ <%= config.bin %> <%= command.id %> gw-001
+accepted 1 device: gw-001`,
+    "<%= config.bin %> <%= command.id %> 'gw-1*' --json",
+  ];
+  static override args = { selector: Args.string({ description: 'which devices', required: true }) };
+
+  protected async execute(): Promise<Changed> {
+    const { args, flags } = await this.parse(Accept);
+    const client = await openClient(flags['fleet-dir']);
+    return client.acceptDevices(args.selector);
+  }
+
+  protected render(changed: Changed): void {
+    this.print(formatChanged('accepted', changed));
+  }
+}

@@ -1,0 +1,98 @@
+import type { Changed, Device, DeviceWatchRow } from '../../client/contract/index.ts';
+import { formatAge, formatBytes, formatTime, plural } from '../human.ts';
+import { paint, styleOfState } from '../paint.ts';
+import { printable } from '../printable.ts';
+import { formatFields, formatTable, type TableOption } from '../table.ts';
+
+const linkState = (device: Device) => (device.connected ? 'connected' : 'offline');
+const formatTags = (tags: Device['tags']) =>
+  Object.entries(tags)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(' ');
+
+export function formatDevices(devices: readonly Device[], nowMs: number, option: TableOption = {}): string {
+  if (devices.length === 0) return 'no devices\n';
+  const table = formatTable(
+    devices,
+    [
+      { title: 'DEVICE', value: (device) => device.id },
+      { title: 'STATE', value: (device) => device.state, style: (device) => styleOfState(device.state) },
+      { title: 'LINK', value: linkState, style: (device) => styleOfState(linkState(device)) },
+      { title: 'SINCE', value: (device) => formatAge(device.sinceMs, nowMs) },
+      { title: 'VERSION', value: (device) => device.running?.version },
+      { title: 'SLOT', value: (device) => device.running?.slot },
+      { title: 'ADDRESS', value: (device) => device.address, shrink: true },
+      { title: 'TAGS', value: (device) => formatTags(device.tags), shrink: true },
+    ],
+    option,
+  );
+  const connected = devices.filter((device) => device.connected).length;
+  return `${table}${plural(devices.length, 'device')}, ${connected} connected\n`;
+}
+
+export function formatDevice(device: Device, nowMs: number): string {
+  const fields = formatFields({
+    device: device.id,
+    state: device.state,
+    link: `${linkState(device)}${device.sinceMs === undefined ? '' : ` since ${formatTime(device.sinceMs)} (${formatAge(device.sinceMs, nowMs)})`}`,
+    address: device.address,
+    agent: device.agentVersion,
+    version: device.running?.version,
+    slot: device.running?.slot,
+    bundle: device.running?.bundleUuid,
+    'boot id': device.running?.bootId,
+    certificate:
+      device.certificate === undefined
+        ? undefined
+        : `${device.certificate.serial}, ends ${formatAge(device.certificate.notAfterMs, nowMs)}`,
+    traffic: `${formatBytes(device.traffic.receivedBytes)} received, ${formatBytes(device.traffic.sentBytes)} sent`,
+    'reverted bundles': device.quarantinedBundles.length > 0 ? device.quarantinedBundles.join(', ') : undefined,
+    tags: formatTags(device.tags) || undefined,
+  });
+  const grains = flattenGrains(device.grains);
+  if (grains.length === 0) return `${fields}\nno grains yet\n`;
+  return `${fields}\ngrains:\n${grains.map(([key, value]) => `  ${printable(key)}: ${printable(value)}\n`).join('')}`;
+}
+
+/** Leaves of nested grains, with the keys as a selector writes them: `net:eth0:mac`. */
+export function flattenGrains(grains: Record<string, unknown>, prefix = ''): [string, string][] {
+  return Object.entries(grains)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([key, value]): [string, string][] => {
+      const path = prefix + key;
+      if (Array.isArray(value)) return [[path, value.map(leaf).join(', ')]];
+      if (typeof value === 'object' && value !== null) {
+        return flattenGrains(value as Record<string, unknown>, `${path}:`);
+      }
+      return [[path, leaf(value)]];
+    });
+}
+
+const leaf = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
+
+/** One line of `device watch`. */
+export function formatWatchRow(row: DeviceWatchRow, nowMs: number, option: TableOption = {}): string {
+  const color = option.color ?? false;
+  if (row.kind === 'synced') return `${paint('dim', '-- this is the fleet now; changes follow --', color)}\n`;
+  if (row.kind === 'removed') return `${formatTime(nowMs)}  ${row.id}  ${paint('red', 'removed', color)}\n`;
+  const { device } = row;
+  const link = linkState(device);
+  const parts = [
+    formatTime(nowMs),
+    device.id,
+    paint(styleOfState(device.state), device.state, color),
+    paint(styleOfState(link), link, color),
+    printable(device.running?.version ?? ''),
+    printable(formatTags(device.tags)),
+  ];
+  return `${parts.filter((part) => part !== '').join('  ')}\n`;
+}
+
+/** "accepted 2 devices: gw-1, gw-2"; nothing changed is said as well. */
+export function formatChanged(done: string, { changed, unchanged }: Changed): string {
+  const lines = [];
+  if (changed.length > 0) lines.push(`${done} ${plural(changed.length, 'device')}: ${changed.join(', ')}`);
+  if (unchanged.length > 0) lines.push(`already so: ${unchanged.join(', ')}`);
+  if (lines.length === 0) lines.push('no device matched');
+  return `${lines.join('\n')}\n`;
+}

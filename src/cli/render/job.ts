@@ -1,0 +1,106 @@
+import type { DeviceResult, Job } from '../../client/contract/index.ts';
+import { formatAge, formatDuration, formatTime, plural } from '../human.ts';
+import type { JobProgress } from '../follow-job.ts';
+import { paint, styleOfState } from '../paint.ts';
+import { printable } from '../printable.ts';
+import { formatFields, formatTable, type TableOption } from '../table.ts';
+
+/** One device's end: a line with the outcome, its output indented below. */
+export function formatResult(result: DeviceResult, option: TableOption = {}): string {
+  const outcome = result.outcome ?? result.state;
+  const lines = [
+    `${result.deviceId}: ${paint(styleOfState(outcome), outcome, option.color ?? false)}${formatResultDetail(result)}`,
+    ...indented(result.stdout, '  '),
+    ...indented(result.stderr, '  ! '),
+  ];
+  if (result.truncatedBytes) lines.push(`  (${result.truncatedBytes} more bytes were not kept)`);
+  return `${lines.join('\n')}\n`;
+}
+
+function formatResultDetail(result: DeviceResult): string {
+  const parts = [];
+  if (result.exitCode !== undefined && result.outcome !== 'succeeded') parts.push(`exit ${result.exitCode}`);
+  if (result.signal !== undefined) parts.push(result.signal);
+  if (result.reason !== undefined) parts.push(printable(result.reason));
+  if (result.startedAtMs !== undefined && result.finishedAtMs !== undefined) {
+    parts.push(formatDuration(result.finishedAtMs - result.startedAtMs));
+  }
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
+}
+
+function indented(text: string | undefined, prefix: string): string[] {
+  if (text === undefined || text === '') return [];
+  return printable(text.replaceAll('\r\n', '\n'), { keepNewlines: true })
+    .replace(/\n+$/, '')
+    .split('\n')
+    .map((line) => prefix + line);
+}
+
+/** "2 succeeded, 1 failed", in the order in which they matter. */
+export function formatCounts(counts: Record<string, number>, option: TableOption = {}): string {
+  const order = Object.keys(counts).filter((name) => (counts[name] as number) > 0);
+  return order.map((name) => paint(styleOfState(name), `${counts[name]} ${name}`, option.color ?? false)).join(', ');
+}
+
+/** The last line of `run` and `job wait`. */
+export function formatJobSummary(job: Job, option: TableOption = {}): string {
+  const took = job.finishedAtMs === undefined ? '' : ` in ${formatDuration(job.finishedAtMs - job.submittedAtMs)}`;
+  return `job ${job.id}: ${plural(job.matched, 'device')}, ${formatCounts(job.counts, option)}${took}\n`;
+}
+
+/** The block that is painted while a job runs: counts, and who is still out. */
+export function formatJobProgress(job: Job, progress: JobProgress, nowMs: number): string[] {
+  const age = formatDuration(nowMs - job.submittedAtMs);
+  const head = `job ${job.id}: ${progress.finished()} of ${job.matched} done after ${age} (${formatCounts(progress.counts())})`;
+  const open = [...progress.results.values()].filter(({ state }) => state !== 'finished' && state !== 'waiting');
+  const shown = open.slice(0, 8).map(({ deviceId, state, startedAtMs }) => {
+    const since = startedAtMs === undefined ? '' : ` for ${formatDuration(nowMs - startedAtMs)}`;
+    return `  ${deviceId}  ${state === 'started' ? 'running' : state}${since}`;
+  });
+  if (open.length > shown.length) shown.push(`  … and ${open.length - shown.length} more`);
+  return [head, ...shown, 'Ctrl-C leaves the job running'];
+}
+
+export function formatJobs(jobs: readonly Job[], nowMs: number, option: TableOption = {}): string {
+  if (jobs.length === 0) return 'no jobs\n';
+  return formatTable(
+    jobs,
+    [
+      { title: 'JOB', value: (job) => job.id },
+      { title: 'STATE', value: (job) => job.state, style: (job) => (job.state === 'running' ? 'cyan' : undefined) },
+      { title: 'DEVICES', value: (job) => job.matched, align: 'right' },
+      { title: 'RESULT', value: (job) => formatCounts(job.counts) },
+      { title: 'SUBMITTED', value: (job) => formatAge(job.submittedAtMs, nowMs) },
+      { title: 'SELECTOR', value: (job) => job.selector, shrink: true },
+      { title: 'COMMAND', value: (job) => job.argv.join(' '), shrink: true },
+    ],
+    option,
+  );
+}
+
+export function formatJob(job: Job, nowMs: number, option: TableOption = {}): string {
+  const fields = formatFields({
+    job: job.id,
+    state: job.state,
+    selector: job.selector,
+    command: job.argv.map(quoted).join(' '),
+    'submitted by': job.submittedBy,
+    submitted: `${formatTime(job.submittedAtMs)} (${formatAge(job.submittedAtMs, nowMs)})`,
+    finished: job.finishedAtMs === undefined ? undefined : formatTime(job.finishedAtMs),
+    expires: job.state === 'running' ? formatAge(job.expiresAtMs, nowMs) : undefined,
+    timeout: formatDuration(job.timeoutSeconds * 1000),
+    devices: `${job.matched}: ${formatCounts(job.counts)}`,
+  });
+  const results = (job.results ?? []).map((result) => formatResult(result, option)).join('');
+  return results === '' ? fields : `${fields}\n${results}`;
+}
+
+function quoted(argument: string): string {
+  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
+}
+
+/** What `run --dry-run` would do, and to whom. */
+export function formatDryJob(job: Job): string {
+  const ids = (job.results ?? []).map(({ deviceId }) => `${deviceId}\n`).join('');
+  return `would run ${job.argv.map(quoted).join(' ')} on ${plural(job.matched, 'device')}\n${ids}`;
+}
