@@ -118,7 +118,7 @@ describe('facts of any shape', () => {
 
   it('cost the same for one wildcard level and for many', () => {
     const wide = Object.fromEntries(
-      Array.from({ length: 2_000 }, (_, index) => [`k${index}`, { a: { b: { c: index } } }]),
+      Array.from({ length: 500 }, (_, index) => [`k${index}`, { a: { b: { c: index } } }]),
     );
     const started = performance.now();
     expect(matches(parseSelector(`G@${'*:'.repeat(60)}nosuch`), device('wide', wide))).toBe(false);

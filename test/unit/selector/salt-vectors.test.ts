@@ -28,6 +28,8 @@ const file = path.join(import.meta.dirname, '../../vectors/selector/salt-selecto
 const vectors = JSON.parse(readFileSync(file, 'utf8')) as SaltVectors;
 const fleet: Target[] = vectors.devices.map(({ id, grains, pillar }) => ({ id, grains, tags: pillar }));
 
+const page = readFileSync(path.join(import.meta.dirname, '../../../docs/selectors.md'), 'utf8');
+
 /** A case with none of these tags must agree. */
 const mayDiffer = /^(?:ours:.+|quirk:.+|regex-.+|minion-master-disagree)$/u;
 
@@ -103,7 +105,11 @@ describe("Salt's own verdicts", () => {
     expect(counts).toEqual(differing);
   });
 
-  it('never were a refusal that we answer by a match, unless parentheses or groups of a regex are the reason', () => {
+  it.each(Object.entries(differing))('differ in the class %s as docs/selectors.md counts it', (tag, count) => {
+    expect(page).toContain(`| \`${tag}\` | ${count} |`);
+  });
+
+  it('never were a refusal that we answer by a match, unless attached parentheses are the reason', () => {
     const laxer = different.filter(({ salt, ours }) => salt === refused && ours !== refused);
     expect(laxer.map(({ text }) => text)).toEqual(['( web-* or db*)', '(web-* or db* )', 'web-* and(not db*)']);
   });
