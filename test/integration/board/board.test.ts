@@ -118,7 +118,10 @@ describe('a virtual board', () => {
       firstTouchMs: 600,
     });
     await install(board, await product.build('2.0.0', changes), product.publicKeyPath);
-    expect(Object.fromEntries(await board.readEnvironment())).toMatchObject({ active_slot: 'b', upgrade_available: '1' });
+    expect(Object.fromEntries(await board.readEnvironment())).toMatchObject({
+      active_slot: 'b',
+      upgrade_available: '1',
+    });
     await board.powerOn();
     const [fallback] = await seen(board, 'fallback');
     expect(fallback).toMatchObject({ from: 'b', to: 'a' });
