@@ -1,0 +1,41 @@
+import { stat } from 'node:fs/promises';
+import { type CoordinatorConfig, loadCoordinatorConfig } from '../../config/coordinator-config.ts';
+import { findFleetDir } from '../../config/fleet-dir.ts';
+import { fleetLayout } from '../../config/fleet-layout.ts';
+import { FlotillaError } from '../../error.ts';
+import { openClient } from '../open-client.ts';
+import { checkCoordinator } from './check-coordinator.ts';
+import { checkCertificates, checkDisk, checkRootKey, checkSecrets } from './check-fleet.ts';
+import { checkClock, checkFwup, checkNode } from './check-machine.ts';
+import { type Finding, bad, ok } from './finding.ts';
+
+/** All findings, in the order in which they should be mended. Never throws for what it finds. */
+export async function examine(fleetDirFlag: string | undefined, nowMs: number): Promise<Finding[]> {
+  const findings: Finding[] = [checkNode(), await checkFwup()];
+  let directory: string;
+  try {
+    directory = await findFleetDir(fleetDirFlag);
+  } catch (error) {
+    return [...findings, await checkClock(nowMs, 0), fromError('fleet', error, 'flotilla init')];
+  }
+  const layout = fleetLayout(directory);
+  findings.push(await checkClock(nowMs, (await stat(layout.config)).mtimeMs));
+  let config: CoordinatorConfig;
+  try {
+    config = await loadCoordinatorConfig(layout.config);
+  } catch (error) {
+    return [...findings, fromError('fleet', error, `mend ${layout.config}`)];
+  }
+  findings.push(ok('fleet', `${config.fleetId} in ${directory}`));
+  findings.push(...(await checkSecrets(layout)), await checkRootKey(layout));
+  findings.push(...(await checkCertificates(layout, nowMs)), await checkDisk(config));
+  findings.push(...(await checkCoordinator(await openClient(directory), config)));
+  return findings;
+}
+
+function fromError(name: string, error: unknown, mend: string): Finding {
+  if (!(error instanceof FlotillaError)) throw error;
+  const { position, seen, suggestion } = error.detail;
+  const place = position === undefined ? '' : `${position.file ?? ''}:${position.line}:${position.column}: `;
+  return bad(name, `${place}${error.message}${seen === undefined ? '' : ` (${seen})`}`, suggestion ?? mend);
+}
