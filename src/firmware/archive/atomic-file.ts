@@ -11,25 +11,36 @@ export async function writeFileAtomically(
   path: string,
   fill: (write: (bytes: Uint8Array) => Promise<void>) => Promise<void>,
 ): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
-  const handle = await open(temporary, 'wx', 0o644).catch((cause) => {
-    throw writeError(path, cause);
-  });
-  try {
-    await fill((bytes) => writeAll(handle, bytes, path));
-    await handle.sync().catch((cause) => {
+  await replaceFile(path, async (temporary) => {
+    const handle = await open(temporary, 'wx', 0o644).catch((cause) => {
       throw writeError(path, cause);
     });
-    await handle.close();
-    await rename(temporary, path).catch((cause) => {
+    try {
+      await fill((bytes) => writeAll(handle, bytes, path));
+    } finally {
+      await handle.close();
+    }
+  });
+}
+
+/** The same for a file that someone else writes: `make` creates the temporary file it is given the name of. */
+export async function replaceFile(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+  try {
+    await make(temporary);
+    await finish(temporary, path).catch((cause) => {
       throw writeError(path, cause);
     });
   } catch (error) {
-    await handle.close().catch(() => undefined); // closed already, or as broken as the write
-    await unlink(temporary).catch(() => undefined);
+    await unlink(temporary).catch(() => undefined); // perhaps it was never made
     throw error;
   }
-  await syncFolder(dirname(path));
+}
+
+async function finish(temporary: string, path: string): Promise<void> {
+  await syncFile(temporary);
+  await rename(temporary, path);
+  await syncFile(dirname(path));
 }
 
 async function writeAll(handle: FileHandle, bytes: Uint8Array, path: string): Promise<void> {
@@ -41,7 +52,8 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array, path: string): Pr
   }
 }
 
-async function syncFolder(path: string): Promise<void> {
+/** A file or a folder. */
+async function syncFile(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {
     await handle.sync();

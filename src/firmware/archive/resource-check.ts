@@ -40,7 +40,7 @@ function refusePatch(chunk: Buffer, member: ZipMember, record: ResourceRecord): 
   if (!sizeDiffers || !chunk.subarray(0, 3).equals(vcdiffMagic)) return;
   throw new FlotillaError(
     'refused',
-    'firmware-unsupported',
+    'firmware-delta-unsupported', // not firmware-unsupported: at apply, other members may have been written already
     `${fromByteString(record.name)} is a delta patch, which the builtin firmware engine does not support`,
     { suggestion: 'use the full bundle' },
   );

@@ -45,7 +45,8 @@ export function checkResourceName(section: Section): void {
   if (title === '/data' || title.startsWith('/data/')) fail('use a normal resource name rather than one in /data');
   if (title.endsWith('/')) fail(`resource name '${shown}' can't end in a '/'`);
   if (title.length + 6 > 512) fail('the resource name is too long');
-  if (title.split('/').includes('..') || /[\x00-\x1f]/.test(title)) fail(`resource name '${shown}' is not safe`);
+  if (title.split('/').includes('..') || Buffer.from(title, 'latin1').some((byte) => byte < 0x20))
+    fail(`resource name '${shown}' is not safe`);
 }
 
 export function memberNameOf(resourceName: ByteString): ByteString {

@@ -35,7 +35,7 @@ export function positionOf({ source, offset }: Place): Position {
   const before = source.text.slice(0, offset);
   const lineStart = before.lastIndexOf('\n') + 1;
   const line = before.split('\n').length;
-  const column = [...fromByteString(before.slice(lineStart))].length + 1;
+  const column = Array.from(fromByteString(before.slice(lineStart))).length + 1;
   return { file: source.name, line, column };
 }
 
