@@ -1,12 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { transact } from './transaction.ts';
+import { atomically } from '../../eventlog/index.ts';
 
 /**
  * The agent's own tables, beside the log's in the same database, so that an effect and its event are one transaction.
  * Only ever add tables and columns with defaults: after a rollback the agent of the version before opens this file.
  */
 export function ensureAgentSchema(db: DatabaseSync): void {
-  transact(db, () => {
+  atomically(db, () => {
     db.exec(`
       CREATE TABLE IF NOT EXISTS agent_job (
         ordinal INTEGER PRIMARY KEY,

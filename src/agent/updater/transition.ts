@@ -12,7 +12,7 @@ export type UpdateHappening =
   | { type: 'download-begun' }
   /** The agent came back (or the reboot command did nothing) and the state is entered again. */
   | { type: 'resumed'; progressed?: boolean }
-  | { type: 'bundle-verified'; image?: SlotImage }
+  | { type: 'bundle-verified'; images?: Record<string, SlotImage[]> }
   | { type: 'bundle-lost'; reason: UpdateReason }
   | { type: 'refused'; reason: UpdateReason }
   | { type: 'cancelled'; reason: UpdateReason }

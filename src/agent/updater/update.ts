@@ -13,13 +13,11 @@ export interface UpdateReason {
   message: string;
 }
 
-/** Where on the destination the bundle's image stands and what its bytes must be; known when one raw_write says so. */
+/** An image of the bundle as it must stand on the destination once a slot is written. */
 export interface SlotImage {
-  /** Bytes from the start of the destination. */
-  offset: number;
-  length: number;
-  /** BLAKE2b-256, lower-case hex. */
-  blake2b: string;
+  runs: { offsetBytes: number; lengthBytes: number }[];
+  /** Of the runs, lower-case hex. */
+  blake2b256: string;
 }
 
 /** Fields are only ever added: after a rollback the agent of the version before reads this. */
@@ -35,7 +33,8 @@ export interface Update {
   before: Running;
   /** What the environment called the bundle of the other slot before anything was written. */
   inactiveUuid?: string;
-  image?: SlotImage;
+  /** By slot, what the task that activates it writes there. Slots whose task says nothing of it are absent. */
+  images?: Record<string, SlotImage[]>;
   reason?: UpdateReason;
   /** How it ends once the old slot runs again; set with `reverting`. */
   revertTo?: 'rolled-back' | 'failed';
