@@ -18,7 +18,9 @@ describe('device ids', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 80 }), (text) => {
         const safe =
-          text.length > 0 && text.length <= 63 && text.split('').every((c) => idLetters.includes(c) || '._-'.includes(c));
+          text.length > 0 &&
+          text.length <= 63 &&
+          text.split('').every((c) => idLetters.includes(c) || '._-'.includes(c));
         return isDeviceId(text) === (safe && idLetters.includes(text[0] ?? ''));
       }),
     );

@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { agentConfigField } from '../../../src/config/agent-config-field.ts';
+import { defaultAgentConfig } from '../../../src/config/agent-default.ts';
+import { ConfigError } from '../../../src/config/problem.ts';
+import { parseConfig } from '../../../src/config/read-config.ts';
+
+const read = (source: string) => parseConfig(source, 'agent.yaml', agentConfigField);
+const update = (more: string) => `coordinator: { host: h }
+update:
+  product: Harbour
+  platform: board
+  keys: [firmware.pub]
+  destination: disk.img
+  slot: { blockOffset: 64, blockCount: 64, blockOffsetRedund: 128 }
+${more}`;
+
+function keysOf(source: string): string[] {
+  try {
+    read(source);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems.map((problem) => problem.key);
+    throw error;
+  }
+}
+
+describe("the agent's file", () => {
+  it('needs nothing but the host of the coordinator', () => {
+    expect(read('coordinator: { host: fleet.example.org }\n')).toEqual({
+      ...defaultAgentConfig,
+      coordinator: { host: 'fleet.example.org', port: 7443 },
+    });
+  });
+
+  it('without an update section takes no updates', () => {
+    expect(read('coordinator: { host: h }\n')).not.toHaveProperty('update');
+  });
+
+  it('fills in an update section', () => {
+    expect(read(update('')).update).toEqual({
+      product: 'Harbour',
+      platform: 'board',
+      keys: ['firmware.pub'],
+      destination: 'disk.img',
+      task: 'upgrade',
+      slot: {
+        backend: 'uboot',
+        blockOffset: 64,
+        blockCount: 64,
+        blockOffsetRedund: 128,
+        activeVariable: 'active_slot',
+        pendingVariable: 'upgrade_available',
+        bootcountVariable: 'bootcount',
+        bootlimitVariable: 'bootlimit',
+        uuidVariablePrefix: '',
+      },
+      reboot: { command: ['reboot'], timeoutSeconds: 120 },
+      health: { checks: [], soakSeconds: 5, connectTimeoutSeconds: 300 },
+    });
+  });
+
+  it('takes health checks, a watchdog and an own reboot command', () => {
+    const more = `  reboot: { command: [/bin/sh, -c, "exit 0"] }
+  health:
+    checks: [{ name: http, command: [curl, localhost] }]
+    soakSeconds: 0
+  watchdog: {}
+`;
+    expect(read(update(more)).update).toMatchObject({
+      reboot: { command: ['/bin/sh', '-c', 'exit 0'], timeoutSeconds: 120 },
+      health: { checks: [{ name: 'http', command: ['curl', 'localhost'], timeoutMs: 30_000 }], soakSeconds: 0 },
+      watchdog: { file: '/dev/watchdog', intervalMs: 1_000 },
+    });
+  });
+
+  it('with an empty list of allowed programs allows none', () => {
+    expect(read('coordinator: { host: h }\njobs: { allow: [] }\n').jobs.allow).toEqual([]);
+  });
+
+  it.each([
+    ['no coordinator', 'state: x\n', ['coordinator']],
+    ['an unknown key in a section', 'coordinator: { host: h, prt: 1 }\n', ['coordinator.prt']],
+    ['port 0', 'coordinator: { host: h, port: 0 }\n', ['coordinator.port']],
+    ['updates without a key', update('').replace('[firmware.pub]', '[]'), ['update.keys']],
+    ['updates without a destination', update('').replace(/ {2}destination.*\n/, ''), ['update.destination']],
+    ['environments that overlap', update('').replace('128', '127'), ['update.slot']],
+    ['an unknown backend', update('').replace('{ block', '{ backend: grub, block'), ['update.slot.backend']],
+    ['an empty reboot command', update('  reboot: { command: [] }\n'), ['update.reboot.command']],
+    ['a command that is no list', update('  reboot: { command: reboot }\n'), ['update.reboot.command']],
+    [
+      'a health check without command',
+      update('  health: { checks: [{ name: x }] }\n'),
+      ['update.health.checks[0].command'],
+    ],
+    [
+      'a variable with =',
+      update('').replace('{ block', '{ activeVariable: "a=b", block'),
+      ['update.slot.activeVariable'],
+    ],
+    ['a back-off upside down', 'coordinator: { host: h }\nlink: { backoff: { firstMinMs: 9000 } }\n', ['link.backoff']],
+    ['a version that reads as a number', update('').replace('Harbour', '1.0'), ['update.product']],
+    ['two problems', 'coordinator: { host: "" }\njobs: { shell: yes }\n', ['coordinator.host', 'jobs.shell']],
+  ])('is refused with %s', (_what, source, keys) => expect(keysOf(source)).toEqual(keys));
+});
