@@ -11,9 +11,9 @@ import { isTerminal } from './update.ts';
 export type UpdateHappening =
   | { type: 'download-begun' }
   /** The agent came back (or the reboot command did nothing) and the state is entered again. */
-  | { type: 'resumed'; progressed?: boolean }
-  | { type: 'bundle-verified'; images?: Record<string, SlotImage[]> }
-  | { type: 'bundle-lost'; reason: UpdateReason }
+  | { type: 'resumed'; progressed?: boolean; downloadedBytes?: number }
+  | { type: 'bundle-verified'; images?: Record<string, SlotImage[]>; downloadedBytes: number }
+  | { type: 'bundle-lost' }
   | { type: 'refused'; reason: UpdateReason }
   | { type: 'cancelled'; reason: UpdateReason }
   | { type: 'failed'; reason: UpdateReason }
@@ -45,6 +45,7 @@ export const updateTable: Readonly<Record<DeviceUpdateState, Row>> = {
   downloading: {
     resumed: 'downloading',
     'bundle-verified': 'verified',
+    'bundle-lost': 'downloading',
     refused: 'rejected',
     cancelled: 'cancelled',
     failed: 'failed',

@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { FlotillaError } from '../../error.ts';
+import { readTaskWrites, verifyBundle } from '../../firmware/index.ts';
+import type { BundleOffer } from '../../protocol/request.ts';
+import type { SlotImage, UpdateReason } from './update.ts';
+
+export interface BundleCheckOption {
+  path: string;
+  offer: BundleOffer;
+  product: string;
+  platform: string;
+  publicKeys: readonly Buffer[];
+  task: string;
+  activeVariable: string;
+}
+
+/** `lost`: the disk gives back other bytes than the verified parts that were written to it. */
+export type BundleCheck = { images: Record<string, SlotImage[]> } | { refused: UpdateReason } | { lost: true };
+
+/**
+ * The device's own judgement of a whole bundle: one of its keys signed it, every byte that decides what is written is
+ * intact, it is for this product and platform, and it is the one that was offered.
+ */
+export async function checkBundle(option: BundleCheckOption): Promise<BundleCheck> {
+  const { path, offer, publicKeys } = option;
+  if ((await fileSha256(path)) !== offer.sha256) return { lost: true };
+  try {
+    const bundle = await verifyBundle({ path, publicKeys });
+    const difference = bundleDifference(option, bundle);
+    if (difference) return { refused: difference };
+    return { images: await slotImages(option) };
+  } catch (error) {
+    if (!(error instanceof FlotillaError) || error.fault === 'ours' || error.code === 'firmware-file-unreadable')
+      throw error;
+    const seen = error.detail.seen === undefined ? '' : `: ${error.detail.seen}`;
+    return { refused: { code: 'bundle-untrusted', message: `bundle ${offer.bundleUuid}: ${error.message}${seen}` } };
+  }
+}
+
+function bundleDifference(
+  { offer, product, platform }: BundleCheckOption,
+  bundle: { uuid: string; product: string; platform: string },
+): UpdateReason | undefined {
+  if (bundle.uuid !== offer.bundleUuid) {
+    return {
+      code: 'bundle-not-offered',
+      message: `the bundle's UUID is ${bundle.uuid} instead of ${offer.bundleUuid}`,
+    };
+  }
+  return wrongKind({ product, platform }, bundle);
+}
+
+async function fileSha256(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 18 })) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}
+
+/** A bundle (or an offer) that is for other devices. An empty platform is not said, so it does not count. */
+export function wrongKind(
+  device: { product: string; platform: string },
+  bundle: { product: string; platform?: string },
+): UpdateReason | undefined {
+  if (bundle.product !== device.product) {
+    return { code: 'wrong-product', message: `for product "${bundle.product}", this device is a "${device.product}"` };
+  }
+  if (bundle.platform && bundle.platform !== device.platform) {
+    return {
+      code: 'wrong-platform',
+      message: `for platform "${bundle.platform}", this device is a "${device.platform}"`,
+    };
+  }
+  return undefined;
+}
+
+/** A task that activates a slot writes that slot's images: from the signed text of the bundle. */
+async function slotImages({
+  path,
+  publicKeys,
+  task,
+  activeVariable,
+}: BundleCheckOption): Promise<Record<string, SlotImage[]>> {
+  const images: Record<string, SlotImage[]> = {};
+  for (const write of await readTaskWrites(path, publicKeys)) {
+    const slot = write.variables[activeVariable];
+    if (!write.task.startsWith(task) || slot === undefined || write.images.length === 0) continue;
+    images[slot] = write.images.map(({ runs, blake2b256 }) => ({ runs, blake2b256 }));
+  }
+  return images;
+}

@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto';
+import { open, statfs, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Clock } from '../../clock.ts';
+import { FlotillaError } from '../../error.ts';
+import type { BundleOffer } from '../../protocol/request.ts';
+import type { Link } from '../link/port.ts';
+import { linkIsLive, sleep } from '../wait.ts';
+
+export interface DownloadOption {
+  bundle: BundleOffer;
+  path: string;
+  link: Pick<Link, 'fetch' | 'status' | 'onChange'>;
+  clock: Clock;
+  signal: AbortSignal;
+  /** Parts that are on disk already; grows. */
+  parts: Set<number>;
+  /** The part's bytes are verified and synced: remember that. */
+  onPart(part: number): void;
+  /** Asked before each part; throws when the offer does not hold any more. */
+  assertWanted(): void;
+}
+
+/** How often one part may come with other bytes than the offer's hash says. */
+const maxWrongParts = 3;
+/** How often the coordinator may refuse; each wait is twice the one before, the first a second. */
+const maxRefusals = 6;
+/** One request of the link carries no more. */
+const maxFetchBytes = 262_144;
+const partsInFlight = 2;
+/** Free room that stays beside the bundle. */
+const marginBytes = 1 << 20;
+
+/** Fetches what is missing of a bundle, each part verified before it is written. Ends with every part on disk. */
+export async function downloadBundle(option: DownloadOption): Promise<void> {
+  const { bundle, path, parts } = option;
+  const count = partCount(bundle);
+  const file = await open(path, parts.size === 0 ? 'w+' : 'r+', 0o600);
+  try {
+    await assertRoom(option, file);
+    const missing: number[] = [];
+    for (let part = 0; part < count; part++) if (!parts.has(part)) missing.push(part);
+    const workers = Array.from({ length: partsInFlight }, async () => {
+      try {
+        for (let part = missing.shift(); part !== undefined; part = missing.shift()) await takePart(option, file, part);
+      } catch (error) {
+        missing.length = 0; // the others stop after the part that they are at
+        throw error;
+      }
+    });
+    const results = await Promise.allSettled(workers);
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+export function partCount({ sizeBytes, partBytes }: BundleOffer): number {
+  return Math.ceil(sizeBytes / partBytes);
+}
+
+/** Bytes of these parts. */
+export function partsBytes(bundle: BundleOffer, parts: ReadonlySet<number>): number {
+  const last = partCount(bundle) - 1;
+  return parts.size * bundle.partBytes - (parts.has(last) ? bundle.partBytes * (last + 1) - bundle.sizeBytes : 0);
+}
+
+async function takePart(option: DownloadOption, file: FileHandle, part: number): Promise<void> {
+  const { bundle, parts, onPart } = option;
+  const offset = part * bundle.partBytes;
+  const length = Math.min(bundle.partBytes, bundle.sizeBytes - offset);
+  for (let wrong = 0; ;) {
+    const bytes = await fetchPart(option, offset, length);
+    if (bytes.length === length && createHash('sha256').update(bytes).digest('hex') === bundle.partSha256[part]) {
+      await writeAll(file, bytes, offset);
+      await file.datasync(); // the mark must never say more than the disk
+      parts.add(part);
+      onPart(part);
+      return;
+    }
+    wrong += 1;
+    if (wrong < maxWrongParts) continue;
+    throw new FlotillaError('failed', 'part-corrupt', `part ${part} came ${wrong} times with bytes of another hash`);
+  }
+}
+
+async function fetchPart(option: DownloadOption, offset: number, length: number): Promise<Uint8Array> {
+  const bytes = Buffer.alloc(length);
+  let refusals = 0;
+  for (let done = 0; done < length;) {
+    const { bundle, link, clock, signal, assertWanted } = option;
+    await linkIsLive(link, clock, { signal });
+    assertWanted();
+    try {
+      const piece = await link.fetch(
+        { sha256: bundle.sha256, offset: offset + done, length: Math.min(maxFetchBytes, length - done) },
+        signal,
+      );
+      if (piece.length === 0 || piece.length > length - done) return piece; // judged by its hash like any other answer
+      bytes.set(piece, done);
+      done += piece.length;
+    } catch (error) {
+      signal.throwIfAborted();
+      const code = error instanceof FlotillaError ? error.code : undefined;
+      if (code === 'blob-refused' && ++refusals < maxRefusals) await sleep(clock, 1_000 * 2 ** (refusals - 1), signal);
+      else if (code === 'link-lost') await sleep(clock, 250, signal);
+      else throw error;
+    }
+  }
+  return bytes;
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, offset + done);
+    done += bytesWritten;
+  }
+}
+
+async function assertRoom({ bundle, parts, path }: DownloadOption, file: FileHandle): Promise<void> {
+  const { bavail, bsize } = await statfs(dirname(path));
+  const needed = bundle.sizeBytes - Math.min((await file.stat()).size, partsBytes(bundle, parts)) + marginBytes;
+  if (bavail * bsize >= needed) return;
+  throw new FlotillaError('failed', 'no-room', 'the state folder has no room for the bundle', {
+    seen: `${bavail * bsize} bytes free`,
+    expected: `${needed} bytes`,
+  });
+}

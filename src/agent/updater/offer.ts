@@ -1,0 +1,71 @@
+import type { UpdateOffer } from '../../protocol/request.ts';
+import { slotObstacle, type MachineFact } from './boot-verdict.ts';
+import { wrongKind } from './bundle-check.ts';
+import { partCount } from './download.ts';
+import type { Update, UpdateReason } from './update.ts';
+
+export interface OfferContext {
+  /** What runs, or why that can't be said. */
+  fact: MachineFact | Error;
+  /** The update under way. */
+  current: Update | undefined;
+  policy: { product: string; platform: string };
+  /** Undefined: not told yet, so expiry is judged later. */
+  coordinatorNowMs: number | undefined;
+  nowMs: number;
+}
+
+/** The record of an offer that is taken (`offered`) or not (`rejected`, with the reason). */
+export function judgeOffer(offer: UpdateOffer, context: OfferContext): Update {
+  const reason = offerObstacle(offer, context);
+  if (reason) return refusedUpdate(offer, reason, context);
+  return { ...newUpdate(offer, context), state: 'offered', attempts: { offered: 1 } };
+}
+
+export function refusedUpdate(
+  offer: UpdateOffer,
+  reason: UpdateReason,
+  context: Pick<OfferContext, 'fact' | 'nowMs'>,
+): Update {
+  return {
+    ...newUpdate(offer, context),
+    state: 'rejected',
+    attempts: { rejected: 1 },
+    reason,
+    decidedAtMs: context.nowMs,
+  };
+}
+
+function newUpdate(
+  { rolloutId, bundle, expiresAtMs }: UpdateOffer,
+  { fact, nowMs }: Pick<OfferContext, 'fact' | 'nowMs'>,
+) {
+  const before = fact instanceof Error ? { bootId: '' } : fact.running;
+  return { rolloutId, bundle, expiresAtMs, enteredAtMs: nowMs, before, health: [], downloadedBytes: 0 };
+}
+
+function offerObstacle(
+  { bundle, expiresAtMs }: UpdateOffer,
+  { fact, current, policy, coordinatorNowMs }: OfferContext,
+): UpdateReason | undefined {
+  if (current) return { code: 'busy', message: `the update of rollout ${current.rolloutId} is under way` };
+  if (coordinatorNowMs !== undefined && coordinatorNowMs >= expiresAtMs) {
+    return { code: 'offer-expired', message: 'the offer expired before it arrived' };
+  }
+  const wrong = wrongKind(policy, bundle);
+  if (wrong) return wrong;
+  if (bundle.partSha256.length !== partCount(bundle)) {
+    return {
+      code: 'offer-malformed',
+      message: `${bundle.partSha256.length} part hashes for ${partCount(bundle)} parts`,
+    };
+  }
+  if (fact instanceof Error) return { code: 'machine-unreadable', message: fact.message };
+  if (fact.running.bundleUuid === bundle.bundleUuid) {
+    return {
+      code: 'already-running',
+      message: `bundle ${bundle.bundleUuid} runs already, in slot ${fact.running.slot ?? '?'}`,
+    };
+  }
+  return slotObstacle(fact);
+}

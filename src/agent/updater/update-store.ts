@@ -1,0 +1,55 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Clock } from '../../clock.ts';
+import { atomically, jsonRow, type DeviceLog } from '../../eventlog/index.ts';
+import { Lane } from '../../protocol/lane.ts';
+import { createUpdateTable, type UpdateTable } from '../state/update-table.ts';
+import { transition, type UpdateHappening } from './transition.ts';
+import { updateEventOf, type Update } from './update.ts';
+
+/** Records and their events: one transaction each, so that the coordinator hears exactly what is on this disk. */
+export class UpdateStore {
+  readonly table: UpdateTable;
+  readonly #database: DatabaseSync;
+  readonly #log: DeviceLog;
+  readonly #clock: Clock;
+
+  constructor(option: { database: DatabaseSync; log: DeviceLog; clock: Clock }) {
+    this.#database = option.database;
+    this.#log = option.log;
+    this.#clock = option.clock;
+    this.table = createUpdateTable(option.database);
+  }
+
+  /** The current update moves on; on disk when this returns. Throws when the pair is not in the table. */
+  apply(happening: UpdateHappening, alongside?: () => void): Update {
+    return atomically(this.#database, () => {
+      const current = this.table.current();
+      if (current === undefined) throw new Error(`no update is under way that could take "${happening.type}"`);
+      const next = transition(current, happening, this.#clock.nowMs());
+      this.save(next);
+      if (happening.type === 'bundle-lost') this.table.clearParts(next.rolloutId);
+      alongside?.();
+      return next;
+    });
+  }
+
+  save(update: Update): void {
+    atomically(this.#database, () => {
+      this.table.save(update);
+      this.announce(update);
+    });
+  }
+
+  /** Says (again) how an update stands. */
+  announce(update: Update): void {
+    const timestampMs = this.#clock.nowMs();
+    this.#log.append(
+      Lane.control,
+      jsonRow({ type: 'flotilla.update', key: update.rolloutId, timestampMs, value: updateEventOf(update) }),
+    );
+  }
+
+  within<Result>(work: () => Result): Result {
+    return atomically(this.#database, work);
+  }
+}

@@ -1,0 +1,39 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Clock } from '../../clock.ts';
+import type { DeviceLog } from '../../eventlog/index.ts';
+import type { Log } from '../../log.ts';
+import type { Running } from '../../protocol/event.ts';
+import type { Link } from '../link/port.ts';
+import type { SlotBackend } from '../slot/slot-backend.ts';
+import type { HealthCheck } from './health-check.ts';
+
+/** What an updater is made of. Times in the units that their names say. */
+export interface UpdaterOption {
+  database: DatabaseSync;
+  log: DeviceLog;
+  link: Pick<Link, 'fetch' | 'status' | 'onChange' | 'wake' | 'coordinatorNowMs'>;
+  slots: SlotBackend;
+  /** What runs now, read from the machine. */
+  running(): Promise<Running>;
+  clock: Clock;
+  logger: Log;
+  policy: UpdatePolicy;
+  /** Where the download stands: on the data partition. */
+  directory: string;
+  /** Called when a slot was marked good or given up: the firmware grain has changed. */
+  onDecided?(): void;
+  /** The state can't be written any more: the process must end, its successor takes the update up. */
+  onFatal?(error: unknown): void;
+}
+
+export interface UpdatePolicy {
+  product: string;
+  platform: string;
+  /** 32-byte Ed25519 keys; none refuses everything. */
+  publicKeys: readonly Buffer[];
+  destination: string;
+  task: string;
+  activeVariable: string;
+  reboot: { command: readonly string[]; timeoutSeconds: number };
+  health: { checks: readonly HealthCheck[]; soakSeconds: number; connectTimeoutSeconds: number };
+}
