@@ -8,7 +8,7 @@ import { validateDeviceId } from './profile.ts';
 import { describePublicKey, validatePublicKey } from './public-key.ts';
 
 const maxCsrBytes = 16 * 1024;
-const acceptedHashes: readonly string[] = ['SHA-256', 'SHA-384', 'SHA-512'];
+const acceptedHashes: ReadonlySet<string> = new Set(['SHA-256', 'SHA-384', 'SHA-512']);
 const csrPattern =
   /-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----([A-Za-z0-9+/=\s]+)-----END (?:NEW )?CERTIFICATE REQUEST-----/;
 
@@ -79,7 +79,7 @@ async function verifySelfSignature(request: Pkcs10CertificateRequest): Promise<v
   let cause: unknown;
   const hash = hashOf(request);
   try {
-    held = acceptedHashes.includes(hash) && (await request.verify());
+    held = acceptedHashes.has(hash) && (await request.verify());
   } catch (error) {
     cause = error;
   }
@@ -89,7 +89,7 @@ async function verifySelfSignature(request: Pkcs10CertificateRequest): Promise<v
     'pki-csr-signature',
     'the signing request does not prove that its sender holds the key',
     {
-      seen: acceptedHashes.includes(hash) ? 'a signature that does not hold' : `a signature with ${hash}`,
+      seen: acceptedHashes.has(hash) ? 'a signature that does not hold' : `a signature with ${hash}`,
       expected: 'the signature of the request by its own key, with SHA-256 or better',
       cause,
     },
