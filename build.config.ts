@@ -1,43 +1,101 @@
-/** `npm run build`: bundles every command and every entry point into dist/, with shared chunks, so that a command starts fast. */
-import { cp, glob, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { spawnSync } from 'node:child_process';
+/**
+ * `npm run build`: every command and every entry point bundled into dist/ with shared chunks, oclif and its manifest
+ * included, so that a command starts fast and dist/ needs no node_modules. The new dist/ is made beside the old one
+ * and swapped in by renames: several builds at once, or a command that starts meanwhile, never see half of one.
+ */
+import { cp, glob, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Plugin } from '@oclif/core/config';
+import type { PJSON } from '@oclif/core/interfaces';
+import { settings } from '@oclif/core/settings';
 import { rolldown } from 'rolldown';
 
 const top = import.meta.dirname;
 const dist = join(top, 'dist');
-const staging = join(top, `dist.${process.pid}`);
+const staging = await mkdtemp(join(top, '.dist-'));
 
-const entries: Record<string, string> = {};
-for await (const file of glob(['commands/**/*.ts', 'src/bin/*.ts'], { cwd: top })) {
-  entries[file.replace(/\.ts$/, '')] = join(top, file);
+try {
+  await bundle();
+  const pjson = await writePackage();
+  await copyAsset('templates');
+  await copyAsset('firmware');
+  await writeManifest(pjson);
+  await swap();
+} finally {
+  await rm(staging, { recursive: true, force: true });
 }
 
-const bundle = await rolldown({
-  input: entries,
-  platform: 'node',
-  external: [/^node:/, '@oclif/core'],
-  logLevel: 'warn',
-});
-await bundle.write({
-  dir: staging,
-  format: 'esm',
-  sourcemap: true,
-  entryFileNames: '[name].js',
-  chunkFileNames: 'chunks/[name]-[hash].js',
-  keepNames: true,
-});
+async function bundle(): Promise<void> {
+  const input: Record<string, string> = {};
+  const files: string[] = [];
+  for await (const file of glob(['commands/**/*.ts', 'src/bin/*.ts'], { cwd: top })) files.push(file);
+  // Sorted: the order of the entries decides the names of the chunks.
+  for (const file of files.sort()) input[file.replace(/\.ts$/, '')] = join(top, file);
+  const built = await rolldown({
+    input,
+    platform: 'node',
+    // oclif looks for these when it runs from TypeScript sources; dist/ has none.
+    external: [/^node:/, 'typescript', 'ts-node', 'tsx'],
+    logLevel: 'warn',
+  });
+  await built.write({
+    dir: staging,
+    format: 'esm',
+    sourcemap: true,
+    entryFileNames: '[name].js',
+    chunkFileNames: 'chunks/[name]-[hash].js',
+    keepNames: true,
+  });
+  await built.close();
+}
 
-const pjson = JSON.parse(await readFile(join(top, 'package.json'), 'utf8'));
-await writeFile(join(staging, 'package.json'), JSON.stringify({ ...pjson, scripts: {}, devDependencies: {} }, null, 2));
-await mkdir(join(staging, 'templates'), { recursive: true });
-await cp(join(top, 'templates'), join(staging, 'templates'), { recursive: true });
-await cp(join(top, 'firmware'), join(staging, 'firmware'), { recursive: true });
+async function writePackage(): Promise<PJSON> {
+  const pjson = JSON.parse(await readFile(join(top, 'package.json'), 'utf8'));
+  for (const key of ['scripts', 'devDependencies', 'dependencies', 'optionalDependencies', 'bin', 'files']) {
+    delete pjson[key];
+  }
+  pjson.oclif.commands = { strategy: 'pattern', target: './commands', globPatterns: ['**/*.js'] };
+  await writeFile(join(staging, 'package.json'), `${JSON.stringify(pjson, null, 2)}\n`);
+  return pjson;
+}
 
-// The manifest spares the CLI from loading every command at start.
-const manifest = spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', join(top, 'test', 'support', 'write-manifest.ts'), staging], {
-  stdio: 'inherit',
-});
-if (manifest.status !== 0) process.exit(1);
-await rm(dist, { recursive: true, force: true });
-await (await import('node:fs/promises')).rename(staging, dist);
+async function copyAsset(folder: string): Promise<void> {
+  await cp(join(top, folder), join(staging, folder), { recursive: true });
+}
+
+/** The manifest spares the CLI from loading every command at start; making it loads each once, as a check. */
+async function writeManifest(pjson: PJSON): Promise<void> {
+  settings.enableAutoTranspile = false;
+  const plugin = new Plugin({
+    root: staging,
+    isRoot: true,
+    pjson,
+    ignoreManifest: true,
+    errorOnManifestCreate: true,
+  });
+  await plugin.load();
+  if (plugin.commands.length === 0) throw new Error('no command was found in the build');
+  const commands = Object.entries(plugin.manifest.commands).sort(([a], [b]) => (a < b ? -1 : 1));
+  const manifest = { ...plugin.manifest, commands: Object.fromEntries(commands) };
+  await writeFile(join(staging, 'oclif.manifest.json'), JSON.stringify(manifest));
+}
+
+/** rename(2) can't replace a folder that is not empty: the old one steps aside first, and is removed last. */
+async function swap(): Promise<void> {
+  const aside = await mkdtemp(join(top, '.dist-'));
+  for (let attempt = 0; attempt < 50; attempt += 1) {
+    await rename(dist, join(aside, `old-${attempt}`)).catch(ignoreMissing);
+    try {
+      await rename(staging, dist);
+      break;
+    } catch (error) {
+      // Another build was faster between our two renames: its dist/ steps aside as well.
+      if (!['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '') || attempt === 49) throw error;
+    }
+  }
+  await rm(aside, { recursive: true, force: true });
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
+}

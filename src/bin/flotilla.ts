@@ -21,11 +21,7 @@ const argv = process.argv.slice(2);
 const root = resolve(import.meta.dirname, '..', '..'); // the checkout, or dist/
 const pjson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const built = existsSync(join(root, 'oclif.manifest.json'));
-pjson.oclif.commands = {
-  strategy: 'pattern',
-  target: './commands',
-  globPatterns: [built ? '**/*.js' : '**/*.ts'],
-};
+if (!built) pjson.oclif.commands = { strategy: 'pattern', target: './commands', globPatterns: ['**/*.ts'] };
 
 try {
   const config = await Config.load({ root, pjson, ignoreManifest: !built });

@@ -4,7 +4,9 @@
 var major = Number(process.versions.node.split('.')[0]);
 if (major < 24) {
   process.stderr.write(
-    'flotilla needs Node 24 or newer, this is ' + process.version + ': start it as "npx flotilla" (npm brings its own Node 24), or install Node 24.\n'
+    'flotilla needs Node 24 or newer, this is ' +
+      process.version +
+      ': start it as "npx flotilla" (npm brings its own Node 24), or install Node 24.\n',
   );
   process.exitCode = 1;
 } else {
@@ -14,6 +16,8 @@ if (major < 24) {
   var top = path.resolve(fs.realpathSync(__dirname), '..', '..');
   var built = path.join(top, 'dist', 'src', 'bin', 'flotilla.js');
   var source = path.join(top, 'src', 'bin', 'flotilla.ts');
-  require('node:module').enableCompileCache();
-  import(url.pathToFileURL(process.env.FLOTILLA_FROM_SOURCE || !fs.existsSync(built) ? source : built).href);
+  // In the user's own folder: bytecode from a shared /tmp could be another user's.
+  var cache = process.env.XDG_CACHE_HOME || path.join(require('node:os').homedir(), '.cache');
+  require('node:module').enableCompileCache(path.join(cache, 'flotilla'));
+  void import(url.pathToFileURL(process.env.FLOTILLA_FROM_SOURCE || !fs.existsSync(built) ? source : built).href);
 }

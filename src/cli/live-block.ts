@@ -10,7 +10,7 @@ export class LiveBlock {
 
   constructor(screen: NodeJS.WriteStream = process.stderr) {
     this.#screen = screen;
-    this.#live = screen.isTTY === true && process.env['TERM'] !== 'dumb';
+    this.#live = screen.isTTY && process.env['TERM'] !== 'dumb';
   }
 
   get live(): boolean {
