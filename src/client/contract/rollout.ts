@@ -86,6 +86,8 @@ export const RolloutSchema = Type.Object({
     }),
   ),
   policy: Type.Object({
+    /** Of the first phase, when others follow: 1 unless the request named maxFailures. */
+    canaryMaxFailures: Type.Integer(),
     maxFailures: Type.Integer(),
     maxFailureShare: Type.Number(),
     minSample: Type.Integer(),
