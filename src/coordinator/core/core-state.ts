@@ -1,0 +1,63 @@
+import type { Release } from '../../client/contract/release.ts';
+import type { CertificateRow, DeviceRow, EventRow, LaneCursor, MemberRow } from '../../store/row.ts';
+import type { BundleOffer } from '../../protocol/request.ts';
+import type { ConnectionId } from '../gateway/port.ts';
+import type { JobDocument, JobState } from '../job/job-state.ts';
+import type { Outbox } from '../request/outbox.ts';
+import type { RolloutDocument, RolloutState } from '../rollout/rollout-state.ts';
+
+/** An admitted connection. Presence is only here, in memory. */
+export interface LiveConnection {
+  connection: ConnectionId;
+  gateway: number;
+  instanceId: string;
+  serial: string;
+  connectedAtMs: number;
+  /** Rows of the outbox that were sent on this connection. */
+  sent: ReadonlySet<number>;
+}
+
+/** A release and what a device must know to take it. */
+export interface StoredRelease {
+  release: Release;
+  offer: BundleOffer;
+}
+
+/**
+ * Everything that the core knows. The maps are changed through a Turn only, which can undo it when the commit fails;
+ * their values are never changed in place.
+ */
+export interface CoreState {
+  readonly fleetId: string;
+  /** Hex; names this coordinator's own log towards the devices. */
+  readonly instanceId: string;
+  readonly startedAtMs: number;
+  readonly devices: Map<string, DeviceRow>;
+  readonly certificates: Map<string, CertificateRow>;
+  /** Serial numbers of a device's certificates, in order of issue. */
+  readonly serials: Map<string, readonly string[]>;
+  /** What is stored of each history of a device. */
+  readonly cursors: Map<string, ReadonlyMap<string, LaneCursor>>;
+  readonly outboxes: Map<string, Outbox>;
+  readonly requestSeqs: Map<string, LaneCursor>;
+  readonly jobs: Map<string, JobState>;
+  readonly rollouts: Map<string, RolloutState>;
+  readonly releases: Map<string, StoredRelease>;
+  readonly live: Map<string, LiveConnection>;
+  /** Also superseded ones, until the gateway reports their end. */
+  readonly connections: Map<ConnectionId, string>;
+  /** The last number given out of each kind. */
+  readonly counters: Map<'offset' | 'request-row' | 'dead-letter', number>;
+}
+
+/** What followers are told, after the commit. */
+export type Change =
+  | { kind: 'device'; id: string }
+  | { kind: 'device-removed'; id: string }
+  | { kind: 'event'; event: EventRow }
+  | { kind: 'job'; document: JobDocument }
+  | { kind: 'job-device'; member: MemberRow }
+  | { kind: 'rollout'; document: RolloutDocument }
+  | { kind: 'rollout-device'; member: MemberRow };
+
+export const zeroCursor: LaneCursor = [0, 0, 0, 0];

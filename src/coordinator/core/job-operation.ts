@@ -1,0 +1,43 @@
+import { reduceJob, type JobInput } from '../job/reduce-job.ts';
+import type { JobState } from '../job/job-state.ts';
+import { takeEffects } from './take-effect.ts';
+import type { Turn } from './turn.ts';
+
+/** Finished jobs that stay in memory, so that what a device tells late is noted with them. */
+const maxFinishedJobs = 32;
+
+/** Stores a new job with all its devices and starts it. */
+export function openJob(turn: Turn, job: JobState): void {
+  turn.set(turn.state.jobs, job.document.id, job);
+  putDocument(turn, job);
+  for (const [position, device] of [...job.devices].entries()) {
+    const member = { parentId: job.document.id, position, deviceId: device.deviceId, document: device };
+    turn.write({ kind: 'job-device', member });
+  }
+  stepJob(turn, job.document.id, { kind: 'open' });
+}
+
+export function stepJob(turn: Turn, jobId: string, input: JobInput): void {
+  const before = turn.state.jobs.get(jobId);
+  if (before === undefined) return;
+  if ('deviceId' in input && !before.index.has(input.deviceId)) return;
+  const facts = { connected: (deviceId: string) => turn.state.live.has(deviceId) };
+  const { state, effects } = reduceJob(before, input, facts, turn.nowMs);
+  turn.set(turn.state.jobs, jobId, state);
+  takeEffects(turn, 'job-device', effects);
+  if (state.document !== before.document) putDocument(turn, state);
+  if (state.document.state === 'finished' && before.document.state !== 'finished') forgetOldest(turn);
+}
+
+function putDocument(turn: Turn, { document }: JobState): void {
+  const { id, state, submittedAtMs } = document;
+  turn.write({ kind: 'job', job: { id, active: state === 'running', startedAtMs: submittedAtMs, document } });
+  turn.notify({ kind: 'job', document });
+}
+
+function forgetOldest(turn: Turn): void {
+  const finished = [...turn.state.jobs.values()].filter(({ document }) => document.state === 'finished');
+  for (const { document } of finished.slice(0, Math.max(0, finished.length - maxFinishedJobs))) {
+    turn.delete(turn.state.jobs, document.id);
+  }
+}

@@ -1,0 +1,251 @@
+/** What the gateways tell: connects, events, acknowledgements, disconnects. Each becomes changes of the state. */
+import type { Lane, Row } from '../../protocol/lane.ts';
+import type { LaneCursor } from '../../store/row.ts';
+import type { Connect, ConnectionId, Traffic } from '../gateway/port.ts';
+import { judgeIdentity, judgeInstance, type Refusal, type Verdict } from '../identity/judge-connect.ts';
+import { newDevice } from '../registry/reduce-device.ts';
+import { zeroCursor, type LiveConnection } from './core-state.ts';
+import { changeDevice, putDevice } from './device-operation.ts';
+import { appendEvent, appendOwnEvent } from './event-operation.ts';
+import { stepJob } from './job-operation.ts';
+import type { EventReader, Meaning } from './read-event.ts';
+import { acknowledgeRequests, loseSentJobs } from './request-operation.ts';
+import { neededBlobs, stepRollout } from './rollout-operation.ts';
+import type { Turn } from './turn.ts';
+
+/** 16 hex digits, as instance ids stand in the store. */
+export function instanceHex(id: bigint): string {
+  return BigInt.asUintN(64, id).toString(16).padStart(16, '0');
+}
+
+export function connectDevice(turn: Turn, connect: Connect): void {
+  const { state } = turn;
+  const { deviceId, serialHex } = connect.identity;
+  const certificate = state.certificates.get(serialHex);
+  const verdicts = judgeIdentity({
+    fleetId: state.fleetId,
+    identity: connect.identity,
+    device: state.devices.get(deviceId),
+    certificate,
+    nowMs: turn.nowMs,
+  });
+  const blocked = verdicts.find(({ verdict }) => verdict === 'blocks');
+  if (blocked?.refusal !== undefined) {
+    rememberStranger(turn, connect, blocked);
+    return refuse(turn, connect, blocked.refusal);
+  }
+  const instanceId = instanceHex(connect.instanceId);
+  const cursors = state.cursors.get(deviceId) ?? new Map<string, LaneCursor>();
+  const history = judgeInstance(instanceId, connect.nextSeq, cursors);
+  if (history.refusal !== undefined) {
+    if (history.refusal.code === 'quarantined' && changeDevice(turn, deviceId, { kind: 'quarantine' })) {
+      appendOwnEvent(turn, { deviceId, type: 'coordinator.quarantined', key: '', payload: { reason: history.detail } });
+    }
+    return refuse(turn, connect, history.refusal);
+  }
+  supersede(turn, deviceId, connect);
+  settleRequests(turn, connect, instanceId);
+  admit(turn, connect, instanceId, cursors.get(instanceId) ?? zeroCursor);
+}
+
+function refuse(turn: Turn, { connection }: Connect, refusal: Refusal): void {
+  turn.afterCommit((gateway) => gateway.refuse(connection, refusal));
+}
+
+/** A valid identity that is not in the registry waits there for an operator, with the certificate that it showed. */
+function rememberStranger(turn: Turn, { identity, address }: Connect, { rule, detail }: Verdict): void {
+  const { deviceId, serialHex: serial, fingerprintSha256Hex: fingerprintSha256, notBeforeMs, notAfterMs } = identity;
+  if (rule === 'known') {
+    putDevice(turn, { ...newDevice(deviceId, 'pending', turn.nowMs), address });
+    appendOwnEvent(turn, { deviceId, type: 'coordinator.pending', key: '', payload: { address, reason: detail } });
+  }
+  const waits =
+    rule === 'known' || rule === 'certificate-record' || turn.state.devices.get(deviceId)?.state === 'pending';
+  if (!waits || turn.state.certificates.has(serial) || rule === 'certificate' || rule === 'fleet') return;
+  changeDevice(turn, deviceId, {
+    kind: 'candidate',
+    certificate: { serial, fingerprintSha256, notBeforeMs, notAfterMs },
+  });
+}
+
+/** The newer connection of an identity wins; the older is closed, and whatever it still says is not heard. */
+function supersede(turn: Turn, deviceId: string, connect: Connect): void {
+  const older = turn.state.live.get(deviceId);
+  if (older === undefined) return;
+  turn.afterCommit((gateway) => gateway.close(older.connection, 'superseded'));
+  leave(turn, deviceId, older, 'superseded', { address: connect.address });
+}
+
+/** What the device says that it has committed is settled; what a lost history may have run is not sent again. */
+function settleRequests(turn: Turn, connect: Connect, instanceId: string): void {
+  const { deviceId } = connect.identity;
+  if (instanceHex(connect.knownCoordinatorInstanceId) === turn.state.instanceId) {
+    const lastSeq = turn.state.requestSeqs.get(deviceId) ?? zeroCursor;
+    const atLeast = lastSeq.map((seq, lane) =>
+      Math.max(seq, connect.requestCursor[lane] ?? 0),
+    ) as unknown as LaneCursor;
+    // Above ours only after this database was set back: its numbers are taken, go on behind them.
+    if (atLeast.some((seq, lane) => seq > lastSeq[lane]!)) {
+      turn.set(turn.state.requestSeqs, deviceId, atLeast);
+      turn.write({ kind: 'request-seq', deviceId, seq: atLeast });
+    }
+    for (const [lane, seq] of connect.requestCursor.entries()) acknowledgeRequests(turn, deviceId, lane, seq);
+    return;
+  }
+  const before = turn.state.devices.get(deviceId)?.instanceId;
+  if (before !== undefined && before !== instanceId) loseSentJobs(turn, deviceId);
+}
+
+function admit(turn: Turn, connect: Connect, instanceId: string, cursor: LaneCursor): void {
+  const { state, nowMs } = turn;
+  const { connection, gateway, identity, address, agentVersion, resumed } = connect;
+  const { deviceId, serialHex: serial } = identity;
+  changeDevice(turn, deviceId, { kind: 'connect', address, agentVersion, instanceId, serial });
+  turn.set(state.connections, connection, deviceId);
+  turn.set(state.live, deviceId, {
+    connection,
+    gateway,
+    instanceId,
+    serial,
+    connectedAtMs: nowMs,
+    sent: new Set<number>(),
+  });
+  appendOwnEvent(turn, {
+    deviceId,
+    type: 'coordinator.connected',
+    key: '',
+    payload: { address, agentVersion, instanceId, serial, gateway, resumed },
+  });
+  const welcome = { coordinatorInstanceId: BigInt(`0x${state.instanceId}`), eventCursor: [...cursor] };
+  turn.afterCommit((port) => port.admit(connection, welcome));
+  for (const sha256 of neededBlobs(state, deviceId)) turn.afterCommit((port) => port.grantBlob(connection, sha256));
+  turn.toFlush.add(deviceId);
+  for (const id of state.jobs.keys()) stepJob(turn, id, { kind: 'connected', deviceId });
+  for (const id of state.rollouts.keys()) stepRollout(turn, id, { kind: 'presence', deviceId });
+}
+
+export function disconnectDevice(turn: Turn, connection: ConnectionId, reason: string, traffic: Traffic): void {
+  const { state } = turn;
+  const deviceId = state.connections.get(connection);
+  if (deviceId === undefined) return;
+  turn.delete(state.connections, connection);
+  changeDevice(turn, deviceId, { kind: 'disconnect', ...traffic });
+  const live = state.live.get(deviceId);
+  if (live?.connection === connection) leave(turn, deviceId, live, reason, { ...traffic });
+}
+
+function leave(
+  turn: Turn,
+  deviceId: string,
+  live: LiveConnection,
+  reason: string,
+  payload: Record<string, unknown>,
+): void {
+  turn.delete(turn.state.live, deviceId);
+  appendOwnEvent(turn, {
+    deviceId,
+    type: 'coordinator.disconnected',
+    key: '',
+    payload: { reason, connectedAtMs: live.connectedAtMs, ...payload },
+  });
+  for (const id of turn.state.jobs.keys()) stepJob(turn, id, { kind: 'disconnected', deviceId });
+  for (const id of turn.state.rollouts.keys()) stepRollout(turn, id, { kind: 'presence', deviceId });
+}
+
+/** The live connection with this number; a superseded one is a ghost. */
+function liveOf(turn: Turn, connection: ConnectionId): { deviceId: string; live: LiveConnection } | undefined {
+  const deviceId = turn.state.connections.get(connection);
+  const live = deviceId === undefined ? undefined : turn.state.live.get(deviceId);
+  return deviceId === undefined || live?.connection !== connection ? undefined : { deviceId, live };
+}
+
+export function commitRequests(turn: Turn, connection: ConnectionId, lane: Lane, upToSeq: number): void {
+  const peer = liveOf(turn, connection);
+  if (peer !== undefined) acknowledgeRequests(turn, peer.deviceId, lane, upToSeq);
+}
+
+/** Stores what is new of a lane; the acknowledgement leaves after the commit. */
+export function storeEvents(
+  turn: Turn,
+  connection: ConnectionId,
+  lane: Lane,
+  firstSeq: number,
+  rows: readonly Row[],
+  readEvent: EventReader,
+): void {
+  const peer = liveOf(turn, connection);
+  if (peer === undefined || rows.length === 0) return;
+  const { deviceId, live } = peer;
+  const cursors = turn.state.cursors.get(deviceId) ?? new Map<string, LaneCursor>();
+  const cursor = cursors.get(live.instanceId) ?? zeroCursor;
+  const storedSeq = cursor[lane];
+  const lastSeq = firstSeq + rows.length - 1;
+  turn.afterCommit((gateway) => gateway.acknowledge(connection, lane, Math.max(storedSeq, lastSeq)));
+  if (lastSeq <= storedSeq) return;
+  if (firstSeq > storedSeq + 1) {
+    const payload = { instanceId: live.instanceId, lane, from: storedSeq + 1, to: firstSeq - 1 };
+    appendOwnEvent(turn, { deviceId, type: 'coordinator.gap', key: '', payload });
+  }
+  for (const [index, row] of rows.entries()) {
+    if (firstSeq + index <= storedSeq) continue; // a repetition: it was stored, only its acknowledgement got lost
+    storeEvent(turn, deviceId, { instanceId: live.instanceId, lane, seq: firstSeq + index }, row, readEvent(row));
+  }
+  const next = cursor.with(lane, lastSeq) as unknown as LaneCursor;
+  turn.set(turn.state.cursors, deviceId, new Map(cursors).set(live.instanceId, next));
+  turn.write({ kind: 'cursor', cursor: { deviceId, instanceId: live.instanceId, lane, seq: lastSeq } });
+}
+
+/** One bad event is parked with its bytes and its reason; it never stops its lane. */
+function storeEvent(
+  turn: Turn,
+  deviceId: string,
+  place: { instanceId: string; lane: number; seq: number },
+  row: Row,
+  meaning: Meaning,
+): void {
+  const stored = {
+    deviceId,
+    ...place,
+    type: row.type,
+    key: row.key,
+    timestampMs: Math.trunc(row.timestampMs),
+    receivedAtMs: turn.nowMs,
+    ...(row.schema === 0n ? {} : { schema: instanceHex(row.schema) }),
+    payload: row.payload,
+  };
+  const mark = turn.mark();
+  let reason = meaning.kind === 'dead' ? meaning.reason : undefined;
+  if (reason === undefined) {
+    try {
+      appendEvent(turn, stored);
+      carryOut(turn, deviceId, meaning);
+      return;
+    } catch (error) {
+      turn.rollback(mark);
+      reason = `could not be carried out: ${error instanceof Error ? error.message : String(error)}`.slice(0, 256);
+    }
+  }
+  turn.next('dead-letter');
+  turn.write({ kind: 'dead-letter', letter: { ...stored, reason } });
+  const payload = { ...place, type: row.type.slice(0, 256), reason };
+  appendOwnEvent(turn, { deviceId, type: 'coordinator.dead-letter', key: '', payload });
+}
+
+function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
+  switch (meaning.kind) {
+    case 'boot':
+      changeDevice(turn, deviceId, { kind: 'boot', ...meaning.event });
+      for (const id of turn.state.rollouts.keys()) stepRollout(turn, id, { kind: 'presence', deviceId });
+      return;
+    case 'grains':
+      changeDevice(turn, deviceId, { kind: 'grains', grains: meaning.event.grains });
+      return;
+    case 'job':
+      return stepJob(turn, meaning.event.jobId, { kind: 'result', deviceId, event: meaning.event });
+    case 'update':
+      return stepRollout(turn, meaning.event.rolloutId, { kind: 'update', deviceId, event: meaning.event });
+    case 'plain':
+    case 'dead':
+      return;
+  }
+}

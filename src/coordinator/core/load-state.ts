@@ -1,0 +1,94 @@
+import type { Release } from '../../client/contract/release.ts';
+import { FlotillaError } from '../../error.ts';
+import type { BundleOffer } from '../../protocol/request.ts';
+import type { LaneCursor, Snapshot, Store } from '../../store/index.ts';
+import { createJobState, type JobDevice, type JobDocument } from '../job/job-state.ts';
+import { createRolloutState, type RolloutDocument, type TargetDevice } from '../rollout/rollout-state.ts';
+import { zeroCursor, type CoreState } from './core-state.ts';
+
+/**
+ * Reads everything that is needed to go on, and gives a new database its fleet and its own instance id.
+ * @param newInstanceId 16 hex digits, used only by a new database
+ * @throws FlotillaError `store-other-fleet`
+ */
+export async function loadState(
+  store: Store,
+  fleetId: string,
+  newInstanceId: string,
+  nowMs: number,
+): Promise<CoreState> {
+  const snapshot = await store.load();
+  const { fleetId: storedFleet, instanceId: storedInstance } = snapshot.meta;
+  if (storedFleet !== undefined && storedFleet !== fleetId) {
+    throw new FlotillaError('usage', 'store-other-fleet', `the database ${store.path} belongs to another fleet`, {
+      seen: storedFleet,
+      expected: fleetId,
+      suggestion: 'mend fleetId or data in coordinator.yaml',
+    });
+  }
+  const instanceId = storedInstance ?? newInstanceId;
+  if (storedInstance === undefined) {
+    await store.commit([
+      { kind: 'meta', key: 'fleetId', value: fleetId },
+      { kind: 'meta', key: 'instanceId', value: instanceId },
+    ]);
+  }
+  return stateOf(snapshot, fleetId, instanceId, nowMs);
+}
+
+function stateOf(snapshot: Snapshot, fleetId: string, instanceId: string, nowMs: number): CoreState {
+  const state: CoreState = {
+    fleetId,
+    instanceId,
+    startedAtMs: nowMs,
+    devices: new Map(snapshot.devices.map((device) => [device.id, device])),
+    certificates: new Map(snapshot.certificates.map((certificate) => [certificate.serial, certificate])),
+    serials: new Map(),
+    cursors: new Map(),
+    outboxes: new Map(),
+    requestSeqs: new Map(snapshot.requestSeqs.map(({ deviceId, seq }) => [deviceId, seq])),
+    jobs: new Map(),
+    rollouts: new Map(),
+    releases: new Map(),
+    live: new Map(),
+    connections: new Map(),
+    counters: new Map([
+      ['offset', snapshot.lastOffset],
+      ['request-row', snapshot.requests.at(-1)?.row ?? 0],
+      ['dead-letter', snapshot.deadLetters],
+    ]),
+  };
+  for (const { serial, deviceId } of snapshot.certificates) {
+    state.serials.set(deviceId, [...(state.serials.get(deviceId) ?? []), serial]);
+  }
+  for (const { deviceId, instanceId: history, lane, seq } of snapshot.cursors) {
+    const known = state.cursors.get(deviceId) ?? new Map<string, LaneCursor>();
+    const cursor = (known.get(history) ?? zeroCursor).with(lane, seq) as unknown as LaneCursor;
+    state.cursors.set(deviceId, new Map(known).set(history, cursor));
+  }
+  for (const request of snapshot.requests) {
+    state.outboxes.set(request.deviceId, [...(state.outboxes.get(request.deviceId) ?? []), request]);
+  }
+  for (const { document, members } of snapshot.jobs) {
+    const devices = members.map((member) => awayNow(member.document as JobDevice));
+    const job = createJobState(document as JobDocument, devices);
+    state.jobs.set(job.document.id, job);
+  }
+  for (const { document, members } of snapshot.rollouts) {
+    const rollout = createRolloutState(
+      document as RolloutDocument,
+      members.map((member) => member.document as TargetDevice),
+    );
+    state.rollouts.set(rollout.document.id, rollout);
+  }
+  for (const row of snapshot.releases) {
+    const { release, offer } = row.document as { release: Release; offer: BundleOffer };
+    state.releases.set(row.id, { release, offer });
+  }
+  return state;
+}
+
+/** Nobody is connected to a process that has just started. */
+function awayNow({ sentAtMs: _, ...device }: JobDevice): JobDevice {
+  return device;
+}

@@ -1,0 +1,65 @@
+import type { OfferFacts } from '../rollout/offer-rule.ts';
+import { reduceRollout, type RolloutInput } from '../rollout/reduce-rollout.ts';
+import { deviceOf, isInFlight, isOpen, type RolloutState } from '../rollout/rollout-state.ts';
+import { isSettled } from '../rollout/view-rollout.ts';
+import type { CoreState } from './core-state.ts';
+import { takeEffects } from './take-effect.ts';
+import type { Turn } from './turn.ts';
+
+/** Stores a new rollout with all its targets and starts it. */
+export function openRollout(turn: Turn, rollout: RolloutState): void {
+  turn.set(turn.state.rollouts, rollout.document.id, rollout);
+  putDocument(turn, rollout);
+  for (const [position, device] of [...rollout.devices].entries()) {
+    const member = { parentId: rollout.document.id, position, deviceId: device.deviceId, document: device };
+    turn.write({ kind: 'rollout-device', member });
+  }
+  stepRollout(turn, rollout.document.id, { kind: 'open' });
+}
+
+export function stepRollout(turn: Turn, rolloutId: string, input: RolloutInput): void {
+  const before = turn.state.rollouts.get(rolloutId);
+  if (before === undefined) return;
+  if ('deviceId' in input && !before.index.has(input.deviceId)) return;
+  const { state, effects } = reduceRollout(before, input, offerFacts(turn.state), turn.nowMs);
+  turn.set(turn.state.rollouts, rolloutId, state);
+  takeEffects(turn, 'rollout-device', effects);
+  if (state.document !== before.document) putDocument(turn, state);
+}
+
+/** What the registry and the presence say, for the rules of a rollout. */
+export function offerFacts(state: CoreState): OfferFacts {
+  return {
+    connected: (deviceId) => state.live.has(deviceId),
+    device(deviceId) {
+      const device = state.devices.get(deviceId);
+      if (device === undefined) return undefined;
+      const live = state.live.get(deviceId);
+      // Nobody was connected before this process started, whatever the last one wrote.
+      const sinceMs = live?.connectedAtMs ?? Math.max(device.sinceMs ?? 0, state.startedAtMs);
+      return { ...device, sinceMs };
+    },
+  };
+}
+
+/** The rollout that has not finished with this device. */
+export function heldBy(state: CoreState, deviceId: string): string | undefined {
+  for (const rollout of state.rollouts.values()) {
+    const device = deviceOf(rollout, deviceId);
+    if (device !== undefined && isOpen(device.state)) return rollout.document.id;
+  }
+  return undefined;
+}
+
+/** Blobs that the device needs now. */
+export function neededBlobs(state: CoreState, deviceId: string): string[] {
+  return [...state.rollouts.values()]
+    .filter((rollout) => isInFlight(deviceOf(rollout, deviceId)?.state ?? 'waiting'))
+    .map((rollout) => rollout.document.bundle.sha256);
+}
+
+function putDocument(turn: Turn, { document }: RolloutState): void {
+  const { id, startedAtMs } = document;
+  turn.write({ kind: 'rollout', rollout: { id, active: !isSettled(document), startedAtMs, document } });
+  turn.notify({ kind: 'rollout', document });
+}

@@ -1,0 +1,37 @@
+import type { Effect } from '../effect.ts';
+import { changeDevice } from './device-operation.ts';
+import { appendOwnEvent } from './event-operation.ts';
+import { enqueueRequest, flushRequests, withdrawRequest } from './request-operation.ts';
+import type { Turn } from './turn.ts';
+
+/** Carries out what the reducers want, and what follows from that. Nothing leaves before the commit: see Turn. */
+export function settle(turn: Turn): void {
+  while (turn.effects.length > 0 || turn.toFlush.size > 0) {
+    for (const effect of turn.effects.splice(0)) carryOut(turn, effect);
+    flushRequests(turn);
+  }
+}
+
+function carryOut(turn: Turn, effect: Effect): void {
+  switch (effect.kind) {
+    case 'member':
+      return;
+    case 'request':
+      return enqueueRequest(turn, effect.deviceId, effect.request);
+    case 'withdraw':
+      return withdrawRequest(turn, effect.deviceId, effect.type, effect.key);
+    case 'quarantine-bundle': {
+      const { deviceId, bundleUuid } = effect;
+      if (!changeDevice(turn, deviceId, { kind: 'quarantine-bundle', bundleUuid })) return;
+      const type = 'coordinator.bundle-quarantined';
+      return appendOwnEvent(turn, { deviceId, type, key: bundleUuid, payload: { bundleUuid } });
+    }
+    case 'grant': {
+      const live = turn.state.live.get(effect.deviceId);
+      if (live !== undefined) turn.afterCommit((gateway) => gateway.grantBlob(live.connection, effect.sha256));
+      return;
+    }
+    case 'event':
+      return appendOwnEvent(turn, effect);
+  }
+}

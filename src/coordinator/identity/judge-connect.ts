@@ -1,0 +1,140 @@
+/**
+ * May this peer come in? Judged in HELLO at every connect, also at a resumed one: a resumed TLS session skips every
+ * certificate check. Pure; the rules stand in order, and `why` shows the very same ones.
+ */
+import type { CertificateRow, DeviceRow, LaneCursor } from '../../store/row.ts';
+import type { PeerIdentity, RefuseCode } from '../gateway/port.ts';
+
+export interface Refusal {
+  code: RefuseCode;
+  retryAfterMs: number;
+  /** For the device's log: at most 64 bytes, no secrets. */
+  detail: string;
+}
+
+export interface Verdict {
+  rule: string;
+  verdict: 'ok' | 'blocks' | 'unknown';
+  detail: string;
+  refusal?: Refusal;
+}
+
+/** How long a refused device waits: an operator may decide at any moment, but a revoked one has nothing to hope for. */
+export const retryAfter = {
+  pendingMs: 5_000,
+  quarantinedMs: 10_000,
+  instanceMs: 1_000,
+  finalMs: 60_000,
+  overloadedMs: 5_000,
+} as const;
+
+/** Histories that one identity may have; beyond it something replaces its data again and again. */
+export const maxInstances = 64;
+
+export interface IdentityQuestion {
+  fleetId: string;
+  identity: PeerIdentity;
+  device: DeviceRow | undefined;
+  /** The record of `identity.serialHex`. */
+  certificate: CertificateRow | undefined;
+  nowMs: number;
+}
+
+/** Every rule with its verdict; the first that blocks carries the refusal. */
+export function judgeIdentity({ fleetId, identity, device, certificate, nowMs }: IdentityQuestion): Verdict[] {
+  return [
+    identity.fleetId === fleetId
+      ? ok('fleet', `the certificate is of ${fleetId}`)
+      : blocks('fleet', `the certificate is of ${identity.fleetId}`, 'unknown-device', retryAfter.finalMs),
+    judgeCertificate(certificate, identity, nowMs),
+    ...judgeDevice(device, identity.deviceId),
+    judgeRecord(certificate, identity),
+  ];
+}
+
+export function judgeCertificate(
+  certificate: CertificateRow | undefined,
+  identity: Pick<PeerIdentity, 'serialHex' | 'notBeforeMs' | 'notAfterMs'>,
+  nowMs: number,
+): Verdict {
+  const rule = 'certificate';
+  if (certificate?.revokedAtMs !== undefined) {
+    const reason = certificate.revocationReason ?? 'no reason given';
+    return blocks(rule, `${identity.serialHex} is revoked: ${reason}`, 'revoked', retryAfter.finalMs);
+  }
+  if (identity.notAfterMs <= nowMs) {
+    return blocks(rule, `expired on ${isoDate(identity.notAfterMs)}`, 'expired', retryAfter.finalMs);
+  }
+  if (identity.notBeforeMs > nowMs) {
+    return blocks(rule, `not valid before ${isoDate(identity.notBeforeMs)}`, 'expired', retryAfter.finalMs);
+  }
+  return ok(rule, `valid until ${isoDate(identity.notAfterMs)}`);
+}
+
+export function judgeDevice(device: DeviceRow | undefined, deviceId: string): Verdict[] {
+  if (device === undefined) {
+    return [blocks('known', `${deviceId} is not in the registry`, 'unknown-device', retryAfter.pendingMs)];
+  }
+  const known = ok('known', `in the registry since ${isoDate(device.createdAtMs)}`);
+  const state = (code: RefuseCode, retryAfterMs: number): Verdict[] => [
+    known,
+    blocks('accepted', `the device is ${device.state}`, code, retryAfterMs),
+  ];
+  switch (device.state) {
+    case 'accepted':
+      return [known, ok('accepted', 'an operator or a signature accepted it')];
+    case 'pending':
+      return state('unknown-device', retryAfter.pendingMs);
+    case 'rejected':
+      return state('unknown-device', retryAfter.finalMs);
+    case 'quarantined':
+      return state('quarantined', retryAfter.quarantinedMs);
+    case 'revoked':
+      return state('revoked', retryAfter.finalMs);
+  }
+}
+
+/** A certificate that our authority signed but that nobody put on record waits like an unknown device. */
+function judgeRecord(certificate: CertificateRow | undefined, identity: PeerIdentity): Verdict {
+  const rule = 'certificate-record';
+  if (certificate === undefined) {
+    return blocks(rule, `${identity.serialHex} is not on record`, 'unknown-device', retryAfter.pendingMs);
+  }
+  if (certificate.deviceId !== identity.deviceId) {
+    return blocks(rule, `${identity.serialHex} is of another device`, 'unknown-device', retryAfter.finalMs);
+  }
+  return ok(rule, `issued on ${isoDate(certificate.issuedAtMs)}`);
+}
+
+/**
+ * Does the device still write the history that we know? `cursors` are ours by instance id. A device that was set back
+ * (its next seq is not above what we hold) would give stored numbers to new events: it has to take a new id first.
+ */
+export function judgeInstance(
+  instanceId: string,
+  nextSeq: readonly number[],
+  cursors: ReadonlyMap<string, LaneCursor>,
+): Verdict {
+  const rule = 'history';
+  const cursor = cursors.get(instanceId);
+  if (cursor === undefined) {
+    if (cursors.size < maxInstances) return ok(rule, `${instanceId} is new`);
+    return blocks(rule, `${cursors.size} histories of one identity`, 'quarantined', retryAfter.quarantinedMs);
+  }
+  const lane = cursor.findIndex((seq, index) => (nextSeq[index] ?? 1) <= seq);
+  if (lane < 0) return ok(rule, `${instanceId} goes on`);
+  const detail = `lane ${lane}: next is ${nextSeq[lane] ?? 1}, stored ${cursor[lane]}`;
+  return blocks(rule, detail, 'instance-mismatch', retryAfter.instanceMs);
+}
+
+function ok(rule: string, detail: string): Verdict {
+  return { rule, verdict: 'ok', detail };
+}
+
+function blocks(rule: string, detail: string, code: RefuseCode, retryAfterMs: number): Verdict {
+  return { rule, verdict: 'blocks', detail, refusal: { code, retryAfterMs, detail: detail.slice(0, 64) } };
+}
+
+function isoDate(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,80 @@
+import type { JobOutcome } from '../../protocol/event.ts';
+import { PersistentList } from '../persistent-list.ts';
+
+/** One device of a job. Output is not held in memory: it goes to the store and to those who follow. */
+export interface JobDevice {
+  deviceId: string;
+  state: 'waiting' | 'queued' | 'delivered' | 'started' | 'finished';
+  /** When it entered the state, by the coordinator's clock. */
+  atMs: number;
+  /** When the request left on the connection that lives now; absent while the device is away. */
+  sentAtMs?: number;
+  /** It left at least once: from then on only the device knows. */
+  wasSent?: boolean;
+  outcome?: JobOutcome;
+  exitCode?: number;
+  signal?: string;
+  truncatedBytes?: number;
+  reason?: string;
+  startedAtMs?: number;
+  finishedAtMs?: number;
+  /** The device told its own outcome after the coordinator had stopped waiting. */
+  late?: boolean;
+}
+
+/** What a job is, apart from its devices. Stored as one document. */
+export interface JobDocument {
+  id: string;
+  selector: string;
+  argv: string[];
+  shell: boolean;
+  timeoutSeconds: number;
+  maxOutputBytes: number;
+  submittedBy: string;
+  submittedAtMs: number;
+  expiresAtMs: number;
+  /** Devices that may work at the same time; 0 = no limit. */
+  window: number;
+  /** Stop starting devices after so many that did not succeed; 0 = no limit. */
+  maxFailures: number;
+  state: 'running' | 'finished';
+  finishedAtMs?: number;
+  /** Why no further device is started. */
+  stopped?: string;
+  matched: number;
+  /** Finished devices by outcome, unfinished ones by state. */
+  counts: Record<string, number>;
+}
+
+export interface JobState {
+  document: JobDocument;
+  devices: PersistentList<JobDevice>;
+  /** Position of each device. */
+  index: ReadonlyMap<string, number>;
+  /** No waiting device that is connected stands before this position. */
+  scanFrom: number;
+  /** With a window: the devices that were started and have not finished. */
+  working: ReadonlySet<string>;
+}
+
+export function createJobState(document: JobDocument, devices: readonly JobDevice[]): JobState {
+  return {
+    document,
+    devices: PersistentList.from(devices),
+    index: new Map(devices.map(({ deviceId }, position) => [deviceId, position])),
+    scanFrom: 0,
+    working: new Set(document.window === 0 ? [] : devices.filter(isWorking).map(({ deviceId }) => deviceId)),
+  };
+}
+
+function isWorking({ state }: JobDevice): boolean {
+  return state !== 'waiting' && state !== 'finished';
+}
+
+/** The name under which a device is counted. */
+export function countName(device: JobDevice): string {
+  return device.state === 'finished' ? (device.outcome ?? 'unknown') : device.state;
+}
+
+/** Added to a device's own time limit before the coordinator stops waiting: the way back, and a kill on the device. */
+export const graceMs = 5_000;

@@ -1,0 +1,119 @@
+import type { JobRequest } from '../../client/contract/job.ts';
+import { FlotillaError } from '../../error.ts';
+import { createJobState, type JobState } from './job-state.ts';
+
+export interface JobPolicy {
+  defaultTimeoutSeconds: number;
+  defaultExpiresSeconds: number;
+  /** A mutation on more than this share of the fleet asks for a confirmation. */
+  confirmAboveShare: number;
+}
+
+export interface PlanContext {
+  id: string;
+  policy: JobPolicy;
+  /** Accepted devices, matched or not. */
+  fleetSize: number;
+  submittedBy: string;
+  nowMs: number;
+  /** Uniform in [0, 1). */
+  random(): number;
+}
+
+/** Up to this many devices are never a surprise: no confirmation is asked for. */
+export const alwaysConfirmed = 10;
+const defaultMaxOutputBytes = 64 * 1024;
+
+/**
+ * The frozen list of devices and the rules of a job.
+ * @param matched ids that the selector matched, sorted
+ * @throws FlotillaError `none-matched`, or `refused` by a safety rule
+ */
+export function planJob(request: JobRequest, matched: readonly string[], context: PlanContext): JobState {
+  requireSize('job', request, matched.length, context.fleetSize, context.policy.confirmAboveShare);
+  const ids = request.subset === undefined ? matched : sample(matched, request.subset, context.random);
+  const { nowMs, policy } = context;
+  return createJobState(
+    {
+      id: context.id,
+      selector: request.selector,
+      argv: request.argv,
+      shell: request.shell ?? false,
+      timeoutSeconds: request.timeoutSeconds ?? policy.defaultTimeoutSeconds,
+      maxOutputBytes: request.maxOutputBytes ?? defaultMaxOutputBytes,
+      submittedBy: context.submittedBy,
+      submittedAtMs: nowMs,
+      expiresAtMs: nowMs + Math.round((request.expiresSeconds ?? policy.defaultExpiresSeconds) * 1000),
+      window: request.batch === undefined ? 0 : windowOf(request.batch, ids.length),
+      maxFailures: request.maxFailures ?? 0,
+      state: 'running',
+      matched: ids.length,
+      counts: { waiting: ids.length },
+    },
+    ids.map((deviceId) => ({ deviceId, state: 'waiting', atMs: nowMs })),
+  );
+}
+
+/**
+ * The safety rules on the size of a mutation, for jobs and rollouts alike. The confirmation rule is for fleets of more
+ * than a handful: up to `alwaysConfirmed` matched devices never ask.
+ */
+export function requireSize(
+  area: 'job' | 'rollout',
+  { selector, max, expect, subset }: { selector: string; max?: number; expect?: number; subset?: number },
+  matchedCount: number,
+  fleetSize: number,
+  confirmAboveShare: number,
+): void {
+  if (matchedCount === 0) {
+    throw new FlotillaError('none-matched', `${area}-none-matched`, 'the selector matches no accepted device', {
+      seen: selector,
+      suggestion: `flotilla select match '${selector}'`,
+    });
+  }
+  const count = Math.min(matchedCount, subset ?? matchedCount);
+  if (max !== undefined && count > max) {
+    throw new FlotillaError('refused', `${area}-above-max`, 'the selector matches more devices than --max allows', {
+      seen: `${count} devices`,
+      expected: `at most ${max}`,
+      suggestion: `flotilla select match '${selector}'`,
+    });
+  }
+  if (expect !== undefined && expect !== count) {
+    throw new FlotillaError('refused', `${area}-count-changed`, 'the selector does not match what was confirmed', {
+      seen: `${count} devices`,
+      expected: `${expect}`,
+      suggestion: `flotilla select match '${selector}'`,
+    });
+  }
+  if (expect === undefined && count > alwaysConfirmed && count > confirmAboveShare * fleetSize) {
+    const share = Math.round((100 * count) / fleetSize);
+    throw new FlotillaError('refused', `${area}-needs-confirmation`, 'this is a large part of the fleet', {
+      seen: `${count} of ${fleetSize} devices (${share} %)`,
+      expected: `at most ${Math.round(confirmAboveShare * 100)} %, or the number confirmed`,
+      suggestion: `add --expect ${count} if that is what you mean`,
+    });
+  }
+}
+
+/** "50" devices or "10%" of them, at least one. */
+function windowOf(batch: string, count: number): number {
+  const value = Number.parseInt(batch, 10);
+  const window = batch.endsWith('%') ? Math.ceil((count * value) / 100) : value;
+  if (window >= 1) return window;
+  throw new FlotillaError('usage', 'job-batch', 'a batch of no devices would never start', {
+    seen: batch,
+    expected: 'a count or a percentage above 0',
+  });
+}
+
+/** `size` of the ids, each subset as likely as another; in the order of the ids. */
+function sample(ids: readonly string[], size: number, random: () => number): string[] {
+  const pool = [...ids];
+  const count = Math.min(size, pool.length);
+  for (let index = 0; index < count; index += 1) {
+    const other = index + Math.floor(random() * (pool.length - index));
+    [pool[index], pool[other]] = [pool[other] as string, pool[index] as string];
+  }
+  return pool.slice(0, count).toSorted();
+}

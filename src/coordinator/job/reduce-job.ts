@@ -1,0 +1,293 @@
+/**
+ * One job: which devices may start, and how each of them ends. Pure: `(job, input, now) → (job, effects)`; an input
+ * that makes no sense in the present state returns the same state and no effects.
+ *
+ *   waiting → queued → delivered → started → finished        (any of them may go to finished by a timer or a cancel)
+ *
+ * Every device finishes exactly once. What a device tells after the coordinator stopped waiting is noted in `reason`
+ * and changes no outcome.
+ */
+import { jobOutcomes, type JobEvent, type JobOutcome } from '../../protocol/event.ts';
+import type { Effect, Reduced } from '../effect.ts';
+import { overdue } from './job-timer.ts';
+import { countName, type JobDevice, type JobState } from './job-state.ts';
+
+export type JobInput =
+  /** Just stored: start what may start. */
+  | { kind: 'open' }
+  /** The request left on a live connection. */
+  | { kind: 'sent'; deviceId: string }
+  /** The device has committed the request. */
+  | { kind: 'delivered'; deviceId: string }
+  | { kind: 'result'; deviceId: string; event: JobEvent }
+  | { kind: 'connected'; deviceId: string }
+  | { kind: 'disconnected'; deviceId: string }
+  /** The device came with another history while the request was under way: whether it ran is lost. */
+  | { kind: 'history-lost'; deviceId: string }
+  | { kind: 'removed'; deviceId: string }
+  | { kind: 'cancel'; reason: string }
+  | { kind: 'tick' };
+
+export interface JobFacts {
+  connected(deviceId: string): boolean;
+}
+
+export function reduceJob(state: JobState, input: JobInput, facts: JobFacts, nowMs: number): Reduced<JobState> {
+  const job = new Draft(state, facts, nowMs);
+  if (state.document.state === 'running') step(job, input);
+  else if (input.kind === 'result') job.result(input.deviceId, input.event);
+  return { state: job.state, effects: job.effects };
+}
+
+function step(job: Draft, input: JobInput): void {
+  switch (input.kind) {
+    case 'open':
+      break;
+    case 'sent':
+      job.change(input.deviceId, ['queued'], (device) => ({ ...device, sentAtMs: job.nowMs, wasSent: true }));
+      break;
+    case 'delivered':
+      job.change(input.deviceId, ['queued'], (device) => ({ ...device, state: 'delivered', atMs: job.nowMs }));
+      break;
+    case 'result':
+      job.result(input.deviceId, input.event);
+      break;
+    case 'connected':
+      job.lookAgainAt(input.deviceId);
+      break;
+    case 'disconnected':
+      job.change(input.deviceId, ['queued'], ({ sentAtMs: _, ...device }) => device);
+      break;
+    case 'history-lost':
+      job.change(input.deviceId, ['queued', 'delivered', 'started'], (device) =>
+        finished(device, 'unknown', job.nowMs, "the device came back with a new history: its old one's end is lost"),
+      );
+      break;
+    case 'removed':
+      job.end(input.deviceId, 'cancelled', 'the device was removed from the fleet');
+      break;
+    case 'cancel':
+      job.stop(input.reason);
+      job.cancelRunning();
+      break;
+    case 'tick':
+      for (const device of job.state.devices) {
+        const end = overdue(job.state.document, device, job.facts.connected(device.deviceId), job.nowMs);
+        if (end !== undefined) job.end(device.deviceId, end.outcome, end.reason);
+      }
+      break;
+  }
+  job.fillWindow();
+  job.finishWhenDone();
+}
+
+/** The new state and the effects while one input is carried out; never leaves this file. */
+class Draft {
+  state: JobState;
+  readonly effects: Effect[] = [];
+  readonly facts: JobFacts;
+  readonly nowMs: number;
+
+  constructor(state: JobState, facts: JobFacts, nowMs: number) {
+    this.state = state;
+    this.facts = facts;
+    this.nowMs = nowMs;
+  }
+
+  device(deviceId: string): JobDevice | undefined {
+    const position = this.state.index.get(deviceId);
+    return position === undefined ? undefined : this.state.devices.at(position);
+  }
+
+  /** Replaces a device that is in one of these states; anything else is no news. */
+  change(
+    deviceId: string,
+    from: readonly JobDevice['state'][],
+    next: (device: JobDevice) => JobDevice,
+    output?: { stdout?: string; stderr?: string },
+  ): void {
+    const position = this.state.index.get(deviceId);
+    if (position === undefined) return;
+    const before = this.state.devices.at(position);
+    if (!from.includes(before.state)) return;
+    const after = next(before);
+    const counts = { ...this.state.document.counts };
+    move(counts, countName(before), countName(after));
+    this.state = {
+      ...this.state,
+      devices: this.state.devices.with(position, after),
+      document: { ...this.state.document, counts },
+    };
+    if (this.state.document.window > 0) this.#trackWork(before, after);
+    const member = { parentId: this.state.document.id, position, deviceId, document: after };
+    this.effects.push({ kind: 'member', member: output === undefined ? member : { ...member, output } });
+    if (after.state === 'finished' && before.state !== 'finished') this.#countFailure(after);
+  }
+
+  result(deviceId: string, event: JobEvent): void {
+    const device = this.device(deviceId);
+    if (device === undefined || device.state === 'waiting') return;
+    if (event.state === 'started') {
+      this.change(deviceId, ['queued', 'delivered'], (before) => ({
+        ...before,
+        state: 'started',
+        atMs: this.nowMs,
+        startedAtMs: event.startedAtMs ?? this.nowMs,
+      }));
+      return;
+    }
+    const output = outputOf(event);
+    if (device.state === 'finished') {
+      if (device.late === true || !decidedHere(device)) return;
+      const told = `later the device reported: ${event.outcome ?? 'unknown'}`;
+      const reason = device.reason === undefined ? told : `${device.reason}; ${told}`;
+      this.change(deviceId, ['finished'], (before) => ({ ...before, reason, late: true }), output);
+      return;
+    }
+    this.change(
+      deviceId,
+      ['queued', 'delivered', 'started'],
+      (before) => ({
+        ...finished(before, event.outcome ?? 'unknown', event.finishedAtMs ?? this.nowMs, event.reason),
+        atMs: this.nowMs,
+        ...(event.exitCode === undefined ? {} : { exitCode: event.exitCode }),
+        ...(event.signal === undefined ? {} : { signal: event.signal }),
+        ...(event.truncatedBytes === undefined ? {} : { truncatedBytes: event.truncatedBytes }),
+        ...(event.startedAtMs === undefined ? {} : { startedAtMs: event.startedAtMs }),
+      }),
+      output,
+    );
+  }
+
+  /** The coordinator stops waiting for a device: what was not sent is taken back, what was is told to stop. */
+  end(deviceId: string, outcome: JobOutcome, reason: string): void {
+    const device = this.device(deviceId);
+    if (device === undefined || device.state === 'finished') return;
+    this.change(deviceId, ['waiting', 'queued', 'delivered', 'started'], (before) =>
+      finished(before, outcome, this.nowMs, reason),
+    );
+    if (device.state === 'waiting') return;
+    this.#withdraw(deviceId);
+    if (device.state !== 'queued' || device.wasSent === true) this.#requestCancel(deviceId);
+  }
+
+  stop(reason: string): void {
+    if (this.state.document.stopped !== undefined) return;
+    this.state = { ...this.state, document: { ...this.state.document, stopped: reason } };
+    for (const device of this.state.devices) {
+      const untouched = device.state === 'waiting' || (device.state === 'queued' && device.wasSent !== true);
+      if (untouched) this.end(device.deviceId, 'cancelled', reason);
+    }
+  }
+
+  cancelRunning(): void {
+    for (const { deviceId, state } of this.state.devices) {
+      if (state !== 'finished' && state !== 'waiting') this.#requestCancel(deviceId);
+    }
+  }
+
+  lookAgainAt(deviceId: string): void {
+    const position = this.state.index.get(deviceId);
+    if (position === undefined || position >= this.state.scanFrom) return;
+    this.state = { ...this.state, scanFrom: position };
+  }
+
+  /**
+   * Starts waiting devices while there is room. Without a window everybody is queued, also who is away. With one, only
+   * connected devices take a place, so that a dead one never holds up the others.
+   */
+  fillWindow(): void {
+    const { window, stopped } = this.state.document;
+    const { waiting = 0 } = this.state.document.counts;
+    if (stopped !== undefined || waiting === 0) return;
+    let room = window === 0 ? Number.POSITIVE_INFINITY : window - this.#inFlight();
+    let position = this.state.scanFrom;
+    for (; room > 0 && position < this.state.devices.length; position += 1) {
+      const { deviceId, state } = this.state.devices.at(position);
+      if (state !== 'waiting' || (window > 0 && !this.facts.connected(deviceId))) continue;
+      this.#start(deviceId);
+      room -= 1;
+    }
+    this.state = { ...this.state, scanFrom: position };
+  }
+
+  finishWhenDone(): void {
+    const { counts, state } = this.state.document;
+    const open =
+      (counts['waiting'] ?? 0) + (counts['queued'] ?? 0) + (counts['delivered'] ?? 0) + (counts['started'] ?? 0);
+    if (open > 0 || state === 'finished') return;
+    this.state = { ...this.state, document: { ...this.state.document, state: 'finished', finishedAtMs: this.nowMs } };
+  }
+
+  #start(deviceId: string): void {
+    const { id, argv, shell, timeoutSeconds, expiresAtMs, maxOutputBytes, submittedBy } = this.state.document;
+    this.change(deviceId, ['waiting'], (device) => ({ ...device, state: 'queued', atMs: this.nowMs }));
+    const payload = { jobId: id, argv, shell, timeoutSeconds, expiresAtMs, maxOutputBytes, submittedBy };
+    this.effects.push({ kind: 'request', deviceId, request: { type: 'job.start', key: id, payload, expiresAtMs } });
+  }
+
+  #withdraw(deviceId: string): void {
+    this.effects.push({ kind: 'withdraw', deviceId, type: 'job.start', key: this.state.document.id });
+  }
+
+  #requestCancel(deviceId: string): void {
+    const { id, timeoutSeconds, expiresAtMs } = this.state.document;
+    const request = {
+      type: 'job.cancel',
+      key: id,
+      payload: { jobId: id },
+      expiresAtMs: Math.max(expiresAtMs, this.nowMs) + timeoutSeconds * 1000,
+    } as const;
+    this.effects.push({ kind: 'request', deviceId, request });
+  }
+
+  #inFlight(): number {
+    let count = 0;
+    for (const deviceId of this.state.working) {
+      if (this.facts.connected(deviceId) || this.device(deviceId)?.state === 'started') count += 1;
+    }
+    return count;
+  }
+
+  #trackWork(before: JobDevice, after: JobDevice): void {
+    if (before.state !== 'waiting' && after.state !== 'finished') return;
+    const working = new Set(this.state.working);
+    if (after.state === 'finished') working.delete(after.deviceId);
+    else working.add(after.deviceId);
+    this.state = { ...this.state, working };
+  }
+
+  #countFailure(device: JobDevice): void {
+    const { maxFailures, counts } = this.state.document;
+    if (maxFailures === 0 || !isFailure(device.outcome)) return;
+    const failures = jobOutcomes.filter(isFailure).reduce((sum, outcome) => sum + (counts[outcome] ?? 0), 0);
+    if (failures >= maxFailures) this.stop(`stopped after ${failures} failure${failures === 1 ? '' : 's'}`);
+  }
+}
+
+function finished(device: JobDevice, outcome: JobOutcome, atMs: number, reason: string | undefined): JobDevice {
+  const { sentAtMs: _, ...rest } = device;
+  return { ...rest, state: 'finished', outcome, atMs, finishedAtMs: atMs, ...(reason === undefined ? {} : { reason }) };
+}
+
+/** Ended by the coordinator's own clock or by an operator, not by the device's word. */
+function decidedHere(device: JobDevice): boolean {
+  return device.outcome === 'timed-out' || device.outcome === 'unknown' || device.outcome === 'cancelled';
+}
+
+/** For --max-failures. A device that never came, or that was cancelled, says nothing about the command. */
+function isFailure(outcome: JobOutcome | undefined): boolean {
+  return outcome === 'failed' || outcome === 'timed-out' || outcome === 'unknown' || outcome === 'rejected';
+}
+
+function outputOf(event: JobEvent): { stdout?: string; stderr?: string } | undefined {
+  const { stdout, stderr } = event;
+  if (stdout === undefined && stderr === undefined) return undefined;
+  return { ...(stdout === undefined ? {} : { stdout }), ...(stderr === undefined ? {} : { stderr }) };
+}
+
+function move(counts: Record<string, number>, from: string, to: string): void {
+  counts[from] = (counts[from] ?? 0) - 1;
+  if (counts[from] <= 0) delete counts[from];
+  counts[to] = (counts[to] ?? 0) + 1;
+}

@@ -1,0 +1,27 @@
+import type { DeviceResult, Job } from '../../client/contract/job.ts';
+import type { MemberRow } from '../../store/row.ts';
+import type { JobDevice, JobDocument } from './job-state.ts';
+
+/** The job as the API shows it, without results. */
+export function viewJob(document: JobDocument): Job {
+  const { id, selector, argv, submittedBy, submittedAtMs, expiresAtMs, timeoutSeconds, state, matched, counts } =
+    document;
+  return {
+    id,
+    selector,
+    argv,
+    submittedBy,
+    submittedAtMs,
+    expiresAtMs,
+    timeoutSeconds,
+    state,
+    ...(document.finishedAtMs === undefined ? {} : { finishedAtMs: document.finishedAtMs }),
+    matched,
+    counts,
+  };
+}
+
+export function viewResult(member: MemberRow): DeviceResult {
+  const { atMs: _a, sentAtMs: _s, wasSent: _w, late: _l, ...device } = member.document as JobDevice;
+  return { ...device, ...(member.output as { stdout?: string; stderr?: string } | undefined) };
+}

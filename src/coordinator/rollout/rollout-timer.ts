@@ -1,0 +1,32 @@
+import { isInFlight, type RolloutDocument, type TargetDevice } from './rollout-state.ts';
+
+export interface Presence {
+  connected: boolean;
+  /** Since when. */
+  sinceMs: number;
+}
+
+/**
+ * When the coordinator stops waiting for a device, in the state that it is in; undefined where it waits for others
+ * alone (its phase, a free place, an operator). Every state in which the device itself is waited for has a limit.
+ */
+export function deadlineOf(
+  document: Pick<RolloutDocument, 'timers' | 'policy' | 'state'>,
+  device: TargetDevice,
+  { connected, sinceMs }: Presence,
+): { atMs: number; reason: string } | undefined {
+  const { state, activeAtMs } = device;
+  const awayMs = Math.max(sinceMs, activeAtMs) + document.policy.deadlineSeconds * 1000;
+  if (state === 'queued') {
+    if (connected || document.state !== 'running') return undefined;
+    return { atMs: awayMs, reason: `queued: not connected for ${document.policy.deadlineSeconds} s` };
+  }
+  if (!isInFlight(state)) return undefined;
+  const seconds = document.timers[state as keyof typeof document.timers];
+  // From here on it may be bricked: being away is no excuse.
+  if (state === 'installing' || state === 'rebooting' || state === 'testing') {
+    return { atMs: activeAtMs + seconds * 1000, reason: `${state}: no word for ${seconds} s` };
+  }
+  if (!connected) return { atMs: awayMs, reason: `${state}: not connected for ${document.policy.deadlineSeconds} s` };
+  return { atMs: Math.max(sinceMs, activeAtMs) + seconds * 1000, reason: `${state}: silent for ${seconds} s` };
+}

@@ -1,0 +1,36 @@
+import type { Rollout, RolloutDevice } from '../../client/contract/rollout.ts';
+import type { RolloutDocument, TargetDevice } from './rollout-state.ts';
+
+/** The rollout as the API shows it, without devices. */
+export function viewRollout(document: RolloutDocument): Rollout {
+  const { id, release, bundle, selector, state, startedAtMs, startedBy, revision, currentPhase, policy, counts } =
+    document;
+  return {
+    id,
+    release,
+    bundleUuid: bundle.bundleUuid,
+    selector,
+    state,
+    ...(document.reason === undefined ? {} : { reason: document.reason }),
+    startedAtMs,
+    startedBy,
+    ...(document.endedAtMs === undefined ? {} : { endedAtMs: document.endedAtMs }),
+    revision,
+    currentPhase,
+    phases: document.phases.map((phase) => ({ size: phase.size, state: phase.state })),
+    policy,
+    counts,
+  };
+}
+
+export function viewTarget(device: TargetDevice): RolloutDevice {
+  const { bootIdAtOffer: _b, activeAtMs: _a, late: _l, ...shown } = device;
+  return shown;
+}
+
+/** Nothing of it can change any more: it need not be in memory. */
+export function isSettled(document: RolloutDocument): boolean {
+  if (document.state !== 'completed' && document.state !== 'aborted') return false;
+  const open = ['offered', 'downloading', 'verified', 'installing', 'rebooting', 'testing'];
+  return open.every((state) => document.counts[state] === undefined);
+}
