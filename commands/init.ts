@@ -27,20 +27,19 @@ export default class Init extends BaseCommand<InitData> {
 Nothing is ever overwritten. The root key is encrypted by a passphrase: asked for on a terminal, or taken from a file.`;
 
   static override examples = [
-    {
-      description: `Make a fleet in ./harbour
+    `$ <%= config.bin %> <%= command.id %> harbour --name harbour --host fleet.example.org
+Passphrase of the root key:
+Passphrase of the root key, again:
+Fleet harbour-k3f9x2 is made in /home/me/harbour
 
-  Fleet harbour-k3f9x2 is made in /home/me/harbour
-
-  Next:
+Next:
+  Start the coordinator:
     cd /home/me/harbour && flotilla coordinator start
-    …`,
-      command: '<%= config.bin %> init harbour --name harbour --host fleet.example.org',
-    },
-    {
-      description: 'Make one in a script',
-      command: '<%= config.bin %> init harbour --passphrase-file root.pass --json',
-    },
+  Give a device its identity:
+    flotilla cert sign device.csr
+  Move the root key off this machine; daily work never needs it: /home/me/harbour/pki/root.key.enc`,
+    '<%= config.bin %> <%= command.id %> harbour --passphrase-file root.pass --json',
+    '<%= config.bin %> <%= command.id %> trial --no-passphrase --host 127.0.0.1 --port 0',
   ];
 
   static override args = {

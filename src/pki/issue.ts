@@ -39,7 +39,7 @@ import { createKey } from './key.ts';
 const ecdsa = { name: 'ECDSA', namedCurve: 'P-256' } as const;
 const signing = { name: 'ECDSA', hash: 'SHA-256' } as const;
 const serialBytes = 16;
-const maxValidityDays = 3650;
+const maxValidityDays = 36_500;
 
 /** A certificate that may sign others, and its key. */
 export interface Authority {
