@@ -1,0 +1,40 @@
+/** The README's five-minute start, line by line as it stands there. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { expect, it } from 'vitest';
+import { launcher, top } from '../support/cli.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+
+it('the five-minute start of the README works as typed', async () => {
+  await using scratch = await temporaryDirectory();
+  const readme = await readFile(join(top, 'README.md'), 'utf8');
+  const block = /```sh\n(flotilla init[\s\S]*?)```/.exec(readme)?.[1];
+  expect(block, 'a sh block that begins with flotilla init').toBeDefined();
+
+  // The one change: a port that is free here. A reader waits a moment by himself for the device to appear.
+  const port = await freePort();
+  const typed = block!
+    .replaceAll('7443', String(port))
+    .replace(/^flotilla init \S+/m, `$& --port ${port}`)
+    .replace(/^flotilla agent run .*$/m, (line) => `${line}\n${untilConnected}`);
+  const script = join(scratch.path, 'start.sh');
+  await writeFile(
+    script,
+    `set -euo pipefail\nflotilla() { '${process.execPath}' '${launcher}' "$@"; }\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\nset -x\n${typed}`,
+  );
+  const ran = await execa('bash', [script], { cwd: scratch.path, reject: false, all: true, timeout: 120_000 });
+  expect(ran.all).toContain('Linux ');
+  expect(ran.exitCode, String(ran.all)).toBe(0);
+});
+
+const untilConnected = `until flotilla device list 'G@site:harbour' --json | grep -q '"connected":true'; do sleep 0.2; done`;
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
