@@ -204,16 +204,7 @@ export class Updater {
   /** The last moment at which the coordinator may have changed its mind: it is heard before anything is written. */
   async #prepareInstall(update: Update, signal: AbortSignal): Promise<UpdateHappening> {
     const { link, clock } = this.#option;
-    const size = await stat(this.#downloadPath).then(
-      (file) => file.size,
-      () => undefined,
-    );
-    if (size !== update.bundle.sizeBytes) {
-      return {
-        type: 'bundle-lost',
-        reason: { code: 'bundle-lost', message: 'the downloaded bundle is not on the disk any more' },
-      };
-    }
+    if ((await this.#downloadSize()) !== update.bundle.sizeBytes) return { type: 'bundle-lost' };
     if (link.coordinatorNowMs() === undefined) await linkIsLive(link, clock, { signal });
     if (this.#isExpired(update)) return { type: 'cancelled', reason: expired };
     const fact = await this.#machineFact();
