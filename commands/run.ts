@@ -88,7 +88,6 @@ job j-5k2f: 2 devices, 1 succeeded, 1 failed in 0.3s`,
     const client = await openClient(flags['fleet-dir']);
     const job = await sendConfirmed({
       send: (expect) => client.startJob({ ...request, ...defined({ expect }) }),
-      count: async () => (await client.match({ selector: args.selector })).count,
       expect: flags.expect,
       yes: flags.yes,
       json: this.json,

@@ -75,7 +75,6 @@ rollout r-81ac: running; 8 devices, 1 queued, 7 waiting`,
     const client = await openClient(flags['fleet-dir']);
     const rollout = await sendConfirmed({
       send: (expect) => client.startRollout({ ...request, ...defined({ expect }) }),
-      count: async () => (await client.match({ selector: args.selector })).count,
       expect: flags.expect,
       yes: flags.yes,
       json: this.json,

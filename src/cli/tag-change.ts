@@ -12,7 +12,7 @@ export function parseTagChanges(words: readonly string[]): { set: Record<string,
         expected: 'key=value to set, or key- to remove; a key is a-z, 0-9, dot, dash and underscore',
       });
     }
-    if (key in set || unset.includes(key)) {
+    if (Object.hasOwn(set, key) || unset.includes(key)) {
       throw new FlotillaError('usage', 'tag-twice', `the tag ${key} is changed twice`, { seen: words.join(' ') });
     }
     if (equals === '=') set[key] = value as string;
