@@ -5,6 +5,8 @@ import type { Init } from './boot-medium.ts';
 export interface SupervisorOption {
   argv: readonly string[];
   respawn: Init['respawn'];
+  /** The slot's contents: where a board's init would have `/`. */
+  root: string;
   /** Appended to: what the agent prints. */
   consolePath: string;
   onStart: (pid: number) => void;
@@ -25,10 +27,10 @@ export class AgentSupervisor {
   }
 
   start(): void {
-    const { argv, consolePath, onStart, onExit } = this.#option;
+    const { argv, root, consolePath, onStart, onExit } = this.#option;
     const output = openSync(consolePath, 'a');
     // In the board's process group, so that one signal to the group is a power cut.
-    const child = spawn(argv[0]!, argv.slice(1), { stdio: ['ignore', output, output], cwd: '/' });
+    const child = spawn(argv[0]!, argv.slice(1), { stdio: ['ignore', output, output], cwd: root });
     closeSync(output);
     this.#child = child;
     if (child.pid !== undefined) onStart(child.pid);

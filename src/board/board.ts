@@ -115,6 +115,7 @@ export class Board {
     this.#agent = new AgentSupervisor({
       argv,
       respawn: init.respawn,
+      root: path.rootfs,
       consolePath: path.console,
       onStart: (pid) => this.#log({ event: 'agent-start', bootId, pid, argv: [...init.agent.argv] }),
       onExit: (exit) => this.#log({ event: 'agent-exit', bootId, ...exit }),

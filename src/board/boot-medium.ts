@@ -1,12 +1,12 @@
 /** What the boot loader takes from the disk: the partition table, the boot files, the environment, a slot's contents. */
 import { open } from 'node:fs/promises';
 import { parse } from 'yaml';
-import { Type, type Static } from 'typebox';
+import { Type, type Static, type TSchema } from 'typebox';
 import { Check, Errors } from 'typebox/value';
 import { FlotillaError } from '../error.ts';
 import { readUbootEnvironment, writeUbootEnvironment } from '../firmware/index.ts';
 import { decodeCpio, findFile, type CpioEntry } from './cpio.ts';
-import { readPartition, readPartitions } from './partition-table.ts';
+import { readPartition, readPartitions, type Partition } from './partition-table.ts';
 
 /** `loader.yaml` among the boot files. Blocks are 512 bytes, partitions count from 0. */
 export const LoaderSchema = Type.Object({
@@ -40,14 +40,20 @@ export type Init = Static<typeof InitSchema>;
 
 /** The boot partition is the first one: that much is burnt into the board. */
 export async function readLoader(diskPath: string): Promise<Loader> {
-  const boot = decodeCpio(await partitionBytes(diskPath, 0));
+  const [first] = await partitionsOf(diskPath);
+  const boot = decodeCpio(await partitionBytes(diskPath, first!));
   return parseDocument(LoaderSchema, findFile(boot, 'loader.yaml'), 'loader.yaml on the boot partition');
 }
 
-export async function readSlot(diskPath: string, loader: Loader, slot: string): Promise<CpioEntry[]> {
+/** Where a slot's bytes are on the disk. */
+export async function readSlotPartition(diskPath: string, loader: Loader, slot: string): Promise<Partition> {
   const place = loader.slots.find(({ name }) => name === slot);
   if (place === undefined) throw new FlotillaError('ours', 'board-unknown-slot', `no slot ${slot} in loader.yaml`);
-  return decodeCpio(await partitionBytes(diskPath, place.partition));
+  return (await partitionsOf(diskPath))[place.partition]!;
+}
+
+export async function readSlot(diskPath: string, loader: Loader, slot: string): Promise<CpioEntry[]> {
+  return decodeCpio(await partitionBytes(diskPath, await readSlotPartition(diskPath, loader, slot)));
 }
 
 export function readInit(contents: readonly CpioEntry[], loader: Loader): Init {
@@ -64,23 +70,28 @@ function layoutOf({ blockOffset, blockCount, blockOffsetRedund }: Loader['enviro
   return { blockOffset, blockCount, ...(blockOffsetRedund === undefined ? {} : { blockOffsetRedund }) };
 }
 
-async function partitionBytes(diskPath: string, index: number): Promise<Buffer> {
+async function partitionsOf(diskPath: string): Promise<Partition[]> {
   const disk = await open(diskPath, 'r');
   try {
-    return await readPartition(disk, (await readPartitions(disk))[index]!);
+    return await readPartitions(disk);
   } finally {
     await disk.close();
   }
 }
 
-function parseDocument<S extends typeof LoaderSchema | typeof InitSchema>(
-  schema: S,
-  content: Uint8Array | undefined,
-  name: string,
-): Static<S> {
+async function partitionBytes(diskPath: string, partition: Partition): Promise<Buffer> {
+  const disk = await open(diskPath, 'r');
+  try {
+    return await readPartition(disk, partition);
+  } finally {
+    await disk.close();
+  }
+}
+
+function parseDocument<S extends TSchema>(schema: S, content: Uint8Array | undefined, name: string): Static<S> {
   if (content === undefined) throw new FlotillaError('failed', 'board-file-missing', `${name} is missing`);
   const document: unknown = parse(Buffer.from(content).toString());
-  if (Check(schema, document)) return document as Static<S>;
+  if (Check(schema, document)) return document;
   const [first] = Errors(schema, document);
   throw new FlotillaError(
     'failed',

@@ -1,0 +1,52 @@
+import { Flags } from '@oclif/core';
+import { BaseCommand } from '../src/cli/base-command.ts';
+import { ExitCode } from '../src/cli/exit-code.ts';
+import { stdoutOption } from '../src/cli/terminal.ts';
+import { maxDevices, minDevices, renderDemo, runDemo, type DemoReport } from '../src/demo/index.ts';
+import { FlotillaError } from '../src/error.ts';
+
+export default class Demo extends BaseCommand<DemoReport> {
+  static override description = `see the whole story on this machine: a fleet, its updates, a power cut, a bad release
+Makes a fleet and a coordinator in a temporary folder, starts boards with real disks and real agents, runs a command, rolls out a release through two power cuts and a broken one that rolls back. Exit code 0 only if all of it was observed, 4 with the list of what was missing. Everything is stopped and removed at the end.`;
+  static override examples = [
+    `$ <%= config.bin %> <%= command.id %>
+…
+Evidence
+DEVICE  SITE     RING    BOOTS  BOOT BEFORE  AFTER     2.0.0      HEALTH  DOWNLOADED  3.0.0        SLOT  RUNS   UUID      POWER CUT
+hm-01   harbour  canary      4  7f0c2a91     1b6d0e44  committed  2/2        4.0 MiB  rolled-back  b     2.0.0  0b5c1f0e  -
+…
+27 of 27 expectations were observed in 58s.`,
+    '<%= config.bin %> <%= command.id %> --devices 4 --keep',
+    '<%= config.bin %> <%= command.id %> --json > report.json',
+  ];
+  static override flags = {
+    devices: Flags.integer({ description: 'how many boards', default: 12, min: minDevices, max: maxDevices }),
+    keep: Flags.boolean({ description: 'leave the fleet, the disks and the logs; the processes end in any case' }),
+  };
+
+  protected async execute(): Promise<DemoReport> {
+    const { flags } = await this.parse(Demo);
+    const controller = new AbortController();
+    const interrupt = () =>
+      controller.abort(new FlotillaError('failed', 'demo-interrupted', 'the demo was interrupted'));
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+    try {
+      return await runDemo({
+        deviceCount: flags.devices,
+        keep: flags.keep,
+        silent: this.json,
+        signal: controller.signal,
+      });
+    } finally {
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.removeListener(signal, interrupt);
+    }
+  }
+
+  protected render(report: DemoReport): void {
+    this.print(renderDemo(report, stdoutOption()));
+  }
+
+  protected override exitCode({ ok }: DemoReport): ExitCode {
+    return ok ? ExitCode.ok : ExitCode.someFailed;
+  }
+}
