@@ -108,6 +108,11 @@ export abstract class Session {
     return this.#state === 'live' ? Math.max(0, this.#maxQueuedBytes - this.outbound[lane].queuedBytes) : 0;
   }
 
+  /** Bytes of rows that wait, all lanes. */
+  queuedBytes(): number {
+    return this.outbound.reduce((sum, lane) => sum + lane.queuedBytes, 0);
+  }
+
   /** The last number of this lane that is queued, sent or stored by the peer: read on after it. */
   queuedSeq(lane: Lane): number {
     return this.outbound[lane].queuedSeq;

@@ -1,0 +1,185 @@
+import { Buffer } from 'node:buffer';
+import type { Lane, Row } from '../../protocol/lane.ts';
+import { closeCodes, type CloseCode } from '../../protocol/message.ts';
+import {
+  CoordinatorSession,
+  type Admission,
+  type CoordinatorSessionOption,
+} from '../../session/coordinator-session.ts';
+import type { Close, Effect } from '../../session/effect.ts';
+import type { ByteStream, StreamReceiver } from '../../transport/byte-stream.ts';
+import { PartServer } from './part-server.ts';
+import type { PeerIdentity } from './port.ts';
+
+/** One TLS record's worth in user space; the rest waits where urgent frames can still overtake it. */
+const maxBufferedBytes = 16_384;
+/** A peer that sends and does not read is not read either. */
+const maxUnreadBytes = 65_536;
+
+/** How long a peer that was told goodbye may keep its socket; nothing it sends is read any more. */
+const goodbyeMs = 500;
+
+/** What a connection tells its gateway. */
+export interface ConnectionOwner {
+  effect(connection: GatewayConnection, effect: Effect): void;
+  /** Wants a flush in this tick or a later one. */
+  dirty(connection: GatewayConnection): void;
+  /** Once. `close` is missing when the socket ended first. */
+  gone(connection: GatewayConnection, reason: string, close: Close | undefined): void;
+  /** A bug of ours while it handled this connection. */
+  broken(connection: GatewayConnection, error: unknown): void;
+  monotonicMs(): number;
+}
+
+export interface ConnectionOption {
+  id: number;
+  identity: PeerIdentity;
+  resumed: boolean;
+  session: CoordinatorSessionOption;
+  blobDirectory: string;
+  maxQueuedBytes: number;
+}
+
+/** A device's stream, its session, and the parts it fetches. */
+export class GatewayConnection implements StreamReceiver {
+  readonly id: number;
+  readonly identity: PeerIdentity;
+  readonly resumed: boolean;
+  readonly stream: ByteStream;
+  readonly session: CoordinatorSession;
+  /** The core was told of it, and is told when it goes. */
+  announced = false;
+  readonly #owner: ConnectionOwner;
+  readonly #option: ConnectionOption;
+  #parts: PartServer | undefined;
+  #close: Close | undefined;
+  #gone = false;
+  #held = false;
+  /** When a peer that was told goodbye is cut, if it does not go. */
+  #cutAtMs = Infinity;
+
+  constructor(stream: ByteStream, option: ConnectionOption, owner: ConnectionOwner) {
+    this.id = option.id;
+    this.identity = option.identity;
+    this.resumed = option.resumed;
+    this.stream = stream;
+    this.#option = option;
+    this.#owner = owner;
+    this.session = new CoordinatorSession(option.session, owner.monotonicMs());
+    stream.attach(this);
+  }
+
+  onBytes(bytes: Uint8Array): void {
+    this.#guard(() => this.#apply(this.session.receive(bytes, this.#owner.monotonicMs())));
+  }
+
+  onDrain(): void {
+    if (this.#held) {
+      this.#held = false;
+      this.stream.resume();
+    }
+    this.#owner.dirty(this);
+  }
+
+  onClose(reason: string): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#parts?.stop();
+    this.#owner.gone(this, reason, this.#close);
+  }
+
+  /** Lets time pass. */
+  sweep(nowMs: number): void {
+    if (nowMs >= this.#cutAtMs) this.stream.destroy();
+    else if (nowMs >= this.session.deadlineMs()) this.#guard(() => this.#apply(this.session.tick(nowMs)));
+  }
+
+  admit(admission: Admission): void {
+    this.#apply(this.session.admit(admission));
+  }
+
+  refuse(code: CloseCode, retryAfterMs: number, detail: string): void {
+    this.#apply(this.session.refuse(code, retryAfterMs, detail));
+  }
+
+  close(code: CloseCode, detail: string, retryAfterMs = 0): void {
+    this.#apply(this.session.close(code, detail, retryAfterMs));
+  }
+
+  acknowledge(lane: Lane, upToSeq: number): void {
+    this.session.acknowledge(lane, upToSeq);
+    this.#owner.dirty(this);
+  }
+
+  request(lane: Lane, seq: number, rows: Row[]): void {
+    this.session.enqueue(lane, seq, rows);
+    if (this.session.queuedBytes() > this.#option.maxQueuedBytes) this.close('overloaded', 'too many requests wait');
+    this.#owner.dirty(this);
+  }
+
+  grantBlob(sha256Hex: string): void {
+    this.#partServer().grant(sha256Hex);
+  }
+
+  /** Writes what the session has to say, as far as the socket takes it. */
+  flush(): void {
+    if (this.#gone) return;
+    this.#guard(() => {
+      if (this.stream.bufferedBytes >= maxUnreadBytes) {
+        this.#held = true;
+        this.stream.pause();
+        return;
+      }
+      const bytes = this.session.flush(this.#owner.monotonicMs(), maxBufferedBytes - this.stream.bufferedBytes);
+      if (bytes !== undefined) this.stream.write(bytes);
+      if (this.#close !== undefined) this.stream.end();
+      this.#parts?.pump();
+      // Without room in the socket, `onDrain` asks again.
+      if (this.session.pending && this.stream.bufferedBytes < maxBufferedBytes) this.#owner.dirty(this);
+    });
+  }
+
+  /** For back-pressure of the whole gateway. */
+  hold(is: boolean): void {
+    if (this.#held) return;
+    if (is) this.stream.pause();
+    else this.stream.resume();
+  }
+
+  #apply(effects: Effect[]): void {
+    for (const effect of effects) {
+      if (effect.kind === 'closed') {
+        this.#close = effect.close;
+        this.#cutAtMs = this.#owner.monotonicMs() + goodbyeMs;
+      } else if (effect.kind === 'want') {
+        const { id, offset, length } = effect;
+        this.#partServer().want({ id, offset, length, sha256Hex: Buffer.from(effect.sha256).toString('hex') });
+      } else if (effect.kind === 'want-cancelled') {
+        this.#parts?.cancel(effect.id);
+      } else {
+        this.#owner.effect(this, effect);
+      }
+    }
+    this.#owner.dirty(this);
+  }
+
+  #partServer(): PartServer {
+    this.#parts ??= new PartServer(this.#option.blobDirectory, this.session, () => this.#owner.dirty(this));
+    return this.#parts;
+  }
+
+  /** A bug that one connection brings out costs that connection. */
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.stream.destroy();
+      this.#owner.broken(this, error);
+    }
+  }
+}
+
+/** A reason of the core as a code that the wire knows, or `closed`. */
+export function closeCodeOf(reason: string): CloseCode {
+  return Object.hasOwn(closeCodes, reason) ? (reason as CloseCode) : 'closed';
+}

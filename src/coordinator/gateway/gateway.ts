@@ -1,0 +1,338 @@
+import type { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../clock.ts';
+import { FlotillaError, systemErrorCode } from '../../error.ts';
+import { createLog, type Log } from '../../log.ts';
+import type { ByteReader } from '../../protocol/byte-reader.ts';
+import type { Close, Effect } from '../../session/effect.ts';
+import type { ByteStream } from '../../transport/byte-stream.ts';
+import { Channel } from '../../transport/channel.ts';
+import { createTlsListener, type TlsListener } from '../../transport/tls-listener.ts';
+import { closeCodeOf, GatewayConnection, type ConnectionOwner } from './gateway-connection.ts';
+import {
+  readAdmit,
+  readJson,
+  readNamed,
+  readRefuse,
+  readRows,
+  readSerials,
+  readUpTo,
+  ToCore,
+  ToGateway,
+  writeConnect,
+  writeDisconnect,
+  writeJson,
+  writeRows,
+  writeUpTo,
+  type GatewayConfig,
+} from './ipc.ts';
+import type { PeerIdentity } from './port.ts';
+
+export interface GatewayOption {
+  /** To the core; when it closes, so does the gateway. */
+  core: Duplex;
+  clock: Clock;
+  /** The device that a verified certificate names; throws when it names none. */
+  parseIdentity(certificate: X509Certificate): PeerIdentity;
+  readSecretFile(path: string): Promise<Buffer>;
+  /** The channel to the core is gone; the process has nothing left to do. */
+  onEnd(): void;
+}
+
+const sweepEveryMs = 250;
+const maxFlushesPerTick = 128;
+/** What may wait for the core before devices are read no more. */
+const maxCoreBacklogBytes = 8 * 1024 * 1024;
+const answerTimeoutMs = 20_000;
+const drainMs = 3_000;
+
+/** Runs a gateway until the core ends it. */
+export function runGateway(option: GatewayOption): void {
+  new Gateway(option).run();
+}
+
+class Gateway implements ConnectionOwner {
+  readonly #option: GatewayOption;
+  #core!: Channel;
+  readonly #connections = new Map<number, GatewayConnection>();
+  readonly #dirty = new Set<GatewayConnection>();
+  #config!: GatewayConfig;
+  #log!: Log;
+  #listener: TlsListener | undefined;
+  #revoked: ReadonlySet<string> = new Set();
+  #lastId = 0;
+  #flushing = false;
+  #held = false;
+  #draining = false;
+
+  constructor(option: GatewayOption) {
+    this.#option = option;
+  }
+
+  run(): void {
+    this.#core = new Channel(
+      this.#option.core,
+      (kind, body) => this.#onCore(kind, body),
+      () => this.#option.onEnd(),
+    );
+    this.#core.onDrain(() => this.#hold(false));
+  }
+
+  monotonicMs(): number {
+    return this.#option.clock.monotonicMs();
+  }
+
+  effect(connection: GatewayConnection, effect: Effect): void {
+    const { id } = connection;
+    switch (effect.kind) {
+      case 'hello': {
+        connection.announced = true;
+        const { instanceId, agentVersion, knownCoordinatorInstanceId, nextSeq, requestCursor } = effect.hello;
+        const { identity, resumed } = connection;
+        const { address } = connection.stream;
+        this.#core.send(ToCore.connect, (body) =>
+          writeConnect(body, {
+            local: id,
+            identity,
+            address,
+            resumed,
+            instanceId,
+            agentVersion,
+            knownCoordinatorInstanceId,
+            nextSeq,
+            requestCursor,
+          }),
+        );
+        break;
+      }
+      case 'rows':
+        this.#core.send(ToCore.events, (body) => writeRows(body, id, effect.lane, effect.firstSeq, effect.rows));
+        if (this.#core.bufferedBytes > maxCoreBacklogBytes) this.#hold(true);
+        break;
+      case 'acked':
+        this.#core.send(ToCore.requestsAcked, (body) => writeUpTo(body, id, effect.lane, effect.upToSeq));
+        break;
+      case 'gap':
+      case 'nacked':
+        this.#log.warn({ device: connection.identity.deviceId, ...effect }, 'the device says');
+        break;
+      default:
+    }
+  }
+
+  dirty(connection: GatewayConnection): void {
+    this.#dirty.add(connection);
+    if (this.#flushing) return;
+    this.#flushing = true;
+    setImmediate(() => this.#flush());
+  }
+
+  gone(connection: GatewayConnection, reason: string, close: Close | undefined): void {
+    this.#connections.delete(connection.id);
+    this.#dirty.delete(connection);
+    const { deviceId } = connection.identity;
+    const { address, traffic } = connection.stream;
+    const why = close === undefined ? reason : closeText(close);
+    const refused =
+      close !== undefined &&
+      close.by === 'us' &&
+      (close.rejected || close.code === 'protocol-error' || !connection.announced);
+    if (refused)
+      this.#log.warn({ device: deviceId, address, reason: close.code, detail: close.detail }, 'connection refused');
+    else this.#log.debug({ device: deviceId, address, reason: why }, 'connection ended');
+    if (connection.announced)
+      this.#core.send(ToCore.disconnect, (body) => writeDisconnect(body, connection.id, why, traffic));
+    if (this.#draining && this.#connections.size === 0) this.#core.end();
+  }
+
+  broken(connection: GatewayConnection, error: unknown): void {
+    this.#log.error({ device: connection.identity.deviceId, err: error }, 'a bug cost a connection');
+  }
+
+  #onCore(kind: number, body: ByteReader): void {
+    switch (kind) {
+      case ToGateway.configure:
+        this.#start(readJson(body) as GatewayConfig).catch((error: unknown) => this.#fail(error));
+        break;
+      case ToGateway.admit: {
+        const { local, id, instanceId, eventCursor } = readAdmit(body);
+        const serverTimeMs = this.#option.clock.nowMs();
+        this.#connections
+          .get(local)
+          ?.admit({ coordinatorInstanceId: instanceId, sessionId: id, eventCursor, serverTimeMs });
+        break;
+      }
+      case ToGateway.refuse: {
+        const { local, code, retryAfterMs, detail } = readRefuse(body);
+        this.#connections.get(local)?.refuse(code, retryAfterMs, detail);
+        break;
+      }
+      case ToGateway.acknowledge: {
+        const { local, lane, upToSeq } = readUpTo(body);
+        this.#connections.get(local)?.acknowledge(lane, upToSeq);
+        break;
+      }
+      case ToGateway.request: {
+        const { local, lane, firstSeq, rows } = readRows(body);
+        this.#connections.get(local)?.request(lane, firstSeq, rows);
+        break;
+      }
+      case ToGateway.grantBlob: {
+        const { local, text } = readNamed(body);
+        this.#connections.get(local)?.grantBlob(text);
+        break;
+      }
+      case ToGateway.close: {
+        const { local, text } = readNamed(body);
+        this.#connections.get(local)?.close(closeCodeOf(text), text);
+        break;
+      }
+      case ToGateway.revoked:
+        this.#setRevoked(readSerials(body));
+        break;
+      case ToGateway.ticketKeys:
+        this.#listener?.setTicketKeys(Uint8Array.from(body.bytes(48)));
+        break;
+      case ToGateway.drain:
+        this.#drain();
+        break;
+      default:
+        throw new RangeError(`the core said ${kind}`);
+    }
+  }
+
+  async #start(config: GatewayConfig): Promise<void> {
+    this.#config = config;
+    this.#log = createLog({ name: 'gateway', level: config.logLevel, destination: config.logDestination });
+    const { tls, limits, listen } = config;
+    const [key, certificate, authority] = await Promise.all([
+      this.#option.readSecretFile(tls.keyFile),
+      readFile(tls.certificateFile, 'utf8'),
+      readFile(tls.authorityFile, 'utf8'),
+    ]);
+    const listener = createTlsListener({
+      keyPem: key.toString('utf8'),
+      certificatePem: certificate,
+      authorityPem: authority,
+      ticketKeys: Buffer.from(config.ticketKeysHex, 'hex'),
+      maxConnections: limits.maxConnections,
+      maxHandshakes: limits.maxHandshakes,
+      handshakeTimeoutMs: limits.handshakeTimeoutMs,
+      onStream: (stream, peer, resumed) => this.#onStream(stream, peer, resumed),
+      onRefused: (reason, address, detail) => this.#log.warn({ reason, address, detail }, 'connection refused'),
+    });
+    const port = await listener.listen({ ...listen, reusePort: true });
+    this.#listener = listener;
+    this.#sweep();
+    this.#core.send(ToCore.ready, (body) => body.varint(port));
+  }
+
+  #fail(error: unknown): void {
+    const code = systemErrorCode(error) ?? 'unknown';
+    const told =
+      error instanceof FlotillaError
+        ? error
+        : new FlotillaError(
+            'failed',
+            'gateway-start',
+            `a gateway can't start: ${error instanceof Error ? error.message : code}`,
+            {
+              seen: code,
+            },
+          );
+    this.#core.send(ToCore.failed, (body) => writeJson(body, told.toJSON()));
+    this.#core.end();
+  }
+
+  #onStream(stream: ByteStream, certificate: X509Certificate, resumed: boolean): void {
+    const refuse = (reason: string, device?: string, detail?: string): void => {
+      stream.destroy();
+      this.#log.warn({ reason, address: stream.address, device, detail }, 'connection refused');
+    };
+    let identity: PeerIdentity;
+    try {
+      identity = this.#option.parseIdentity(certificate);
+    } catch (error) {
+      return refuse('no-device-identity', undefined, error instanceof Error ? error.message : undefined);
+    }
+    const { deviceId, serialHex, notAfterMs, fleetId } = identity;
+    if (fleetId !== this.#config.fleetId) return refuse('other-fleet', deviceId, fleetId);
+    // A resumed handshake has not looked at the certificate again.
+    if (this.#revoked.has(serialHex)) return refuse('revoked', deviceId, serialHex);
+    if (this.#option.clock.nowMs() > notAfterMs) return refuse('expired-certificate', deviceId);
+    if (this.#draining) return stream.destroy();
+    const { limits, blobDirectory } = this.#config;
+    this.#lastId += 1;
+    const connection = new GatewayConnection(
+      stream,
+      {
+        id: this.#lastId,
+        identity,
+        resumed,
+        blobDirectory,
+        maxQueuedBytes: limits.maxQueuedBytes,
+        session: {
+          keepaliveMs: limits.keepaliveMs,
+          answerTimeoutMs,
+          helloTimeoutMs: limits.helloTimeoutMs,
+          maxQueuedBytes: limits.maxQueuedBytes,
+        },
+      },
+      this,
+    );
+    this.#connections.set(connection.id, connection);
+    if (this.#held) connection.hold(true);
+  }
+
+  #setRevoked(serials: ReadonlySet<string>): void {
+    this.#revoked = serials;
+    for (const connection of this.#connections.values()) {
+      if (serials.has(connection.identity.serialHex)) connection.close('revoked', 'certificate revoked');
+    }
+  }
+
+  #flush(): void {
+    this.#flushing = false;
+    let left = maxFlushesPerTick;
+    for (const connection of this.#dirty) {
+      if (left-- === 0) break;
+      this.#dirty.delete(connection);
+      connection.flush();
+    }
+    if (this.#dirty.size > 0 && !this.#flushing) {
+      this.#flushing = true;
+      setImmediate(() => this.#flush());
+    }
+  }
+
+  /** One timer for all connections. */
+  #sweep(): void {
+    const nowMs = this.monotonicMs();
+    for (const connection of this.#connections.values()) connection.sweep(nowMs);
+    this.#option.clock.schedule(sweepEveryMs, () => this.#sweep());
+  }
+
+  #hold(is: boolean): void {
+    if (this.#held === is) return;
+    this.#held = is;
+    for (const connection of this.#connections.values()) connection.hold(is);
+  }
+
+  #drain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#listener?.close();
+    const { retrySpreadMs } = this.#config.limits;
+    for (const connection of this.#connections.values()) {
+      connection.close('shutting-down', '', Math.ceil(Math.random() * retrySpreadMs));
+    }
+    if (this.#connections.size === 0) this.#core.end();
+    else this.#option.clock.schedule(drainMs, () => this.#core.end());
+  }
+}
+
+function closeText(close: Close): string {
+  const side = close.by === 'us' ? '' : 'device: ';
+  return `${side}${close.code}${close.detail === '' ? '' : ` (${close.detail})`}`;
+}

@@ -1,0 +1,221 @@
+/**
+ * What core and gateways say to each other over a Channel. Numbers are the channel's frame kinds; a connection is the
+ * gateway's own number for it, the pool maps it to the core's. Bodies are written and read by the two functions of
+ * each kind, side by side here.
+ */
+import type { ByteReader } from '../../protocol/byte-reader.ts';
+import type { ByteWriter } from '../../protocol/byte-writer.ts';
+import { laneCount, type Lane, type Row } from '../../protocol/lane.ts';
+import { maxFrameBytes } from '../../protocol/limit.ts';
+import type { LogLevel } from '../../log.ts';
+import type { Connect, PeerIdentity, RefuseCode, Traffic } from './port.ts';
+import type { GatewayLimits, GatewayTls } from './pool-option.ts';
+
+/** Core to gateway. */
+export const ToGateway = {
+  configure: 1, // JSON GatewayConfig; the first frame
+  admit: 2,
+  refuse: 3,
+  acknowledge: 4,
+  request: 5,
+  grantBlob: 6,
+  close: 7,
+  revoked: 8, // the whole set
+  ticketKeys: 9,
+  drain: 10, // say GOAWAY to all, then end
+} as const;
+
+/** Gateway to core. */
+export const ToCore = {
+  ready: 32, // varint port
+  failed: 33, // JSON ErrorDocument: it could not start
+  connect: 34,
+  events: 35,
+  requestsAcked: 36,
+  disconnect: 37,
+} as const;
+
+export interface GatewayConfig {
+  gateway: number;
+  fleetId: string;
+  listen: { host: string; port: number };
+  tls: GatewayTls;
+  ticketKeysHex: string;
+  blobDirectory: string;
+  limits: GatewayLimits;
+  logLevel: LogLevel;
+  logDestination: string | 2;
+}
+
+const maxJsonBytes = 1_048_576;
+const maxTextBytes = 65_536;
+
+export function writeJson(body: ByteWriter, value: unknown): void {
+  body.text(JSON.stringify(value));
+}
+
+export function readJson(body: ByteReader): unknown {
+  return JSON.parse(body.text(maxJsonBytes));
+}
+
+function writeSeqs(body: ByteWriter, seqs: readonly number[]): void {
+  for (let lane = 0; lane < laneCount; lane += 1) body.varint(seqs[lane] ?? 0);
+}
+
+function readSeqs(body: ByteReader): number[] {
+  return Array.from({ length: laneCount }, () => body.varint());
+}
+
+export function writeAdmit(
+  body: ByteWriter,
+  local: number,
+  admit: { id: number; instanceId: bigint; eventCursor: number[] },
+): void {
+  body.varint(local);
+  body.varint(admit.id);
+  body.uint64(admit.instanceId);
+  writeSeqs(body, admit.eventCursor);
+}
+
+export function readAdmit(body: ByteReader): { local: number; id: number; instanceId: bigint; eventCursor: number[] } {
+  return { local: body.varint(), id: body.varint(), instanceId: body.uint64(), eventCursor: readSeqs(body) };
+}
+
+export function writeRefuse(
+  body: ByteWriter,
+  local: number,
+  refusal: { code: RefuseCode; retryAfterMs: number; detail: string },
+): void {
+  body.varint(local);
+  body.text(refusal.code);
+  body.varint(Math.max(0, Math.floor(refusal.retryAfterMs)));
+  body.text(refusal.detail);
+}
+
+export function readRefuse(body: ByteReader): {
+  local: number;
+  code: RefuseCode;
+  retryAfterMs: number;
+  detail: string;
+} {
+  return {
+    local: body.varint(),
+    code: body.text(maxTextBytes) as RefuseCode,
+    retryAfterMs: body.varint(),
+    detail: body.text(maxTextBytes),
+  };
+}
+
+/** For `acknowledge` and `requestsAcked`. */
+export function writeUpTo(body: ByteWriter, local: number, lane: Lane, upToSeq: number): void {
+  body.varint(local);
+  body.byte(lane);
+  body.varint(upToSeq);
+}
+
+export function readUpTo(body: ByteReader): { local: number; lane: Lane; upToSeq: number } {
+  return { local: body.varint(), lane: body.byte() as Lane, upToSeq: body.varint() };
+}
+
+/** For `request` and `events`. */
+export function writeRows(body: ByteWriter, local: number, lane: Lane, firstSeq: number, rows: readonly Row[]): void {
+  body.varint(local);
+  body.byte(lane);
+  body.varint(firstSeq);
+  body.varint(rows.length);
+  for (const row of rows) {
+    body.text(row.type);
+    body.text(row.key);
+    body.varint(row.timestampMs);
+    body.uint64(row.schema);
+    body.block(row.payload);
+  }
+}
+
+/** Payloads are copies: the channel's buffer is let go. */
+export function readRows(body: ByteReader): { local: number; lane: Lane; firstSeq: number; rows: Row[] } {
+  const head = { local: body.varint(), lane: body.byte() as Lane, firstSeq: body.varint() };
+  const rows = Array.from({ length: body.varint(body.remaining) }, () => ({
+    type: body.text(maxTextBytes),
+    key: body.text(maxTextBytes),
+    timestampMs: body.varint(),
+    schema: body.uint64(),
+    payload: Uint8Array.from(body.block(maxFrameBytes)),
+  }));
+  return { ...head, rows };
+}
+
+/** For `grantBlob` and `close`. */
+export function writeNamed(body: ByteWriter, local: number, text: string): void {
+  body.varint(local);
+  body.text(text);
+}
+
+export function readNamed(body: ByteReader): { local: number; text: string } {
+  return { local: body.varint(), text: body.text(maxTextBytes) };
+}
+
+export function writeSerials(body: ByteWriter, serials: ReadonlySet<string>): void {
+  body.varint(serials.size);
+  for (const serial of serials) body.text(serial);
+}
+
+export function readSerials(body: ByteReader): Set<string> {
+  return new Set(Array.from({ length: body.varint(body.remaining) }, () => body.text(maxTextBytes)));
+}
+
+export type LocalConnect = Omit<Connect, 'connection' | 'gateway'> & { local: number };
+
+export function writeConnect(body: ByteWriter, connect: LocalConnect): void {
+  const { identity } = connect;
+  body.varint(connect.local);
+  body.text(identity.fleetId);
+  body.text(identity.deviceId);
+  body.text(identity.serialHex);
+  body.text(identity.fingerprintSha256Hex);
+  body.text(String(identity.notBeforeMs)); // may lie before 1970
+  body.text(String(identity.notAfterMs));
+  body.text(connect.address);
+  body.byte(connect.resumed ? 1 : 0);
+  body.uint64(connect.instanceId);
+  body.text(connect.agentVersion);
+  body.uint64(connect.knownCoordinatorInstanceId);
+  writeSeqs(body, connect.nextSeq);
+  writeSeqs(body, connect.requestCursor);
+}
+
+export function readConnect(body: ByteReader): LocalConnect {
+  const local = body.varint();
+  const identity: PeerIdentity = {
+    fleetId: body.text(maxTextBytes),
+    deviceId: body.text(maxTextBytes),
+    serialHex: body.text(maxTextBytes),
+    fingerprintSha256Hex: body.text(maxTextBytes),
+    notBeforeMs: Number(body.text(maxTextBytes)),
+    notAfterMs: Number(body.text(maxTextBytes)),
+  };
+  return {
+    local,
+    identity,
+    address: body.text(maxTextBytes),
+    resumed: body.byte() === 1,
+    instanceId: body.uint64(),
+    agentVersion: body.text(maxTextBytes),
+    knownCoordinatorInstanceId: body.uint64(),
+    nextSeq: readSeqs(body),
+    requestCursor: readSeqs(body),
+  };
+}
+
+export function writeDisconnect(body: ByteWriter, local: number, reason: string, traffic: Traffic): void {
+  body.varint(local);
+  body.text(reason);
+  body.varint(traffic.receivedBytes);
+  body.varint(traffic.sentBytes);
+}
+
+export function readDisconnect(body: ByteReader): { local: number; reason: string; traffic: Traffic } {
+  const local = body.varint();
+  const reason = body.text(maxTextBytes);
+  return { local, reason, traffic: { receivedBytes: body.varint(), sentBytes: body.varint() } };
+}

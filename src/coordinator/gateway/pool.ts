@@ -1,0 +1,276 @@
+import { randomBytes } from 'node:crypto';
+import { createServer, type AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { FlotillaError, systemErrorCode } from '../../error.ts';
+import type { ByteReader } from '../../protocol/byte-reader.ts';
+import type { ByteWriter } from '../../protocol/byte-writer.ts';
+import { GatewayProcess } from './gateway-process.ts';
+import {
+  readConnect,
+  readDisconnect,
+  readRows,
+  readUpTo,
+  ToCore,
+  ToGateway,
+  writeAdmit,
+  writeNamed,
+  writeRefuse,
+  writeRows,
+  writeSerials,
+  writeUpTo,
+  type GatewayConfig,
+} from './ipc.ts';
+import type { Lane, Row } from '../../protocol/lane.ts';
+import { defaultGatewayLimits, type GatewayPool, type GatewayPoolOption } from './pool-option.ts';
+import type { ConnectionId } from './port.ts';
+
+const restartMinMs = 100;
+const restartMaxMs = 5_000;
+const stopMs = 5_000;
+
+/**
+ * Starts the gateways and speaks for them. The handler is called from the turn of the event loop after this promise
+ * resolves on. Rejects when the port is taken, a file of the TLS material is unreadable, or a gateway can't start.
+ */
+export async function createGatewayPool(option: GatewayPoolOption): Promise<GatewayPool> {
+  if (!Number.isInteger(option.count) || option.count < 1) {
+    throw new FlotillaError('usage', 'gateway-count', `${option.count} gateways`, { expected: 'one or more' });
+  }
+  const port = await freePort(option.listen);
+  const pool = new Pool(option, port);
+  try {
+    await pool.start();
+  } catch (error) {
+    await pool.stop();
+    throw error;
+  }
+  return pool;
+}
+
+/**
+ * With reusePort the kernel lets two coordinators of one user share a port without a word, so the port is tried
+ * exclusively first. A predecessor that was killed takes a moment to let go.
+ */
+async function freePort(listen: { host: string; port: number }): Promise<number> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await new Promise<number>((resolve, reject) => {
+        const probe = createServer();
+        probe.once('error', reject);
+        probe.listen({ ...listen, exclusive: true }, () => {
+          const { port } = probe.address() as AddressInfo;
+          probe.close(() => resolve(port));
+        });
+      });
+    } catch (cause) {
+      const code = systemErrorCode(cause);
+      if (code !== 'EADDRINUSE' || attempt === 20) {
+        throw new FlotillaError(
+          'failed',
+          'gateway-listen',
+          `devices can't be listened for on ${listen.host}:${listen.port}`,
+          {
+            ...(code === undefined ? {} : { seen: code }),
+            suggestion:
+              code === 'EADDRINUSE'
+                ? `see who listens there: ss -ltnp 'sport = :${listen.port}'`
+                : 'check host and port of the listener in coordinator.yaml',
+            cause,
+          },
+        );
+      }
+      await delay(100);
+    }
+  }
+}
+
+interface Slot {
+  process: GatewayProcess;
+  /** The gateway's own number of a connection to the core's. */
+  ids: Map<number, ConnectionId>;
+  startedMs: number;
+  restartMs: number;
+}
+
+class Pool implements GatewayPool {
+  readonly port: number;
+  readonly #option: GatewayPoolOption;
+  readonly #slots: Slot[] = [];
+  readonly #where = new Map<ConnectionId, { slot: number; local: number }>();
+  #ticketKeys = randomBytes(48);
+  #revoked: ReadonlySet<string> = new Set();
+  #lastId: ConnectionId = 0;
+  /** Frames that came before the caller had its port. */
+  #early: (() => void)[] | undefined = [];
+  #stopping = false;
+  #rotation: NodeJS.Timeout | undefined;
+
+  constructor(option: GatewayPoolOption, port: number) {
+    this.#option = option;
+    this.port = port;
+  }
+
+  get pids(): number[] {
+    return this.#slots.flatMap(({ process }) => process.pid ?? []);
+  }
+
+  async start(): Promise<void> {
+    for (let n = 0; n < this.#option.count; n += 1) this.#slots.push(this.#spawn(n, restartMinMs));
+    await Promise.all(this.#slots.map(({ process }) => process.ready));
+    this.#rotation = setInterval(() => this.#rotateTickets(), this.#limits.ticketRotationMs).unref();
+    setImmediate(() => {
+      const early = this.#early ?? [];
+      this.#early = undefined;
+      for (const call of early) call();
+    });
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#stopping) {
+      this.#stopping = true;
+      clearInterval(this.#rotation);
+      for (const { process } of this.#slots) process.send(ToGateway.drain, () => undefined);
+    }
+    const timer = setTimeout(() => this.#slots.forEach(({ process }) => process.kill()), stopMs);
+    await Promise.all(this.#slots.map(({ process }) => process.exited));
+    clearTimeout(timer);
+  }
+
+  admit(connection: ConnectionId, welcome: { coordinatorInstanceId: bigint; eventCursor: number[] }): void {
+    const { coordinatorInstanceId: instanceId, eventCursor } = welcome;
+    this.#tell(connection, ToGateway.admit, (body, local) =>
+      writeAdmit(body, local, { id: connection, instanceId, eventCursor }),
+    );
+  }
+
+  refuse(connection: ConnectionId, refusal: Parameters<GatewayPool['refuse']>[1]): void {
+    this.#tell(connection, ToGateway.refuse, (body, local) => writeRefuse(body, local, refusal));
+  }
+
+  acknowledge(connection: ConnectionId, lane: Lane, upToSeq: number): void {
+    this.#tell(connection, ToGateway.acknowledge, (body, local) => writeUpTo(body, local, lane, upToSeq));
+  }
+
+  request(connection: ConnectionId, lane: Lane, seq: number, row: Row): void {
+    this.#tell(connection, ToGateway.request, (body, local) => writeRows(body, local, lane, seq, [row]));
+  }
+
+  grantBlob(connection: ConnectionId, sha256: string): void {
+    this.#tell(connection, ToGateway.grantBlob, (body, local) => writeNamed(body, local, sha256));
+  }
+
+  close(connection: ConnectionId, reason: string): void {
+    this.#tell(connection, ToGateway.close, (body, local) => writeNamed(body, local, reason));
+  }
+
+  setRevoked(serialsHex: ReadonlySet<string>): void {
+    this.#revoked = new Set(serialsHex);
+    for (const { process } of this.#slots) this.#pushRevoked(process);
+  }
+
+  get #limits() {
+    return { ...defaultGatewayLimits, ...this.#option.limits };
+  }
+
+  #tell(connection: ConnectionId, kind: number, write: (body: ByteWriter, local: number) => void): void {
+    const at = this.#where.get(connection);
+    if (at === undefined) return; // it went while the core was deciding
+    this.#slots[at.slot]!.process.send(kind, (body) => write(body, at.local));
+  }
+
+  #spawn(n: number, restartMs: number): Slot {
+    const { fleetId, listen, tls, blobDirectory, gatewayEntry, logLevel, logDestination } = this.#option;
+    const config: GatewayConfig = {
+      gateway: n,
+      fleetId,
+      listen: { host: listen.host, port: this.port },
+      tls,
+      ticketKeysHex: this.#ticketKeys.toString('hex'),
+      blobDirectory,
+      limits: this.#limits,
+      logLevel: logLevel ?? 'info',
+      logDestination: logDestination ?? 2,
+    };
+    const ids = new Map<number, ConnectionId>();
+    const process = new GatewayProcess({
+      entry: gatewayEntry,
+      config,
+      onFrame: (kind, body) => this.#onFrame(n, ids, kind, body),
+      onExit: (reason) => this.#onExit(n, ids, reason),
+    });
+    this.#pushRevoked(process);
+    return { process, ids, startedMs: performance.now(), restartMs };
+  }
+
+  #pushRevoked(process: GatewayProcess): void {
+    process.send(ToGateway.revoked, (body) => writeSerials(body, this.#revoked));
+  }
+
+  #onFrame(slot: number, ids: Map<number, ConnectionId>, kind: number, body: ByteReader): void {
+    const { handler } = this.#option;
+    if (kind === ToCore.connect) {
+      const { local, ...connect } = readConnect(body);
+      this.#lastId += 1;
+      const connection = this.#lastId;
+      ids.set(local, connection);
+      this.#where.set(connection, { slot, local });
+      this.#call(() => handler.connect({ connection, gateway: slot, ...connect }));
+    } else if (kind === ToCore.events) {
+      const { local, lane, firstSeq, rows } = readRows(body);
+      this.#call(() => handler.events(ids.get(local)!, lane, firstSeq, rows));
+    } else if (kind === ToCore.requestsAcked) {
+      const { local, lane, upToSeq } = readUpTo(body);
+      this.#call(() => handler.requestsAcked(ids.get(local)!, lane, upToSeq));
+    } else if (kind === ToCore.disconnect) {
+      const { local, reason, traffic } = readDisconnect(body);
+      this.#call(() => this.#disconnect(ids, local, reason, traffic));
+    } else {
+      throw new RangeError(`a gateway said ${kind}`);
+    }
+  }
+
+  #disconnect(
+    ids: Map<number, ConnectionId>,
+    local: number,
+    reason: string,
+    traffic = { receivedBytes: 0, sentBytes: 0 },
+  ): void {
+    const connection = ids.get(local)!;
+    ids.delete(local);
+    this.#where.delete(connection);
+    this.#option.handler.disconnect(connection, reason, traffic);
+  }
+
+  #onExit(n: number, ids: Map<number, ConnectionId>, reason: string): void {
+    this.#call(() => {
+      for (const local of ids.keys()) this.#disconnect(ids, local, 'gateway ended');
+    });
+    if (this.#stopping) return;
+    const slot = this.#slots[n];
+    if (this.#early !== undefined || slot === undefined) return; // it never started: `ready` has rejected
+    const lived = performance.now() - slot.startedMs;
+    const restartMs = lived > 60_000 ? restartMinMs : Math.min(restartMaxMs, slot.restartMs * 2);
+    this.#option.log.error(
+      { gateway: n, reason, restartMs: slot.restartMs },
+      'a gateway ended by itself; starting another',
+    );
+    setTimeout(() => {
+      if (this.#stopping) return;
+      this.#slots[n] = this.#spawn(n, restartMs);
+      this.#slots[n].process.ready.catch((error: unknown) =>
+        this.#option.log.error({ gateway: n, err: error }, 'a gateway did not start'),
+      );
+    }, slot.restartMs).unref();
+  }
+
+  #call(call: () => void): void {
+    if (this.#early === undefined) call();
+    else this.#early.push(call);
+  }
+
+  /** Tickets under the old keys are good for nothing any more: those devices shake hands in full once. */
+  #rotateTickets(): void {
+    this.#ticketKeys = randomBytes(48);
+    for (const { process } of this.#slots) process.send(ToGateway.ticketKeys, (body) => body.bytes(this.#ticketKeys));
+  }
+}

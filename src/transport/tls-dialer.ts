@@ -1,0 +1,61 @@
+import { connect as connectTcp } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { systemErrorCode } from '../error.ts';
+import { alpnProtocol } from './alpn.ts';
+import type { ByteStream } from './byte-stream.ts';
+import { TlsStream } from './tls-stream.ts';
+
+export interface TlsDialOption {
+  host: string;
+  port: number;
+  serverName: string;
+  keyPem: string;
+  certificatePem: string;
+  authorityPem: string;
+  /** From an earlier `onTicket` under the same certificate. */
+  ticket?: Buffer | undefined;
+  keyExchange: 'classic' | 'hybrid';
+  onStream(stream: ByteStream, resumed: boolean): void;
+  /** Instead of `onStream`. */
+  onFailed(reason: string): void;
+  onTicket(ticket: Buffer): void;
+}
+
+/** Dials; the returned function gives up, after which nothing is called. */
+export function dialTls(option: TlsDialOption): () => void {
+  let settled = false;
+  const fail = (error: Error): void => {
+    if (settled) return;
+    settled = true;
+    socket.destroy();
+    option.onFailed(systemErrorCode(error) ?? error.message);
+  };
+  const raw = connectTcp({ host: option.host, port: option.port, noDelay: true });
+  const socket = connectTls({
+    socket: raw,
+    servername: option.serverName,
+    key: option.keyPem,
+    cert: option.certificatePem,
+    ca: option.authorityPem,
+    rejectUnauthorized: true,
+    minVersion: 'TLSv1.3',
+    ALPNProtocols: [alpnProtocol],
+    ecdhCurve: option.keyExchange === 'classic' ? 'X25519' : 'X25519MLKEM768:X25519',
+    ...(option.ticket === undefined ? {} : { session: option.ticket }),
+  });
+  raw.on('error', fail);
+  socket.on('error', fail);
+  socket.on('close', () => fail(new Error('closed during the handshake')));
+  socket.on('session', (ticket) => option.onTicket(ticket));
+  socket.once('secureConnect', () => {
+    if (settled) return;
+    if (socket.alpnProtocol !== alpnProtocol) return fail(new Error('the other end does not speak flotilla/1'));
+    settled = true;
+    option.onStream(new TlsStream(socket, raw), socket.isSessionReused());
+  });
+  return () => {
+    settled = true;
+    raw.destroy();
+    socket.destroy();
+  };
+}
