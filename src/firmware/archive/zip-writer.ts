@@ -66,9 +66,10 @@ export class ZipWriter {
       for await (const chunk of member.data) await this.#write(counted(chunk));
     } else {
       const deflate = createDeflateRaw({ level: this.#level, windowBits: 15, memLevel: 8 });
+      const closed = event(deflate, 'close'); // once: a listener for each chunk would pile up
       const feed = async (): Promise<void> => {
         for await (const chunk of member.data) {
-          if (!deflate.write(counted(chunk))) await Promise.race([event(deflate, 'drain'), event(deflate, 'close')]);
+          if (!deflate.write(counted(chunk))) await Promise.race([event(deflate, 'drain'), closed]);
         }
         deflate.end();
       };
