@@ -13,6 +13,8 @@ export interface DeviceLog {
   readonly instanceId: bigint;
   /** Appends to the outbox; the row is sent only after the transaction is on disk. Returns its seq. */
   append(lane: Lane, row: Row): number;
+  /** Several calls as one: all or nothing, one sync. */
+  transact<T>(work: () => T): T;
   /** Rows of a lane after `afterSeq`, in order, at most `maxRows` and about `maxBytes`. */
   read(lane: Lane, afterSeq: number, maxRows: number, maxBytes: number): { firstSeq: number; rows: Row[] };
   /** The next seq of each lane, and the last acknowledged one. */

@@ -63,6 +63,10 @@ class SqliteDeviceLog implements DeviceLog {
     });
   }
 
+  transact<T>(work: () => T): T {
+    return atomically(this.#database, work);
+  }
+
   read(lane: Lane, afterSeq: number, maxRows: number, maxBytes: number): { firstSeq: number; rows: Row[] } {
     const select = this.#statement('SELECT * FROM outbox WHERE lane = ? AND seq > ? ORDER BY seq LIMIT ?');
     const rows: Row[] = [];

@@ -1,5 +1,5 @@
 import { connect as connectTcp } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, createSecureContext } from 'node:tls';
 import { systemErrorCode } from '../error.ts';
 import { alpnProtocol } from './alpn.ts';
 import type { ByteStream } from './byte-stream.ts';
@@ -21,8 +21,15 @@ export interface TlsDialOption {
   onTicket(ticket: Buffer): void;
 }
 
-/** Dials; the returned function gives up, after which nothing is called. */
+/** Dials; the returned function gives up, after which nothing is called. Throws for PEMs that can't be read. */
 export function dialTls(option: TlsDialOption): () => void {
+  const secureContext = createSecureContext({
+    key: option.keyPem,
+    cert: option.certificatePem,
+    ca: option.authorityPem,
+    minVersion: 'TLSv1.3',
+    ecdhCurve: option.keyExchange === 'classic' ? 'X25519' : 'X25519MLKEM768:X25519',
+  });
   let settled = false;
   const fail = (error: Error): void => {
     if (settled) return;
@@ -34,13 +41,9 @@ export function dialTls(option: TlsDialOption): () => void {
   const socket = connectTls({
     socket: raw,
     servername: option.serverName,
-    key: option.keyPem,
-    cert: option.certificatePem,
-    ca: option.authorityPem,
+    secureContext,
     rejectUnauthorized: true,
-    minVersion: 'TLSv1.3',
     ALPNProtocols: [alpnProtocol],
-    ecdhCurve: option.keyExchange === 'classic' ? 'X25519' : 'X25519MLKEM768:X25519',
     ...(option.ticket === undefined ? {} : { session: option.ticket }),
   });
   raw.on('error', fail);

@@ -1,0 +1,194 @@
+import { dialTls } from '../../transport/tls-dialer.ts';
+import type { ByteStream } from '../../transport/byte-stream.ts';
+import type { Close } from '../../session/effect.ts';
+import { FlotillaError } from '../../error.ts';
+import { RetryTimer } from './backoff.ts';
+import { loadIdentity } from './identity.ts';
+import { defaultBackoff, type LinkOption } from './link-option.ts';
+import { LiveSession } from './live-session.ts';
+import { linkLost, maxFetchBytes } from './part-fetcher.ts';
+import type { Link, LinkState, LinkStatus } from './port.ts';
+
+/** Keeps a session with the coordinator: dials, serves the log, waits and dials again. Nothing happens before `start`. */
+export function createLink(option: LinkOption): Link {
+  return new TlsLink(option);
+}
+
+const defaultKeepaliveMs = 240_000;
+const defaultAnswerTimeoutMs = 20_000;
+
+class TlsLink implements Link {
+  readonly #option: LinkOption;
+  readonly #retry: RetryTimer;
+  readonly #listeners = new Set<(status: LinkStatus) => void>();
+  #status: LinkStatus;
+  #running = false;
+  #session: LiveSession | undefined;
+  #liveSinceMs: number | undefined;
+  /** Ends what is under way between sessions: the dial, or the wait. */
+  #cancel: () => void = () => undefined;
+  /** Counts dials: what an earlier one still has to say is not heard. */
+  #dials = 0;
+  #ticket: { ticket: Buffer; digest: string } | undefined;
+  /** The coordinator's time minus our monotonic one. */
+  #coordinatorOffsetMs: number | undefined;
+
+  constructor(option: LinkOption) {
+    this.#option = option;
+    this.#retry = new RetryTimer({ ...defaultBackoff, ...option.backoff }, option.random ?? Math.random);
+    this.#status = { state: 'stopped', sinceMs: option.clock.nowMs() };
+  }
+
+  start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    void this.#dial();
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#running) return;
+    this.#running = false;
+    this.#dials += 1;
+    this.#cancel();
+    const session = this.#session;
+    if (session !== undefined) {
+      session.close('stopped');
+      await session.ended;
+    }
+    this.#session = undefined;
+    this.#enter('stopped');
+  }
+
+  status(): LinkStatus {
+    return this.#status;
+  }
+
+  onChange(listener: (status: LinkStatus) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  wake(): void {
+    this.#session?.pump();
+  }
+
+  fetch(blob: { sha256: string; offset: number; length: number }, signal?: AbortSignal): Promise<Uint8Array> {
+    const { sha256, offset, length } = blob;
+    if (
+      !/^[0-9a-f]{64}$/.test(sha256) ||
+      !Number.isSafeInteger(offset) ||
+      offset < 0 ||
+      !Number.isInteger(length) ||
+      length < 1 ||
+      length > maxFetchBytes
+    ) {
+      return Promise.reject(
+        new FlotillaError('ours', 'fetch-range', `a part of ${length} bytes from ${offset} of ${sha256.slice(0, 64)}`, {
+          expected: `a lower-case SHA-256, an offset from 0, 1 to ${maxFetchBytes} bytes`,
+        }),
+      );
+    }
+    if (signal?.aborted) return Promise.reject(new FlotillaError('failed', 'fetch-aborted', 'the fetch was aborted'));
+    if (!this.#session?.live) return Promise.reject(linkLost(this.#status.reason ?? this.#status.state));
+    return this.#session.fetcher.fetch(blob, signal);
+  }
+
+  coordinatorNowMs(): number | undefined {
+    if (this.#coordinatorOffsetMs === undefined) return undefined;
+    return this.#option.clock.monotonicMs() + this.#coordinatorOffsetMs;
+  }
+
+  async #dial(): Promise<void> {
+    this.#dials += 1;
+    const dial = this.#dials;
+    const current = (): boolean => this.#running && dial === this.#dials;
+    this.#enter('connecting');
+    const { endpoint, clock, answerTimeoutMs = defaultAnswerTimeoutMs } = this.#option;
+    try {
+      const { digest, ...pems } = await loadIdentity(this.#option.identity);
+      if (!current()) return;
+      const ticket = this.#ticket?.digest === digest ? this.#ticket.ticket : undefined;
+      this.#ticket = undefined; // a ticket is shown once
+      const giveUp = dialTls({
+        ...endpoint,
+        ...pems,
+        ticket,
+        keyExchange: this.#option.keyExchange ?? 'classic',
+        onTicket: (fresh) => {
+          if (this.#running) this.#ticket = { ticket: fresh, digest };
+        },
+        onStream: (stream) => {
+          cancelTimer();
+          if (current()) this.#begin(stream, dial);
+          else stream.destroy();
+        },
+        onFailed: (reason) => {
+          cancelTimer();
+          if (current()) this.#wait(reason);
+        },
+      });
+      const cancelTimer = clock.schedule(answerTimeoutMs, () => {
+        giveUp();
+        if (current()) this.#wait('ETIMEDOUT');
+      });
+      this.#cancel = () => {
+        cancelTimer();
+        giveUp();
+      };
+    } catch (error) {
+      if (current()) this.#wait(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #begin(stream: ByteStream, dial: number): void {
+    const { log, logger, clock, agentVersion, keepaliveMs = defaultKeepaliveMs } = this.#option;
+    this.#cancel = () => undefined;
+    this.#session = new LiveSession(stream, {
+      log,
+      logger,
+      clock,
+      agentVersion,
+      keepaliveMs,
+      answerTimeoutMs: this.#option.answerTimeoutMs ?? defaultAnswerTimeoutMs,
+      onRequest: () => this.#option.onRequest(),
+      onWelcome: ({ serverTimeMs }) => {
+        this.#coordinatorOffsetMs = serverTimeMs - clock.monotonicMs();
+        this.#liveSinceMs = clock.monotonicMs();
+        this.#enter('live');
+      },
+      onOver: (reason, close) => {
+        if (dial === this.#dials) this.#over(reason, close);
+      },
+    });
+  }
+
+  #over(reason: string, close: Close | undefined): void {
+    const { log, logger, clock } = this.#option;
+    this.#session = undefined;
+    if (this.#liveSinceMs !== undefined) this.#retry.lived(clock.monotonicMs() - this.#liveSinceMs);
+    this.#liveSinceMs = undefined;
+    if (close?.by === 'us' && close.code === 'instance-mismatch') {
+      logger.error({ reason }, 'this log was rolled back: going on as a new instance');
+      log.renewInstance();
+    }
+    this.#wait(reason, close);
+  }
+
+  #wait(reason: string, close?: Close): void {
+    const { clock, logger } = this.#option;
+    this.#dials += 1;
+    const waitMs = this.#retry.nextMs(close?.by === 'peer' ? close.retryAfterMs : 0);
+    const retryAtMs = clock.nowMs() + waitMs;
+    const refused = close?.by === 'peer' && close.rejected;
+    logger.info({ reason, waitMs: Math.round(waitMs) }, refused ? 'refused by the coordinator' : 'not connected');
+    this.#cancel = clock.schedule(waitMs, () => {
+      if (this.#running) void this.#dial();
+    });
+    this.#enter(refused ? 'refused' : 'waiting', { reason, retryAtMs });
+  }
+
+  #enter(state: LinkState, more: { reason?: string; retryAtMs?: number } = {}): void {
+    this.#status = { state, sinceMs: this.#option.clock.nowMs(), ...more };
+    for (const listener of this.#listeners) listener(this.#status);
+  }
+}

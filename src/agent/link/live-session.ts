@@ -1,0 +1,237 @@
+import type { Clock } from '../../clock.ts';
+import type { DeviceLog } from '../../eventlog/device-log.ts';
+import type { Log } from '../../log.ts';
+import type { Welcome } from '../../protocol/message.ts';
+import { DeviceSession } from '../../session/device-session.ts';
+import type { Close, Effect } from '../../session/effect.ts';
+import type { Lane } from '../../protocol/lane.ts';
+import { allLanes } from '../../session/session.ts';
+import type { ByteStream, StreamReceiver } from '../../transport/byte-stream.ts';
+import { PartFetcher } from './part-fetcher.ts';
+
+export interface LiveSessionOption {
+  log: DeviceLog;
+  logger: Log;
+  clock: Clock;
+  agentVersion: string;
+  keepaliveMs: number;
+  answerTimeoutMs: number;
+  onRequest(): void;
+  onWelcome(welcome: Welcome): void;
+  /** Once: by a farewell of either side, or because the stream ended. */
+  onOver(reason: string, close: Close | undefined): void;
+}
+
+const maxBufferedBytes = 16_384;
+const readRows = 256;
+const goodbyeMs = 1_000;
+/** Acknowledgements are written together: WELCOME tells them again, so losing some in a power cut costs nothing. */
+const ackDelayMs = 200;
+
+/** One connection's worth of a link: the stream, the session on it, and the log that both serve. */
+export class LiveSession implements StreamReceiver {
+  readonly fetcher: PartFetcher;
+  /** The stream is closed. */
+  readonly ended: Promise<void>;
+  readonly #stream: ByteStream;
+  readonly #option: LiveSessionOption;
+  readonly #session: DeviceSession;
+  readonly #end = Promise.withResolvers<void>();
+  readonly #acks = new Map<Lane, number>();
+  #coordinatorInstanceId = 0n;
+  #over = false;
+  #streamOpen = true;
+  #pumping = false;
+  #cancelTimer: () => void = () => undefined;
+  #timerAtMs = Infinity;
+
+  constructor(stream: ByteStream, option: LiveSessionOption) {
+    const { log, clock, agentVersion, keepaliveMs, answerTimeoutMs } = option;
+    const { coordinatorInstanceId, seq } = log.requestCursor();
+    this.#stream = stream;
+    this.#option = option;
+    this.ended = this.#end.promise;
+    this.#session = new DeviceSession(
+      {
+        instanceId: log.instanceId,
+        knownCoordinatorInstanceId: coordinatorInstanceId,
+        nextSeq: log.nextSeq(),
+        requestCursor: seq,
+        agentVersion,
+        newInstance: log.renewed,
+      },
+      { keepaliveMs, answerTimeoutMs },
+      clock.monotonicMs(),
+    );
+    this.fetcher = new PartFetcher(this.#session, () => this.pump());
+    stream.attach(this);
+    this.pump();
+  }
+
+  get live(): boolean {
+    return this.#session.state === 'live';
+  }
+
+  /** There may be rows, acknowledgements, parts: in a later turn, so never from inside a caller's transaction. */
+  pump(): void {
+    if (this.#pumping || !this.#streamOpen) return;
+    this.#pumping = true;
+    setImmediate(() => {
+      this.#pumping = false;
+      this.#guard(() => this.#pump());
+    });
+  }
+
+  /** Says goodbye and ends; resolves nothing, `onClose` of the stream is the end. */
+  close(detail: string): void {
+    this.#guard(() => this.#apply(this.#session.close('closed', detail)));
+  }
+
+  onBytes(bytes: Uint8Array): void {
+    this.#guard(() => this.#apply(this.#session.receive(bytes, this.#option.clock.monotonicMs())));
+  }
+
+  onDrain(): void {
+    this.pump();
+  }
+
+  onClose(reason: string): void {
+    this.#streamOpen = false;
+    this.#cancelTimer();
+    this.#finish(reason, undefined);
+    this.#end.resolve();
+  }
+
+  #pump(): void {
+    if (!this.#streamOpen) return;
+    this.#fill();
+    const room = maxBufferedBytes - this.#stream.bufferedBytes;
+    const bytes = this.#session.flush(this.#option.clock.monotonicMs(), room);
+    if (bytes !== undefined) this.#stream.write(bytes);
+    if (this.#over) this.#stream.end();
+    else if (this.#session.pending && this.#stream.bufferedBytes < maxBufferedBytes) this.pump();
+    this.#arm();
+  }
+
+  /** Rows that are on disk and not yet queued. */
+  #fill(): void {
+    for (const lane of allLanes) {
+      const room = this.#session.room(lane);
+      if (room === 0) continue;
+      const { firstSeq, rows } = this.#option.log.read(lane, this.#session.queuedSeq(lane), readRows, room);
+      if (rows.length > 0) this.#session.enqueue(lane, firstSeq, rows);
+    }
+  }
+
+  #arm(): void {
+    const atMs = this.#session.deadlineMs();
+    if (atMs === this.#timerAtMs) return;
+    this.#cancelTimer();
+    this.#timerAtMs = atMs;
+    if (atMs === Infinity) return;
+    const { clock } = this.#option;
+    this.#cancelTimer = clock.schedule(Math.max(0, atMs - clock.monotonicMs()), () => {
+      this.#timerAtMs = Infinity;
+      this.#guard(() => this.#apply(this.#session.tick(clock.monotonicMs())));
+    });
+  }
+
+  #apply(effects: Effect[]): void {
+    const { log, logger } = this.#option;
+    let requests = false;
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case 'live':
+          this.#coordinatorInstanceId = effect.welcome.coordinatorInstanceId;
+          log.meet(this.#coordinatorInstanceId);
+          for (const lane of allLanes) this.#acked(lane, effect.welcome.eventCursor[lane]!);
+          this.#option.onWelcome(effect.welcome);
+          break;
+        case 'rows':
+          this.#commit(effect);
+          requests = true;
+          break;
+        case 'gap':
+          log.skip(this.#coordinatorInstanceId, effect.lane, effect.upToSeq);
+          this.#session.acknowledge(effect.lane, effect.upToSeq);
+          logger.warn({ lane: effect.lane, upToSeq: effect.upToSeq, reason: effect.reason }, 'requests were left out');
+          break;
+        case 'acked':
+          this.#acked(effect.lane, effect.upToSeq);
+          break;
+        case 'nacked':
+          this.#nacked(effect);
+          break;
+        case 'data':
+          this.fetcher.data(effect.id, effect.bytes, effect.last);
+          break;
+        case 'want-refused':
+          this.fetcher.refused(effect.id, effect.code);
+          break;
+        case 'closed':
+          this.#finish(
+            effect.close.detail === '' ? effect.close.code : `${effect.close.code}: ${effect.close.detail}`,
+            effect.close,
+          );
+          break;
+        default:
+      }
+    }
+    if (requests) this.#option.onRequest();
+    this.pump();
+  }
+
+  #acked(lane: Lane, upToSeq: number): void {
+    if (this.#acks.size === 0) this.#option.clock.schedule(ackDelayMs, () => this.#guard(() => this.#writeAcks()));
+    this.#acks.set(lane, upToSeq);
+  }
+
+  #writeAcks(): void {
+    if (this.#acks.size === 0) return;
+    const { log } = this.#option;
+    log.transact(() => {
+      for (const [lane, upToSeq] of this.#acks) log.acknowledge(lane, upToSeq);
+    });
+    this.#acks.clear();
+  }
+
+  /** Only what is on disk is acknowledged; a request that was here before is acknowledged again. */
+  #commit({ lane, firstSeq, rows }: Extract<Effect, { kind: 'rows' }>): void {
+    const { log } = this.#option;
+    log.transact(() => rows.forEach((row, n) => log.receive(this.#coordinatorInstanceId, lane, firstSeq + n, row)));
+    this.#session.acknowledge(lane, firstSeq + rows.length - 1);
+  }
+
+  #nacked({ nack, seq }: Extract<Effect, { kind: 'nacked' }>): void {
+    const { log, logger } = this.#option;
+    logger.warn({ ...nack, seq }, 'the coordinator does not take an event');
+    // The row stays at the head of its lane: a new session starts with it.
+    if (nack.class === 'retry') this.close('retry later');
+    else log.bury(nack.lane, seq, `${nack.class} ${nack.code}: ${nack.detail}`);
+  }
+
+  #finish(reason: string, close: Close | undefined): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#guard(() => this.#writeAcks());
+    this.fetcher.lost(reason);
+    if (this.#streamOpen) {
+      this.pump(); // the farewell has to leave
+      this.#cancelTimer();
+      this.#timerAtMs = Infinity;
+      this.#cancelTimer = this.#option.clock.schedule(goodbyeMs, () => this.#stream.destroy());
+    }
+    this.#option.onOver(reason, close);
+  }
+
+  /** A full disk or a bug ends the session, not the agent; the back-off keeps it from turning into a storm. */
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#option.logger.error({ err: error }, 'the session failed on our side');
+      this.#stream.destroy();
+      this.#finish(error instanceof Error ? error.message : String(error), undefined);
+    }
+  }
+}
