@@ -1,6 +1,9 @@
 import { Errors } from '@oclif/core';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import { ExitCode, exitCodeOf } from './exit-code.ts';
+import { formatError } from './format-error.ts';
+
+export { formatError };
 
 /** Any thrown thing as a FlotillaError: oclif's parse errors are usage, a full disk is named, the rest is ours. */
 export function asFlotillaError(error: unknown): FlotillaError {
@@ -19,20 +22,6 @@ export function asFlotillaError(error: unknown): FlotillaError {
     });
   }
   return new FlotillaError('ours', 'internal', message, { cause: error });
-}
-
-/** What a person reads on stderr. */
-export function formatError(error: FlotillaError): string {
-  const { position, excerpt, seen, expected, suggestion } = error.detail;
-  const place = position ? `${position.file ? `${position.file}:` : ''}${position.line}:${position.column}: ` : '';
-  const lines = [`Error: ${place}${error.message}`];
-  if (excerpt) lines.push(...excerpt.split('\n').map((line) => `    ${line}`));
-  if (seen !== undefined) lines.push(`  seen:     ${seen}`);
-  if (expected !== undefined) lines.push(`  expected: ${expected}`);
-  if (suggestion !== undefined) lines.push(`  try:      ${suggestion}`);
-  if (error.fault === 'ours' && process.env['FLOTILLA_DEBUG'])
-    lines.push(String((error.cause as Error)?.stack ?? error.stack));
-  return `${lines.join('\n')}\n`;
 }
 
 /** Last stop of the CLI: one JSON document on stdout with --json, else text on stderr; sets the exit code. */

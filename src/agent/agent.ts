@@ -1,0 +1,172 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../clock.ts';
+import type { AgentConfig, UpdateConfig } from '../config/agent-config.ts';
+import { createDeviceLog, jsonRow, openDeviceDatabase } from '../eventlog/index.ts';
+import type { Log } from '../log.ts';
+import type { Running } from '../protocol/event.ts';
+import { Lane } from '../protocol/lane.ts';
+import { Executor } from './executor/executor.ts';
+import { collectGrains } from './grain/collect-grain.ts';
+import { GrainReporter } from './grain/grain-reporter.ts';
+import { Inbox } from './inbox.ts';
+import type { LinkOption } from './link/link-option.ts';
+import type { Link, LinkStatus } from './link/port.ts';
+import { readRunning } from './machine/running.ts';
+import { startWatchdog } from './machine/watchdog.ts';
+import { createUbootSlots } from './slot/uboot-slot.ts';
+import { ensureAgentSchema } from './state/agent-schema.ts';
+import { lockState } from './state/state-lock.ts';
+import { refusedUpdate } from './updater/offer.ts';
+import { Updater } from './updater/updater.ts';
+import { UpdateStore } from './updater/update-store.ts';
+
+export interface AgentOption {
+  config: AgentConfig;
+  /** 32-byte Ed25519 keys of `update.keys`. */
+  publicKeys: readonly Buffer[];
+  agentVersion: string;
+  /** The name in the coordinator's certificate. */
+  serverName: string;
+  clock: Clock;
+  logger: Log;
+  createLink(option: LinkOption): Link;
+  /** The agent can't go on (its disk, its database): end the process, so that its supervisor starts another. */
+  onFatal(error: unknown): void;
+}
+
+export interface Agent {
+  /** Resolves when all parts run; the link goes on trying by itself. */
+  start(): Promise<void>;
+  /** Ends jobs and the session; an update goes on with the next start. */
+  stop(): Promise<void>;
+  linkStatus(): LinkStatus;
+}
+
+/** Puts the parts of an agent together. Throws when its state folder can't be used. */
+export function createAgent(option: AgentOption): Agent {
+  const { config, clock, logger, agentVersion } = option;
+  mkdirSync(config.state, { recursive: true, mode: 0o700 });
+  const lock = lockState(join(config.state, 'agent.lock'));
+  const database = openDeviceDatabase(join(config.state, 'agent.db'));
+  const log = createDeviceLog(database);
+  ensureAgentSchema(database);
+
+  const link = option.createLink({
+    endpoint: { host: config.coordinator.host, port: config.coordinator.port, serverName: option.serverName },
+    identity: {
+      keyFile: config.identity.key,
+      certificateFile: config.identity.certificate,
+      authorityFile: config.identity.authority,
+    },
+    log,
+    agentVersion,
+    clock,
+    logger,
+    onRequest: () => inbox.wake(),
+    keepaliveMs: config.link.keepaliveSeconds * 1_000,
+    backoff: pickBackoff(config.link.backoff),
+  });
+  const slots = config.update === undefined ? undefined : createUbootSlots(slotOption(config.update));
+  const running = () => readRunning(config.boot, slots);
+  const parts = { database, log, link, clock, logger };
+
+  const executor = new Executor({ ...parts, policy: config.jobs });
+  const stopping = new AbortController();
+  const grains = new GrainReporter({
+    ...parts,
+    collect: () =>
+      collectGrains({
+        ...config.grains,
+        agentVersion,
+        running: () => describeRunning(running, config),
+        signal: stopping.signal,
+        ...(config.update === undefined ? {} : { product: config.update.product }),
+      }),
+    refreshMs: config.grains.refreshSeconds * 1_000,
+    onReport: () => link.wake(),
+  });
+  const updater =
+    config.update === undefined || slots === undefined
+      ? undefined
+      : new Updater({
+          ...parts,
+          slots,
+          running,
+          policy: updatePolicy(config.update, option.publicKeys),
+          directory: config.state,
+          onDecided: () => void grains.refresh(),
+          onFatal: option.onFatal,
+        });
+  const inbox = new Inbox({
+    log,
+    logger,
+    onFatal: option.onFatal,
+    handlers: {
+      'job.start': (job, settle) => executor.accept(job, settle),
+      'job.cancel': (cancel, settle) => executor.cancel(cancel, settle),
+      'update.offer': (offer, settle) => {
+        if (updater) return updater.offer(offer, settle);
+        const store = new UpdateStore(parts);
+        const reason = {
+          code: 'updates-not-configured',
+          message: 'this device has no update: section in its configuration',
+        };
+        store.within(() => {
+          settle();
+          store.announce(refusedUpdate(offer, reason, { fact: new Error('not asked'), nowMs: clock.nowMs() }));
+        });
+        link.wake();
+      },
+      'update.cancel': (cancel, settle) => (updater ? updater.cancel(cancel, settle) : settle()),
+      'grains.refresh': (_, settle) => {
+        settle();
+        void grains.refresh({ always: true });
+      },
+    },
+  });
+  let stopWatchdog: (() => void) | undefined;
+
+  return {
+    async start() {
+      const { watchdog } = config.update ?? {};
+      if (watchdog) stopWatchdog = startWatchdog({ ...watchdog, isWell: () => updater?.givenUp !== true, logger });
+      const value = { running: await describeRunning(running, config), agentVersion };
+      log.append(Lane.control, jsonRow({ type: 'flotilla.boot', timestampMs: clock.nowMs(), value }));
+      logger.info(value, 'agent started');
+      executor.start();
+      link.start();
+      await updater?.start();
+      inbox.wake();
+      await grains.start();
+    },
+    async stop() {
+      stopping.abort();
+      await Promise.all([inbox.stop(), executor.stop(), grains.stop(), updater?.stop()]);
+      await link.stop();
+      stopWatchdog?.();
+      database.close();
+      lock.release();
+    },
+    linkStatus: () => link.status(),
+  };
+}
+
+/** For reports: what the slots say may be missing there, the boot id may not. */
+async function describeRunning(running: () => Promise<Running>, { boot }: AgentConfig): Promise<Running> {
+  return running().catch(() => readRunning(boot).catch(() => readRunning({ idFile: boot.idFile })));
+}
+
+function slotOption({ slot, destination }: UpdateConfig) {
+  const { backend: _, bootlimitVariable: __, blockOffsetRedund, ...rest } = slot;
+  return { ...rest, destination, ...(blockOffsetRedund === undefined ? {} : { blockOffsetRedund }) };
+}
+
+function updatePolicy(update: UpdateConfig, publicKeys: readonly Buffer[]) {
+  const { product, platform, destination, task, slot, reboot, health } = update;
+  return { product, platform, publicKeys, destination, task, activeVariable: slot.activeVariable, reboot, health };
+}
+
+function pickBackoff({ firstMinMs, firstMaxMs, maxMs }: AgentConfig['link']['backoff']) {
+  return { firstMinMs, firstMaxMs, maxMs };
+}

@@ -1,0 +1,112 @@
+/** `agent.ts --config FILE`: the agent as a process. Needs no coordinator to start, and waits for one for ever. */
+import { readFile } from 'node:fs/promises';
+import { X509Certificate } from 'node:crypto';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { createAgent } from '../agent/agent.ts';
+import { createLink } from '../agent/link/link.ts';
+import { exitCodeOf } from '../cli/exit-code.ts';
+import { formatError } from '../cli/format-error.ts';
+import { systemClock } from '../clock.ts';
+import { loadAgentConfig, packageRoot, type AgentConfig } from '../config/index.ts';
+import { FlotillaError, systemErrorCode } from '../error.ts';
+import { readPublicKey } from '../firmware/index.ts';
+import { createLog, type Log } from '../log.ts';
+import { parseDeviceIdentity, type DeviceIdentity } from '../pki/peer-identity.ts';
+import { coordinatorServerName } from '../pki/profile.ts';
+import { readSecretFile } from '../pki/secret-file.ts';
+
+/** After this a stop is no longer orderly; the next start takes up whatever was under way. */
+const stopLimitMs = 4_000;
+
+process.removeAllListeners('warning'); // node:sqlite still announces itself
+try {
+  await run();
+} catch (error) {
+  const known =
+    error instanceof FlotillaError ? error : new FlotillaError('ours', 'internal', String(error), { cause: error });
+  process.stderr.write(formatError(known));
+  process.exit(exitCodeOf(known.fault));
+}
+
+async function run(): Promise<void> {
+  const config = await loadAgentConfig(configPath());
+  await readSecretFile(config.identity.key); // refused when others may read it
+  const identity = await readIdentity(config);
+  const logger = createLog({
+    name: 'agent',
+    level: config.log.level,
+    ...(config.log.file ? { destination: config.log.file } : {}),
+  });
+  process.on('uncaughtException', (error) => end(logger, error));
+  process.on('unhandledRejection', (error) => end(logger, error));
+  const agent = createAgent({
+    config,
+    publicKeys: await Promise.all((config.update?.keys ?? []).map(readPublicKey)),
+    agentVersion: await packageVersion(),
+    serverName: config.coordinator.serverName ?? coordinatorServerName(identity.fleetId),
+    clock: systemClock,
+    logger: logger.child({ device: identity.deviceId }),
+    createLink,
+    onFatal: (error) => end(logger, error),
+  });
+  const stop = (signal: NodeJS.Signals) => {
+    logger.info({ signal }, 'agent stops');
+    const code = signal === 'SIGINT' ? 130 : 0;
+    setTimeout(() => process.exit(code), stopLimitMs).unref();
+    void agent.stop().finally(() => process.exit(code));
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+  await agent.start();
+}
+
+function configPath(): string {
+  try {
+    const { values } = parseArgs({ options: { config: { type: 'string' } } });
+    if (values.config !== undefined) return values.config;
+  } catch (cause) {
+    throw new FlotillaError('usage', 'usage', (cause as Error).message, { expected: '--config FILE', cause });
+  }
+  throw new FlotillaError('usage', 'usage', 'the agent needs its configuration', { expected: '--config FILE' });
+}
+
+async function readIdentity({ identity }: AgentConfig): Promise<DeviceIdentity> {
+  const pem = await readPem(identity.certificate);
+  await readPem(identity.authority);
+  try {
+    return parseDeviceIdentity(new X509Certificate(pem));
+  } catch (cause) {
+    if (cause instanceof FlotillaError) throw cause;
+    throw new FlotillaError('usage', 'agent-certificate-malformed', `${identity.certificate} is no certificate`, {
+      cause,
+    });
+  }
+}
+
+async function readPem(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new FlotillaError(
+      'usage',
+      'agent-certificate-missing',
+      `the device has no certificate yet: ${path} can't be read`,
+      {
+        seen: systemErrorCode(cause) ?? String(cause),
+        suggestion: 'on the coordinator: flotilla cert sign device.csr --out device.crt --authority-out authority.crt',
+        cause,
+      },
+    );
+  }
+}
+
+async function packageVersion(): Promise<string> {
+  const { version } = JSON.parse(await readFile(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
+  return version;
+}
+
+function end(logger: Log, error: unknown): never {
+  logger.fatal({ err: error }, 'the agent ends');
+  process.exit(1);
+}
