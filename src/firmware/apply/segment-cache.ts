@@ -1,5 +1,3 @@
-import type { Disk } from './disk.ts';
-
 export const blockBytes = 512;
 /** What fwup writes at a time, and what every image file's size is a multiple of. */
 export const segmentBytes = 128 * 1024;
@@ -7,6 +5,14 @@ const blocksInSegment = segmentBytes / blockBytes;
 const minSegments = 8;
 
 const state = { unknown: 0, clean: 1, dirty: 2 } as const;
+
+/** What lies behind the cache; `Disk` is one. Offsets and lengths in bytes; reads past the end give zeros. */
+export interface Medium {
+  read(offset: number, length: number): Promise<Buffer>;
+  write(offset: number, bytes: Buffer): Promise<void>;
+  extendTo(length: number): Promise<void>;
+  sync(): Promise<void>;
+}
 
 interface Segment {
   readonly data: Buffer;
@@ -27,7 +33,7 @@ interface Range {
  * last, one after the other with a sync in between, and only after all other data is on the medium.
  */
 export class SegmentCache {
-  readonly #disk: Disk;
+  readonly #disk: Medium;
   readonly #maxSegments: number;
   /** By segment number, least recently used first. */
   readonly #segments = new Map<number, Segment>();
@@ -35,7 +41,7 @@ export class SegmentCache {
   #trimmed: { first: number; last: number }[] = [];
   #touchedEnd = 0;
 
-  constructor(disk: Disk, cacheMebibytes: number) {
+  constructor(disk: Medium, cacheMebibytes: number) {
     this.#disk = disk;
     this.#maxSegments = Math.max(minSegments, Math.floor((cacheMebibytes * 1024 * 1024) / segmentBytes));
   }
