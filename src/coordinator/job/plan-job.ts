@@ -88,7 +88,7 @@ export function requireSize(
   }
   if (expect === undefined && count > alwaysConfirmed && count > confirmAboveShare * fleetSize) {
     const share = Math.round((100 * count) / fleetSize);
-    throw new FlotillaError('refused', `${area}-needs-confirmation`, 'this is a large part of the fleet', {
+    throw new FlotillaError('refused', 'confirmation-needed', 'this is a large part of the fleet', {
       seen: `${count} of ${fleetSize} devices (${share} %)`,
       expected: `at most ${Math.round(confirmAboveShare * 100)} %, or the number confirmed`,
       suggestion: `add --expect ${count} if that is what you mean`,

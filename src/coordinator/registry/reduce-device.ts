@@ -7,6 +7,8 @@ import type { CertificateFactsRow, DeviceRow } from '../../store/row.ts';
 
 export type DeviceInput =
   | { kind: 'accept' }
+  /** A certificate was signed for it. */
+  | { kind: 'certify'; state: 'accepted' | 'pending' }
   | { kind: 'reject' }
   | { kind: 'quarantine' }
   | { kind: 'revoke' }
@@ -34,8 +36,13 @@ export function newDevice(id: string, state: DeviceRow['state'], nowMs: number):
 export function reduceDevice(device: DeviceRow, input: DeviceInput, nowMs: number): DeviceRow {
   switch (input.kind) {
     case 'accept':
+      // A revoked device needs a new certificate first; signing one accepts it.
+      if (device.state === 'revoked') return device;
       if (device.state === 'accepted' && device.candidate === undefined) return device;
       return withoutCandidate({ ...device, state: 'accepted' });
+    case 'certify':
+      if (input.state === 'pending' && device.state === 'accepted') return device;
+      return { ...device, state: input.state };
     case 'reject':
       return device.state === 'rejected' ? device : withoutCandidate({ ...device, state: 'rejected' });
     case 'quarantine':

@@ -1,0 +1,59 @@
+import { fastify, type FastifyInstance } from 'fastify';
+import { FlotillaError } from '../../error.ts';
+import type { Log } from '../../log.ts';
+import type { ServiceContext } from '../service/context.ts';
+import { asApiError, statusOf } from './error-reply.ts';
+import { addRoutes } from './route.ts';
+import { closeToOthers, prepareSocket } from './socket.ts';
+import { createValidator, type Part } from './validate.ts';
+
+const maxBodyBytes = 1024 * 1024;
+
+export interface Api {
+  /** Ends every stream, answers what is under way, removes the socket. */
+  close(): Promise<void>;
+}
+
+/** The API on a unix socket of mode 0600. Deny by default: a route that is not in route.ts is an error like any other. */
+export async function startApi(context: ServiceContext, socketPath: string, log: Log): Promise<Api> {
+  await prepareSocket(socketPath);
+  const closing = new AbortController();
+  const app: FastifyInstance = fastify({
+    bodyLimit: maxBodyBytes,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 1024 },
+    requestTimeout: 0, // a bundle may take its time
+  });
+  app.setValidatorCompiler(({ schema, httpPart }) => createValidator(schema as never, httpPart as Part));
+  app.setSerializerCompiler(() => (value) => JSON.stringify(value));
+  app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
+  app.setErrorHandler((thrown, request, reply) => {
+    const error = asApiError(thrown);
+    if (error.fault === 'ours') log.error({ err: thrown, route: request.url.split('?')[0] }, 'a request failed');
+    // What is left of a refused upload is not read: the connection can't be used again.
+    if (request.method === 'PUT') void reply.header('connection', 'close');
+    return reply.status(statusOf(error)).send({ error: error.toJSON() });
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const error = new FlotillaError('usage', 'api-route-unknown', 'the coordinator has no such route', {
+      seen: `${request.method} ${request.url.split('?')[0]}`,
+      suggestion: 'use the flotilla command of the same version as the coordinator',
+    });
+    return reply.status(404).send({ error: error.toJSON() });
+  });
+  addRoutes(app, context, closing.signal);
+
+  const before = process.umask(0o177); // the socket is never open to others, not for an instant
+  try {
+    await app.listen({ path: socketPath });
+  } finally {
+    process.umask(before);
+  }
+  await closeToOthers(socketPath);
+  return {
+    async close() {
+      closing.abort();
+      await app.close();
+    },
+  };
+}

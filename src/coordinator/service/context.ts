@@ -1,0 +1,45 @@
+import type { KeyObject } from 'node:crypto';
+import type { Clock } from '../../clock.ts';
+import type { Core } from '../core/core.ts';
+import type { Turn } from '../core/turn.ts';
+import type { JobPolicy } from '../job/plan-job.ts';
+import type { TimerPolicy } from '../rollout/rollout-state.ts';
+
+/** What the verbs of the API work with. One of each coordinator, made in src/bin. */
+export interface ServiceContext {
+  core: Core;
+  clock: Clock;
+  fleetId: string;
+  version: string;
+  /** Who submits over the unix socket: the API's own user, whom the socket's mode lets in. */
+  actor: string;
+  jobs: JobPolicy;
+  rolloutTimers: TimerPolicy;
+  issuing: IssuingAuthority;
+  /** Where published bundles lie, named by their SHA-256. */
+  blobDirectory: string;
+  /** Folder of the `*.pub` keys that a bundle must be signed with. */
+  keyDirectory: string;
+  listen: { host: string; port: number };
+  gatewayPids(): number[];
+  /** Uniform in [0, 1). */
+  random(): number;
+  /** A new id that starts with this letter. */
+  newId(prefix: 'j' | 'r'): string;
+  /** Begins the shutdown; returns at once. */
+  shutdown(): void;
+}
+
+export interface IssuingAuthority {
+  fleetId: string;
+  commonName: string;
+  certificatePem: string;
+  privateKey: KeyObject;
+  /** What a device must trust: issuing and root certificate, PEM. */
+  bundlePem: string;
+}
+
+/** Every mutation leaves a row; it is part of the same transaction. */
+export function audit(turn: Turn, context: ServiceContext, action: string, subject: string, detail: unknown): void {
+  turn.write({ kind: 'audit', audit: { atMs: turn.nowMs, actor: context.actor, action, subject, detail } });
+}

@@ -1,0 +1,112 @@
+import type { Changed, Device, TagChange } from '../../client/contract/device.ts';
+import { FlotillaError } from '../../error.ts';
+import { parseSelector, selectIds } from '../../selector/index.ts';
+import type { CoreState } from '../core/core-state.ts';
+import { acceptDevice, changeDevice, cutConnection, removeDevice } from '../core/device-operation.ts';
+import { appendOwnEvent } from '../core/event-operation.ts';
+import type { Turn } from '../core/turn.ts';
+import { audit, type ServiceContext } from './context.ts';
+import { knownTargets, matchKnown } from './target.ts';
+
+/** The device as the API shows it. */
+export function viewDevice(state: CoreState, id: string): Device | undefined {
+  const device = state.devices.get(id);
+  if (device === undefined) return undefined;
+  const serial = device.serial ?? state.serials.get(id)?.at(-1);
+  const certificate = serial === undefined ? undefined : state.certificates.get(serial);
+  return {
+    id,
+    state: device.state,
+    connected: state.live.has(id),
+    ...(device.sinceMs === undefined ? {} : { sinceMs: device.sinceMs }),
+    ...(device.address === undefined ? {} : { address: device.address }),
+    ...(device.agentVersion === undefined ? {} : { agentVersion: device.agentVersion }),
+    grains: device.grains,
+    tags: device.tags,
+    ...(device.running === undefined ? {} : { running: device.running }),
+    ...(certificate === undefined ? {} : { certificate: { serial: certificate.serial, notAfterMs: certificate.notAfterMs } }),
+    quarantinedBundles: device.quarantinedBundles,
+    traffic: { receivedBytes: device.receivedBytes, sentBytes: device.sentBytes },
+  };
+}
+
+export function unknownDevice(id: string): FlotillaError {
+  return new FlotillaError('usage', 'device-unknown', `there is no device ${id}`, {
+    seen: id,
+    suggestion: 'flotilla device list',
+  });
+}
+
+export function showDevice({ core }: ServiceContext, id: string): Promise<Device> {
+  return core.submit(({ state }) => {
+    const device = viewDevice(state, id);
+    if (device === undefined) throw unknownDevice(id);
+    return device;
+  });
+}
+
+/** In order of id. */
+export function listDevices(
+  { core }: ServiceContext,
+  query: { selector?: string; state?: string },
+): Promise<Device[]> {
+  return core.submit(({ state }) => {
+    const ids =
+      query.selector === undefined
+        ? [...state.devices.keys()].toSorted()
+        : selectIds(parseSelector(query.selector), knownTargets(state));
+    return ids
+      .map((id) => viewDevice(state, id)!)
+      .filter((device) => query.state === undefined || device.state === query.state);
+  });
+}
+
+export function acceptDevices(context: ServiceContext, selector: string): Promise<Changed> {
+  return changeEach(context, 'device.accept', selector, acceptDevice);
+}
+
+/** A rejected device is cut off at once. */
+export function rejectDevices(context: ServiceContext, selector: string): Promise<Changed> {
+  return changeEach(context, 'device.reject', selector, (turn, id) => {
+    const changed = changeDevice(turn, id, { kind: 'reject' });
+    if (changed) cutConnection(turn, id, 'rejected');
+    return changed;
+  });
+}
+
+export function tagDevices(context: ServiceContext, { selector, set, unset }: TagChange): Promise<Changed> {
+  return changeEach(context, 'device.tag', selector, (turn, id) => changeDevice(turn, id, { kind: 'tag', set, unset }), {
+    set,
+    unset,
+  });
+}
+
+export function dropDevice(context: ServiceContext, id: string): Promise<Changed> {
+  return context.core.submit((turn) => {
+    if (!turn.state.devices.has(id)) throw unknownDevice(id);
+    removeDevice(turn, id);
+    appendOwnEvent(turn, { deviceId: id, type: 'coordinator.removed', key: '', payload: { by: context.actor } });
+    audit(turn, context, 'device.remove', id, {});
+    return { changed: [id], unchanged: [] };
+  });
+}
+
+function changeEach(
+  context: ServiceContext,
+  action: string,
+  selector: string,
+  change: (turn: Turn, id: string) => boolean,
+  detail: Record<string, unknown> = {},
+): Promise<Changed> {
+  return context.core.submit((turn) => {
+    const changed: string[] = [];
+    const unchanged: string[] = [];
+    for (const id of matchKnown(turn.state, selector)) (change(turn, id) ? changed : unchanged).push(id);
+    for (const id of changed) {
+      const type = action.replace('device.', 'coordinator.device-');
+      appendOwnEvent(turn, { deviceId: id, type, key: '', payload: { by: context.actor, ...detail } });
+    }
+    audit(turn, context, action, selector, { changed, ...detail });
+    return { changed, unchanged };
+  });
+}

@@ -1,0 +1,80 @@
+import type { EventQuery, StoredEvent } from '../../client/contract/event.ts';
+import { parseSelector, selectIds } from '../../selector/index.ts';
+import type { EventPage, EventRow } from '../../store/index.ts';
+import type { CoreState } from '../core/core-state.ts';
+import type { ServiceContext } from './context.ts';
+import { Mailbox } from './mailbox.ts';
+import { knownTargets } from './target.ts';
+
+const defaultLimit = 100;
+const pageRows = 500;
+
+/** A page of the log, in order of offset; without `from` its end. */
+export async function listEvents({ core }: ServiceContext, query: EventQuery): Promise<StoredEvent[]> {
+  const filter = await core.submit(({ state }) => filterOf(state, query));
+  const page: EventPage = { ...filter, limit: query.limit ?? defaultLimit };
+  return (await core.store.events(query.from === undefined ? page : { ...page, from: query.from })).map(viewEvent);
+}
+
+/**
+ * Rows from an offset on (or only new ones), for ever. Each page is read from the store, so a slow reader holds nothing
+ * in memory and misses nothing. @throws FlotillaError before the first row for a bad selector
+ */
+export async function followEvents(
+  { core }: ServiceContext,
+  query: EventQuery,
+  signal: AbortSignal,
+): Promise<AsyncGenerator<StoredEvent>> {
+  const news = new Mailbox<true>();
+  const unsubscribe = core.subscribe(({ kind }) => {
+    if (kind === 'event') news.put('event', true);
+  });
+  signal.addEventListener('abort', () => news.close(), { once: true });
+  const end = (): Promise<{ filter: Partial<EventPage>; lastOffset: number }> =>
+    core.submit(({ state }) => ({ filter: filterOf(state, query), lastOffset: state.counters.get('offset') ?? 0 }));
+
+  async function* rows(first: number): AsyncGenerator<StoredEvent> {
+    let from = first;
+    let left = query.limit ?? Number.POSITIVE_INFINITY;
+    try {
+      while (left > 0 && !signal.aborted) {
+        const { filter, lastOffset } = await end();
+        const limit = Math.min(pageRows, left);
+        const page = from > lastOffset ? [] : await core.store.events({ ...filter, from, limit });
+        for (const row of page) yield viewEvent(row);
+        left -= page.length;
+        from = Math.max(from, page.length === limit ? page.at(-1)!.offset + 1 : lastOffset + 1, (page.at(-1)?.offset ?? 0) + 1);
+        if (page.length < limit && (await news.take()) === undefined) return;
+      }
+    } finally {
+      unsubscribe();
+    }
+  }
+  try {
+    return rows(query.from ?? (await end()).lastOffset + 1);
+  } catch (error) {
+    unsubscribe();
+    throw error;
+  }
+}
+
+function filterOf(state: CoreState, { selector, type }: EventQuery): Partial<EventPage> {
+  return {
+    ...(type === undefined ? {} : { type }),
+    ...(selector === undefined ? {} : { deviceIds: selectIds(parseSelector(selector), knownTargets(state)) }),
+  };
+}
+
+function viewEvent({ schema, payload, ...row }: EventRow): StoredEvent {
+  return { ...row, payload: decode(schema, payload) };
+}
+
+function decode(schema: string | undefined, payload: Uint8Array): unknown {
+  const bytes = Buffer.from(payload);
+  if (schema !== undefined) return { schema, base64: bytes.toString('base64') };
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+  } catch {
+    return { base64: bytes.toString('base64') };
+  }
+}

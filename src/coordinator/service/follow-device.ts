@@ -1,0 +1,45 @@
+import type { DeviceWatchRow } from '../../client/contract/device.ts';
+import { matches, parseSelector } from '../../selector/index.ts';
+import type { ServiceContext } from './context.ts';
+import { viewDevice } from './device-service.ts';
+import { Mailbox } from './mailbox.ts';
+
+/** The fleet as it is, `synced`, then each change. Ends when `signal` aborts. */
+export async function* followDevices(
+  { core }: ServiceContext,
+  text: string | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<DeviceWatchRow> {
+  const selector = text === undefined ? undefined : parseSelector(text);
+  const changed = new Mailbox<true>();
+  const unsubscribe = core.subscribe((change) => {
+    if (change.kind === 'device' || change.kind === 'device-removed') changed.put(change.id, true);
+  });
+  const onAbort = (): void => changed.close();
+  signal.addEventListener('abort', onAbort, { once: true });
+  const shown = new Set<string>();
+  const rowsOf = (ids: Iterable<string>): Promise<DeviceWatchRow[]> =>
+    core.submit(({ state }) => {
+      const rows: DeviceWatchRow[] = [];
+      for (const id of ids) {
+        const device = viewDevice(state, id);
+        if (device !== undefined && (selector === undefined || matches(selector, device))) {
+          shown.add(id);
+          rows.push({ kind: 'device', device });
+        } else if (shown.delete(id)) rows.push({ kind: 'removed', id });
+      }
+      return rows;
+    });
+  try {
+    yield* await rowsOf(await core.submit(({ state }) => [...state.devices.keys()].toSorted()));
+    yield { kind: 'synced' };
+    for (;;) {
+      const ids = signal.aborted ? undefined : await changed.take();
+      if (ids === undefined) return;
+      yield* await rowsOf(ids.keys());
+    }
+  } finally {
+    unsubscribe();
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,17 @@
+/**
+ * What an operator can ask for, one file for each noun: every verb is one input of the core, and everything that
+ * changes something is audited in the same transaction.
+ */
+export * from './certificate-service.ts';
+export type { IssuingAuthority, ServiceContext } from './context.ts';
+export * from './device-service.ts';
+export * from './event-service.ts';
+export { followDevices } from './follow-device.ts';
+export { followJob } from './follow-job.ts';
+export { followRollout } from './follow-rollout.ts';
+export * from './job-service.ts';
+export * from './release-service.ts';
+export * from './rollout-service.ts';
+export * from './select-service.ts';
+export { showStatus } from './status-service.ts';
+export { why } from './why-service.ts';
