@@ -15,6 +15,8 @@ export interface VirtualBoard extends AsyncDisposable {
   powerOff(): Promise<void>;
   readonly powered: boolean;
   readLog(): Promise<BoardRecord[]>;
+  /** What the agent and the board printed. */
+  readConsole(): Promise<string>;
   /** The boot loader's variables, as they are on the disk. */
   readEnvironment(): Promise<Map<string, string>>;
   /** Process id of the agent that was started last. */
@@ -64,6 +66,7 @@ export async function openBoard(dir: string): Promise<VirtualBoard> {
       appendBoardLog(path.log, { event: 'power-off', bootId: await bootIdOf(path) });
     },
     readLog: () => readBoardLog(path.log),
+    readConsole: () => readFile(path.console, 'utf8'),
     readEnvironment: async () => readEnvironment(path.disk, await readLoader(path.disk)),
     async agentPid() {
       const starts = (await readBoardLog(path.log)).filter((record) => record.event === 'agent-start');

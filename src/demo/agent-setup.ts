@@ -15,14 +15,15 @@ export interface BenchOption {
   /** fwup's public key, which goes into the device. */
   publicKeyPath: string;
   coordinator: { host: string; port: number };
+  hardware?: { watchdogMs: number; firstTouchMs: number };
 }
 
 /** Silence of the agent after which a board resets itself; a dozen processes share two cores here. */
-const hardware = { watchdogMs: 6000, firstTouchMs: 30_000 };
+const demoHardware = { watchdogMs: 6000, firstTouchMs: 30_000 };
 
 /** The device is switched off when this returns, and known to the coordinator. */
 export async function prepareDevice(planned: PlannedDevice, option: BenchOption): Promise<VirtualBoard> {
-  const { cli, boardsDir, bundlePath, publicKeyPath, coordinator } = option;
+  const { cli, boardsDir, bundlePath, publicKeyPath, coordinator, hardware = demoHardware } = option;
   const board = await createBoard({ dir: join(boardsDir, planned.id), deviceId: planned.id, ...hardware });
   const publicKeys = [await readPublicKey(publicKeyPath)];
   await applyBundle({ path: bundlePath, destinationPath: board.path.disk, task: 'complete', publicKeys });
