@@ -45,7 +45,8 @@ export class Executor {
       this.#finish(jobId, 'unknown', { reason: 'the agent or the machine stopped while it ran', startedAtMs });
     }
     // Expiry is judged by the coordinator's time, which an agent that has just started does not know yet.
-    this.#unsubscribe = this.#option.link.onChange(() => this.#fill());
+    // Not within the link's own turn: filling appends to the log that it is about to read.
+    this.#unsubscribe = this.#option.link.onChange(() => void setImmediate(() => this.#fill()));
     this.#fill();
   }
 

@@ -105,7 +105,7 @@ export function transition(update: Update, happening: UpdateHappening, nowMs: nu
   return enter(learn(update, happening), to, {
     from: update.state,
     nowMs,
-    fresh: happening.type === 'resumed' && happening.progressed === true,
+    fresh: update.state === 'downloading' && happening.type === 'resumed' && happening.progressed === true,
   });
 }
 
