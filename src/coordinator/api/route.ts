@@ -78,7 +78,9 @@ function addDeviceRoutes(app: FastifyInstance, context: service.ServiceContext, 
     (request, reply) =>
       sendRows(request, reply, closing, (signal) => service.followDevices(context, request.query.selector, signal)),
   );
-  app.get<IdParams>('/v1/devices/:id', { schema: { params: Id } }, ({ params }) => service.showDevice(context, params.id));
+  app.get<IdParams>('/v1/devices/:id', { schema: { params: Id } }, ({ params }) =>
+    service.showDevice(context, params.id),
+  );
   app.delete<IdParams>('/v1/devices/:id', { schema: { params: Id } }, ({ params }) =>
     service.dropDevice(context, params.id),
   );

@@ -19,7 +19,8 @@ export function createValidator(schema: TSchema, part: Part): (data: unknown) =>
       known === undefined || typeof value !== 'object' || value === null
         ? undefined
         : Object.keys(value).find((name) => !known.has(name));
-    if (unknown !== undefined) return { error: malformed(part, `the unknown field ${unknown}`, [...known!].join(', ')) };
+    if (unknown !== undefined)
+      return { error: malformed(part, `the unknown field ${unknown}`, [...known!].join(', ')) };
     if (check.Check(value)) return { value };
     const [first] = check.Errors(value);
     const place = first === undefined || first.instancePath === '' ? part : `${part}${first.instancePath}`;

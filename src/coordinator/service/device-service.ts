@@ -24,7 +24,9 @@ export function viewDevice(state: CoreState, id: string): Device | undefined {
     grains: device.grains,
     tags: device.tags,
     ...(device.running === undefined ? {} : { running: device.running }),
-    ...(certificate === undefined ? {} : { certificate: { serial: certificate.serial, notAfterMs: certificate.notAfterMs } }),
+    ...(certificate === undefined
+      ? {}
+      : { certificate: { serial: certificate.serial, notAfterMs: certificate.notAfterMs } }),
     quarantinedBundles: device.quarantinedBundles,
     traffic: { receivedBytes: device.receivedBytes, sentBytes: device.sentBytes },
   };
@@ -46,10 +48,7 @@ export function showDevice({ core }: ServiceContext, id: string): Promise<Device
 }
 
 /** In order of id. */
-export function listDevices(
-  { core }: ServiceContext,
-  query: { selector?: string; state?: string },
-): Promise<Device[]> {
+export function listDevices({ core }: ServiceContext, query: { selector?: string; state?: string }): Promise<Device[]> {
   return core.submit(({ state }) => {
     const ids =
       query.selector === undefined
@@ -75,10 +74,16 @@ export function rejectDevices(context: ServiceContext, selector: string): Promis
 }
 
 export function tagDevices(context: ServiceContext, { selector, set, unset }: TagChange): Promise<Changed> {
-  return changeEach(context, 'device.tag', selector, (turn, id) => changeDevice(turn, id, { kind: 'tag', set, unset }), {
-    set,
-    unset,
-  });
+  return changeEach(
+    context,
+    'device.tag',
+    selector,
+    (turn, id) => changeDevice(turn, id, { kind: 'tag', set, unset }),
+    {
+      set,
+      unset,
+    },
+  );
 }
 
 export function dropDevice(context: ServiceContext, id: string): Promise<Changed> {

@@ -43,7 +43,11 @@ export async function followEvents(
         const page = from > lastOffset ? [] : await core.store.events({ ...filter, from, limit });
         for (const row of page) yield viewEvent(row);
         left -= page.length;
-        from = Math.max(from, page.length === limit ? page.at(-1)!.offset + 1 : lastOffset + 1, (page.at(-1)?.offset ?? 0) + 1);
+        from = Math.max(
+          from,
+          page.length === limit ? page.at(-1)!.offset + 1 : lastOffset + 1,
+          (page.at(-1)?.offset ?? 0) + 1,
+        );
         if (page.length < limit && (await news.take()) === undefined) return;
       }
     } finally {

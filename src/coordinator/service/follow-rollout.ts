@@ -18,7 +18,8 @@ export async function followRollout(
   const unsubscribe = core.subscribe((change) => {
     if (change.kind === 'rollout-device' && change.member.parentId === id) {
       news.put(`device ${change.member.position}`, { member: change.member });
-    } else if (change.kind === 'rollout' && change.document.id === id) news.put('rollout', { document: change.document });
+    } else if (change.kind === 'rollout' && change.document.id === id)
+      news.put('rollout', { document: change.document });
   });
   signal.addEventListener('abort', () => news.close(), { once: true });
   try {

@@ -61,7 +61,7 @@ async function writeFile(
     sizeBytes += chunk.length;
     if (sizeBytes > maxBlobBytes) throw tooLarge();
     whole.update(chunk);
-    for (let start = 0; start < chunk.length; ) {
+    for (let start = 0; start < chunk.length;) {
       const slice = chunk.subarray(start, start + partBytes - partFill);
       part.update(slice);
       start += slice.length;

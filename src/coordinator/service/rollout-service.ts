@@ -32,9 +32,14 @@ export function startRollout(context: ServiceContext, request: RolloutRequest): 
       select: (selector) => new Set(matchAccepted(state, selector)),
     });
     const { id } = rollout.document;
-    if (request.dryRun === true) return { ...viewRollout(rollout.document), devices: [...rollout.devices].map(viewTarget) };
+    if (request.dryRun === true)
+      return { ...viewRollout(rollout.document), devices: [...rollout.devices].map(viewTarget) };
     openRollout(turn, rollout);
-    audit(turn, context, 'rollout.start', id, { release: release.id, selector: request.selector, targets: matched.length });
+    audit(turn, context, 'rollout.start', id, {
+      release: release.id,
+      selector: request.selector,
+      targets: matched.length,
+    });
     const opened = state.rollouts.get(id)!;
     return { ...viewRollout(opened.document), devices: [...opened.devices].map(viewTarget) };
   });
@@ -52,7 +57,9 @@ export function findRelease(state: CoreState, name: string): StoredRelease {
 
 /** The newest first. */
 export async function listRollouts({ core }: ServiceContext): Promise<Rollout[]> {
-  return (await core.store.documents('rollout', maxListed)).map(({ document }) => viewRollout(document as RolloutDocument));
+  return (await core.store.documents('rollout', maxListed)).map(({ document }) =>
+    viewRollout(document as RolloutDocument),
+  );
 }
 
 export async function showRollout({ core }: ServiceContext, id: string): Promise<Rollout> {

@@ -52,7 +52,11 @@ function* identityRules(state: CoreState, deviceId: string, nowMs: number): Gene
   const live = state.live.get(deviceId);
   const since = (ms: number): string => new Date(ms).toISOString();
   if (live !== undefined) {
-    yield { rule: 'connected', verdict: 'ok', detail: `since ${since(live.connectedAtMs)} from ${device.address ?? '?'}` };
+    yield {
+      rule: 'connected',
+      verdict: 'ok',
+      detail: `since ${since(live.connectedAtMs)} from ${device.address ?? '?'}`,
+    };
   } else if (device.sinceMs === undefined) yield { rule: 'connected', verdict: 'blocks', detail: 'never seen' };
   else yield { rule: 'connected', verdict: 'blocks', detail: `away; last seen ${since(device.sinceMs)}` };
 }
@@ -101,7 +105,8 @@ function stateRule(state: CoreState, rollout: RolloutState, target: TargetDevice
     sinceMs: offerFacts(state).device(target.deviceId)?.sinceMs ?? 0,
   };
   const deadline = deadlineOf(rollout.document, target, presence);
-  const left = deadline === undefined ? '' : `; times out in ${Math.max(0, Math.round((deadline.atMs - nowMs) / 1000))} s`;
+  const left =
+    deadline === undefined ? '' : `; times out in ${Math.max(0, Math.round((deadline.atMs - nowMs) / 1000))} s`;
   return { rule: 'state', verdict: 'unknown', detail: `${since}, attempt ${target.attempts}${left}` };
 }
 
@@ -109,9 +114,11 @@ function conclude(deviceId: string, rollout: RolloutState | undefined, rules: re
   const target = rollout === undefined ? undefined : deviceOf(rollout, deviceId);
   const release = rollout?.document.release;
   if (target !== undefined && isSuccess(target.state)) return `${deviceId} runs ${release}, proven`;
-  if (target !== undefined && isInFlight(target.state)) return `${deviceId} is being updated to ${release}: ${target.state}`;
+  if (target !== undefined && isInFlight(target.state))
+    return `${deviceId} is being updated to ${release}: ${target.state}`;
   const blocking = rules.find(({ verdict }) => verdict === 'blocks');
   const what = release === undefined ? 'is reachable' : `gets ${release}`;
-  if (blocking === undefined) return rollout === undefined ? `${deviceId} ${what}; no rollout has it` : `${deviceId} is next`;
+  if (blocking === undefined)
+    return rollout === undefined ? `${deviceId} ${what}; no rollout has it` : `${deviceId} is next`;
   return `${deviceId} is held up by ${blocking.rule}: ${blocking.detail}`;
 }

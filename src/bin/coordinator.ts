@@ -1,0 +1,109 @@
+/**
+ * `coordinator.ts --fleet-dir DIR`: the core process. Prints one JSON line on stdout once it is ready; a start that
+ * fails prints one `{"error": …}` line on stderr. SIGTERM, SIGINT and `coordinator stop` drain and exit with 0.
+ */
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { LineCounter, parseDocument } from 'yaml';
+import { exitCodeOf } from '../cli/exit-code.ts';
+import { systemClock } from '../clock.ts';
+import { fleetLayout, findFleetDir, loadCoordinatorConfig, packageRoot } from '../config/index.ts';
+import { startCoordinator } from '../coordinator/coordinator.ts';
+import { createGatewayPool } from '../coordinator/gateway/index.ts';
+import { FlotillaError, systemErrorCode } from '../error.ts';
+import { createLog, type Log } from '../log.ts';
+import { loadIssuingAuthority, readSecretFile } from '../pki/index.ts';
+
+process.removeAllListeners('warning'); // node:sqlite still announces itself
+try {
+  await run();
+} catch (error) {
+  const known = asKnown(error);
+  process.stderr.write(`${JSON.stringify({ error: known.toJSON() })}\n`);
+  process.exit(exitCodeOf(known.fault));
+}
+
+async function run(): Promise<void> {
+  const directory = await findFleetDir(parseArgs({ options: { 'fleet-dir': { type: 'string' } } }).values['fleet-dir']);
+  const layout = fleetLayout(directory);
+  const config = await loadCoordinatorConfig(layout.config);
+  const log = createLog({ name: 'core', level: config.log.level });
+  await readSecretFile(layout.coordinatorKey); // refused when others may read it
+  const issuing = await loadIssuingAuthority({
+    certificateFile: layout.issuingCertificate,
+    keyFile: layout.issuingKey,
+  });
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const stopping = Promise.withResolvers<FlotillaError | undefined>();
+  const { version } = JSON.parse(await readFile(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
+  const coordinator = await startCoordinator({
+    config,
+    issuing: { ...issuing, bundlePem: await readFile(layout.authorityBundle, 'utf8') },
+    keyDirectory: layout.keys,
+    version,
+    storeEntry: new URL(`./store-thread.${extension}`, import.meta.url),
+    clock: systemClock,
+    log,
+    startGateways: ({ handler, blobDirectory }) =>
+      createGatewayPool({
+        count: config.gateways === 'auto' ? availableParallelism() : config.gateways,
+        listen: config.listen,
+        tls: {
+          keyFile: layout.coordinatorKey,
+          certificateFile: layout.coordinatorCertificate,
+          authorityFile: layout.authorityBundle,
+        },
+        blobDirectory,
+        gatewayEntry: join(import.meta.dirname, `gateway.${extension}`),
+        fleetId: config.fleetId,
+        handler,
+        log,
+        limits: { helloTimeoutMs: config.link.helloTimeoutMs, keepaliveMs: config.link.keepaliveSeconds * 1000 },
+        logLevel: config.log.level,
+      }).catch(async (error: unknown) => {
+        throw await withConfigLine(error, layout.config);
+      }),
+    onEnd: (error) => stopping.resolve(error),
+  });
+  process.on('uncaughtException', (error) => stopping.resolve(asKnown(error)));
+  process.on('unhandledRejection', (error) => stopping.resolve(asKnown(error)));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopping.resolve(undefined));
+
+  const { port, socket } = coordinator;
+  process.stdout.write(`${JSON.stringify({ ready: true, pid: process.pid, port, socket })}\n`);
+  log.info({ port, socket, version }, 'coordinator is ready');
+  const error = await stopping.promise;
+  await stop(coordinator, error, log);
+}
+
+async function stop(coordinator: { stop(): Promise<void> }, error: FlotillaError | undefined, log: Log): Promise<void> {
+  if (error === undefined) log.info('coordinator stops');
+  else log.fatal({ err: error }, 'coordinator can not go on');
+  await coordinator.stop();
+  process.exit(error === undefined ? 0 : exitCodeOf(error.fault));
+}
+
+/** A taken port is a line of coordinator.yaml to mend. */
+async function withConfigLine(error: unknown, file: string): Promise<unknown> {
+  if (!(error instanceof FlotillaError) || error.code !== 'gateway-listen') return error;
+  const lineCounter = new LineCounter();
+  const document = parseDocument(await readFile(file, 'utf8'), { lineCounter });
+  const node = document.getIn(['listen', 'port'], true) as { range?: [number, number, number] } | undefined;
+  if (node?.range === undefined) return error;
+  const { line, col } = lineCounter.linePos(node.range[0]);
+  return new FlotillaError(error.fault, error.code, error.message, {
+    ...error.detail,
+    position: { file, line, column: col },
+  });
+}
+
+function asKnown(error: unknown): FlotillaError {
+  if (error instanceof FlotillaError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  if (systemErrorCode(error) === 'ENOSPC') {
+    return new FlotillaError('failed', 'disk-full', `the disk is full: ${message}`, { cause: error });
+  }
+  return new FlotillaError('ours', 'internal', message, { cause: error });
+}

@@ -1,0 +1,144 @@
+import { existsSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { randomBytes, randomInt } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import type { Clock } from '../clock.ts';
+import type { CoordinatorConfig } from '../config/index.ts';
+import { FlotillaError } from '../error.ts';
+import type { Log } from '../log.ts';
+import { acquireLock, openStore, type Store } from '../store/index.ts';
+import { startApi } from './api/api.ts';
+import { Core } from './core/core.ts';
+import { loadState } from './core/load-state.ts';
+import type { GatewayPool } from './gateway/pool-option.ts';
+import type { GatewayHandler } from './gateway/port.ts';
+import { readRunFile, removeRunFile, writeRunFile } from './run-file.ts';
+import type { IssuingAuthority } from './service/context.ts';
+
+export interface CoordinatorOption {
+  config: CoordinatorConfig;
+  issuing: IssuingAuthority;
+  /** Folder of the `*.pub` keys that bundles must be signed with. */
+  keyDirectory: string;
+  version: string;
+  /** The script of the store thread. */
+  storeEntry: URL;
+  clock: Clock;
+  log: Log;
+  /** Starts what devices connect to. */
+  startGateways(option: { handler: GatewayHandler; blobDirectory: string }): Promise<GatewayPool>;
+  /** An operator asked for the end, or the process can't go on (`error`). Called once. */
+  onEnd(error?: FlotillaError): void;
+}
+
+export interface Coordinator {
+  readonly port: number;
+  readonly socket: string;
+  readonly startedAtMs: number;
+  /** Answers what is under way, sends the devices away with a hint when to come back, syncs, lets go of everything. */
+  stop(): Promise<void>;
+}
+
+/** The core process: lock, store, core, gateways, API; in that order, and back when one of them can't start. */
+export async function startCoordinator(option: CoordinatorOption): Promise<Coordinator> {
+  const { config, clock, log } = option;
+  const startedAtMs = clock.nowMs();
+  const runDirectory = dirname(config.socket);
+  const blobDirectory = join(config.data, 'blobs');
+  const undo = new AsyncDisposableStack();
+  let ended = false;
+  const end = (error?: FlotillaError): void => {
+    if (!ended) option.onEnd(error);
+    ended = true;
+  };
+  try {
+    await mkdir(runDirectory, { recursive: true, mode: 0o700 });
+    await holdLock(undo, runDirectory);
+    await mkdir(blobDirectory, { recursive: true, mode: 0o700 });
+    await rm(join(blobDirectory, 'tmp'), { recursive: true, force: true }); // uploads that a crash cut off
+    const { store, forget } = await openOwnStore(undo, option, end);
+    const state = await loadState(store, config.fleetId, newInstanceId(), startedAtMs);
+    const core = new Core({ store, state, clock, log });
+    undo.defer(() => core.stop());
+    const pool = await option.startGateways({ handler: core.handler, blobDirectory });
+    undo.defer(() => pool.stop());
+    await core.start(pool);
+    const context = {
+      core,
+      clock,
+      fleetId: config.fleetId,
+      version: option.version,
+      actor: `local:${process.getuid?.() ?? 0}`,
+      jobs: config.jobs,
+      rolloutTimers: timersOf(config),
+      issuing: option.issuing,
+      blobDirectory,
+      keyDirectory: option.keyDirectory,
+      listen: { host: config.listen.host, port: pool.port },
+      gatewayPids: () => pool.pids,
+      random: () => randomInt(2 ** 32) / 2 ** 32,
+      newId: (prefix: 'j' | 'r') => newId(prefix, clock.nowMs()),
+      // The answer leaves first.
+      shutdown: () => setImmediate(() => end()),
+    };
+    const api = await startApi(context, config.socket, log);
+    undo.defer(() => api.close());
+    await writeRunFile(runDirectory, { pid: process.pid, port: pool.port, startedAtMs });
+    undo.defer(() => removeRunFile(runDirectory));
+    forget();
+    return { port: pool.port, socket: config.socket, startedAtMs, stop: () => undo.disposeAsync() };
+  } catch (error) {
+    await undo.disposeAsync();
+    throw error;
+  }
+}
+
+async function holdLock(undo: AsyncDisposableStack, runDirectory: string): Promise<void> {
+  const lock = acquireLock(join(runDirectory, 'coordinator.lock'));
+  if (lock === undefined) {
+    const running = await readRunFile(runDirectory);
+    throw new FlotillaError('refused', 'coordinator-running', 'a coordinator of this fleet runs already', {
+      seen: running === undefined ? `the lock in ${runDirectory} is held` : `pid ${running.pid}, port ${running.port}`,
+      suggestion: 'flotilla coordinator status, or flotilla coordinator stop',
+    });
+  }
+  undo.defer(() => lock.release());
+}
+
+/** A database that was made by a start that failed is removed again; `forget` after the start has succeeded. */
+async function openOwnStore(
+  undo: AsyncDisposableStack,
+  { config, storeEntry }: CoordinatorOption,
+  end: (error: FlotillaError) => void,
+): Promise<{ store: Store; forget: () => void }> {
+  const path = join(config.data, 'flotilla.db');
+  let remove = !existsSync(path);
+  const store = await openStore({ path, entry: storeEntry, onLost: end });
+  undo.defer(async () => {
+    await store.close();
+    if (remove) for (const suffix of ['', '-wal', '-shm']) await rm(path + suffix, { force: true });
+  });
+  return { store, forget: () => (remove = false) };
+}
+
+function timersOf({ rollouts }: CoordinatorConfig) {
+  return {
+    offered: rollouts.offeredTimeoutSeconds,
+    downloading: rollouts.downloadTimeoutSeconds,
+    verified: rollouts.installTimeoutSeconds,
+    installing: rollouts.installTimeoutSeconds,
+    rebooting: rollouts.rebootTimeoutSeconds,
+    testing: rollouts.testTimeoutSeconds,
+  };
+}
+
+function newInstanceId(): string {
+  const id = randomBytes(8);
+  // 0 means "none" on the wire.
+  return id.readBigUInt64BE() === 0n ? newInstanceId() : id.toString('hex');
+}
+
+/** Sorts by time; the random part keeps two of one millisecond apart. */
+function newId(prefix: string, nowMs: number): string {
+  return `${prefix}-${nowMs.toString(36)}${randomBytes(4).toString('hex')}`;
+}
