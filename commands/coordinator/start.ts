@@ -1,0 +1,60 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Flags } from '@oclif/core';
+import { BaseCommand } from '../../src/cli/base-command.ts';
+import { parseDuration } from '../../src/cli/duration.ts';
+import { becomeEntryPoint, findEntryPoint } from '../../src/cli/entry-point.ts';
+import { openClient } from '../../src/cli/open-client.ts';
+import { startDetached } from '../../src/cli/start-detached.ts';
+import { loadCoordinatorConfig } from '../../src/config/coordinator-config.ts';
+import { findFleetDir } from '../../src/config/fleet-dir.ts';
+import { fleetLayout } from '../../src/config/fleet-layout.ts';
+
+interface Started {
+  pid: number;
+  port: number;
+  socket: string;
+  log: string;
+}
+
+export default class Start extends BaseCommand<Started> {
+  static override description = `start the coordinator: the process that devices connect to
+In the foreground it logs to stderr and stops in order on SIGTERM or Ctrl-C: right for systemd. With --detach it goes to the background, logs to run/coordinator.log of the fleet, and this command waits until it answers.`;
+  static override examples = [
+    `$ <%= config.bin %> <%= command.id %> --detach
+coordinator runs: pid 4711, port 7443
+log:  /srv/harbour/run/coordinator.log
+stop: flotilla coordinator stop`,
+    '<%= config.bin %> <%= command.id %> --fleet-dir /srv/harbour',
+  ];
+  static override flags = {
+    detach: Flags.boolean({ description: 'go to the background; return when it answers' }),
+    timeout: Flags.string({
+      description: 'how long to wait for the first answer, with --detach',
+      default: '30s',
+      helpValue: 'DURATION',
+    }),
+  };
+
+  protected async execute(): Promise<Started> {
+    const { flags } = await this.parse(Start);
+    const directory = await findFleetDir(flags['fleet-dir']);
+    const entry = findEntryPoint(this.config.root, 'coordinator', ['--fleet-dir', directory]);
+    if (!flags.detach) return becomeEntryPoint(entry);
+    const { config: configPath, run } = fleetLayout(directory);
+    const { socket } = await loadCoordinatorConfig(configPath);
+    await mkdir(run, { recursive: true, mode: 0o700 });
+    const log = join(run, 'coordinator.log');
+    const status = await startDetached({
+      entry,
+      logPath: log,
+      client: await openClient(directory),
+      timeoutMs: parseDuration(flags.timeout, '--timeout') * 1000,
+    });
+    return { pid: status.pid, port: status.listen.port, socket, log };
+  }
+
+  protected render({ pid, port, log }: Started): void {
+    this.print(`coordinator runs: pid ${pid}, port ${port}\nlog:  ${log}\nstop: flotilla coordinator stop`);
+  }
+}

@@ -1,0 +1,4 @@
+/** The typed client of the coordinator's API, and the contract that both sides share. */
+export * from './contract/index.ts';
+export { CoordinatorClient } from './coordinator-client.ts';
+export { HttpConnection, type Query } from './http-connection.ts';
