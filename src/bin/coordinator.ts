@@ -17,6 +17,7 @@ import { createLog, type Log } from '../log.ts';
 import { loadIssuingAuthority, readSecretFile } from '../pki/index.ts';
 
 process.removeAllListeners('warning'); // node:sqlite still announces itself
+process.umask(0o077); // the database, the bundles, the socket: for this user alone
 try {
   await run();
 } catch (error) {
