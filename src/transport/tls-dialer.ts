@@ -3,6 +3,7 @@ import { connect as connectTls, createSecureContext } from 'node:tls';
 import { systemErrorCode } from '../error.ts';
 import { alpnProtocol } from './alpn.ts';
 import type { ByteStream } from './byte-stream.ts';
+import { rootsOf } from './certificate-chain.ts';
 import { TlsStream } from './tls-stream.ts';
 
 export interface TlsDialOption {
@@ -26,7 +27,7 @@ export function dialTls(option: TlsDialOption): () => void {
   const secureContext = createSecureContext({
     key: option.keyPem,
     cert: option.certificatePem,
-    ca: option.authorityPem,
+    ca: rootsOf(option.authorityPem),
     minVersion: 'TLSv1.3',
     ecdhCurve: option.keyExchange === 'classic' ? 'X25519' : 'X25519MLKEM768:X25519',
   });

@@ -4,6 +4,7 @@ import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { systemErrorCode } from '../error.ts';
 import { alpnProtocol } from './alpn.ts';
 import type { ByteStream } from './byte-stream.ts';
+import { withIssuer } from './certificate-chain.ts';
 import { addressOf, TlsStream } from './tls-stream.ts';
 
 export interface TlsListenerOption {
@@ -55,7 +56,7 @@ export function createTlsListener(option: TlsListenerOption): TlsListener {
 
   const tls = createTlsServer({
     key: option.keyPem,
-    cert: option.certificatePem,
+    cert: withIssuer(option.certificatePem, option.authorityPem),
     ca: option.authorityPem,
     requestCert: true,
     rejectUnauthorized: true,

@@ -108,7 +108,7 @@ class TlsLink implements Link {
       const { digest, ...pems } = await loadIdentity(this.#option.identity);
       if (!current()) return;
       const ticket = this.#ticket?.digest === digest ? this.#ticket.ticket : undefined;
-      this.#ticket = undefined; // a ticket is shown once
+      // Kept after use: a resumed handshake brings no new one. Dropped when a dial fails, in case it was the reason.
       const giveUp = dialTls({
         ...endpoint,
         ...pems,
@@ -124,6 +124,7 @@ class TlsLink implements Link {
         },
         onFailed: (reason) => {
           cancelTimer();
+          this.#ticket = undefined;
           if (current()) this.#wait(reason);
         },
       });

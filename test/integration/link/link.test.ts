@@ -1,0 +1,213 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { createBench, LedgerCore, textRow, type Bench, type BenchDevice } from '../../support/link-bench.ts';
+import { eventually } from '../../support/eventually.ts';
+
+const numbers = (count: number, from = 1): string[] => Array.from({ length: count }, (_, n) => String(from + n));
+
+/** A grant and then a request, as an offer does it: when the request is there, so is the grant. */
+async function grant(bench: Bench, connection: number, device: BenchDevice, sha256: string): Promise<void> {
+  bench.pool.grantBlob(connection, sha256);
+  bench.core.request('d1', textRow('offer'));
+  await eventually('the offer has come', () => device.log.unsettled().length === 1, { everyMs: 1 });
+}
+
+describe('a link and a gateway', () => {
+  it('carry events of every lane to the core, in order and once', async () => {
+    await using bench = await createBench();
+    const device = await bench.addDevice('d1');
+    for (const n of numbers(50)) for (const lane of [0, 1, 2, 3] as const) device.append(lane, n);
+    await eventually('all are acknowledged', () => device.log.ackedSeq().every((seq) => seq === 50));
+    for (const lane of [0, 1, 2, 3] as const) expect(bench.core.payloads('d1', lane)).toEqual(numbers(50));
+    expect(bench.core.duplicates).toBe(0);
+    expect(bench.core.connects[0]).toMatchObject({
+      identity: { deviceId: 'd1', fleetId: 'bench' },
+      agentVersion: '1.0.0',
+      resumed: false,
+      nextSeq: expect.any(Array),
+    });
+    expect(Math.abs(device.link.coordinatorNowMs()! - Date.now())).toBeLessThan(2_000);
+  });
+
+  it('carry requests to the device, which has them on disk before it says so', async () => {
+    await using bench = await createBench();
+    bench.core.request('d1', textRow('one'));
+    const device = await bench.addDevice('d1');
+    await eventually('the first is acknowledged', () => bench.core.ackedRequests.length === 1);
+    bench.core.request('d1', textRow('two', { type: 'job.start', key: 'k' }));
+    await eventually('the second is acknowledged', () => bench.core.ackedRequests.at(-1)?.upToSeq === 2);
+    const unsettled = device.log.unsettled();
+    expect(unsettled.map(({ payload }) => Buffer.from(payload).toString())).toEqual(['one', 'two']);
+    expect(unsettled[1]).toMatchObject({ type: 'job.start', key: 'k', lane: 0, seq: 2, coordinatorInstanceId: 77n });
+    expect(device.requested()).toBeGreaterThan(0);
+    device.log.settle(unsettled[0]!);
+    expect(device.log.unsettled()).toHaveLength(1);
+  });
+
+  it('fetch parts of a granted blob, larger than one want, at any offset, and nothing else', async () => {
+    await using bench = await createBench();
+    const blob = randomBytes(3_000_000);
+    const sha256 = createHash('sha256').update(blob).digest('hex');
+    await writeFile(join(bench.fleet.blobDirectory, sha256), blob);
+    const device = await bench.addDevice('d1');
+    const session = await eventually('the device is there', () => bench.core.session('d1'));
+    await expect(device.link.fetch({ sha256, offset: 0, length: 10 })).rejects.toMatchObject({ code: 'blob-refused' });
+    await grant(bench, session.connect.connection, device, sha256);
+    const parts = await Promise.all([
+      device.link.fetch({ sha256, offset: 0, length: 1_048_576 }),
+      ...numbers(6).map((n) => device.link.fetch({ sha256, offset: Number(n) * 1_000, length: 262_144 })),
+    ]);
+    expect(Buffer.from(parts[0]!).equals(blob.subarray(0, 1_048_576))).toBe(true);
+    parts.slice(1).forEach((part, n) => {
+      const from = (n + 1) * 1_000;
+      expect(Buffer.from(part).equals(blob.subarray(from, from + 262_144))).toBe(true);
+    });
+    await expect(device.link.fetch({ sha256, offset: 2_999_999, length: 2 })).rejects.toMatchObject({
+      code: 'blob-refused',
+      message: expect.stringContaining('out-of-range'),
+    });
+    await expect(device.link.fetch({ sha256: sha256.slice(1), offset: 0, length: 2 })).rejects.toMatchObject({
+      code: 'fetch-range',
+    });
+    const aborter = new AbortController();
+    const aborted = device.link.fetch({ sha256, offset: 0, length: 1_000_000 }, aborter.signal);
+    aborter.abort();
+    await expect(aborted).rejects.toMatchObject({ code: 'fetch-aborted' });
+    const after = await device.link.fetch({ sha256, offset: 5, length: 5 });
+    expect(Buffer.from(after).equals(blob.subarray(5, 10))).toBe(true);
+  });
+
+  it('move 32 MiB with at most 1.5 % more on the wire, while an urgent event goes past it', async () => {
+    await using bench = await createBench();
+    const blob = randomBytes(32 * 1024 * 1024);
+    const sha256 = createHash('sha256').update(blob).digest('hex');
+    await writeFile(join(bench.fleet.blobDirectory, sha256), blob);
+    const device = await bench.addDevice('d1');
+    const session = await eventually('the device is there', () => bench.core.session('d1'));
+    await grant(bench, session.connect.connection, device, sha256);
+    const hash = createHash('sha256');
+    for (let offset = 0; offset < blob.length; offset += 262_144) {
+      const part = device.link.fetch({ sha256, offset, length: 262_144 });
+      if (offset === 4 * 262_144) {
+        device.append(0, 'urgent');
+        await eventually('urgent', () => bench.core.payloads('d1', 0).length === 1, { everyMs: 1 });
+      }
+      hash.update(await part);
+    }
+    expect(hash.digest('hex')).toBe(sha256);
+    await device.link.stop();
+    const { receivedBytes, sentBytes } = await eventually('disconnected', () => bench.core.disconnects[0]);
+    expect((receivedBytes + sentBytes) / blob.length).toBeLessThan(1.015);
+  });
+
+  it('lose nothing and repeat nothing when gateways are killed and the core restarts', async () => {
+    await using bench = await createBench({ count: 2, limits: { retrySpreadMs: 50 } });
+    const devices = await Promise.all(['a', 'b', 'c'].map((id) => bench.addDevice(id)));
+    let sent = 0;
+    const burst = (): void => {
+      for (let n = 0; n < 200; n += 1) {
+        sent += 1;
+        for (const device of devices) device.append(3, String(sent));
+      }
+    };
+    for (const how of ['none', 'gateway', 'kill', 'stop'] as const) {
+      burst();
+      for (const id of ['a', 'b', 'c']) bench.core.request(id, textRow(how));
+      await eventually('some are stored', () => bench.core.payloads('a', 3).length > 0);
+      if (how === 'gateway') process.kill(bench.pool.pids[0]!, 'SIGKILL');
+      else if (how !== 'none') await bench.restartPool(how);
+      burst();
+    }
+    await eventually('all are acknowledged', () => devices.every(({ log }) => log.ackedSeq()[3] === sent));
+    for (const id of ['a', 'b', 'c']) expect(bench.core.payloads(id, 3)).toEqual(numbers(sent));
+    await eventually('all requests are there', () => devices.every(({ log }) => log.unsettled().length === 4));
+    for (const { log } of devices) {
+      expect(log.unsettled().map(({ payload }) => Buffer.from(payload).toString())).toEqual([
+        'none',
+        'gateway',
+        'kill',
+        'stop',
+      ]);
+    }
+    expect(bench.core.disconnects.some(({ reason }) => reason === 'gateway ended')).toBe(true);
+    expect(bench.pool.pids).toHaveLength(2);
+  });
+
+  it('resume the TLS session on any gateway, and by its tickets cost far less', async () => {
+    await using bench = await createBench({ count: 3 });
+    const device = await bench.addDevice('d1');
+    for (let n = 0; n < 6; n += 1) {
+      const connect = await eventually('connected', () => bench.core.connects[n]);
+      await eventually('live', () => device.link.status().state === 'live');
+      device.append(0, String(n));
+      await eventually('acknowledged', () => device.log.ackedSeq()[0] === n + 1); // the tickets have come
+      bench.pool.close(connect.connection, 'superseded');
+      await eventually('gone', () => bench.core.disconnects[n]);
+    }
+    expect(bench.core.connects.slice(0, 6).map(({ resumed }) => resumed)).toEqual([
+      false,
+      true,
+      true,
+      true,
+      true,
+      true,
+    ]);
+    const bytes = bench.core.disconnects.map(({ receivedBytes, sentBytes }) => receivedBytes + sentBytes);
+    expect(bytes[0]).toBeLessThan(4_200);
+    for (const resumed of bytes.slice(1, 6)) expect(resumed).toBeLessThan(1_800);
+    expect(bench.core.connects.map(({ connection }) => connection)).toEqual(bench.core.connects.map((_, n) => n + 1));
+  });
+
+  it('wait as long as a refusal asks for', async () => {
+    const core = new LedgerCore();
+    core.refusal = { code: 'quarantined', retryAfterMs: 60_000, detail: 'ask the operator' };
+    await using bench = await createBench({ core });
+    const device = await bench.addDevice('d1');
+    const status = await eventually('refused', () => {
+      const now = device.link.status();
+      return now.state === 'refused' && now;
+    });
+    expect(status.reason).toBe('quarantined: ask the operator');
+    expect(status.retryAtMs! - Date.now()).toBeGreaterThan(50_000);
+    expect(device.link.coordinatorNowMs()).toBeUndefined();
+    await expect(device.link.fetch({ sha256: 'a'.repeat(64), offset: 0, length: 1 })).rejects.toMatchObject({
+      code: 'link-lost',
+    });
+    expect(await bench.refused()).toEqual(['quarantined']);
+  });
+
+  it('go on as a new instance when the log was rolled back, and lose nothing that was appended since', async () => {
+    await using bench = await createBench();
+    const path = join(bench.fleet.directory, 'rolled.sqlite');
+    const first = await bench.addDevice('d1', { databasePath: path });
+    for (const n of numbers(3)) first.append(2, n);
+    await eventually('acknowledged', () => first.log.ackedSeq()[2] === 3);
+    await first.link.stop();
+    const before = first.log.instanceId;
+    // What a restored backup looks like: as if the last two had never been written.
+    first.database.exec(
+      'UPDATE outbox_cursor SET next_seq = 2, acked_seq = 1 WHERE lane = 2; DELETE FROM outbox WHERE seq > 1',
+    );
+    first.log.append(2, textRow('after'));
+    first.link.start();
+    await eventually('stored again', () => bench.core.payloads('d1', 2).includes('after'));
+    expect(first.log.instanceId).not.toBe(before);
+    expect(bench.core.session('d1')!.connect.instanceId).toBe(first.log.instanceId);
+  });
+
+  it('finds a peer that went silent and starts over', async () => {
+    await using bench = await createBench();
+    const device = await bench.addDevice('d1', { link: { keepaliveMs: 300, answerTimeoutMs: 300 } });
+    await eventually('live', () => device.link.status().state === 'live');
+    const [pid] = bench.pool.pids;
+    process.kill(pid!, 'SIGSTOP'); // the socket stays open, nothing answers
+    try {
+      await eventually('noticed', () => device.link.status().state !== 'live');
+    } finally {
+      process.kill(pid!, 'SIGCONT');
+    }
+    await eventually('live again', () => device.link.status().state === 'live');
+  });
+});
