@@ -46,7 +46,7 @@ export async function runFwup(program: string, argv: readonly string[], run: Fwu
     ...(signal === undefined ? {} : { cancelSignal: signal }),
     maxBuffer: 1024 * 1024,
   });
-  if (onLine) for await (const line of child) onLine(String(line));
+  if (onLine) for await (const line of child) onLine(line);
   const { exitCode, stdout, stderr } = await child;
   if (exitCode === 0) return;
   const said = `${stderr}\n${stdout}`

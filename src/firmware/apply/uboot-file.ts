@@ -55,10 +55,11 @@ function checked(layout: UbootLayout): UbootLayout {
   const whole = [blockOffset, blockCount, blockOffsetRedund].every(
     (value) => Number.isSafeInteger(value) && value >= 0,
   );
-  if (whole && blockCount > 0 && blockCount < 65_535) return layout;
+  const apart = layout.blockOffsetRedund === undefined || Math.abs(blockOffsetRedund - blockOffset) >= blockCount;
+  if (whole && apart && blockCount > 0 && blockCount < 65_535) return layout;
   throw new FlotillaError('usage', 'uboot-layout-invalid', 'not a layout of a U-Boot environment', {
     seen: JSON.stringify(layout),
-    expected: 'block offsets of 0 or more and a block count from 1 to 65534',
+    expected: 'block offsets of 0 or more, copies that do not overlap, a block count from 1 to 65534',
   });
 }
 

@@ -12,10 +12,10 @@ const stepBytes = 16 * 1024;
 export async function* inflateFrom(reader: ByteReader, maxCompressedBytes: number): AsyncGenerator<Buffer, number> {
   const inflate = createInflateRaw();
   const output: Buffer[] = [];
-  let failure: Error | undefined;
+  const failures: Error[] = [];
   let wake: (() => void) | undefined;
   inflate.on('data', (chunk: Buffer) => output.push(chunk));
-  inflate.on('error', (error) => (failure = error));
+  inflate.on('error', (error) => failures.push(error));
   inflate.on('close', () => wake?.()); // after an error the callback of write is not certain
   let consumed = 0;
   try {
@@ -26,7 +26,7 @@ export async function* inflateFrom(reader: ByteReader, maxCompressedBytes: numbe
         wake = resolve;
         inflate.write(input, () => resolve());
       });
-      if (failure) throw new MemberDamage(`decompression failed (${(failure as Error).message})`);
+      if (failures[0]) throw new MemberDamage(`decompression failed (${failures[0].message})`);
       const used = inflate.bytesWritten - consumed; // counts what the stream took, not what it was given
       consumed += used;
       yield* output.splice(0);

@@ -104,7 +104,7 @@ function extraFields({ mtimeSeconds }: MemberInput): Buffer {
     time[4] = 1;
     time.writeUInt32LE(mtimeSeconds >>> 0, 5);
   }
-  return Buffer.concat([time, Buffer.from('75780b0001' + '0400000000' + '0400000000', 'hex')]);
+  return Buffer.concat([time, Buffer.from('75780b000104000000000400000000', 'hex')]);
 }
 
 function zip64Extra(values: readonly number[]): Buffer {
