@@ -4,9 +4,7 @@ import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../src/cli/base-command.ts';
 import { parseDuration } from '../../src/cli/duration.ts';
 import { becomeEntryPoint, findEntryPoint } from '../../src/cli/entry-point.ts';
-import { openClient } from '../../src/cli/open-client.ts';
 import { startDetached } from '../../src/cli/start-detached.ts';
-import { loadCoordinatorConfig } from '../../src/config/coordinator-config.ts';
 import { findFleetDir } from '../../src/config/fleet-dir.ts';
 import { fleetLayout } from '../../src/config/fleet-layout.ts';
 
@@ -41,17 +39,12 @@ stop: flotilla coordinator stop`,
     const directory = await findFleetDir(flags['fleet-dir']);
     const entry = findEntryPoint(this.config.root, 'coordinator', ['--fleet-dir', directory]);
     if (!flags.detach) return becomeEntryPoint(entry);
-    const { config: configPath, run } = fleetLayout(directory);
-    const { socket } = await loadCoordinatorConfig(configPath);
+    const { run } = fleetLayout(directory);
     await mkdir(run, { recursive: true, mode: 0o700 });
     const log = join(run, 'coordinator.log');
-    const status = await startDetached({
-      entry,
-      logPath: log,
-      client: await openClient(directory),
-      timeoutMs: parseDuration(flags.timeout, '--timeout') * 1000,
-    });
-    return { pid: status.pid, port: status.listen.port, socket, log };
+    const timeoutMs = parseDuration(flags.timeout, '--timeout') * 1000;
+    const { pid, port, socket } = await startDetached({ entry, logPath: log, timeoutMs });
+    return { pid, port, socket, log };
   }
 
   protected render({ pid, port, log }: Started): void {

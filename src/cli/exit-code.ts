@@ -28,9 +28,3 @@ const byFault: Record<Fault, ExitCode> = {
 export function exitCodeOf(fault: Fault): ExitCode {
   return byFault[fault];
 }
-
-/** The fault of a child process of ours that ended with this code; `failed` when it says nothing. */
-export function faultOfExitCode(code: number | undefined): Fault {
-  const found = Object.entries(byFault).find(([, known]) => known === code);
-  return found === undefined ? 'failed' : (found[0] as Fault);
-}
