@@ -11,7 +11,7 @@ import { isTerminal } from './update.ts';
 export type UpdateHappening =
   | { type: 'download-begun' }
   /** The agent came back (or the reboot command did nothing) and the state is entered again. */
-  | { type: 'resumed'; progressed?: boolean; downloadedBytes?: number }
+  | { type: 'resumed'; progressed?: boolean; downloadedBytes?: number; before?: Running }
   | { type: 'bundle-verified'; images?: Record<string, SlotImage[]>; downloadedBytes: number }
   | { type: 'bundle-lost' }
   | { type: 'refused'; reason: UpdateReason }
@@ -19,7 +19,8 @@ export type UpdateHappening =
   | { type: 'failed'; reason: UpdateReason }
   | { type: 'install-begun'; before: Running; inactiveUuid?: string }
   | { type: 'install-failed'; reason: UpdateReason }
-  | { type: 'flipped' }
+  /** `before`: what ran while it was installed; another boot than when it began, if power was lost in between. */
+  | { type: 'flipped'; before?: Running }
   | { type: 'booted-new'; after: Running }
   | { type: 'fell-back'; after: Running; reason: UpdateReason }
   | { type: 'test-failed'; reason: UpdateReason; health?: HealthResult[]; slotDigestMatches?: boolean }

@@ -48,7 +48,11 @@ export class Updater {
     const fact = await this.#machineFact().catch(() => undefined);
     const verdict = fact && bootVerdict(current, fact);
     if (fact && verdict?.type === 'fell-back') await this.#settleFallback(current, fact);
-    await this.#apply(verdict ?? { type: 'resumed', progressed, downloadedBytes: this.#downloaded(current) });
+    // An install that begins again begins in this boot: the restart that follows it is the one that counts.
+    const before = current.state === 'installing' && fact ? { before: fact.running } : {};
+    await this.#apply(
+      verdict ?? { type: 'resumed', progressed, downloadedBytes: this.#downloaded(current), ...before },
+    );
     this.#drive();
   }
 
@@ -219,6 +223,7 @@ export class Updater {
     const found = await this.#machineFact();
     const verdict = bootVerdict(update, found); // what an earlier attempt has flipped is never written again
     if (verdict) return verdict;
+    if (found.running.bootId !== update.before.bootId) return { type: 'resumed', before: found.running };
     const { taskName, bytesWritten } = await applyBundle({
       path: this.#downloadPath,
       destinationPath: policy.destination,
@@ -240,7 +245,7 @@ export class Updater {
     }
     if (!slots.pending)
       return failed('slot-not-pending', `the task ${taskName} does not put the new slot on probation`);
-    return { type: 'flipped' };
+    return { type: 'flipped', before: found.running };
   }
 
   async #reboot(update: Update, signal: AbortSignal): Promise<UpdateHappening> {
