@@ -5,7 +5,7 @@ import { formatBundle } from '../../src/cli/render/bundle.ts';
 import { stdoutOption } from '../../src/cli/terminal.ts';
 import { FlotillaError } from '../../src/error.ts';
 import { buildBundle, engines, type BundleSummary } from '../../src/firmware/index.ts';
-import { choosePrivateKey } from '../../src/firmware/key-choice.ts';
+import { choosePrivateKey } from '../../src/cli/firmware-key.ts';
 
 export default class Build extends BaseCommand<BundleSummary> {
   static override description = `build a signed .fw bundle from a fwup configuration

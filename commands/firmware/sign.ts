@@ -4,7 +4,7 @@ import { defined } from '../../src/cli/defined.ts';
 import { formatBundle } from '../../src/cli/render/bundle.ts';
 import { stdoutOption } from '../../src/cli/terminal.ts';
 import { engines, signBundle, type BundleSummary } from '../../src/firmware/index.ts';
-import { choosePrivateKey } from '../../src/firmware/key-choice.ts';
+import { choosePrivateKey } from '../../src/cli/firmware-key.ts';
 
 export default class Sign extends BaseCommand<BundleSummary> {
   static override description = `sign a bundle, or sign it again with another key

@@ -3,7 +3,7 @@ import { BaseCommand } from '../../src/cli/base-command.ts';
 import { formatBundle } from '../../src/cli/render/bundle.ts';
 import { stdoutOption } from '../../src/cli/terminal.ts';
 import { engines, verifyBundle, type BundleSummary } from '../../src/firmware/index.ts';
-import { choosePublicKeys } from '../../src/firmware/key-choice.ts';
+import { choosePublicKeys } from '../../src/cli/firmware-key.ts';
 
 export default class Verify extends BaseCommand<BundleSummary> {
   static override description = `prove that a bundle was signed with one of the keys and is whole

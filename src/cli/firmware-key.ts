@@ -1,7 +1,7 @@
 import { findFleetDir } from '../config/fleet-dir.ts';
 import { fleetLayout } from '../config/fleet-layout.ts';
 import { FlotillaError } from '../error.ts';
-import { readPublicKey } from './archive/key.ts';
+import { readPublicKey } from '../firmware/index.ts';
 
 /** The private key to sign with: the one asked for, else the fleet's. */
 export async function choosePrivateKey(asked: string | undefined, fleetDir: string | undefined): Promise<string> {
