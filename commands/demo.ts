@@ -1,11 +1,16 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../src/cli/base-command.ts';
 import { ExitCode } from '../src/cli/exit-code.ts';
+import { untilInterrupted } from '../src/cli/interrupt.ts';
 import { stdoutOption } from '../src/cli/terminal.ts';
 import { maxDevices, minDevices, renderDemo, runDemo, type DemoReport } from '../src/demo/index.ts';
-import { FlotillaError } from '../src/error.ts';
 
-export default class Demo extends BaseCommand<DemoReport> {
+interface Interrupted {
+  ok: false;
+  interrupted: true;
+}
+
+export default class Demo extends BaseCommand<DemoReport | Interrupted> {
   static override description = `see the whole story on this machine: a fleet, its updates, a power cut, a bad release
 Makes a fleet and a coordinator in a temporary folder, starts boards with real disks and real agents, runs a command, rolls out a release through two power cuts and a broken one that rolls back. Exit code 0 only if all of it was observed, 4 with the list of what was missing. Everything is stopped and removed at the end.`;
   static override examples = [
@@ -24,29 +29,27 @@ hm-01   harbour  canary      4  7f0c2a91     1b6d0e44  committed  2/2        4.0
     keep: Flags.boolean({ description: 'leave the fleet, the disks and the logs; the processes end in any case' }),
   };
 
-  protected async execute(): Promise<DemoReport> {
+  protected async execute(): Promise<DemoReport | Interrupted> {
     const { flags } = await this.parse(Demo);
-    const controller = new AbortController();
-    const interrupt = () =>
-      controller.abort(new FlotillaError('failed', 'demo-interrupted', 'the demo was interrupted'));
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+    const hangUp = () => process.kill(process.pid, 'SIGTERM'); // a terminal that closes is an interrupt
+    process.once('SIGHUP', hangUp);
     try {
-      return await runDemo({
-        deviceCount: flags.devices,
-        keep: flags.keep,
-        silent: this.json,
-        signal: controller.signal,
-      });
+      const ended = await untilInterrupted((signal) =>
+        runDemo({ deviceCount: flags.devices, keep: flags.keep, silent: this.json, signal }),
+      );
+      return ended.interrupted ? { ok: false, interrupted: true } : ended.value;
     } finally {
-      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.removeListener(signal, interrupt);
+      process.removeListener('SIGHUP', hangUp);
     }
   }
 
-  protected render(report: DemoReport): void {
-    this.print(renderDemo(report, stdoutOption()));
+  protected render(report: DemoReport | Interrupted): void {
+    if ('interrupted' in report) this.note('interrupted; everything was stopped');
+    else this.print(renderDemo(report, stdoutOption()));
   }
 
-  protected override exitCode({ ok }: DemoReport): ExitCode {
-    return ok ? ExitCode.ok : ExitCode.someFailed;
+  protected override exitCode(report: DemoReport | Interrupted): ExitCode {
+    if ('interrupted' in report) return ExitCode.interrupted;
+    return report.ok ? ExitCode.ok : ExitCode.someFailed;
   }
 }

@@ -52,7 +52,7 @@ export interface DeviceReport extends PlannedDevice {
   second?: RolloutDevice;
   third?: RolloutDevice;
   afterSecond?: DiskState;
-  atEnd: DiskState;
+  atEnd?: DiskState;
   device?: Device;
 }
 

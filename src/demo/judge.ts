@@ -246,29 +246,31 @@ function checkUntouched({ devices, releases, thirdRollout }: Facts): Check {
   const [first, second, third] = releases;
   const others = devices.filter(({ ring }) => ring !== 'canary');
   const problems = others.flatMap(({ id, third: told, boots, atEnd, afterSecond }) => {
-    const old = slots.find((slot) => slot !== afterSecond?.activeSlot) ?? 'a';
+    if (atEnd === undefined || afterSecond === undefined) return [`the disk of ${id} was not read`];
+    const old = slots.find((slot) => slot !== afterSecond.activeSlot)!;
+    const holds = (release: Release): boolean =>
+      slots.some((slot) => slotDigest(atEnd, slot, release) === rootfsOf(release).blake2b256);
     return [
       told !== undefined && !['waiting', 'cancelled'].includes(told.state) && `${id} is ${told.state} in the rollout`,
       boots.some(({ timeMs }) => timeMs > (thirdRollout?.startedAtMs ?? 0)) && `${id} restarted`,
       !sameDisk(atEnd, afterSecond) && `${id}'s disk has changed`,
       atEnd.uuids[old] !== first?.bundleUuid && `${id} has lost the first release in slot ${old}`,
       atEnd.uuids[atEnd.activeSlot] !== second?.bundleUuid && `${id} does not run the second release`,
-      third !== undefined &&
-        Object.values(atEnd.digests).some((by) => by[third.version] === rootfsOf(third).blake2b256) &&
-        `${id} has the third release on its disk`,
+      third !== undefined && holds(third) && `${id} has the third release on its disk`,
     ];
   });
+  const missing = thirdRollout === undefined && 'there was no such rollout';
   return check(
     'nobody-else-touched',
     'the third release reaches no device but the canaries',
-    problems,
+    [missing, ...problems],
     `${others.length} devices, byte for byte as before`,
   );
 }
 
 /** In all that was known of the disk at both times. */
-function sameDisk(now: DiskState, before: DiskState | undefined): boolean {
-  if (before === undefined) return false;
+function sameDisk(now: DiskState | undefined, before: DiskState | undefined): boolean {
+  if (now === undefined || before === undefined) return false;
   const { digests, ...rest } = before;
   return (
     Object.entries(rest).every(

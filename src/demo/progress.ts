@@ -24,7 +24,9 @@ export async function runSteps<Context extends object>(
     title,
     task: async (_, task) => {
       const startedAt = performance.now();
-      await run(context, (text) => (task.output = text));
+      await run(context, (text) => {
+        if (stream.isTTY) task.output = text; // elsewhere each would be a line for good
+      });
       task.title = `${title} (${((performance.now() - startedAt) / 1000).toFixed(1)} s)`;
     },
   }));

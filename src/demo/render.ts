@@ -44,12 +44,14 @@ function evidenceColumns({ releases }: DemoReport) {
     { title: 'HEALTH', value: ({ second }: DeviceReport) => healthText(second) },
     { title: 'DOWNLOADED', value: ({ second }: DeviceReport) => bytesText(second), align: 'right' as const },
     { title: '3.0.0', value: ({ third }: DeviceReport) => third?.state },
-    { title: 'SLOT', value: ({ atEnd }: DeviceReport) => atEnd.activeSlot },
-    { title: 'RUNS', value: ({ atEnd }: DeviceReport) => version(atEnd.uuids[atEnd.activeSlot]) },
-    { title: 'UUID', value: ({ atEnd }: DeviceReport) => short(atEnd.uuids[atEnd.activeSlot]) },
+    { title: 'SLOT', value: ({ atEnd }: DeviceReport) => atEnd?.activeSlot },
+    { title: 'RUNS', value: ({ atEnd }: DeviceReport) => version(running(atEnd)) },
+    { title: 'UUID', value: ({ atEnd }: DeviceReport) => short(running(atEnd)) },
     { title: 'POWER CUT', value: ({ cut }: DeviceReport) => (cut === undefined ? undefined : `mid-${cut}`) },
   ];
 }
+
+const running = (disk: DeviceReport['atEnd']) => disk?.uuids[disk.activeSlot];
 
 function healthText(device: DeviceReport['second']): string | undefined {
   const health = device?.evidence?.health;

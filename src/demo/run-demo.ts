@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BoardRecord } from '../board/index.ts';
 import { DemoCli } from './demo-cli.ts';
-import type { DemoReport, DeviceReport } from './demo-report.ts';
+import type { Check, DemoReport, DeviceReport } from './demo-report.ts';
 import { planFleet } from './fleet-plan.ts';
+import { FlotillaError } from '../error.ts';
 import { judge } from './judge.ts';
 import { runSteps } from './progress.ts';
 import { selectedIds, story, type Story } from './scenario.ts';
@@ -26,8 +27,9 @@ export async function runDemo({ deviceCount, keep, silent, signal }: DemoOption)
   const context = newStory(dir, deviceCount, signal);
   let told = false;
   try {
-    await runSteps(story, context, { silent });
-    const report = await reportOf(context, { startedAtMs, kept: keep });
+    const unseen = await runSteps(story, context, { silent }).then(() => undefined, unseenOf);
+    signal.throwIfAborted();
+    const report = await reportOf(context, { startedAtMs, kept: keep, unseen });
     await writeFile(join(dir, 'report.json'), JSON.stringify(report, undefined, 2));
     told = true;
     return report;
@@ -36,6 +38,20 @@ export async function runDemo({ deviceCount, keep, silent, signal }: DemoOption)
     if (!keep) await rm(dir, { recursive: true, force: true, maxRetries: 3 });
     else if (!told) process.stderr.write(`what there is of the demo is in ${dir}\n`);
   }
+}
+
+/** What the story waited for in vain is a finding, not a crash; anything else is. */
+function unseenOf(error: unknown): FlotillaError {
+  if (error instanceof FlotillaError && error.fault === 'failed') return error;
+  throw error;
+}
+
+function checkTold(unseen: FlotillaError | undefined): Check {
+  const text = 'the story is told to its end';
+  if (unseen === undefined) return { id: 'story-told', text, ok: true, detail: `${story.length} steps` };
+  const { message, detail } = unseen;
+  const seen = detail.seen === undefined ? '' : `; seen: ${detail.seen}`;
+  return { id: 'story-told', text, ok: false, detail: `it ended at: ${message}${seen}` };
 }
 
 function newStory(dir: string, deviceCount: number, signal: AbortSignal): Story {
@@ -69,7 +85,7 @@ async function cleanUp({ boards, fleetDir }: Story): Promise<void> {
 
 async function reportOf(
   context: Story,
-  { startedAtMs, kept }: { startedAtMs: number; kept: boolean },
+  { startedAtMs, kept, unseen }: { startedAtMs: number; kept: boolean; unseen: FlotillaError | undefined },
 ): Promise<DemoReport> {
   const { plan, boards, dir, fleetDir, releases, cuts, secondRollout, thirdRollout, cli, job, selector } = context;
   const logs = new Map<string, BoardRecord[]>();
@@ -79,14 +95,15 @@ async function reportOf(
     const second = secondRollout?.devices?.find(({ deviceId }) => deviceId === id);
     const third = thirdRollout?.devices?.find(({ deviceId }) => deviceId === id);
     const afterSecond = context.afterSecond.get(id);
+    const atEnd = context.atEnd.get(id);
     const device = context.devices.find((each) => each.id === id);
     return {
       ...planned,
       boots: (logs.get(id) ?? []).filter((record) => record.event === 'boot'),
-      atEnd: context.atEnd.get(id)!,
       ...(second === undefined ? {} : { second }),
       ...(third === undefined ? {} : { third }),
       ...(afterSecond === undefined ? {} : { afterSecond }),
+      ...(atEnd === undefined ? {} : { atEnd }),
       ...(device === undefined ? {} : { device }),
     };
   });
@@ -102,7 +119,8 @@ async function reportOf(
     devices,
     bytes: { receivedByCoordinator: sum('receivedBytes'), sentByCoordinator: sum('sentBytes') },
   };
-  const checks = judge({
+  const told = checkTold(unseen);
+  const judged = judge({
     ...facts,
     gateways: context.gateways,
     connected: context.connected,
@@ -110,6 +128,7 @@ async function reportOf(
     selected: selectedIds(plan),
     followExit: context.followExit,
   });
+  const checks = [told, ...judged];
   const versions = new Map(releases.map(({ bundleUuid, version }) => [bundleUuid, version]));
   return {
     ok: checks.every(({ ok }) => ok),

@@ -54,9 +54,7 @@ export async function createBoardFleet(option: BoardFleetOption): Promise<BoardF
     },
     async agentLog(id) {
       const text = await boards.get(id)!.readConsole();
-      return text
-        .split('\n')
-        .flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as Record<string, unknown>] : []));
+      return text.split('\n').flatMap(parsed);
     },
     online: (ids = option.ids) =>
       eventually(
@@ -94,5 +92,14 @@ export async function createBoardFleet(option: BoardFleetOption): Promise<BoardF
   } catch (error) {
     await dispose();
     throw error;
+  }
+}
+
+/** A line that a power cut tore is no document. */
+function parsed(line: string): Record<string, unknown>[] {
+  try {
+    return line.startsWith('{') ? [JSON.parse(line) as Record<string, unknown>] : [];
+  } catch {
+    return [];
   }
 }

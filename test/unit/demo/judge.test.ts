@@ -86,11 +86,11 @@ describe('the judge of the demo', () => {
       (facts) => device(facts, canary).boots.splice(2, 1),
       /^(rolled-back-|no-needless)/,
     ],
-    ['a canary on the wrong slot', (facts) => (device(facts, canary).atEnd.activeSlot = 'a'), /^rolled-back-/],
+    ['a canary on the wrong slot', (facts) => (device(facts, canary).atEnd!.activeSlot = 'a'), /^rolled-back-/],
     ['somebody else who got it', (facts) => (device(facts, main).third!.state = 'offered'), /^nobody-else-touched$/],
     [
       'somebody else whose disk changed',
-      (facts) => (device(facts, main).atEnd.uuids['a'] = 'x'),
+      (facts) => (device(facts, main).atEnd!.uuids['a'] = 'x'),
       /^nobody-else-touched$/,
     ],
     ['somebody else who restarted', (facts) => (device(facts, main).boots[1]!.timeMs = 6000), /^nobody-else-touched$/],
