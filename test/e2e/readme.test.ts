@@ -1,5 +1,5 @@
 /** The README's five-minute start, line by line as it stands there. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -20,11 +20,18 @@ it('the five-minute start of the README works as typed', async () => {
     .replace(/^flotilla init \S+/m, `$& --port ${port}`)
     .replace(/^flotilla agent run .*$/m, (line) => `${line}\n${untilConnected}`);
   const script = join(scratch.path, 'start.sh');
-  await writeFile(
-    script,
-    `set -euo pipefail\nflotilla() { '${process.execPath}' '${launcher}' "$@"; }\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\nset -x\n${typed}`,
-  );
-  const ran = await execa('bash', [script], { cwd: scratch.path, reject: false, all: true, timeout: 120_000 });
+  await writeFile(script, `set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT\nset -x\n${typed}`);
+  const bin = join(scratch.path, 'bin');
+  await mkdir(bin);
+  await symlink(launcher, join(bin, 'flotilla'));
+  await symlink(process.execPath, join(bin, 'node'));
+  const ran = await execa('bash', [script], {
+    cwd: scratch.path,
+    env: { PATH: `${bin}:${process.env['PATH']}` },
+    reject: false,
+    all: true,
+    timeout: 120_000,
+  });
   expect(ran.all).toContain('Linux ');
   expect(ran.exitCode, String(ran.all)).toBe(0);
 });
