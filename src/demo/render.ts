@@ -64,7 +64,7 @@ function bytesText(device: DeviceReport['second']): string | undefined {
 }
 
 /** The whole of it is in the report; here, what was typed and the devices that the story is about. */
-function renderTimeline({ timeline, devices, startedAtMs }: DemoReport, { color = false }: TableOption): string {
+function renderTimeline({ timeline, devices, startedAtMs, dir }: DemoReport, { color = false }: TableOption): string {
   const subjects = new Set(
     devices.filter(({ cut, ring }) => cut !== undefined || ring === 'canary').map(({ id }) => id),
   );
@@ -74,7 +74,7 @@ function renderTimeline({ timeline, devices, startedAtMs }: DemoReport, { color 
   return told
     .map(({ atMs, deviceId, text }: Moment) => {
       const time = `${((atMs - startedAtMs) / 1000).toFixed(1)}s`.padStart(7);
-      return `${time}  ${paint(deviceId === undefined ? 'cyan' : undefined, `${(deviceId ?? '').padEnd(6)}${text}`, color)}\n`;
+      return `${time}  ${paint(deviceId === undefined ? 'cyan' : undefined, `${(deviceId ?? '').padEnd(6)}${brief(text, dir)}`, color)}\n`;
     })
     .join('');
 }
@@ -82,3 +82,10 @@ function renderTimeline({ timeline, devices, startedAtMs }: DemoReport, { color 
 /** Commands that change something once; those repeated for each device, and the asking, are left out. */
 const isTold = (text: string): boolean =>
   /^\$ flotilla (init|coordinator start|firmware build|release publish|run|rollout start|device tag) /.test(text);
+
+/** Paths of the demo's own folder by their end, and what a build is told by its start: the report has all of it. */
+const brief = (text: string, dir: string): string =>
+  text
+    .replaceAll(`${dir}/`, '')
+    .replace(/ --define .*$/, ' …')
+    .replace(/-f \S*\/firmware\//, '-f firmware/');

@@ -17,12 +17,15 @@ export interface Source {
 export function timelineOf({ typed, events, boards, cuts, versions }: Source): Moment[] {
   const version = (uuid: string | undefined): string => versions.get(uuid ?? '') ?? uuid ?? 'nothing';
   const moments: Moment[] = typed.map(({ atMs, text }) => ({ atMs, text: `$ ${text}` }));
+  const told = new Map<string, string>(); // each step of a download is an event; the first says enough
   for (const { deviceId, type, timestampMs, payload } of events) {
     if (type !== 'flotilla.update') continue;
     const { state, bundleUuid, reason, attempt } = payload as UpdateEvent;
     const again = attempt > 1 ? `, entered ${attempt} times` : '';
     const why = reason === undefined ? '' : `: ${reason.message}`;
-    moments.push({ atMs: timestampMs, deviceId, text: `${version(bundleUuid)} ${state}${again}${why}` });
+    const text = `${version(bundleUuid)} ${state}${again}${why}`;
+    if (told.get(deviceId) !== text) moments.push({ atMs: timestampMs, deviceId, text });
+    told.set(deviceId, text);
   }
   for (const [deviceId, records] of boards) {
     for (const record of records) {
