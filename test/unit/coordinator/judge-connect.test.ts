@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { judgeIdentity, judgeInstance, maxInstances } from '../../../src/coordinator/identity/judge-connect.ts';
+import { newDevice } from '../../../src/coordinator/registry/reduce-device.ts';
+import type { CertificateRow, LaneCursor } from '../../../src/store/row.ts';
+
+const nowMs = Date.UTC(2026, 0, 10);
+const identity = {
+  fleetId: 'harbour',
+  deviceId: 'gw-1',
+  serialHex: 'aa01',
+  fingerprintSha256Hex: 'ff',
+  notBeforeMs: nowMs - 1000,
+  notAfterMs: nowMs + 1000,
+};
+const certificate: CertificateRow = {
+  serial: 'aa01',
+  deviceId: 'gw-1',
+  fingerprintSha256: 'ff',
+  notBeforeMs: nowMs - 1000,
+  notAfterMs: nowMs + 1000,
+  issuedAtMs: nowMs - 1000,
+  pem: '',
+};
+const device = newDevice('gw-1', 'accepted', nowMs);
+const question = { fleetId: 'harbour', identity, device, certificate, nowMs };
+const refusalOf = (change: Partial<Parameters<typeof judgeIdentity>[0]>) =>
+  judgeIdentity({ ...question, ...change }).find(({ verdict }) => verdict === 'blocks')?.refusal?.code;
+
+describe('an identity at HELLO', () => {
+  it('comes in when it is accepted and its certificate is on record, valid and unrevoked', () => {
+    expect(refusalOf({})).toBeUndefined();
+  });
+
+  it('is refused with the code of the first rule that says no', () => {
+    expect(refusalOf({ fleetId: 'other' })).toBe('unknown-device');
+    expect(refusalOf({ device: undefined })).toBe('unknown-device');
+    expect(refusalOf({ certificate: undefined })).toBe('unknown-device');
+    expect(refusalOf({ certificate: { ...certificate, deviceId: 'gw-2' } })).toBe('unknown-device');
+    for (const state of ['pending', 'rejected'] as const) {
+      expect(refusalOf({ device: { ...device, state } })).toBe('unknown-device');
+    }
+    expect(refusalOf({ device: { ...device, state: 'quarantined' } })).toBe('quarantined');
+    expect(refusalOf({ device: { ...device, state: 'revoked' } })).toBe('revoked');
+    expect(refusalOf({ certificate: { ...certificate, revokedAtMs: 1 } })).toBe('revoked');
+  });
+
+  it('is judged by the certificate that TLS saw, at this very moment: a resumed session checks nothing', () => {
+    expect(refusalOf({ nowMs: identity.notAfterMs })).toBe('expired');
+    expect(refusalOf({ nowMs: identity.notAfterMs - 1 })).toBeUndefined();
+    expect(refusalOf({ nowMs: identity.notBeforeMs - 1 })).toBe('expired');
+  });
+
+  it('is told to be back within seconds while an operator may decide, and a quarantined one in ten', () => {
+    const retryOf = (state: 'pending' | 'quarantined') =>
+      judgeIdentity({ ...question, device: { ...device, state } }).find(({ refusal }) => refusal)?.refusal
+        ?.retryAfterMs;
+    expect(retryOf('pending')).toBe(5_000);
+    expect(retryOf('quarantined')).toBe(10_000);
+  });
+});
+
+describe("a device's history", () => {
+  const cursors = new Map<string, LaneCursor>([['0a', [5, 0, 2, 0]]]);
+
+  it('goes on, or is new', () => {
+    expect(judgeInstance('0a', [6, 1, 3, 1], cursors).verdict).toBe('ok');
+    expect(judgeInstance('0a', [9, 7, 3, 1], cursors).verdict).toBe('ok');
+    expect(judgeInstance('0b', [1, 1, 1, 1], cursors).verdict).toBe('ok');
+  });
+
+  it('is refused when it was set back: its next events would bear stored numbers', () => {
+    for (const nextSeq of [[5, 1, 3, 1], [6, 1, 2, 1], [1, 1, 1, 1], []]) {
+      expect(judgeInstance('0a', nextSeq, cursors).refusal?.code).toBe('instance-mismatch');
+    }
+  });
+
+  it('is quarantined after too many of one identity', () => {
+    const many = new Map(Array.from({ length: maxInstances }, (_, index) => [`i${index}`, [0, 0, 0, 0] as LaneCursor]));
+    expect(judgeInstance('new', [1, 1, 1, 1], many).refusal?.code).toBe('quarantined');
+    expect(judgeInstance('i3', [1, 1, 1, 1], many).verdict).toBe('ok');
+  });
+});

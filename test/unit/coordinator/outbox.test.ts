@@ -1,0 +1,86 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { acknowledged, expired, nextToSend, type Outbox } from '../../../src/coordinator/request/outbox.ts';
+import type { LaneCursor, RequestRow } from '../../../src/store/row.ts';
+
+const request = (row: number, over: Partial<RequestRow> = {}): RequestRow => ({
+  row,
+  deviceId: 'gw-1',
+  lane: 0,
+  type: 'job.start',
+  key: `j${row}`,
+  payload: '{}',
+  createdAtMs: 0,
+  expiresAtMs: 100,
+  ...over,
+});
+
+describe('the outbox of a device', () => {
+  it('gives each request its number when it is first sent, and the same one again on the next connection', () => {
+    const first = nextToSend([request(1), request(2)], [4, 0, 0, 0], new Set());
+    expect(first.rows.map(({ seq }) => seq)).toEqual([5, 6]);
+    expect(first.lastSeq).toEqual([6, 0, 0, 0]);
+    const again = nextToSend([...first.rows, request(3)], first.lastSeq, new Set());
+    expect(again.rows.map(({ row, seq }) => [row, seq])).toEqual([
+      [1, 5],
+      [2, 6],
+      [3, 7],
+    ]);
+  });
+
+  it('expires only what was never sent', () => {
+    const outbox = [request(1, { seq: 1 }), request(2), request(3, { expiresAtMs: 101 })];
+    const { done, rest } = expired(outbox, 100);
+    expect(done.map(({ row }) => row)).toEqual([2]);
+    expect(rest.map(({ row }) => row)).toEqual([1, 3]);
+  });
+
+  it('numbers without gaps or repetitions, delivers in order, and forgets only what was acknowledged', () => {
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant('submit' as const), lane: fc.integer({ min: 0, max: 1 }) }),
+      fc.record({ kind: fc.constant('connect' as const) }),
+      fc.record({ kind: fc.constant('flush' as const) }),
+      fc.record({
+        kind: fc.constant('ack' as const),
+        lane: fc.integer({ min: 0, max: 1 }),
+        share: fc.double({ min: 0, max: 1, noNaN: true }),
+      }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        let outbox: Outbox = [];
+        let lastSeq: LaneCursor = [0, 0, 0, 0];
+        let sent = new Set<number>();
+        let rows = 0;
+        const numberOf = new Map<number, string>();
+        const delivered = [0, 0]; // per lane, what the device holds
+        for (const each of steps) {
+          if (each.kind === 'submit') outbox = [...outbox, request((rows += 1), { lane: each.lane })];
+          else if (each.kind === 'connect') sent = new Set();
+          else if (each.kind === 'flush') {
+            const next = nextToSend(outbox, lastSeq, sent);
+            lastSeq = next.lastSeq;
+            for (const row of next.rows) {
+              const name = `${row.lane}/${row.seq}`;
+              expect(numberOf.get(row.row) ?? name).toBe(name);
+              numberOf.set(row.row, name);
+              sent.add(row.row);
+              // Either the device has it already, or it is the very next one.
+              expect(row.seq!).toBeLessThanOrEqual(delivered[row.lane]! + 1);
+              delivered[row.lane] = Math.max(delivered[row.lane]!, row.seq!);
+            }
+            const byRow = new Map(next.rows.map((row) => [row.row, row]));
+            outbox = outbox.map((row) => byRow.get(row.row) ?? row);
+          } else {
+            const upTo = Math.floor(delivered[each.lane]! * each.share);
+            const { done, rest } = acknowledged(outbox, each.lane, upTo);
+            expect(done.every((row) => row.lane === each.lane && row.seq! <= upTo)).toBe(true);
+            expect(rest.length + done.length).toBe(outbox.length);
+            outbox = rest;
+          }
+        }
+        expect(new Set(numberOf.values()).size).toBe(numberOf.size);
+      }),
+    );
+  });
+});

@@ -1,0 +1,130 @@
+import type { RolloutRequest } from '../../../src/client/contract/rollout.ts';
+import type { Effect } from '../../../src/coordinator/effect.ts';
+import type { OfferFacts } from '../../../src/coordinator/rollout/offer-rule.ts';
+import { planRollout } from '../../../src/coordinator/rollout/plan-rollout.ts';
+import { reduceRollout, type RolloutInput } from '../../../src/coordinator/rollout/reduce-rollout.ts';
+import type { RolloutState, TargetDevice } from '../../../src/coordinator/rollout/rollout-state.ts';
+import type { Evidence, Running, UpdateEvent } from '../../../src/protocol/event.ts';
+
+export const newUuid = '00000000-0000-4000-8000-000000000002';
+export const oldUuid = '00000000-0000-4000-8000-000000000001';
+export const timers = { offered: 10, downloading: 20, verified: 10, installing: 30, rebooting: 40, testing: 50 };
+export const bundle = {
+  product: 'meter',
+  version: '2.0.0',
+  bundleUuid: newUuid,
+  sizeBytes: 100,
+  sha256: 'a'.repeat(64),
+  partBytes: 262_144,
+  partSha256: ['b'.repeat(64)],
+};
+
+export const ids = (count: number) => Array.from({ length: count }, (_, index) => `d${String(index).padStart(2, '0')}`);
+
+interface World {
+  connected: boolean;
+  running: Running;
+  quarantinedBundles: string[];
+  sinceMs: number;
+}
+
+/** A rollout and the devices around it, as the registry would know them. */
+export class RolloutBench {
+  state: RolloutState;
+  readonly effects: Effect[] = [];
+  readonly world = new Map<string, World>();
+  nowMs = 0;
+
+  constructor(targets: string[], request: Partial<RolloutRequest> = {}, offline: string[] = [], held?: string) {
+    for (const id of targets) {
+      this.world.set(id, {
+        connected: !offline.includes(id),
+        running: { bootId: `${id}-boot-1`, slot: 'a', bundleUuid: oldUuid },
+        quarantinedBundles: [],
+        sinceMs: 0,
+      });
+    }
+    this.state = planRollout({ release: 'meter/2.0.0/stable', selector: '*', ...request }, targets, {
+      id: 'r1',
+      release: 'meter/2.0.0/stable',
+      bundle,
+      startedBy: 'local:0',
+      timers,
+      nowMs: 0,
+      connected: (id) => this.world.get(id)!.connected,
+      heldBy: (id) => (id === held ? 'r0' : undefined),
+      select: (selector) => new Set(targets.filter((id) => id.startsWith(selector.replace('*', '')))),
+    });
+  }
+
+  open(): this {
+    this.feed({ kind: 'open' });
+    return this;
+  }
+
+  get facts(): OfferFacts {
+    return {
+      connected: (id) => this.world.get(id)?.connected === true,
+      device: (id) => {
+        const device = this.world.get(id);
+        return device === undefined ? undefined : { state: 'accepted', ...device };
+      },
+    };
+  }
+
+  feed(input: RolloutInput, nowMs = this.nowMs): Effect[] {
+    this.nowMs = nowMs;
+    const { state, effects } = reduceRollout(this.state, input, this.facts, nowMs);
+    this.state = state;
+    this.effects.push(...effects);
+    return effects;
+  }
+
+  device(id: string): TargetDevice {
+    return this.state.devices.at(this.state.index.get(id)!);
+  }
+
+  requested(type: 'update.offer' | 'update.cancel'): string[] {
+    return this.effects.flatMap((effect) =>
+      effect.kind === 'request' && effect.request.type === type ? [effect.deviceId] : [],
+    );
+  }
+
+  tell(id: string, state: UpdateEvent['state'], over: Partial<UpdateEvent> = {}): Effect[] {
+    const event: UpdateEvent = { rolloutId: 'r1', bundleUuid: newUuid, state, attempt: 1, ...over };
+    return this.feed({ kind: 'update', deviceId: id, event });
+  }
+
+  presence(id: string, connected: boolean): void {
+    const device = this.world.get(id)!;
+    device.connected = connected;
+    device.sinceMs = this.nowMs;
+    this.feed({ kind: 'presence', deviceId: id });
+  }
+
+  /** The device restarts into the other slot, and the coordinator stores its boot event. */
+  reboot(id: string, running: Partial<Running> = {}): Running {
+    const device = this.world.get(id)!;
+    device.running = { bootId: `${id}-boot-2`, slot: 'b', bundleUuid: newUuid, ...running };
+    this.feed({ kind: 'presence', deviceId: id });
+    return device.running;
+  }
+
+  /** A whole honest update. */
+  update(id: string): void {
+    const before = this.world.get(id)!.running;
+    for (const state of ['downloading', 'verified', 'installing', 'rebooting'] as const) this.tell(id, state);
+    const after = this.reboot(id);
+    this.tell(id, 'testing');
+    this.tell(id, 'committed', { evidence: evidence(before, after) });
+  }
+
+  rollBack(id: string): void {
+    for (const state of ['downloading', 'installing', 'rebooting', 'testing'] as const) this.tell(id, state);
+    this.tell(id, 'rolled-back', { reason: { code: 'health-failed', message: 'no' } });
+  }
+}
+
+export function evidence(before: Running, after: Running, over: Partial<Evidence> = {}): Evidence {
+  return { before, after, health: [{ name: 'app', ok: true, durationMs: 1 }], downloadedBytes: 100, ...over };
+}
