@@ -1,0 +1,214 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { Executor } from '../../../src/agent/executor/executor.ts';
+import type { JobPolicy } from '../../../src/agent/executor/job-policy.ts';
+import type { JobEvent } from '../../../src/protocol/event.ts';
+import { Lane } from '../../../src/protocol/lane.ts';
+import type { JobStart } from '../../../src/protocol/request.ts';
+import { agentParts, type AgentParts } from '../../support/agent-parts.ts';
+import { eventually } from '../../support/eventually.ts';
+
+const policy: JobPolicy = { allow: ['*'], shell: true, maxOutputBytes: 1_000, maxConcurrent: 2, timeoutSeconds: 20 };
+
+const job = (jobId: string, argv: string[], more: Partial<JobStart> = {}): JobStart => ({
+  jobId,
+  argv,
+  shell: false,
+  timeoutSeconds: 10,
+  expiresAtMs: Date.now() + 60_000,
+  maxOutputBytes: 100_000,
+  submittedBy: 'test',
+  ...more,
+});
+
+const events = (parts: AgentParts) => parts.events<JobEvent>(Lane.control, 'flotilla.job');
+const settle = () => undefined;
+
+function finished(parts: AgentParts, jobId: string): Promise<JobEvent> {
+  return eventually(
+    `${jobId} has finished`,
+    () => events(parts).find((event) => event.jobId === jobId && event.state === 'finished'),
+    { everyMs: 5 },
+  );
+}
+
+function executorOf(parts: AgentParts, change: Partial<JobPolicy> = {}): Executor {
+  const executor = new Executor({ ...parts, policy: { ...policy, ...change } });
+  executor.start();
+  return executor;
+}
+
+describe('a job on a device', () => {
+  it('ends with its exit code and outputs, and is told as started before', async () => {
+    await using parts = await agentParts();
+    const executor = executorOf(parts);
+    executor.accept(job('ok', ['printf', '%s', 'a b $(id)']), settle);
+    executor.accept(job('bad', ['echo out; echo err >&2; exit 3'], { shell: true }), settle);
+    expect(await finished(parts, 'ok')).toMatchObject({
+      outcome: 'succeeded',
+      exitCode: 0,
+      stdout: 'a b $(id)',
+      truncatedBytes: 0,
+    });
+    expect(await finished(parts, 'bad')).toMatchObject({
+      outcome: 'failed',
+      exitCode: 3,
+      stdout: 'out\n',
+      stderr: 'err\n',
+    });
+    expect(
+      events(parts)
+        .filter(({ jobId }) => jobId === 'ok')
+        .map(({ state }) => state),
+    ).toEqual(['started', 'finished']);
+    await executor.stop();
+  });
+
+  it('fails with the reason when the program does not exist', async () => {
+    await using parts = await agentParts();
+    const executor = executorOf(parts);
+    executor.accept(job('none', ['no-such-program-here']), settle);
+    const end = await finished(parts, 'none');
+    expect(end.outcome).toBe('failed');
+    expect(end.reason).toContain('ENOENT');
+    await executor.stop();
+  });
+
+  it('is run once, however often its request comes, also by another process', async () => {
+    await using parts = await agentParts();
+    const file = join(parts.dir, 'ran');
+    const executor = executorOf(parts);
+    for (let copy = 0; copy < 3; copy++) executor.accept(job('once', [`echo x >> ${file}`], { shell: true }), settle);
+    await finished(parts, 'once');
+    await executor.stop();
+    const next = executorOf(parts);
+    next.accept(job('once', [`echo x >> ${file}`], { shell: true }), settle);
+    next.accept(job('other', ['true']), settle);
+    await finished(parts, 'other');
+    expect(await readFile(file, 'utf8')).toBe('x\n');
+    await next.stop();
+  });
+
+  it('is refused by the policy of the device, and the rule is named', async () => {
+    await using parts = await agentParts();
+    const executor = executorOf(parts, { allow: ['uname'], shell: false });
+    executor.accept(job('no', ['rm', '-rf', '/']), settle);
+    executor.accept(job('shell', ['uname'], { shell: true }), settle);
+    executor.accept(job('yes', ['uname']), settle);
+    expect(await finished(parts, 'no')).toMatchObject({
+      outcome: 'rejected',
+      reason: 'jobs.allow on this device (uname) does not allow rm',
+    });
+    expect(await finished(parts, 'shell')).toMatchObject({
+      outcome: 'rejected',
+      reason: expect.stringContaining('jobs.shell'),
+    });
+    expect(await finished(parts, 'yes')).toMatchObject({ outcome: 'succeeded' });
+    expect(events(parts).some(({ jobId, state }) => jobId === 'no' && state === 'started')).toBe(false);
+    await executor.stop();
+  });
+
+  it('waits for the coordinator’s time, and has expired when that is past', async () => {
+    await using parts = await agentParts({ linked: false });
+    const executor = executorOf(parts);
+    executor.accept(job('late', ['true'], { expiresAtMs: Date.now() - 1 }), settle);
+    executor.accept(job('fine', ['true']), settle);
+    expect(events(parts)).toEqual([]);
+    parts.link.turn('live');
+    expect(await finished(parts, 'late')).toMatchObject({ outcome: 'expired' });
+    expect(await finished(parts, 'fine')).toMatchObject({ outcome: 'succeeded' });
+    await executor.stop();
+  });
+
+  it('is ended past its time, or past the time that the device allows', async () => {
+    await using parts = await agentParts();
+    const executor = executorOf(parts, { timeoutSeconds: 0.2 });
+    executor.accept(job('slow', ['sleep', '30'], { timeoutSeconds: 0.1 }), settle);
+    executor.accept(job('greedy', ['sleep', '30'], { timeoutSeconds: 9_999 }), settle);
+    expect(await finished(parts, 'slow')).toMatchObject({ outcome: 'timed-out', signal: 'SIGTERM' });
+    expect(await finished(parts, 'greedy')).toMatchObject({ outcome: 'timed-out' });
+    await executor.stop();
+  });
+
+  it('keeps no more output than the device allows, and counts the rest', async () => {
+    await using parts = await agentParts();
+    const executor = executorOf(parts);
+    executor.accept(job('loud', ['head', '-c', '50000', '/dev/zero']), settle);
+    const end = await finished(parts, 'loud');
+    expect(end.stdout).toHaveLength(1_000);
+    expect(end.truncatedBytes).toBe(49_000);
+    await executor.stop();
+  });
+
+  it('waits its turn when as many run as the device allows', async () => {
+    await using parts = await agentParts();
+    const executor = executorOf(parts, { maxConcurrent: 1 });
+    executor.accept(job('first', ['sleep', '0.2']), settle);
+    executor.accept(job('second', ['true']), settle);
+    await finished(parts, 'second');
+    expect(events(parts).map(({ jobId, state }) => `${jobId} ${state}`)).toEqual([
+      'first started',
+      'first finished',
+      'second started',
+      'second finished',
+    ]);
+    await executor.stop();
+  });
+
+  it('is cancelled while it waits, while it runs, and before it came', async () => {
+    await using parts = await agentParts();
+    const executor = executorOf(parts, { maxConcurrent: 1 });
+    executor.accept(job('runs', ['sleep', '30']), settle);
+    executor.accept(job('waits', ['true']), settle);
+    executor.cancel({ jobId: 'waits' }, settle);
+    executor.cancel({ jobId: 'early' }, settle);
+    executor.accept(job('early', ['true']), settle);
+    executor.cancel({ jobId: 'runs' }, settle);
+    for (const jobId of ['runs', 'waits', 'early'])
+      expect(await finished(parts, jobId)).toMatchObject({ outcome: 'cancelled' });
+    expect(
+      events(parts)
+        .filter(({ state }) => state === 'started')
+        .map(({ jobId }) => jobId),
+    ).toEqual(['runs']);
+    await executor.stop();
+  });
+
+  it('is unknown when the agent stops while it runs', async () => {
+    await using parts = await agentParts();
+    const executor = executorOf(parts);
+    executor.accept(job('runs', ['sleep', '30']), settle);
+    await executor.stop();
+    expect(await finished(parts, 'runs')).toMatchObject({ outcome: 'unknown', reason: 'agent stopped' });
+  });
+
+  it('is unknown, and not run again, when the agent was killed while it ran', async () => {
+    await using parts = await agentParts();
+    const killed = executorOf(parts);
+    killed.accept(job('runs', ['sleep', '30']), settle);
+    await using after = await agentParts({ path: parts.dir }); // what the next process finds on the disk
+    const executor = executorOf(after);
+    expect(await finished(after, 'runs')).toMatchObject({ outcome: 'unknown' });
+    executor.accept(job('runs', ['true']), settle);
+    executor.accept(job('next', ['true']), settle);
+    await finished(after, 'next');
+    expect(events(after).filter(({ jobId, state }) => jobId === 'runs' && state === 'finished')).toHaveLength(1);
+    await executor.stop();
+    await killed.stop();
+  });
+
+  it('leaves no row without its event, and no event without its row', async () => {
+    await using parts = await agentParts();
+    const executor = executorOf(parts);
+    expect(() =>
+      executor.accept(job('never', ['true']), () => {
+        throw new Error('the settling failed');
+      }),
+    ).toThrow('the settling failed');
+    executor.accept(job('fine', ['true']), settle);
+    await finished(parts, 'fine');
+    expect(parts.database.prepare('SELECT job_id FROM agent_job').all()).toEqual([{ job_id: 'fine' }]);
+    await executor.stop();
+  });
+});
