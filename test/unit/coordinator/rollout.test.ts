@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { RolloutRequest } from '../../../src/client/contract/rollout.ts';
 import { judgeEvidence } from '../../../src/coordinator/rollout/judge-evidence.ts';
 import { isOpen } from '../../../src/coordinator/rollout/rollout-state.ts';
 import { updateStates, type Evidence, type Running } from '../../../src/protocol/event.ts';
@@ -270,7 +271,7 @@ describe('a rollout', () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(input, fc.integer({ min: 0, max: 30_000 })), { maxLength: 60 }),
-        fc.constantFrom(
+        fc.constantFrom<Partial<RolloutRequest>>(
           {},
           { maxFailures: 3 },
           { maxInFlight: 2, phases: [{ size: '2', soakSeconds: 5 }, { size: 'rest' }] },

@@ -1,0 +1,164 @@
+import { join } from 'node:path';
+import { CoordinatorClient } from '../../../src/client/coordinator-client.ts';
+import { HttpConnection } from '../../../src/client/http-connection.ts';
+import { systemClock } from '../../../src/clock.ts';
+import { defaultCoordinatorConfig, type CoordinatorConfig } from '../../../src/config/index.ts';
+import { startCoordinator, type Coordinator } from '../../../src/coordinator/index.ts';
+import type { GatewayPool } from '../../../src/coordinator/gateway/index.ts';
+import type { Connect, GatewayHandler, PeerIdentity } from '../../../src/coordinator/gateway/port.ts';
+import { createLog } from '../../../src/log.ts';
+import { createIssuingAuthority, createRootAuthority } from '../../../src/pki/index.ts';
+import { Lane, type Row } from '../../../src/protocol/lane.ts';
+import { eventually } from '../../support/eventually.ts';
+
+export const storeEntry = new URL('../../../src/bin/store-thread.ts', import.meta.url);
+export const fleetId = 'harbour';
+
+/** The network, faked: what the core tells the gateways, and devices that speak to it through the port. */
+export class FakeGateways {
+  handler!: GatewayHandler;
+  readonly devices = new Map<number, FakeDevice>();
+  revoked: ReadonlySet<string> = new Set();
+  #lastConnection = 0;
+
+  readonly pool: GatewayPool = {
+    port: 7443,
+    pids: [1],
+    stop: async () => {},
+    admit: (connection, welcome) => this.devices.get(connection)?.admitted.resolve(welcome),
+    refuse: (connection, refusal) => this.devices.get(connection)?.refused.resolve(refusal.code),
+    acknowledge: (connection, lane, upToSeq) => {
+      const device = this.devices.get(connection);
+      if (device !== undefined) device.acked[lane] = upToSeq;
+    },
+    request: (connection, lane, seq, row) => void this.devices.get(connection)?.requests.push({ lane, seq, row }),
+    grantBlob: (connection, sha256) => void this.devices.get(connection)?.blobs.add(sha256),
+    close: (connection, reason) => this.devices.get(connection)?.closed.resolve(reason),
+    setRevoked: (serials) => void (this.revoked = serials),
+  };
+
+  connect(identity: PeerIdentity, over: Partial<Connect> = {}): FakeDevice {
+    this.#lastConnection += 1;
+    const device = new FakeDevice(this.#lastConnection, this.handler);
+    this.devices.set(device.connection, device);
+    this.handler.connect({
+      connection: device.connection,
+      gateway: 0,
+      identity,
+      address: '192.0.2.1:4000',
+      resumed: false,
+      instanceId: 0xa1n,
+      agentVersion: '1.0.0',
+      knownCoordinatorInstanceId: 0n,
+      nextSeq: [1, 1, 1, 1],
+      requestCursor: [0, 0, 0, 0],
+      ...over,
+    });
+    return device;
+  }
+}
+
+export class FakeDevice {
+  readonly connection: number;
+  readonly admitted = Promise.withResolvers<{ coordinatorInstanceId: bigint; eventCursor: number[] }>();
+  readonly refused = Promise.withResolvers<string>();
+  readonly closed = Promise.withResolvers<string>();
+  readonly acked = [0, 0, 0, 0];
+  readonly requests: { lane: Lane; seq: number; row: Row }[] = [];
+  readonly blobs = new Set<string>();
+  readonly #handler: GatewayHandler;
+  readonly seq = [1, 1, 1, 1];
+
+  constructor(connection: number, handler: GatewayHandler) {
+    this.connection = connection;
+    this.#handler = handler;
+  }
+
+  say(type: string, payload: unknown, { key = '', lane = Lane.control as Lane } = {}): void {
+    this.handler.events(this.connection, lane, this.seq[lane]!, [row(type, payload, key)]);
+    this.seq[lane]! += 1;
+  }
+
+  get handler(): GatewayHandler {
+    return this.#handler;
+  }
+
+  /** Waits until everything that was said is acknowledged. */
+  async heard(lane: Lane = Lane.control): Promise<void> {
+    await eventually('the core has stored it', () => this.acked[lane] === this.seq[lane]! - 1, { everyMs: 5 });
+  }
+
+  async request(type: string): Promise<{ seq: number; payload: any }> {
+    const found = await eventually(
+      `a request ${type}`,
+      () => this.requests.find(({ row: { type: t } }) => t === type),
+      {
+        everyMs: 5,
+        timeoutMs: 5_000,
+      },
+    );
+    return { seq: found.seq, payload: JSON.parse(Buffer.from(found.row.payload).toString()) };
+  }
+
+  confirm(upToSeq: number): void {
+    this.#handler.requestsAcked(this.connection, Lane.control, upToSeq);
+  }
+
+  leave(reason = 'gone'): void {
+    this.#handler.disconnect(this.connection, reason, { receivedBytes: 10, sentBytes: 20 });
+  }
+}
+
+export function row(type: string, payload: unknown, key = ''): Row {
+  return { type, key, timestampMs: 1, schema: 0n, payload: Buffer.from(JSON.stringify(payload)) };
+}
+
+export interface CoreBench extends AsyncDisposable {
+  client: CoordinatorClient;
+  gateways: FakeGateways;
+  coordinator: Coordinator;
+  keyDirectory: string;
+  config: CoordinatorConfig;
+  ended: Promise<unknown>;
+}
+
+let issuing: Promise<Awaited<ReturnType<typeof createIssuingAuthority>>> | undefined;
+
+/** A real core process in this one: real store thread, API and socket; only the network is faked. */
+export async function startCore(directory: string, over: Partial<CoordinatorConfig> = {}): Promise<CoreBench> {
+  issuing ??= createRootAuthority({ fleetId }).then(createIssuingAuthority);
+  const authority = await issuing;
+  const config: CoordinatorConfig = {
+    ...defaultCoordinatorConfig,
+    fleetId,
+    data: join(directory, 'data'),
+    socket: join(directory, 'run', 'api.sock'),
+    ...over,
+  };
+  const gateways = new FakeGateways();
+  const ended = Promise.withResolvers<unknown>();
+  const keyDirectory = join(directory, 'keys');
+  const coordinator = await startCoordinator({
+    config,
+    issuing: { ...authority, bundlePem: authority.certificatePem },
+    keyDirectory,
+    version: '0.0.0',
+    storeEntry,
+    clock: systemClock,
+    log: createLog({ name: 'test', level: 'silent' }),
+    startGateways: async ({ handler }) => {
+      gateways.handler = handler;
+      return gateways.pool;
+    },
+    onEnd: (error) => ended.resolve(error),
+  });
+  return {
+    client: new CoordinatorClient(new HttpConnection(config.socket)),
+    gateways,
+    coordinator,
+    keyDirectory,
+    config,
+    ended: ended.promise,
+    [Symbol.asyncDispose]: () => coordinator.stop(),
+  };
+}

@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest';
+import type { JobFollowRow } from '../../../src/client/contract/index.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
+import { startCore, type CoreBench, type FakeDevice } from './core-bench.ts';
+import { enroll } from './enroll.ts';
+
+async function connected(core: CoreBench, id: string): Promise<FakeDevice> {
+  const device = core.gateways.connect(await enroll(core.client, id));
+  await device.admitted.promise;
+  return device;
+}
+
+async function finish(device: FakeDevice, outcome: 'succeeded' | 'failed', stdout = ''): Promise<void> {
+  const { seq, payload } = await device.request('job.start');
+  device.confirm(seq);
+  device.say('flotilla.job', { jobId: payload.jobId, state: 'started' }, { key: payload.jobId });
+  const exitCode = outcome === 'succeeded' ? 0 : 1;
+  const event = { jobId: payload.jobId, state: 'finished', outcome, exitCode, stdout };
+  device.say('flotilla.job', event, { key: payload.jobId });
+  await device.heard();
+}
+
+describe('a job', () => {
+  it('runs on the devices that matched, and is followed to its end with every output', async () => {
+    await using directory = await temporaryDirectory();
+    await using core = await startCore(directory.path);
+    const [one, two] = [await connected(core, 'gw-1'), await connected(core, 'gw-2')];
+    const job = await core.client.startJob({ selector: 'gw-*', argv: ['uname'] });
+    const rows: JobFollowRow[] = [];
+    const following = (async () => {
+      for await (const row of core.client.followJob(job.id)) rows.push(row);
+    })();
+    await finish(one, 'succeeded', 'Linux');
+    await finish(two, 'failed', 'no');
+    await following;
+    expect(rows.at(-1)).toMatchObject({ kind: 'job', job: { state: 'finished', counts: { succeeded: 1, failed: 1 } } });
+    const ends = rows.flatMap((row) => (row.kind === 'result' && row.result.state === 'finished' ? [row.result] : []));
+    expect(
+      ends.map(({ deviceId, outcome, exitCode, stdout }) => [deviceId, outcome, exitCode, stdout]).toSorted(),
+    ).toEqual([
+      ['gw-1', 'succeeded', 0, 'Linux'],
+      ['gw-2', 'failed', 1, 'no'],
+    ]);
+    const again: JobFollowRow[] = [];
+    for await (const row of core.client.followJob(job.id)) again.push(row);
+    expect(again.map(({ kind }) => kind)).toEqual(['result', 'result', 'job']);
+    expect((await core.client.job(job.id)).results).toMatchObject([{ stdout: 'Linux' }, { stdout: 'no' }]);
+  });
+
+  it('waits for a device that is away, keeps its number, and is not lost or doubled by a restart', async () => {
+    await using directory = await temporaryDirectory();
+    const first = await startCore(directory.path);
+    const identity = await enroll(first.client, 'gw-1');
+    const job = await first.client.startJob({ selector: 'gw-1', argv: ['true'] });
+    const before = first.gateways.connect(identity);
+    const { coordinatorInstanceId } = await before.admitted.promise;
+    const sent = await before.request('job.start');
+    expect(sent).toMatchObject({ seq: 1, payload: { jobId: job.id, argv: ['true'] } });
+    await first.coordinator.stop(); // the device never confirmed
+
+    const second = await startCore(directory.path);
+    const after = second.gateways.connect(identity);
+    expect((await after.admitted.promise).coordinatorInstanceId).toBe(coordinatorInstanceId);
+    expect((await after.request('job.start')).seq).toBe(1);
+    after.confirm(1);
+    await expect.poll(async () => (await second.client.job(job.id)).counts).toEqual({ delivered: 1 });
+    // Its confirmation may get lost: HELLO tells how far it is.
+    const third = second.gateways.connect(identity, {
+      knownCoordinatorInstanceId: coordinatorInstanceId,
+      requestCursor: [1, 0, 0, 0],
+    });
+    await third.admitted.promise;
+    await second.client.status();
+    expect(third.requests).toEqual([]);
+    await second.coordinator.stop();
+  });
+
+  it('is not sent again to a device whose data is gone: whether it ran is unknown', async () => {
+    await using directory = await temporaryDirectory();
+    await using core = await startCore(directory.path);
+    const identity = await enroll(core.client, 'gw-1');
+    const job = await core.client.startJob({ selector: 'gw-1', argv: ['true'] });
+    const before = core.gateways.connect(identity);
+    await before.request('job.start');
+    const wiped = core.gateways.connect(identity, { instanceId: 0xb2n });
+    await wiped.admitted.promise;
+    expect(await core.client.job(job.id)).toMatchObject({ state: 'finished', results: [{ outcome: 'unknown' }] });
+    expect(wiped.requests).toEqual([]);
+  });
+
+  it('ends as timed-out on a device that is connected and silent, after its time', async () => {
+    await using directory = await temporaryDirectory();
+    await using core = await startCore(directory.path);
+    const [quick, silent] = [await connected(core, 'gw-1'), await connected(core, 'gw-2')];
+    const job = await core.client.startJob({ selector: '*', argv: ['true'], timeoutSeconds: 0.1 });
+    await finish(quick, 'succeeded');
+    expect((await core.client.job(job.id)).counts).toEqual({ succeeded: 1, queued: 1 });
+    for await (const row of core.client.followJob(job.id)) {
+      if (row.kind === 'job') expect(row.job.counts).toEqual({ succeeded: 1, 'timed-out': 1 });
+    }
+    await silent.request('job.cancel');
+  });
+
+  it('starts nothing in a dry run, and refuses what the safety rules refuse', async () => {
+    await using directory = await temporaryDirectory();
+    await using core = await startCore(directory.path);
+    await connected(core, 'gw-1');
+    const dry = await core.client.startJob({ selector: '*', argv: ['true'], dryRun: true });
+    expect(dry).toMatchObject({ id: '', matched: 1, results: [{ deviceId: 'gw-1', state: 'waiting' }] });
+    expect(await core.client.jobs()).toEqual([]);
+    const start = (over: object) => core.client.startJob({ selector: '*', argv: ['true'], ...over });
+    await expect(start({ selector: 'nobody' })).rejects.toMatchObject({ fault: 'none-matched' });
+    await expect(start({ expect: 2 })).rejects.toMatchObject({ fault: 'refused', code: 'job-count-changed' });
+    await expect(core.client.job('j-nothing')).rejects.toMatchObject({ code: 'job-unknown' });
+    await expect(core.client.followJob('j-nothing').next()).rejects.toMatchObject({ code: 'job-unknown' });
+  });
+});
