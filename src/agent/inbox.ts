@@ -28,21 +28,24 @@ export class Inbox {
   /** There may be requests in the log. */
   wake(): void {
     if (this.#stopped || this.#working) return;
-    this.#working = this.#drain().then(
-      () => {
-        this.#working = undefined;
-        if (this.#option.log.unsettled().length > 0) this.wake();
-      },
-      (error: unknown) => {
-        this.#option.logger.fatal({ err: error }, 'a request could not be carried out');
-        this.#option.onFatal(error);
-      },
-    );
+    this.#working = this.#drainSafely();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#working;
+  }
+
+  async #drainSafely(): Promise<void> {
+    try {
+      await this.#drain();
+    } catch (error) {
+      this.#option.logger.fatal({ err: error }, 'a request could not be carried out');
+      this.#option.onFatal(error);
+      return;
+    }
+    this.#working = undefined;
+    if (this.#option.log.unsettled().length > 0) this.wake(); // one came while the last was put away
   }
 
   async #drain(): Promise<void> {

@@ -100,7 +100,7 @@ export class Executor {
   }
 
   #launch(job: JobStart): void {
-    const { clock, logger, policy } = this.#option;
+    const { clock, logger } = this.#option;
     const startedAtMs = clock.nowMs();
     // On disk before the process exists: whatever happens now, it is never run a second time.
     this.#within(() => {
@@ -108,32 +108,35 @@ export class Executor {
       this.#append({ jobId: job.jobId, state: 'started', startedAtMs });
     });
     logger.info({ job: job.jobId, program: job.argv[0], by: job.submittedBy }, 'job started');
-    const controller = new AbortController();
-    const running: RunningJob = { controller, cancelled: false, done: Promise.resolve() };
+    const running: RunningJob = { controller: new AbortController(), cancelled: false, done: Promise.resolve() };
     this.#running.set(job.jobId, running);
-    running.done = runBounded({
+    running.done = this.#run(job, running, startedAtMs);
+  }
+
+  async #run(job: JobStart, running: RunningJob, startedAtMs: number): Promise<void> {
+    const { policy, link } = this.#option;
+    const result = await runBounded({
       argv: job.argv,
       shell: job.shell,
       timeoutMs: Math.min(job.timeoutSeconds, policy.timeoutSeconds) * 1_000,
       maxOutputBytes: Math.min(job.maxOutputBytes, policy.maxOutputBytes),
-      signal: controller.signal,
+      signal: running.controller.signal,
       environment: { FLOTILLA_JOB_ID: job.jobId },
-    }).then((result) => {
-      const { outcome, reason } = jobResult(result, running.cancelled ? 'cancelled' : 'unknown');
-      const { exitCode, signal, stdout, stderr, truncatedBytes } = result;
-      this.#running.delete(job.jobId);
-      this.#finish(job.jobId, outcome, {
-        startedAtMs,
-        stdout,
-        stderr,
-        truncatedBytes,
-        ...(exitCode === undefined ? {} : { exitCode }),
-        ...(signal === undefined ? {} : { signal }),
-        ...(reason === undefined ? {} : { reason }),
-      });
-      this.#option.link.wake();
-      this.#fill();
     });
+    const { outcome, reason } = jobResult(result, running.cancelled ? 'cancelled' : 'unknown');
+    const { exitCode, signal, stdout, stderr, truncatedBytes } = result;
+    this.#running.delete(job.jobId);
+    this.#finish(job.jobId, outcome, {
+      startedAtMs,
+      stdout,
+      stderr,
+      truncatedBytes,
+      ...(exitCode === undefined ? {} : { exitCode }),
+      ...(signal === undefined ? {} : { signal }),
+      ...(reason === undefined ? {} : { reason }),
+    });
+    link.wake();
+    this.#fill();
   }
 
   #finish(jobId: string, outcome: JobOutcome, detail: Partial<JobEvent> = {}): void {

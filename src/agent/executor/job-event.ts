@@ -23,15 +23,16 @@ export function jobResult(
 
 /** The event, its outputs cut until it fits; what is cut counts as truncated. */
 export function fitJobEvent(event: JobEvent, maxBytes = maxJobEventBytes): JobEvent {
-  let fitted: JobEvent = event.reason === undefined ? event : { ...event, reason: event.reason.slice(0, 256) };
+  const fitted: JobEvent = { ...event };
+  if (fitted.reason !== undefined) fitted.reason = fitted.reason.slice(0, 256);
   while (Buffer.byteLength(JSON.stringify(fitted)) > maxBytes) {
     const { stdout = '', stderr = '', truncatedBytes = 0 } = fitted;
     const name = stdout.length >= stderr.length ? 'stdout' : 'stderr';
     const text = name === 'stdout' ? stdout : stderr;
     if (text === '') break;
     const kept = text.slice(0, Math.floor(text.length / 2));
-    const dropped = Buffer.byteLength(text) - Buffer.byteLength(kept);
-    fitted = { ...fitted, [name]: kept, truncatedBytes: truncatedBytes + dropped };
+    fitted[name] = kept;
+    fitted.truncatedBytes = truncatedBytes + Buffer.byteLength(text) - Buffer.byteLength(kept);
   }
   return fitted;
 }

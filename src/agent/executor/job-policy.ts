@@ -42,5 +42,5 @@ export function matchesProgram(glob: string, program: string): boolean {
       at = ++resume;
     } else return false;
   }
-  return [...glob.slice(from)].every((rest) => rest === '*');
+  return /^\**$/.test(glob.slice(from));
 }

@@ -69,11 +69,12 @@ export class GrainReporter {
 
   #schedule(): void {
     const { clock, refreshMs } = this.#option;
-    this.#cancel = clock.schedule(refreshMs, () => {
-      void this.refresh().then(() => {
-        if (!this.#stopped) this.#schedule();
-      });
-    });
+    this.#cancel = clock.schedule(refreshMs, () => void this.#tick());
+  }
+
+  async #tick(): Promise<void> {
+    await this.refresh();
+    if (!this.#stopped) this.#schedule();
   }
 }
 

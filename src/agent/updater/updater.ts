@@ -106,16 +106,19 @@ export class Updater {
 
   #drive(): void {
     if (this.#driving || this.#stopped || this.#store.table.current() === undefined) return;
-    this.#driving = this.#run().then(
-      () => {
-        this.#driving = undefined;
-        this.#drive(); // an offer may have come while the last update was put away
-      },
-      (error: unknown) => {
-        this.#option.logger.fatal({ err: error }, 'the updater cannot go on');
-        this.#option.onFatal?.(error);
-      },
-    );
+    this.#driving = this.#runSafely();
+  }
+
+  async #runSafely(): Promise<void> {
+    try {
+      await this.#run();
+    } catch (error) {
+      this.#option.logger.fatal({ err: error }, 'the updater cannot go on');
+      this.#option.onFatal?.(error);
+      return;
+    }
+    this.#driving = undefined;
+    this.#drive(); // an offer may have come while the last update was put away
   }
 
   async #run(): Promise<void> {

@@ -86,7 +86,7 @@ describe('the agent as a person starts it', () => {
     await writeFile(join(dir, 'grains.yaml'), 'site: harbour\n');
     const agent = start(['agent', 'run', '--config', config], fromSource);
     const said: string[] = [];
-    agent.stderr!.on('data', (chunk: Buffer) => said.push(chunk.toString()));
+    agent.stderr.on('data', (chunk: Buffer) => said.push(chunk.toString()));
     await eventually('it has been refused a connection', () => said.join('').includes('not connected'));
     await eventually('its events are in its log', () => eventTypes().length === 2);
     const second = await flotilla(['agent', 'run', '--config', config], fromSource);

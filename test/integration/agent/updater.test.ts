@@ -39,12 +39,12 @@ beforeAll(async () => {
 afterAll(() => dir[Symbol.asyncDispose]());
 
 async function device(bundle = v2): Promise<UpdatingDevice> {
-  const made_ = await updatingDevice(join(dir.path, `device-${++made}`), {
+  const fresh = await updatingDevice(join(dir.path, `device-${++made}`), {
     bundle: v1,
     publicKeyPath: key.publicKeyPath,
   });
-  made_.configure({ bundle });
-  return made_;
+  fresh.configure({ bundle });
+  return fresh;
 }
 
 const states = (events: UpdateEvent[]) =>
