@@ -5,6 +5,8 @@ import { untilInterrupted } from '../src/cli/interrupt.ts';
 import { stdoutOption } from '../src/cli/terminal.ts';
 import { maxDevices, minDevices, renderDemo, runDemo, type DemoReport } from '../src/demo/index.ts';
 
+const interrupts = ['SIGINT', 'SIGTERM'] as const;
+
 interface Interrupted {
   ok: false;
   interrupted: true;
@@ -33,6 +35,9 @@ hm-01   harbour  canary      4  7f0c2a91     1b6d0e44  committed  2/2        4.0
     const { flags } = await this.parse(Demo);
     const hangUp = () => process.kill(process.pid, 'SIGTERM'); // a terminal that closes is an interrupt
     process.once('SIGHUP', hangUp);
+    // execa ends this process at a signal that nobody else listens to; the demo has to clean up first.
+    const hold = () => undefined;
+    for (const name of interrupts) process.on(name, hold);
     try {
       const ended = await untilInterrupted((signal) =>
         runDemo({ deviceCount: flags.devices, keep: flags.keep, silent: this.json, signal }),
@@ -40,6 +45,7 @@ hm-01   harbour  canary      4  7f0c2a91     1b6d0e44  committed  2/2        4.0
       return ended.interrupted ? { ok: false, interrupted: true } : ended.value;
     } finally {
       process.removeListener('SIGHUP', hangUp);
+      for (const name of interrupts) process.removeListener(name, hold);
     }
   }
 

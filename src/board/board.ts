@@ -6,7 +6,7 @@ import { appendBoardLog, type BoardEvent, type BootCause } from './board-log.ts'
 import { decideBoot } from './boot-decision.ts';
 import { readEnvironment, readInit, readLoader, readSlot, writeEnvironment, type Loader } from './boot-medium.ts';
 import { boardPaths, type BoardPath, type Hardware } from './hardware.ts';
-import { killMarked } from './marked-process.ts';
+import { boardMark, killMarked } from './marked-process.ts';
 import { extractRootfs } from './rootfs.ts';
 import { armWatchdog } from './watchdog.ts';
 
@@ -129,7 +129,7 @@ export class Board {
     this.#watchdog?.disarm();
     if (event) this.#log(event);
     await this.#agent?.stop(graceMs);
-    await killMarked(this.#option.dir, process.pid);
+    await killMarked(boardMark(this.#option.dir), process.pid);
     this.#resetting = false;
     await this.#boot(why);
   }

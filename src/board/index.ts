@@ -8,4 +8,5 @@ export { boardPaths, type BoardPath } from './hardware.ts';
 export type { BoardRecord } from './board-log.ts';
 export { readLoader, readEnvironment } from './boot-medium.ts';
 export { decodeCpio, encodeCpio } from './cpio.ts';
+export { killMarked } from './marked-process.ts';
 export { productPath, launcherPath } from './launcher-path.ts';

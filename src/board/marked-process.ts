@@ -1,15 +1,21 @@
 /**
- * All that a board runs, found by a variable in the environment that children inherit: a process of the board that put
- * itself into a group of its own loses power too. Linux only (/proc).
+ * Processes found by a variable in their environment, which children inherit: one that put itself into a group of its
+ * own is found too. Linux only (/proc).
  */
 import { readdir, readFile } from 'node:fs/promises';
 
-export const boardVariable = 'FLOTILLA_BOARD_DIR';
+export interface Mark {
+  name: string;
+  value: string;
+}
 
-/** SIGKILL to every process of the board in `dir` but `exceptPid`; returns when none is left. */
-export async function killMarked(dir: string, exceptPid?: number): Promise<void> {
+/** What all processes of the board in `dir` have. */
+export const boardMark = (dir: string): Mark => ({ name: 'FLOTILLA_BOARD_DIR', value: dir });
+
+/** SIGKILL to every process with this mark but `exceptPid`; returns when none is left. */
+export async function killMarked(mark: Mark, exceptPid?: number): Promise<void> {
   for (;;) {
-    const pids = (await markedPids(dir)).filter((pid) => pid !== exceptPid);
+    const pids = (await markedPids(mark)).filter((pid) => pid !== exceptPid);
     if (pids.length === 0) return;
     for (const pid of pids) kill(pid, 'SIGKILL');
     await new Promise((resolve) => setTimeout(resolve, 2));
@@ -25,8 +31,8 @@ export function kill(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-export async function markedPids(dir: string): Promise<number[]> {
-  const mark = Buffer.from(`\0${boardVariable}=${dir}\0`);
+export async function markedPids({ name, value }: Mark): Promise<number[]> {
+  const mark = Buffer.from(`\0${name}=${value}\0`);
   const pids = (await readdir('/proc')).filter((name) => /^[0-9]+$/.test(name)).map(Number);
   const marked = await Promise.all(
     pids.map(async (pid) => {

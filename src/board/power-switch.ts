@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { boardPaths } from './hardware.ts';
 import { boardProcessArgv } from './launcher-path.ts';
-import { boardVariable, kill, killMarked } from './marked-process.ts';
+import { boardMark, kill, killMarked } from './marked-process.ts';
 
 export interface Powered {
   dir: string;
@@ -14,11 +14,12 @@ export interface Powered {
 /** Starts the board process of `dir`. When this process ends, however it ends, the board loses power: a pipe tells it. */
 export async function switchOn(dir: string): Promise<Powered> {
   const [command, ...rest] = boardProcessArgv(dir);
+  const { name, value } = boardMark(dir);
   const console = openSync(boardPaths(dir).console, 'a');
   const child = spawn(command!, rest, {
     detached: true, // leads a group: one signal is a power cut
     stdio: ['pipe', 'ignore', console],
-    env: { ...process.env, [boardVariable]: dir },
+    env: { ...process.env, [name]: value },
   });
   closeSync(console);
   await once(child, 'spawn');
@@ -31,6 +32,6 @@ export async function switchOn(dir: string): Promise<Powered> {
 export async function cutPower({ dir, pid }: Powered): Promise<void> {
   const own = pid === process.pid; // a board that cuts its own power goes last
   if (!own) kill(-pid, 'SIGKILL');
-  await killMarked(dir, own ? pid : undefined);
+  await killMarked(boardMark(dir), own ? pid : undefined);
   if (own) kill(pid, 'SIGKILL');
 }

@@ -14,6 +14,9 @@ export interface Typed {
 
 const limitMs = 60_000;
 
+/** What every process that these commands start has in its environment: the coordinator too. */
+export const demoMark = (fleetDir: string) => ({ name: 'FLOTILLA_FLEET_DIR', value: fleetDir });
+
 export class DemoCli {
   readonly typed: Typed[] = [];
   readonly #fleetDir: string;
@@ -73,7 +76,7 @@ export class DemoCli {
       stdin: 'ignore',
       cancelSignal: this.#signal,
       killSignal: 'SIGKILL',
-      env: { FLOTILLA_FLEET_DIR: this.#fleetDir, NO_COLOR: '1' },
+      env: { [demoMark(this.#fleetDir).name]: this.#fleetDir, NO_COLOR: '1' },
     } as const;
   }
 

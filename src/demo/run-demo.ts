@@ -2,8 +2,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BoardRecord } from '../board/index.ts';
-import { DemoCli } from './demo-cli.ts';
+import { killMarked, type BoardRecord } from '../board/index.ts';
+import { DemoCli, demoMark } from './demo-cli.ts';
 import type { Check, DemoReport, DeviceReport } from './demo-report.ts';
 import { planFleet } from './fleet-plan.ts';
 import { FlotillaError } from '../error.ts';
@@ -77,10 +77,12 @@ function newStory(dir: string, deviceCount: number, signal: AbortSignal): Story 
   };
 }
 
-/** Power off, then the coordinator: by its own command, which also works after Ctrl-C. */
+/** Power off, then the coordinator by its own command; then whatever Ctrl-C caught between two of its states. */
 async function cleanUp({ boards, fleetDir }: Story): Promise<void> {
   await Promise.allSettled([...boards.values()].map((board) => board.powerOff()));
-  await new DemoCli(fleetDir, AbortSignal.timeout(20_000)).rows(['coordinator', 'stop'], [0, 1, 2, 7]).catch(() => []);
+  const stopping = new DemoCli(fleetDir, AbortSignal.timeout(20_000));
+  await stopping.rows(['coordinator', 'stop'], [0]).catch(() => []);
+  await killMarked(demoMark(fleetDir));
 }
 
 async function reportOf(

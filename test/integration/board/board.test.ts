@@ -5,7 +5,7 @@ import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 import type { VirtualBoard } from '../../../src/board/index.ts';
 import { readLoader, writeEnvironment } from '../../../src/board/boot-medium.ts';
-import { markedPids } from '../../../src/board/marked-process.ts';
+import { boardMark, markedPids } from '../../../src/board/marked-process.ts';
 import { applyBundle, readPublicKey } from '../../../src/firmware/index.ts';
 import { eventually } from '../../support/eventually.ts';
 import { productBuilder } from '../../support/product.ts';
@@ -49,11 +49,11 @@ describe('a virtual board', () => {
     expect(await readFile(join(board.path.rootfs, 'etc/os-release'), 'utf8')).toContain('VERSION_ID=1.0.0');
     await eventually(
       'the board, the agent and its two children run',
-      async () => (await markedPids(board.dir)).length >= 4,
+      async () => (await markedPids(boardMark(board.dir))).length >= 4,
     );
 
     await board.powerOff();
-    expect(await markedPids(board.dir)).toEqual([]);
+    expect(await markedPids(boardMark(board.dir))).toEqual([]);
     await board.powerOn();
     await seen(board, 'agent-start', 2);
     const again = await boots(board);
@@ -88,7 +88,7 @@ describe('a virtual board', () => {
     expect(second!.bootId).not.toBe(first!.bootId);
     expect(third).toBeUndefined();
     expect(await seen(board, 'reboot')).toHaveLength(1);
-    expect(await markedPids(board.dir)).not.toContain(before);
+    expect(await markedPids(boardMark(board.dir))).not.toContain(before);
   });
 
   it('resets when the watchdog is not fed, also when the agent hangs', async () => {
@@ -98,7 +98,7 @@ describe('a virtual board', () => {
     await board.powerOn();
     await eventually('the agent has fed the watchdog', async () => {
       const starts = await boots(board);
-      return starts.length === 1 && (await markedPids(board.dir)).length >= 4;
+      return starts.length === 1 && (await markedPids(boardMark(board.dir))).length >= 4;
     });
     await board.signalAgent('SIGSTOP');
     const [reset] = await seen(board, 'watchdog-reset');
@@ -178,6 +178,6 @@ describe('a virtual board', () => {
     await seen(board, 'agent-start');
     holder.kill('SIGKILL');
     await holder;
-    await eventually('nothing of the board runs', async () => (await markedPids(board.dir)).length === 0);
+    await eventually('nothing of the board runs', async () => (await markedPids(boardMark(board.dir))).length === 0);
   });
 });
