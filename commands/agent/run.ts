@@ -1,9 +1,7 @@
-import { existsSync } from 'node:fs';
-import { getCompileCacheDir } from 'node:module';
-import { join } from 'node:path';
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../src/cli/base-command.ts';
-import { FlotillaError } from '../../src/error.ts';
+import { becomeEntryPoint, findEntryPoint } from '../../src/cli/entry-point.ts';
+import { loadAgentConfig } from '../../src/config/load-agent-config.ts';
 
 export default class Run extends BaseCommand<never> {
   static override description = `run the agent of this device
@@ -18,18 +16,9 @@ It stays in the foreground for a supervisor such as systemd, logs to stderr, and
 
   protected async execute(): Promise<never> {
     const { flags } = await this.parse(Run);
-    const built = join(this.config.root, 'src', 'bin', 'agent.js');
-    const entry = existsSync(built) ? built : join(this.config.root, 'src', 'bin', 'agent.ts');
-    const cache = getCompileCacheDir();
-    // The same process goes on as the agent: a supervisor's signals and pid stay true.
-    process.execve?.(
-      process.execPath,
-      [process.execPath, '--disable-warning=ExperimentalWarning', entry, '--config', flags.config],
-      { ...process.env, ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }) } as Record<string, string>,
-    );
-    throw new FlotillaError('ours', 'agent-exec', 'this system cannot replace a process (execve)', {
-      suggestion: `run it yourself: node ${entry} --config ${flags.config}`,
-    });
+    // A mistake in the file is told here, where --json holds; the process goes on as the agent after that.
+    await loadAgentConfig(flags.config);
+    return becomeEntryPoint(findEntryPoint(this.config.root, 'agent', ['--config', flags.config]));
   }
 
   protected render(): void {}

@@ -131,6 +131,7 @@ async function startAgent(id: string, dir: string, config: string): Promise<Test
   const spawnAgent = () => {
     return execa(process.execPath, [launcher, 'agent', 'run', '--config', config], {
       reject: false,
+      cwd: dir, // what a job writes beside it goes away with the agent
       stdin: 'ignore',
       stdout: { file: logPath, append: true },
       stderr: { file: logPath, append: true },

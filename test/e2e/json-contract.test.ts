@@ -1,0 +1,261 @@
+/**
+ * Every command with --json, in a success and in a failure: stdout is one JSON document (or NDJSON where it streams)
+ * and nothing else, and the exit code is the one that scripts are promised. A new command without a case fails here.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { flotilla, launcher, start } from '../support/cli.ts';
+import { loadCommands } from '../support/command-list.ts';
+import { createFleet, type TestFleet } from '../support/fleet.ts';
+
+interface Case {
+  /** Arguments behind the command's name; undefined says why there is none in `missing`. */
+  ok?: () => string[];
+  fails: () => string[];
+  /** Of the failure. */
+  exitCode: number;
+  /** NDJSON: with `until`, the stream is endless and is left by SIGINT once a row like this has come. */
+  until?: (row: Record<string, unknown>) => boolean;
+  missing?: string;
+}
+
+let fleet: TestFleet;
+let finishedJob = '';
+let openJob = '';
+const rollouts: Record<string, string> = {};
+const inFleet = (...path: string[]) => join(fleet.dir, ...path);
+const scratch = (...path: string[]) => join(fleet.scratch, ...path);
+const malformed = 'gw and';
+const nobody = 'no-such-device';
+
+const cases: Record<string, Case> = {
+  init: {
+    ok: () => [scratch('another'), '--no-passphrase', '--port', '0'],
+    fails: () => [fleet.dir, '--no-passphrase'],
+    exitCode: 6,
+  },
+  doctor: { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 4 },
+  demo: { missing: 'it takes a minute: test/e2e/demo.test.ts', fails: () => ['--devices', '0'], exitCode: 2 },
+  why: { ok: () => ['d-1'], fails: () => ['d-1', '--rollout', 'r-nothing'], exitCode: 2 },
+  run: { ok: () => ['d-1', '--', 'true'], fails: () => [malformed, '--', 'true'], exitCode: 2 },
+
+  'agent init': {
+    ok: () => [scratch('agent-ok'), '--id', 'a-1', '--coordinator', '127.0.0.1:7443'],
+    fails: () => [scratch('agent-bad'), '--id', 'No Such Id', '--coordinator', '127.0.0.1:7443'],
+    exitCode: 2,
+  },
+  'agent run': { missing: 'it never ends', fails: () => ['--config', scratch('no-agent.yaml')], exitCode: 2 },
+
+  'cert issue': {
+    ok: () => ['c-1', '--out', scratch('c-1')],
+    fails: () => ['x-1', '--out', scratch('x-1')],
+    exitCode: 6,
+  },
+  'cert sign': {
+    ok: () => [scratch('csr', 'device.csr'), '--out', scratch('csr', 'device.crt')],
+    fails: () => [scratch('tiny.conf')],
+    exitCode: 2,
+  },
+  'cert list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
+  'cert show': { ok: () => [inFleet('pki', 'root.crt')], fails: () => [scratch('tiny.conf')], exitCode: 2 },
+  'cert revoke': {
+    ok: () => ['x-5', '--reason', 'test', '--yes'],
+    fails: () => ['x-1', '--reason', 'not confirmed'],
+    exitCode: 6,
+  },
+
+  'coordinator status': { ok: () => [], fails: () => ['--fleet-dir', scratch('stopped')], exitCode: 7 },
+  'coordinator start': { missing: 'see below', fails: () => ['--detach'], exitCode: 6 },
+  'coordinator stop': { missing: 'see below', fails: () => ['--fleet-dir', scratch('stopped')], exitCode: 7 },
+
+  'device list': { ok: () => [], fails: () => [malformed], exitCode: 2 },
+  'device show': { ok: () => ['d-1'], fails: () => [nobody], exitCode: 2 },
+  'device watch': { ok: () => [], until: ({ kind }) => kind === 'synced', fails: () => [malformed], exitCode: 2 },
+  'device accept': { ok: () => ['p-1'], fails: () => [malformed], exitCode: 2 },
+  'device reject': { ok: () => ['x-6'], fails: () => [malformed], exitCode: 2 },
+  'device tag': { ok: () => ['d-1', 'ring=canary'], fails: () => ['d-1', 'Ring'], exitCode: 2 },
+  'device remove': { ok: () => ['x-4', '--yes'], fails: () => ['d-1'], exitCode: 6 },
+
+  'event tail': {
+    ok: () => ['--from', '1', '--follow'],
+    until: ({ offset }) => offset === 3,
+    fails: () => ['--selector', malformed],
+    exitCode: 2,
+  },
+
+  'firmware keygen': { ok: () => [scratch('key-new')], fails: () => [scratch('key')], exitCode: 6 },
+  'firmware build': {
+    ok: () => ['-f', scratch('tiny.conf'), '-o', scratch('built.fw'), '--unsigned'],
+    fails: () => ['-f', scratch('broken.conf'), '-o', scratch('broken.fw'), '--unsigned'],
+    exitCode: 2,
+  },
+  'firmware sign': {
+    ok: () => [scratch('tiny.fw'), '-o', scratch('signed.fw'), '--key', scratch('key.priv')],
+    fails: () => [scratch('tiny.conf'), '-o', scratch('not-signed.fw'), '--key', scratch('key.priv')],
+    exitCode: 6,
+  },
+  'firmware verify': {
+    ok: () => [scratch('tiny.fw'), '--key', inFleet('keys', 'firmware.pub')],
+    fails: () => [scratch('tiny.fw'), '--key', scratch('key.pub')],
+    exitCode: 6,
+  },
+  'firmware inspect': { ok: () => [scratch('tiny.fw')], fails: () => [scratch('tiny.conf')], exitCode: 6 },
+
+  'job list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
+  'job show': { ok: () => [finishedJob], fails: () => ['j-nothing'], exitCode: 2 },
+  'job wait': { ok: () => [finishedJob], fails: () => ['j-nothing'], exitCode: 2 },
+  'job cancel': { ok: () => [openJob], fails: () => ['j-nothing'], exitCode: 2 },
+
+  'release publish': {
+    ok: () => [scratch('tiny.fw'), '--channel', 'beta'],
+    fails: () => [scratch('unsigned.fw')],
+    exitCode: 6,
+  },
+  'release list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
+  'release show': { ok: () => ['tiny/1.0.0/stable'], fails: () => ['tiny/9.9.9/stable'], exitCode: 2 },
+
+  'rollout start': { ok: () => ['tiny/1.0.0', 'x-7'], fails: () => ['tiny/1.0.0', 'G@site:nowhere'], exitCode: 3 },
+  'rollout list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
+  'rollout status': { ok: () => [rollouts['x-1'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
+  'rollout pause': { ok: () => [rollouts['x-1'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
+  'rollout resume': { ok: () => [rollouts['x-2'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
+  'rollout abort': { ok: () => [rollouts['x-3'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
+
+  'select match': { ok: () => ['d-*'], fails: () => [malformed], exitCode: 2 },
+  'select explain': { ok: () => ['d-*', '--device', 'd-1'], fails: () => ['not G@site'], exitCode: 2 },
+};
+
+beforeAll(async () => {
+  fleet = await createFleet();
+  await mkdir(scratch('csr'));
+  await writeFile(scratch('data.bin'), 'tiny');
+  const conf = 'meta-product = "tiny"\nmeta-version = "1.0.0"\nfile-resource data.bin { host-path = "data.bin" }\n';
+  await writeFile(scratch('tiny.conf'), `${conf}task complete { on-resource data.bin { raw_write(0) } }\n`);
+  await writeFile(scratch('broken.conf'), 'task complete = {\n');
+
+  await must(['init', scratch('stopped'), '--no-passphrase', '--port', '0']);
+  await must(['agent', 'init', scratch('csr'), '--id', 's-1', '--coordinator', '127.0.0.1:7443']);
+  for (const id of ['x-1', 'x-2', 'x-3', 'x-4', 'x-5', 'x-6', 'x-7'])
+    await must(['cert', 'issue', id, '--out', scratch(id)]);
+  await must(['cert', 'issue', 'p-1', '--out', scratch('p-1'), '--pending']);
+  await must(['firmware', 'keygen', scratch('key')]);
+  const build = ['firmware', 'build', '-f', scratch('tiny.conf')];
+  await must([...build, '-o', scratch('tiny.fw'), '--key', inFleet('keys', 'firmware.priv')]);
+  await must([...build, '-o', scratch('unsigned.fw'), '--unsigned']);
+  await must(['release', 'publish', scratch('tiny.fw')]);
+
+  await fleet.addAgent('d-1');
+  await fleet.connected('d-1');
+  finishedJob = last(await must(['run', 'd-1', '--', 'true'])).job.id;
+  openJob = last(await must(['run', 'x-1', '--detach', '--', 'true'])).job.id;
+  for (const id of ['x-1', 'x-2', 'x-3']) rollouts[id] = (await must(['rollout', 'start', 'tiny/1.0.0', id])).json().id;
+  await must(['rollout', 'pause', rollouts['x-2'] ?? '']);
+});
+afterAll(() => fleet?.[Symbol.asyncDispose]());
+
+const commands = (await loadCommands()).map(({ name, command }) => ({
+  name,
+  words: name.split(' '),
+  streams: command.streams ?? false,
+  one: cases[name],
+}));
+
+describe('every command', () => {
+  it('has a case here', () => {
+    expect(Object.keys(cases).toSorted()).toEqual(commands.map(({ name }) => name).toSorted());
+  });
+
+  const ending = commands.filter(({ one }) => one?.ok !== undefined && one.until === undefined);
+  it.each(ending)('$name --json writes nothing but its data when it succeeds', async ({ words, streams, one }) => {
+    const ran = await fleet.cli([...words, ...withJson(one?.ok?.() ?? [])]);
+    expect(ran.stdout + ran.stderr).not.toContain('"error"');
+    expect(ran.exitCode).toBe(0);
+    expect(documents(ran.stdout, streams)).toBeGreaterThan(0);
+  });
+
+  const endless = commands.filter(({ one }) => one?.until !== undefined);
+  it.each(endless)('$name --json streams one document a line until it is left', async ({ words, one }) => {
+    const child = start([...words, ...withJson(one?.ok?.() ?? [])], { env: { FLOTILLA_FLEET_DIR: fleet.dir } });
+    let count = 0;
+    for await (const line of child) {
+      count += 1;
+      if (one?.until?.(JSON.parse(line))) child.kill('SIGINT');
+    }
+    expect((await child).exitCode).toBe(130);
+    expect(count).toBeGreaterThan(0);
+  });
+
+  it.each(commands)('$name --json writes nothing but its error when it fails', async ({ name, words, one }) => {
+    const ran = await fleet.cli([...words, ...withJson(one?.fails() ?? [])]);
+    expect([ran.exitCode, ran.stdout]).toEqual([one?.exitCode, expect.stringMatching(/^\{.*\}$/)]);
+    // What doctor finds is its data; only looking itself can't fail.
+    if (name === 'doctor') return expect(ran.json().ok).toBe(false);
+    const { error, ...rest } = ran.json();
+    expect(rest).toEqual({});
+    expect(error).toMatchObject({ code: expect.any(String), fault: expect.any(String), message: expect.any(String) });
+  });
+});
+
+describe('flotilla --json', () => {
+  it.each([
+    ['an unknown command', ['device', 'lost', '--json']],
+    ['half a command', ['device', '--json']],
+    ['an unknown flag', ['device', 'list', '--jsn', '--json']],
+    ['a missing argument', ['device', 'show', '--json']],
+    ['too many arguments', ['job', 'list', 'all', '--json']],
+  ])('answers %s with one document and exit code 2', async (_, args) => {
+    const ran = await flotilla(args);
+    expect([ran.exitCode, ran.stderr]).toEqual([2, '']);
+    expect(ran.json().error.fault).toBe('usage');
+  });
+
+  it('stops a coordinator, whose process is gone, and starts it again', async () => {
+    const before = (await fleet.cli(['coordinator', 'status', '--json'])).json();
+    const stopped = await fleet.cli(['coordinator', 'stop', '--json']);
+    expect(stopped.json()).toEqual({ pid: before.pid, tookMs: expect.any(Number) });
+    expect(() => process.kill(before.pid, 0)).toThrow('ESRCH');
+    await fleet.startCoordinator();
+    const after = (await fleet.cli(['coordinator', 'status', '--json'])).json();
+    expect(after).toMatchObject({ fleetId: before.fleetId, listen: { port: fleet.port } });
+    expect(after.pid).not.toBe(before.pid);
+  });
+
+  it('is quiet when the reader goes away', async () => {
+    const ended = await flotillaInto(['event', 'tail', '--from', '1', '--follow', '--json'], 'head -n 1');
+    expect(ended).toEqual({ lines: 1, stderr: '' });
+  });
+});
+
+/** `--json` stands before a `--`. */
+function withJson(args: string[]): string[] {
+  const end = args.indexOf('--');
+  return end < 0 ? [...args, '--json'] : [...args.slice(0, end), '--json', ...args.slice(end)];
+}
+
+/** How many documents stand on stdout; throws when anything else does. */
+function documents(stdout: string, streams: boolean): number {
+  const lines = stdout.split('\n');
+  for (const line of lines) expect(JSON.parse(line)).toBeTypeOf('object');
+  if (!streams) expect(lines).toHaveLength(1);
+  return lines.length;
+}
+
+async function must(args: string[]) {
+  const ran = await fleet.cli(withJson(args));
+  if (ran.exitCode !== 0)
+    throw new Error(`flotilla ${args.join(' ')}: exit ${ran.exitCode}\n${ran.stdout}${ran.stderr}`);
+  return ran;
+}
+
+const last = (ran: { rows(): { job: { id: string } }[] }) => ran.rows().at(-1) as { job: { id: string } };
+
+/** Through a real pipe of a shell: the way in which EPIPE happens. */
+async function flotillaInto(args: string[], reader: string): Promise<{ lines: number; stderr: string }> {
+  const ran = await execa('sh', ['-c', `"$@" | ${reader}`, 'sh', process.execPath, launcher, ...args], {
+    env: { FLOTILLA_FLEET_DIR: fleet.dir },
+    timeout: 30_000,
+  });
+  return { lines: ran.stdout.split('\n').length, stderr: ran.stderr };
+}
