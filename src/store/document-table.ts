@@ -23,18 +23,16 @@ export function writeMember(statements: Statements, table: DocumentTable, row: M
 }
 
 export function readActiveDocuments(statements: Statements, table: DocumentTable): DocumentRow[] {
-  return rowsOf(statements.get(`SELECT * FROM ${table} WHERE active = 1 ORDER BY started_ms, id`).all() as Columns[]);
+  return rowsOf(statements.get(`SELECT * FROM ${table} WHERE active = 1 ORDER BY started_ms, id`).all());
 }
 
 /** The newest first. */
 export function readDocuments(statements: Statements, table: DocumentTable, limit: number): DocumentRow[] {
-  return rowsOf(
-    statements.get(`SELECT * FROM ${table} ORDER BY started_ms DESC, id DESC LIMIT ?`).all(limit) as Columns[],
-  );
+  return rowsOf(statements.get(`SELECT * FROM ${table} ORDER BY started_ms DESC, id DESC LIMIT ?`).all(limit));
 }
 
 export function readDocument(statements: Statements, table: DocumentTable, id: string): DocumentRow | undefined {
-  return rowsOf(statements.get(`SELECT * FROM ${table} WHERE id = ?`).all(id) as Columns[])[0];
+  return rowsOf(statements.get(`SELECT * FROM ${table} WHERE id = ?`).all(id))[0];
 }
 
 /** In order of position; `output` only when asked for. */

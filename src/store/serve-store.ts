@@ -63,7 +63,7 @@ export function serveStore(port: MessagePort, option: DatabaseOption): void {
 }
 
 function nextRequest(port: MessagePort): StoreRequest | undefined {
-  return (receiveMessageOnPort(port) as { message: StoreRequest } | undefined)?.message;
+  return receiveMessageOnPort(port)?.message;
 }
 
 /** One transaction for all; when it fails, one for each, so that one bad commit does not take the others along. */

@@ -69,8 +69,8 @@ export async function openStore({ entry, onLost, ...database }: StoreOption): Pr
     lastId += 1;
     const id = lastId;
     return new Promise<T>((resolve, reject) => {
-      pending.set(id, { resolve: resolve as (value: unknown) => void, reject });
-      worker.postMessage({ id, ...body } as StoreRequest);
+      pending.set(id, { resolve: resolve, reject });
+      worker.postMessage({ id, ...body });
     });
   };
   const read = <T>(what: Read): Promise<T> => call<T>({ kind: 'read', read: what });

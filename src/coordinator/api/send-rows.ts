@@ -10,7 +10,7 @@ export async function sendRows(
   request: FastifyRequest,
   reply: FastifyReply,
   closing: AbortSignal,
-  open: (signal: AbortSignal) => AsyncGenerator<unknown> | Promise<AsyncGenerator<unknown>>,
+  open: (signal: AbortSignal) => AsyncGenerator | Promise<AsyncGenerator>,
 ): Promise<void> {
   const gone = new AbortController();
   request.raw.once('close', () => gone.abort());

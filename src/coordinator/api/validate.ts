@@ -1,4 +1,4 @@
-import { Type, type TObject, type TSchema } from 'typebox';
+import { Type, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { Convert } from 'typebox/value';
 import { FlotillaError } from '../../error.ts';
@@ -11,7 +11,7 @@ export type Part = 'body' | 'querystring' | 'params';
  */
 export function createValidator(schema: TSchema, part: Part): (data: unknown) => { value: unknown } | { error: Error } {
   const check = Compile(schema);
-  const known = Type.IsObject(schema) ? new Set(Object.keys((schema as TObject).properties)) : undefined;
+  const known = Type.IsObject(schema) ? new Set(Object.keys(schema.properties)) : undefined;
   return (data) => {
     // Everything in a URL is text; a body says itself what is a number.
     const value = part === 'body' ? data : Convert(schema, data ?? {});

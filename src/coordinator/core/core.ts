@@ -86,7 +86,7 @@ export class Core {
    */
   submit<T>(input: (turn: Turn) => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#queue.push({ run: input, resolve: resolve as (value: unknown) => void, reject });
+      this.#queue.push({ run: input, resolve: resolve, reject });
       this.#running ??= this.#work();
     });
   }

@@ -3,7 +3,8 @@ import { FlotillaError } from '../../error.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
 import type { LaneCursor, Snapshot, Store } from '../../store/index.ts';
 import { createJobState, type JobDevice, type JobDocument } from '../job/job-state.ts';
-import { createRolloutState, type RolloutDocument, type TargetDevice } from '../rollout/rollout-state.ts';
+import { createRolloutState, type RolloutDocument } from '../rollout/rollout-state.ts';
+import { type TargetDevice } from '../rollout/target-device.ts';
 import { zeroCursor, type CoreState } from './core-state.ts';
 
 /**

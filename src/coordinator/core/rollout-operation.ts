@@ -1,6 +1,7 @@
 import type { OfferFacts } from '../rollout/offer-rule.ts';
 import { reduceRollout, type RolloutInput } from '../rollout/reduce-rollout.ts';
-import { deviceOf, isInFlight, isOpen, type RolloutState } from '../rollout/rollout-state.ts';
+import { deviceOf, type RolloutState } from '../rollout/rollout-state.ts';
+import { isInFlight, isOpen } from '../rollout/target-device.ts';
 import { isSettled } from '../rollout/view-rollout.ts';
 import type { CoreState } from './core-state.ts';
 import { takeEffects } from './take-effect.ts';

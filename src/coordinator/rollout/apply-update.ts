@@ -1,7 +1,7 @@
 import type { UpdateEvent, UpdateState } from '../../protocol/event.ts';
 import { judgeEvidence } from './judge-evidence.ts';
 import type { RolloutDraft } from './rollout-draft.ts';
-import { isInFlight, isOpen, type TargetDevice } from './rollout-state.ts';
+import { isInFlight, isOpen, type TargetDevice } from './target-device.ts';
 
 type Ending = Extract<UpdateState, 'committed' | 'rolled-back' | 'failed' | 'rejected' | 'cancelled'>;
 const endings: readonly string[] = ['committed', 'rolled-back', 'failed', 'rejected', 'cancelled'] satisfies Ending[];

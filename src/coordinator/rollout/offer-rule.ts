@@ -2,7 +2,8 @@
  * The rules that a device passes before it is offered a release, in order. `reduce-rollout` offers by them and `why`
  * prints them: one code for both.
  */
-import { isOpen, type RolloutState, type TargetDevice } from './rollout-state.ts';
+import { type RolloutState } from './rollout-state.ts';
+import { isOpen, type TargetDevice } from './target-device.ts';
 import { sumTallies } from './tally.ts';
 
 export interface OfferFacts {

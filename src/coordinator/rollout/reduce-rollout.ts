@@ -15,7 +15,8 @@ import { haltReason, judgePhase } from './gate.ts';
 import { firstObstacle, type OfferFacts } from './offer-rule.ts';
 import { RolloutDraft } from './rollout-draft.ts';
 import { deadlineOf } from './rollout-timer.ts';
-import { isInFlight, isOpen, type RolloutState } from './rollout-state.ts';
+import { type RolloutState } from './rollout-state.ts';
+import { isInFlight, isOpen } from './target-device.ts';
 import { sumTallies } from './tally.ts';
 
 export type RolloutInput =

@@ -1,6 +1,7 @@
 import type { Effect } from '../effect.ts';
 import type { OfferFacts } from './offer-rule.ts';
-import type { RolloutDocument, RolloutState, TargetDevice } from './rollout-state.ts';
+import type { RolloutDocument, RolloutState } from './rollout-state.ts';
+import type { TargetDevice } from './target-device.ts';
 import { addTally, tallyOf } from './tally.ts';
 
 /** The new state and the effects while one input is carried out; never outlives it. */

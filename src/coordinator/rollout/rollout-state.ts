@@ -1,20 +1,10 @@
-import type { RolloutDevice, RolloutDeviceState, Rollout } from '../../client/contract/rollout.ts';
+import type { Rollout } from '../../client/contract/rollout.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
 import { PersistentList } from '../persistent-list.ts';
 import { tallyPhases, type Tally } from './tally.ts';
+import type { TargetDevice } from './target-device.ts';
 
 export type Policy = Rollout['policy'];
-export type { RolloutDeviceState };
-
-/** One target. What the API shows of it, and what the coordinator needs to judge it. */
-export interface TargetDevice extends RolloutDevice {
-  /** The boot id that the coordinator knew when it made the offer; a success needs another one. */
-  bootIdAtOffer?: string;
-  /** `sinceMs` by the clock that judges silence: the last word about this device in this state. */
-  activeAtMs: number;
-  /** The device told something after it had ended here. */
-  late?: boolean;
-}
 
 export interface PhaseState {
   size: number;
@@ -78,29 +68,4 @@ export function createRolloutState(document: RolloutDocument, devices: readonly 
 export function deviceOf(state: RolloutState, deviceId: string): TargetDevice | undefined {
   const position = state.index.get(deviceId);
   return position === undefined ? undefined : state.devices.at(position);
-}
-
-const inFlightStates: readonly string[] = ['offered', 'downloading', 'verified', 'installing', 'rebooting', 'testing'];
-const openStates: readonly string[] = ['waiting', 'queued', ...inFlightStates];
-const failureStates: readonly string[] = ['failed', 'rolled-back', 'timed-out'];
-
-export function isInFlight(state: RolloutDeviceState): boolean {
-  return inFlightStates.includes(state);
-}
-
-/** Waits, or is being updated. */
-export function isOpen(state: RolloutDeviceState): boolean {
-  return openStates.includes(state);
-}
-
-/**
- * Ended badly after it was offered the release. A device that rejected it, or that was never reached, says nothing
- * about the release and is no failure.
- */
-export function isFailure(device: Pick<TargetDevice, 'state' | 'attempts'>): boolean {
-  return device.attempts > 0 && failureStates.includes(device.state);
-}
-
-export function isSuccess(state: RolloutDeviceState): boolean {
-  return state === 'committed' || state === 'already';
 }

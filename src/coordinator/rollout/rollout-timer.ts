@@ -1,4 +1,5 @@
-import { isInFlight, type RolloutDocument, type TargetDevice } from './rollout-state.ts';
+import { type RolloutDocument } from './rollout-state.ts';
+import { isInFlight, type TargetDevice } from './target-device.ts';
 
 export interface Presence {
   connected: boolean;

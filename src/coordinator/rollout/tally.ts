@@ -1,4 +1,4 @@
-import { isFailure, isInFlight, isOpen, isSuccess, type TargetDevice } from './rollout-state.ts';
+import { isFailure, isInFlight, isOpen, isSuccess, type TargetDevice } from './target-device.ts';
 
 /** What the gates look at, of a phase or of a whole rollout. Kept up to date with each change of a device. */
 export interface Tally {

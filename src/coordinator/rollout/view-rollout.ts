@@ -1,5 +1,6 @@
 import type { Rollout, RolloutDevice } from '../../client/contract/rollout.ts';
-import type { RolloutDocument, TargetDevice } from './rollout-state.ts';
+import type { RolloutDocument } from './rollout-state.ts';
+import type { TargetDevice } from './target-device.ts';
 
 /** The rollout as the API shows it, without devices. */
 export function viewRollout(document: RolloutDocument): Rollout {

@@ -1,6 +1,7 @@
 import type { RolloutFollowRow } from '../../client/contract/rollout.ts';
 import type { MemberRow } from '../../store/index.ts';
-import type { RolloutDocument, TargetDevice } from '../rollout/rollout-state.ts';
+import type { RolloutDocument } from '../rollout/rollout-state.ts';
+import type { TargetDevice } from '../rollout/target-device.ts';
 import { viewRollout, viewTarget } from '../rollout/view-rollout.ts';
 import type { ServiceContext } from './context.ts';
 import { Mailbox } from './mailbox.ts';

@@ -31,7 +31,8 @@ export class FakeGateways {
       const device = this.devices.get(connection);
       if (device !== undefined) device.acked[lane] = upToSeq;
     },
-    request: (connection, lane, seq, row) => void this.devices.get(connection)?.requests.push({ lane, seq, row }),
+    request: (connection, lane, seq, sent) =>
+      void this.devices.get(connection)?.requests.push({ lane, seq, row: sent }),
     grantBlob: (connection, sha256) => void this.devices.get(connection)?.blobs.add(sha256),
     close: (connection, reason) => this.devices.get(connection)?.closed.resolve(reason),
     setRevoked: (serials) => void (this.revoked = serials),
@@ -74,7 +75,7 @@ export class FakeDevice {
     this.#handler = handler;
   }
 
-  say(type: string, payload: unknown, { key = '', lane = Lane.control as Lane } = {}): void {
+  say(type: string, payload: unknown, { key = '', lane = Lane.control }: { key?: string; lane?: Lane } = {}): void {
     this.handler.events(this.connection, lane, this.seq[lane]!, [row(type, payload, key)]);
     this.seq[lane]! += 1;
   }

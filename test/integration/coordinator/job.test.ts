@@ -36,7 +36,9 @@ describe('a job', () => {
     expect(rows.at(-1)).toMatchObject({ kind: 'job', job: { state: 'finished', counts: { succeeded: 1, failed: 1 } } });
     const ends = rows.flatMap((row) => (row.kind === 'result' && row.result.state === 'finished' ? [row.result] : []));
     expect(
-      ends.map(({ deviceId, outcome, exitCode, stdout }) => [deviceId, outcome, exitCode, stdout]).toSorted(),
+      ends
+        .map(({ deviceId, outcome, exitCode, stdout }) => [deviceId, outcome, exitCode, stdout])
+        .toSorted((a, b) => String(a[0]).localeCompare(String(b[0]))),
     ).toEqual([
       ['gw-1', 'succeeded', 0, 'Linux'],
       ['gw-2', 'failed', 1, 'no'],

@@ -55,7 +55,7 @@ describe('the outbox of a device', () => {
         const numberOf = new Map<number, string>();
         const delivered = [0, 0]; // per lane, what the device holds
         for (const each of steps) {
-          if (each.kind === 'submit') outbox = [...outbox, request((rows += 1), { lane: each.lane })];
+          if (each.kind === 'submit') outbox = outbox.concat(request((rows += 1), { lane: each.lane }));
           else if (each.kind === 'connect') sent = new Set();
           else if (each.kind === 'flush') {
             const next = nextToSend(outbox, lastSeq, sent);

@@ -3,7 +3,8 @@ import type { Effect } from '../../../src/coordinator/effect.ts';
 import type { OfferFacts } from '../../../src/coordinator/rollout/offer-rule.ts';
 import { planRollout } from '../../../src/coordinator/rollout/plan-rollout.ts';
 import { reduceRollout, type RolloutInput } from '../../../src/coordinator/rollout/reduce-rollout.ts';
-import type { RolloutState, TargetDevice } from '../../../src/coordinator/rollout/rollout-state.ts';
+import type { RolloutState } from '../../../src/coordinator/rollout/rollout-state.ts';
+import type { TargetDevice } from '../../../src/coordinator/rollout/target-device.ts';
 import type { Evidence, Running, UpdateEvent } from '../../../src/protocol/event.ts';
 
 export const newUuid = '00000000-0000-4000-8000-000000000002';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RolloutRequest } from '../../../src/client/contract/rollout.ts';
 import { judgeEvidence } from '../../../src/coordinator/rollout/judge-evidence.ts';
-import { isOpen } from '../../../src/coordinator/rollout/rollout-state.ts';
+import { isOpen } from '../../../src/coordinator/rollout/target-device.ts';
 import { updateStates, type Evidence, type Running } from '../../../src/protocol/event.ts';
 import { evidence, ids, newUuid, oldUuid, RolloutBench, timers } from './rollout-bench.ts';
 

@@ -1,0 +1,36 @@
+import type { RolloutDevice, RolloutDeviceState } from '../../client/contract/rollout.ts';
+
+/** One target. What the API shows of it, and what the coordinator needs to judge it. */
+export interface TargetDevice extends RolloutDevice {
+  /** The boot id that the coordinator knew when it made the offer; a success needs another one. */
+  bootIdAtOffer?: string;
+  /** `sinceMs` by the clock that judges silence: the last word about this device in this state. */
+  activeAtMs: number;
+  /** The device told something after it had ended here. */
+  late?: boolean;
+}
+
+const inFlightStates: readonly string[] = ['offered', 'downloading', 'verified', 'installing', 'rebooting', 'testing'];
+const openStates: readonly string[] = ['waiting', 'queued', ...inFlightStates];
+const failureStates: readonly string[] = ['failed', 'rolled-back', 'timed-out'];
+
+export function isInFlight(state: RolloutDeviceState): boolean {
+  return inFlightStates.includes(state);
+}
+
+/** Waits, or is being updated. */
+export function isOpen(state: RolloutDeviceState): boolean {
+  return openStates.includes(state);
+}
+
+/**
+ * Ended badly after it was offered the release. A device that rejected it, or that was never reached, says nothing
+ * about the release and is no failure.
+ */
+export function isFailure(device: Pick<TargetDevice, 'state' | 'attempts'>): boolean {
+  return device.attempts > 0 && failureStates.includes(device.state);
+}
+
+export function isSuccess(state: RolloutDeviceState): boolean {
+  return state === 'committed' || state === 'already';
+}
