@@ -1,6 +1,6 @@
 /**
- * `coordinator.ts --fleet-dir DIR`: the core process. Prints one JSON line on stdout once it is ready; a start that
- * fails prints one `{"error": …}` line on stderr (to a terminal, words). SIGTERM, SIGINT and `coordinator stop` drain and exit with 0.
+ * `coordinator.ts --fleet-dir DIR`: the core process. Prints one JSON line on stdout: that it is ready, or
+ * `{"error": …}` when the start fails, which stderr tells a person. SIGTERM, SIGINT and `coordinator stop` drain and exit with 0.
  */
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
@@ -8,7 +8,6 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LineCounter, parseDocument } from 'yaml';
 import { exitCodeOf } from '../cli/exit-code.ts';
-import { formatError } from '../cli/format-error.ts';
 import { formatError } from '../cli/format-error.ts';
 import { systemClock } from '../clock.ts';
 import { fleetLayout, findFleetDir, loadCoordinatorConfig, packageRoot } from '../config/index.ts';
@@ -24,7 +23,8 @@ try {
   await run();
 } catch (error) {
   const known = asKnown(error);
-  process.stderr.write(process.stderr.isTTY ? formatError(known) : `${JSON.stringify({ error: known.toJSON() })}\n`);
+  process.stdout.write(`${JSON.stringify({ error: known.toJSON() })}\n`);
+  process.stderr.write(formatError(known));
   process.exit(exitCodeOf(known.fault));
 }
 
