@@ -7,8 +7,10 @@ export interface BulkWindowOption {
   minBytes: number;
   startBytes: number;
   maxBytes: number;
-  /** Grow while our own queue takes less than this. */
+  /** Grow while our own queue takes less than this … */
   growBelowMs: number;
+  /** … and the whole way less than this: on a link that needs seconds for one part there is nothing to gain. */
+  growUnderMs: number;
   /** Halve when it takes more. */
   shrinkAboveMs: number;
 }
@@ -18,6 +20,7 @@ export const defaultBulkWindow: BulkWindowOption = {
   startBytes: 8_192,
   maxBytes: 524_288,
   growBelowMs: 250,
+  growUnderMs: 2_000,
   shrinkAboveMs: 1_000,
 };
 
@@ -54,8 +57,10 @@ export class BulkWindow {
     this.#unackedBytes = Math.max(0, this.#unackedBytes - bytes);
     this.#leastMs = Math.min(this.#leastMs, delayMs);
     const queuedMs = delayMs - this.#leastMs;
-    const { minBytes, maxBytes, growBelowMs, shrinkAboveMs } = this.#option;
+    const { minBytes, maxBytes, growBelowMs, growUnderMs, shrinkAboveMs } = this.#option;
     if (queuedMs > shrinkAboveMs) this.#limitBytes = Math.max(minBytes, Math.floor(this.#limitBytes / 2));
-    else if (queuedMs < growBelowMs) this.#limitBytes = Math.min(maxBytes, this.#limitBytes + bytes);
+    else if (queuedMs < growBelowMs && delayMs < growUnderMs) {
+      this.#limitBytes = Math.min(maxBytes, this.#limitBytes + bytes);
+    }
   }
 }

@@ -1,0 +1,286 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ByteReader } from '../../../src/protocol/byte-reader.ts';
+import { ByteWriter } from '../../../src/protocol/byte-writer.ts';
+import { decodeMessage } from '../../../src/protocol/decode.ts';
+import { encodeMessage } from '../../../src/protocol/encode.ts';
+import { FrameDecoder, FrameType, maxBodyBytes, type Frame } from '../../../src/protocol/frame.ts';
+import { streamSlots } from '../../../src/protocol/limit.ts';
+import type { Message } from '../../../src/protocol/message.ts';
+import { ProtocolError } from '../../../src/protocol/protocol-error.ts';
+import { RowDecoder, RowEncoder, rowFault } from '../../../src/protocol/row-codec.ts';
+import { anyLane, message, row } from './arbitrary.ts';
+
+const decodeAll = (bytes: Uint8Array): Message[] => [...new FrameDecoder().push(bytes)].map(decodeMessage);
+
+/** The frame header again, from the text of the protocol and in another way: for one whole frame. */
+function naiveFrame(bytes: Uint8Array): { type: number; body: number[] } {
+  const [first = 0, ...rest] = bytes;
+  const form = first % 16;
+  const take = [0, 1, 2, 4][Math.max(0, form - 12)]!;
+  const number = rest.slice(0, take).reduce((sum, byte) => sum * 256 + byte, 0);
+  const length = form < 13 ? form : form === 13 ? 13 + number : number;
+  const body = rest.slice(take);
+  if (body.length !== length) throw new Error(`${body.length} bytes, the header says ${length}`);
+  return { type: Math.floor(first / 16), body };
+}
+
+/** A varint again, by bigint arithmetic. */
+function naiveVarint(value: number): number[] {
+  const groups = BigInt(value).toString(2).padStart(1, '0');
+  const padded = groups.padStart(Math.ceil(groups.length / 7) * 7, '0');
+  const bytes = padded
+    .match(/.{7}/g)!
+    .map((bits) => Number.parseInt(bits, 2))
+    .toReversed();
+  return bytes.map((byte, n) => (n < bytes.length - 1 ? byte + 128 : byte));
+}
+
+describe('the codec', () => {
+  it('reads every message as it was written', () => {
+    fc.assert(
+      fc.property(fc.array(message, { maxLength: 8 }), (messages) => {
+        const bytes = Buffer.concat(messages.map(encodeMessage));
+        // A Buffer and a Uint8Array of the same bytes are the same message.
+        expect(Buffer.concat(decodeAll(bytes).map(encodeMessage)).equals(bytes)).toBe(true);
+        expect(decodeAll(bytes).map(({ type }) => type)).toEqual(messages.map(({ type }) => type));
+      }),
+    );
+  });
+
+  it('agrees with a naive reading of the header', () => {
+    fc.assert(
+      fc.property(message, (one) => {
+        const bytes = encodeMessage(one);
+        const [frame] = new FrameDecoder().push(bytes);
+        expect({ type: frame!.type, body: Array.from(frame!.body) }).toEqual(naiveFrame(bytes));
+      }),
+    );
+  });
+
+  it('agrees with a naive varint', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.maxSafeNat(), fc.nat(70_000)), (value) => {
+        const writer = new ByteWriter(1);
+        writer.varint(value);
+        expect(Array.from(writer.view())).toEqual(naiveVarint(value));
+        expect(new ByteReader(writer.view()).varint()).toBe(value);
+      }),
+    );
+  });
+
+  it('reads the same from any cuts of the stream', () => {
+    fc.assert(
+      fc.property(fc.array(message, { minLength: 1, maxLength: 6 }), fc.infiniteStream(fc.nat(9)), (messages, cuts) => {
+        const bytes = Buffer.concat(messages.map(encodeMessage));
+        const decoder = new FrameDecoder();
+        const frames: Frame[] = [];
+        for (let at = 0; at < bytes.length;) {
+          const size = cuts.next().value as number;
+          frames.push(...decoder.push(bytes.subarray(at, at + size)));
+          at += size;
+        }
+        expect(decoder.bufferedBytes).toBe(0);
+        expect(Buffer.concat(frames.map((frame) => encodeMessage(decodeMessage(frame)))).equals(bytes)).toBe(true);
+      }),
+    );
+  });
+
+  it('answers any bytes with messages or a ProtocolError, and has one form for what it reads', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 120 }), (bytes) => {
+        const decoder = new FrameDecoder();
+        const read: Uint8Array[] = [];
+        try {
+          for (const frame of decoder.push(bytes)) {
+            const decoded = decodeMessage(frame);
+            // A farewell's unknown code becomes `other`: the one many-to-one reading.
+            if (decoded.type === 'goaway' || decoded.type === 'reject') return;
+            read.push(encodeMessage(decoded));
+          }
+        } catch (error) {
+          expect(error).toBeInstanceOf(ProtocolError);
+        }
+        const again = Buffer.concat(read);
+        expect(again.equals(bytes.subarray(0, again.length))).toBe(true);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('keeps no byte of a body that is too long for its type', () => {
+    for (const [type, limit] of Object.entries(maxBodyBytes)) {
+      const length = limit! + 1;
+      const header = new ByteWriter();
+      if (length < 13) header.byte((Number(type) << 4) | length);
+      else if (length < 269) {
+        header.byte((Number(type) << 4) | 13);
+        header.byte(length - 13);
+      } else if (length < 65_536) {
+        header.byte((Number(type) << 4) | 14);
+        header.uint16(length);
+      } else {
+        header.byte((Number(type) << 4) | 15);
+        header.uint32(length);
+      }
+      expect(() => [...new FrameDecoder().push(header.view())]).toThrow(ProtocolError);
+    }
+  });
+
+  it('asks what may come before it waits for a body', () => {
+    const decoder = new FrameDecoder((type) => (type === FrameType.hello ? 100 : undefined));
+    expect(() => [...decoder.push(Uint8Array.of(0x4e))]).toThrow('may not come now');
+  });
+
+  it.each([
+    ['type 0', '00', 'frame-type'],
+    ['reserved BATCH', '50', 'frame-type'],
+    ['reserved CREDIT', 'c0', 'frame-type'],
+    ['reserved ext', 'f100', 'frame-type'],
+    ['u16 for a length that fits one byte', '4e000d', 'frame-length'],
+    ['u16 for 268', '4e010c', 'frame-length'],
+    ['u32 for a length that fits u16', '4f0000ffff', 'frame-length'],
+    ['a megabyte and one', '4f00100001', 'frame-length'],
+    ['PING with a body', '8100', 'frame-length'],
+    ['EVENT without a time', '4100', 'frame-short'],
+    ['EVENT of stream 256', '43800800', 'varint'],
+    ['ACK of nothing', '6100', 'value'],
+    ['ACK of one on lane 0 in the long form', '6104', 'value'],
+    ['a varint of two bytes that fits one', '628400', 'varint'],
+    ['a varint of nine bytes', '4bffffffffffffffffff0100', 'varint'],
+    ['a varint above 2^53', '68ffffffffffffff7f', 'varint'],
+    ['trailing bytes', '620701', 'frame-trailing'],
+    ['DEFINE of a kind to come', 'a610000000000000'.slice(0, 14), 'value'],
+    ['DEFINE of schema 0 in the long form', `ad01020001740000${'00'.repeat(8)}`, 'value'],
+    ['DEFINE whose type runs past the body', 'a4000005aa', 'frame-short'],
+    ['GAP of nothing', 'b20001', 'value'],
+    ['GAP without a reason that exists', 'b20509', 'value'],
+    ['NACK of a class that does not exist', '7400090000', 'value'],
+    ['CHUNK of a kind to come', 'd109', 'value'],
+    ['CHUNK DATA without data', 'd20101', 'chunk'],
+    ['CHUNK WANT of nothing', `dd170001${'11'.repeat(32)}0000`, 'value'],
+    ['CHUNK WANT of too much', `dd190001${'11'.repeat(32)}00818010`, 'varint'],
+    ['text that is not UTF-8', 'e30900ff', 'text'],
+    ['a detail of 65 bytes', `ed360900${'61'.repeat(65)}`, 'text'],
+    ['extensions that do not rise', '2d090100000000000000004d070000000000000005000500', 'value'],
+  ])('refuses %s', (_, hex, code) => {
+    let seen: unknown;
+    try {
+      decodeAll(Buffer.from(hex, 'hex'));
+    } catch (error) {
+      seen = error;
+    }
+    expect(seen).toBeInstanceOf(ProtocolError);
+    expect((seen as ProtocolError).code).toBe(`protocol-${code}`);
+  });
+});
+
+describe('rows', () => {
+  it('come out as they went in, whatever the lanes, streams and times', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(anyLane, row), { maxLength: 60 }), (rows) => {
+        const encoder = new RowEncoder();
+        const decoder = new RowDecoder();
+        for (const [lane, one] of rows) {
+          const { define, event } = encoder.encode(lane, one);
+          if (define !== undefined) decoder.define(define);
+          expect(decoder.row(event)).toEqual(one);
+        }
+      }),
+    );
+  });
+
+  it('define a stream once, and again only after 256 others', () => {
+    const encoder = new RowEncoder();
+    const decoder = new RowDecoder();
+    const send = (key: number): boolean => {
+      const one = { type: 't', key: String(key), timestampMs: 5, schema: 9n, payload: new Uint8Array() };
+      const { define, event } = encoder.encode(0, one);
+      if (define !== undefined) decoder.define(define);
+      expect(decoder.row(event)).toEqual(one);
+      return define !== undefined;
+    };
+    expect(send(0)).toBe(true);
+    expect(send(0)).toBe(false);
+    for (let key = 1; key < streamSlots; key += 1) expect(send(key)).toBe(true);
+    expect(send(0)).toBe(false);
+    expect(send(streamSlots)).toBe(true); // takes the slot of 0
+    expect(send(0)).toBe(true);
+    expect(send(2)).toBe(false);
+  });
+
+  it('cost 4 bytes on top of 60 once their rhythm is known', () => {
+    const encoder = new RowEncoder();
+    const size = (n: number): number => {
+      const one = {
+        type: 'meter',
+        key: 'm1',
+        timestampMs: 1.7e12 + n * 900_000,
+        schema: 1n,
+        payload: new Uint8Array(60),
+      };
+      const { define, event } = encoder.encode(3, one);
+      return (define ? encodeMessage(define).length : 0) + encodeMessage(event).length;
+    };
+    const sizes = [0, 1, 2, 3].map(size);
+    expect(sizes.slice(2)).toEqual([64, 64]);
+    expect(sizes[0]).toBeLessThan(100);
+  });
+
+  it('are refused by name before they are logged when they could not travel', () => {
+    const good = { type: 't', key: '', timestampMs: 0, schema: 0n, payload: new Uint8Array() };
+    expect(rowFault(good)).toBeUndefined();
+    expect(rowFault({ ...good, type: '' })).toContain('type of 0 bytes');
+    expect(rowFault({ ...good, type: 'x'.repeat(129) })).toContain('type of 129 bytes');
+    expect(rowFault({ ...good, key: 'é'.repeat(129) })).toContain('key of 258 bytes');
+    expect(rowFault({ ...good, key: '\ud800' })).toContain('well-formed');
+    for (const timestampMs of [-1, 0.5, Number.NaN, 2 ** 48])
+      expect(rowFault({ ...good, timestampMs })).toContain('time');
+    expect(rowFault({ ...good, schema: 2n ** 64n })).toContain('64 bits');
+    expect(rowFault({ ...good, payload: new Uint8Array(1_048_576) })).toContain('payload of 1048576 bytes');
+  });
+
+  it.each([
+    [
+      'an EVENT of no stream',
+      (d: RowDecoder) => d.row({ type: 'event', lane: 0, stream: 0, timeStepMs: 0, payload: new Uint8Array() }),
+    ],
+    [
+      'a time before 1970',
+      (d: RowDecoder) => (
+        defineType(d, 't'),
+        d.row({ type: 'event', lane: 0, stream: 0, timeStepMs: -1, payload: new Uint8Array() })
+      ),
+    ],
+    ['more shared than there was', (d: RowDecoder) => defineType(d, 't', 1)],
+    ['less shared than there is', (d: RowDecoder) => (defineType(d, 'tu'), defineType(d, 'tv', 0))],
+    ['a stream without a type', (d: RowDecoder) => defineType(d, '')],
+    ['the same schema as none', (d: RowDecoder) => defineType(d, 't', 0, 'same')],
+    ['a known schema in full', (d: RowDecoder) => (defineType(d, 't', 0, 5n), defineType(d, 'u', 0, 5n))],
+    [
+      'a type that is not UTF-8',
+      (d: RowDecoder) =>
+        d.define({
+          type: 'define',
+          typeShared: 0,
+          typeRest: Uint8Array.of(0xff),
+          keyShared: 0,
+          keyRest: new Uint8Array(),
+          schema: 0n,
+        }),
+    ],
+  ])('refuse %s', (_, act) => {
+    expect(() => act(new RowDecoder())).toThrow(ProtocolError);
+  });
+});
+
+function defineType(decoder: RowDecoder, type: string, typeShared = 0, schema: bigint | 'same' = 0n): void {
+  decoder.define({
+    type: 'define',
+    typeShared,
+    typeRest: Buffer.from(type),
+    keyShared: 0,
+    keyRest: new Uint8Array(),
+    schema,
+  });
+}
