@@ -33,7 +33,7 @@ export function kill(pid: number, signal: NodeJS.Signals): void {
 
 export async function markedPids({ name, value }: Mark): Promise<number[]> {
   const mark = Buffer.from(`\0${name}=${value}\0`);
-  const pids = (await readdir('/proc')).filter((name) => /^[0-9]+$/.test(name)).map(Number);
+  const pids = (await readdir('/proc')).filter((entry) => /^[0-9]+$/.test(entry)).map(Number);
   const marked = await Promise.all(
     pids.map(async (pid) => {
       // Others' processes cannot be read, ended ones are gone, zombies have no environment left.
