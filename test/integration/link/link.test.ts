@@ -102,6 +102,28 @@ describe('a link and a gateway', () => {
     expect((receivedBytes + sentBytes) / blob.length).toBeLessThan(1.015);
   });
 
+  it('carry 60 random bytes and their acknowledgement in at most 112 bytes of TCP payload', async () => {
+    await using bench = await createBench();
+    const cost = async (id: string, events: number): Promise<number> => {
+      const device = await bench.addDevice(id);
+      await eventually('live', () => device.link.status().state === 'live');
+      for (let n = 1; n <= events; n += 1) {
+        const timestampMs = 1_700_000_000_000 + n * 900_000;
+        device.log.append(3, textRow('', { key: 'meter', timestampMs, payload: randomBytes(60) }));
+        device.link.wake();
+        const rows = bench.core.rows(bench.core.session(id)!.connect, 3);
+        await eventually('acknowledged', () => rows.length === n && device.log.ackedSeq()[3] === n, { everyMs: 1 });
+      }
+      const { connection } = bench.core.session(id)!.connect;
+      await device.link.stop();
+      const gone = await eventually('gone', () => bench.core.disconnects.find((one) => one.connection === connection));
+      return gone.receivedBytes + gone.sentBytes;
+    };
+    const few = await cost('few', 2);
+    const many = await cost('many', 10);
+    expect((many - few) / 8).toBeLessThanOrEqual(112);
+  });
+
   it('lose nothing and repeat nothing when gateways are killed and the core restarts', async () => {
     await using bench = await createBench({ count: 2, limits: { retrySpreadMs: 50 } });
     const devices = await Promise.all(['a', 'b', 'c'].map((id) => bench.addDevice(id)));
