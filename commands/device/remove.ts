@@ -6,8 +6,8 @@ import { formatChanged } from '../../src/cli/render/device.ts';
 import type { Changed } from '../../src/client/contract/index.ts';
 
 export default class Remove extends BaseCommand<Changed> {
-  static override description = `forget one device: its record, grains and tags; its certificates are revoked
-Asks to type the id, or takes --yes. Its events stay in the log.`;
+  static override description = `forget one device: its connection is cut, its record, grains and tags are gone
+Its certificate still holds: should it connect again, it waits in pending. To keep it out for good, revoke first: flotilla cert revoke. Its events stay in the log. Asks to type the id, or takes --yes.`;
   static override examples = [
     `$ <%= config.bin %> <%= command.id %> gw-007 --yes
 removed 1 device: gw-007`,
@@ -19,7 +19,7 @@ removed 1 device: gw-007`,
     const { args, flags } = await this.parse(Remove);
     const client = await openClient(flags['fleet-dir']);
     await confirmTyped({
-      warning: `removing ${args.device} can't be undone: it needs a new certificate to come back`,
+      warning: `removing ${args.device} can't be undone: its grains, tags and open jobs are gone`,
       answer: args.device,
       yes: flags.yes,
       json: this.json,

@@ -22,7 +22,7 @@ Offsets count all events of the fleet from 1 and never change: remember the last
   ];
   static override flags = {
     from: Flags.integer({ description: 'begin at this offset', min: 1 }),
-    limit: Flags.integer({ description: 'at most this many; 20 when neither this nor --from is given', min: 1 }),
+    limit: Flags.integer({ description: 'at most this many; left out: 20, or 100 with --from', min: 1 }),
     type: Flags.string({ description: "only this type; a glob, such as 'flotilla.*'", helpValue: 'GLOB' }),
     selector: Flags.string({ description: 'only events of devices that match', helpValue: 'SELECTOR' }),
     follow: Flags.boolean({ char: 'f', description: 'go on with new events until Ctrl-C' }),
