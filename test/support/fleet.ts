@@ -1,4 +1,5 @@
 /** A real fleet in a temporary folder: `flotilla init`, a running coordinator, agents as processes; all ended at the end. */
+import { readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -156,10 +157,11 @@ async function startAgent(id: string, dir: string, config: string): Promise<Test
   return agent;
 }
 
+/** An ended process that its parent has not buried yet (in a container, init may take seconds) does not count. */
 export function alive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    return !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {
     return false;
   }
