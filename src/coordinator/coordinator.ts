@@ -23,6 +23,8 @@ export interface CoordinatorOption {
   version: string;
   /** The script of the store thread. */
   storeEntry: URL;
+  /** The database never grows beyond this; a change that would is refused as on a full disk. */
+  maxStoreBytes?: number;
   clock: Clock;
   log: Log;
   /** Starts what devices connect to. */
@@ -108,12 +110,13 @@ async function holdLock(undo: AsyncDisposableStack, runDirectory: string): Promi
 /** A database that was made by a start that failed is removed again; `forget` after the start has succeeded. */
 async function openOwnStore(
   undo: AsyncDisposableStack,
-  { config, storeEntry }: CoordinatorOption,
+  { config, storeEntry, maxStoreBytes }: CoordinatorOption,
   end: (error: FlotillaError) => void,
 ): Promise<{ store: Store; forget: () => void }> {
   const path = join(config.data, 'flotilla.db');
   let remove = !existsSync(path);
-  const store = await openStore({ path, entry: storeEntry, onLost: end });
+  const limit = maxStoreBytes === undefined ? {} : { maxBytes: maxStoreBytes };
+  const store = await openStore({ path, entry: storeEntry, onLost: end, ...limit });
   undo.defer(async () => {
     await store.close();
     if (remove) for (const suffix of ['', '-wal', '-shm']) await rm(path + suffix, { force: true });

@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+import { finished } from 'node:stream/promises';
 import { fastify, type FastifyInstance } from 'fastify';
 import { FlotillaError } from '../../error.ts';
 import type { Log } from '../../log.ts';
@@ -14,6 +16,13 @@ export interface Api {
   close(): Promise<void>;
 }
 
+/** Reads what is left of a refused upload: a client that is still writing would get a broken pipe, not the answer. */
+async function drain(body: IncomingMessage): Promise<void> {
+  if (body.readableEnded || body.destroyed) return;
+  body.resume();
+  await finished(body).catch(() => undefined);
+}
+
 /** The API on a unix socket of mode 0600. Deny by default: a route that is not in route.ts is an error like any other. */
 export async function startApi(context: ServiceContext, socketPath: string, log: Log): Promise<Api> {
   await prepareSocket(socketPath);
@@ -27,11 +36,10 @@ export async function startApi(context: ServiceContext, socketPath: string, log:
   app.setValidatorCompiler(({ schema, httpPart }) => createValidator(schema as never, httpPart as Part));
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
-  app.setErrorHandler((thrown, request, reply) => {
+  app.setErrorHandler(async (thrown, request, reply) => {
     const error = asApiError(thrown);
     if (error.fault === 'ours') log.error({ err: thrown, route: request.url.split('?')[0] }, 'a request failed');
-    // What is left of a refused upload is not read: the connection can't be used again.
-    if (request.method === 'PUT') void reply.header('connection', 'close');
+    if (request.method === 'PUT') await drain(request.raw);
     return reply.status(statusOf(error)).send({ error: error.toJSON() });
   });
   app.setNotFoundHandler((request, reply) => {

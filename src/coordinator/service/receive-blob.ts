@@ -57,7 +57,8 @@ async function writeFile(
   let partFill = 0;
   let sizeBytes = 0;
   await using file = await open(path, 'wx', 0o600);
-  for await (const chunk of body as AsyncIterable<Buffer>) {
+  // Not destroyed on the way out: then the answer that says why could not be sent either.
+  for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     sizeBytes += chunk.length;
     if (sizeBytes > maxBlobBytes) throw tooLarge();
     whole.update(chunk);

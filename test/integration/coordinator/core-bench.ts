@@ -126,7 +126,11 @@ export interface CoreBench extends AsyncDisposable {
 let issuing: Promise<Awaited<ReturnType<typeof createIssuingAuthority>>> | undefined;
 
 /** A real core process in this one: real store thread, API and socket; only the network is faked. */
-export async function startCore(directory: string, over: Partial<CoordinatorConfig> = {}): Promise<CoreBench> {
+export async function startCore(
+  directory: string,
+  over: Partial<CoordinatorConfig> = {},
+  maxStoreBytes?: number,
+): Promise<CoreBench> {
   issuing ??= createRootAuthority({ fleetId }).then(createIssuingAuthority);
   const authority = await issuing;
   const config: CoordinatorConfig = {
@@ -145,6 +149,7 @@ export async function startCore(directory: string, over: Partial<CoordinatorConf
     keyDirectory,
     version: '0.0.0',
     storeEntry,
+    ...(maxStoreBytes === undefined ? {} : { maxStoreBytes }),
     clock: systemClock,
     log: createLog({ name: 'test', level: 'silent' }),
     startGateways: async ({ handler }) => {
