@@ -135,6 +135,9 @@ export function createAgent(option: AgentOption): Agent {
       log.append(Lane.control, jsonRow({ type: 'flotilla.boot', timestampMs: clock.nowMs(), value }));
       logger.info(value, 'agent started');
       executor.start();
+      link.onChange(({ state }) => {
+        if (state === 'live') logger.info('connected');
+      });
       link.start();
       await updater?.start();
       inbox.wake();

@@ -21,6 +21,7 @@ export function bootVerdict(update: Update, { running, slots }: MachineFact): Up
     case 'installing':
       if (slots.active !== before.slot && slots.slots[slots.active]?.uuid === bundle.bundleUuid)
         return { type: 'flipped' };
+      if (!onOldSlot) return { type: 'install-failed', reason: wrongBundle(update, running) };
       // The flip names slot and bundle in one write: the name without the flip is a boot loader that went back.
       return restarted &&
         onOldSlot &&

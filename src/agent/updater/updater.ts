@@ -1,58 +1,39 @@
-import { rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { FlotillaError, systemErrorCode } from '../../error.ts';
-import { applyBundle } from '../../firmware/index.ts';
 import type { UpdateCancel, UpdateOffer } from '../../protocol/request.ts';
-import { runBounded } from '../machine/run-bounded.ts';
-import { linkIsLive, sleep } from '../wait.ts';
-import { bootVerdict, inactiveUuid, slotObstacle, type MachineFact } from './boot-verdict.ts';
-import { checkBundle } from './bundle-check.ts';
-import { downloadBundle, partsBytes } from './download.ts';
 import { judgeOffer } from './offer.ts';
-import { testSlot } from './probation.ts';
 import type { UpdateHappening } from './transition.ts';
-import { isFinal, isTerminal, type Update, type UpdateReason } from './update.ts';
+import { isFinal, isTerminal } from './update.ts';
+import { UpdateSteps } from './update-step.ts';
 import { UpdateStore } from './update-store.ts';
 import type { UpdaterOption } from './updater-option.ts';
-
-/** Download progress is told at most this often in one download. */
-const progressSteps = 10;
 
 /** Carries one update at a time through its states. Each state is on disk before anything of it is done. */
 export class Updater {
   readonly #option: UpdaterOption;
   readonly #store: UpdateStore;
+  readonly #steps: UpdateSteps;
   #step = new AbortController();
   #driving: Promise<void> | undefined;
   #stopped = false;
-  #givenUp = false;
 
   constructor(option: UpdaterOption) {
     this.#option = option;
     this.#store = new UpdateStore(option);
+    this.#steps = new UpdateSteps(option, this.#store);
   }
 
   /** True once the new slot has failed and the old one is set to boot: the watchdog may starve. */
   get givenUp(): boolean {
-    return this.#givenUp;
+    return this.#steps.givenUp;
   }
 
   /** Takes up what an earlier process left. Rejects when the machine's state can't be read or written. */
   async start(): Promise<void> {
     const current = this.#store.table.current();
     if (current === undefined) {
-      await this.#removeDownload();
+      await this.#steps.removeDownload();
       return;
     }
-    const progressed = current.state === 'downloading' && this.#downloaded(current) > current.downloadedBytes;
-    const fact = await this.#machineFact().catch(() => undefined);
-    const verdict = fact && bootVerdict(current, fact);
-    if (fact && verdict?.type === 'fell-back') await this.#settleFallback(current, fact);
-    // An install that begins again begins in this boot: the restart that follows it is the one that counts.
-    const before = current.state === 'installing' && fact ? { before: fact.running } : {};
-    await this.#apply(
-      verdict ?? { type: 'resumed', progressed, downloadedBytes: this.#downloaded(current), ...before },
-    );
+    await this.#apply(await this.#steps.resume(current));
     this.#drive();
   }
 
@@ -69,7 +50,7 @@ export class Updater {
 
   /** Takes or refuses an offer; `settle` runs in the same transaction as the answer. */
   async offer(offer: UpdateOffer, settle: () => void): Promise<void> {
-    const fact = await this.#machineFact().catch((error: Error) => error);
+    const fact = await this.#steps.machineFact().catch((error: Error) => error);
     const { link, clock, policy } = this.#option;
     this.#store.within(() => {
       settle();
@@ -127,9 +108,9 @@ export class Updater {
       if (update === undefined || this.#stopped) return;
       this.#step = new AbortController();
       const { signal } = this.#step;
-      const happening = await this.#effect(update, signal).catch((error: unknown) => failureOf(update, error));
-      if (signal.aborted) {
-        await this.#removeDownload();
+      const happening = await this.#steps.perform(update, signal).catch(() => undefined);
+      if (signal.aborted || happening === undefined) {
+        await this.#steps.removeDownload();
         continue;
       }
       await this.#apply(happening);
@@ -145,226 +126,7 @@ export class Updater {
     );
     link.wake();
     if (!isTerminal(next.state)) return;
-    await this.#removeDownload();
+    await this.#steps.removeDownload();
     onDecided?.();
   }
-
-  #effect(update: Update, signal: AbortSignal): Promise<UpdateHappening> {
-    switch (update.state) {
-      case 'offered':
-        return Promise.resolve({ type: 'download-begun' });
-      case 'downloading':
-        return this.#download(update, signal);
-      case 'verified':
-        return this.#prepareInstall(update, signal);
-      case 'installing':
-        return this.#install(update);
-      case 'rebooting':
-        return this.#reboot(update, signal);
-      case 'testing':
-        return this.#test(update, signal);
-      case 'reverting':
-        return this.#revert(update, signal);
-      default:
-        throw new Error(`nothing is to be done for an update that is ${update.state}`);
-    }
-  }
-
-  async #download(update: Update, signal: AbortSignal): Promise<UpdateHappening> {
-    const { link, clock, policy } = this.#option;
-    const { bundle } = update;
-    if ((await this.#downloadSize()) === undefined) this.#store.table.clearParts(update.rolloutId);
-    const parts = this.#store.table.parts(update.rolloutId);
-    let told = Math.floor((progressSteps * partsBytes(bundle, parts)) / bundle.sizeBytes);
-    try {
-      await downloadBundle({
-        bundle,
-        path: this.#downloadPath,
-        link,
-        clock,
-        signal,
-        parts,
-        assertWanted: () => this.#assertWanted(update),
-        onPart: (part) => {
-          if (signal.aborted) return; // cancelled: its marks are gone
-          this.#store.table.markPart(update.rolloutId, part);
-          const downloadedBytes = partsBytes(bundle, parts);
-          const step = Math.floor((progressSteps * downloadedBytes) / bundle.sizeBytes);
-          if (step === told || step === progressSteps) return;
-          told = step;
-          this.#store.announce({ ...update, downloadedBytes });
-          link.wake();
-        },
-      });
-    } catch (error) {
-      if (error instanceof OfferExpired) return { type: 'cancelled', reason: error.reason };
-      throw error;
-    }
-    const { product, platform, publicKeys, task, activeVariable } = policy;
-    const path = this.#downloadPath;
-    const check = await checkBundle({ path, offer: bundle, product, platform, publicKeys, task, activeVariable });
-    if ('lost' in check) return { type: 'bundle-lost' };
-    if ('refused' in check) return { type: 'refused', reason: check.refused };
-    return { type: 'bundle-verified', images: check.images, downloadedBytes: partsBytes(bundle, parts) };
-  }
-
-  /** The last moment at which the coordinator may have changed its mind: it is heard before anything is written. */
-  async #prepareInstall(update: Update, signal: AbortSignal): Promise<UpdateHappening> {
-    const { link, clock } = this.#option;
-    if ((await this.#downloadSize()) !== update.bundle.sizeBytes) return { type: 'bundle-lost' };
-    if (link.coordinatorNowMs() === undefined) await linkIsLive(link, clock, { signal });
-    if (this.#isExpired(update)) return { type: 'cancelled', reason: expired };
-    const fact = await this.#machineFact();
-    const obstacle = slotObstacle(fact);
-    if (obstacle) return { type: 'refused', reason: obstacle };
-    const uuid = inactiveUuid(fact.slots, fact.running);
-    return { type: 'install-begun', before: fact.running, ...(uuid === undefined ? {} : { inactiveUuid: uuid }) };
-  }
-
-  async #install(update: Update): Promise<UpdateHappening> {
-    const { policy, logger } = this.#option;
-    const found = await this.#machineFact();
-    const verdict = bootVerdict(update, found); // what an earlier attempt has flipped is never written again
-    if (verdict) return verdict;
-    if (found.running.bootId !== update.before.bootId) return { type: 'resumed', before: found.running };
-    const { taskName, bytesWritten } = await applyBundle({
-      path: this.#downloadPath,
-      destinationPath: policy.destination,
-      task: policy.task,
-      publicKeys: policy.publicKeys,
-      onInfo: (text) => logger.info({ rollout: update.rolloutId }, text),
-    });
-    logger.info({ rollout: update.rolloutId, task: taskName, bytes: bytesWritten }, 'installed');
-    const { slots } = await this.#machineFact();
-    const failed = (code: string, message: string): UpdateHappening => ({
-      type: 'install-failed',
-      reason: { code, message },
-    });
-    if (slots.active === update.before.slot || slots.slots[slots.active]?.uuid !== update.bundle.bundleUuid) {
-      return failed(
-        'slot-not-flipped',
-        `the task ${taskName} did not make another slot with this bundle the active one`,
-      );
-    }
-    if (!slots.pending)
-      return failed('slot-not-pending', `the task ${taskName} does not put the new slot on probation`);
-    return { type: 'flipped', before: found.running };
-  }
-
-  async #reboot(update: Update, signal: AbortSignal): Promise<UpdateHappening> {
-    const fact = await this.#machineFact();
-    const verdict = bootVerdict(update, fact);
-    if (verdict?.type === 'fell-back') await this.#settleFallback(update, fact);
-    if (verdict) return verdict;
-    await this.#runReboot(signal);
-    return { type: 'resumed' };
-  }
-
-  async #test(update: Update, signal: AbortSignal): Promise<UpdateHappening> {
-    const { policy, link, clock, slots } = this.#option;
-    const fact = await this.#machineFact();
-    const verdict = bootVerdict(update, fact);
-    if (verdict?.type === 'fell-back') await this.#settleFallback(update, fact);
-    if (verdict) return verdict;
-    const { running } = fact;
-    const images = running.slot === undefined ? undefined : update.images?.[running.slot];
-    const happening = await testSlot({
-      running,
-      destination: policy.destination,
-      images,
-      ...policy.health,
-      link,
-      clock,
-      signal,
-    });
-    signal.throwIfAborted();
-    if (happening.type === 'proven') await slots.markGood(); // a crash right here only repeats the test
-    return happening;
-  }
-
-  async #revert(update: Update, signal: AbortSignal): Promise<UpdateHappening> {
-    const { before } = update;
-    if (before.slot !== undefined) await this.#option.slots.activate(before.slot);
-    const running = await this.#option.running();
-    if (running.slot === before.slot) return { type: 'reverted', after: running };
-    this.#givenUp = true;
-    await this.#runReboot(signal);
-    return { type: 'resumed' };
-  }
-
-  /** Returns when the machine has not restarted in time. Not aborted with the step: it may be what ends this process. */
-  async #runReboot(signal: AbortSignal): Promise<void> {
-    const { policy, clock, logger } = this.#option;
-    const timeoutMs = policy.reboot.timeoutSeconds * 1_000;
-    const startedMs = clock.monotonicMs();
-    const result = await runBounded({ argv: policy.reboot.command, timeoutMs, maxOutputBytes: 4_096 });
-    const worked = result.end === 'exited' && result.exitCode === 0;
-    if (!worked)
-      logger.warn(
-        { end: result.end, exitCode: result.exitCode, stderr: result.stderr, message: result.message },
-        'the reboot command failed',
-      );
-    const leftMs = timeoutMs - (clock.monotonicMs() - startedMs);
-    await sleep(clock, Math.max(0, worked ? leftMs : Math.min(leftMs, 1_000)), signal);
-  }
-
-  /** The boot loader went back; its environment must say the same, or the next restart would try again. */
-  async #settleFallback({ before }: Update, { slots }: MachineFact): Promise<void> {
-    if (before.slot === undefined || (slots.active === before.slot && !slots.pending)) return;
-    await this.#option.slots.activate(before.slot).catch((error: unknown) => {
-      this.#option.logger.error({ err: error }, 'the boot environment still names the slot that did not come up');
-    });
-  }
-
-  async #machineFact(): Promise<MachineFact> {
-    const [running, slots] = await Promise.all([this.#option.running(), this.#option.slots.read()]);
-    return { running, slots };
-  }
-
-  #downloaded({ rolloutId, bundle }: Update): number {
-    return partsBytes(bundle, this.#store.table.parts(rolloutId));
-  }
-
-  #isExpired({ expiresAtMs }: Update): boolean {
-    const nowMs = this.#option.link.coordinatorNowMs();
-    return nowMs !== undefined && nowMs >= expiresAtMs;
-  }
-
-  #assertWanted(update: Update): void {
-    if (this.#isExpired(update)) throw new OfferExpired();
-  }
-
-  #downloadSize(): Promise<number | undefined> {
-    return stat(this.#downloadPath).then(
-      ({ size }) => size,
-      () => undefined,
-    );
-  }
-
-  get #downloadPath(): string {
-    return join(this.#option.directory, 'download.fw');
-  }
-
-  /** Nothing that an ended update left stays; one under way keeps its file. */
-  async #removeDownload(): Promise<void> {
-    if (this.#store.table.current() === undefined) await rm(this.#downloadPath, { force: true });
-  }
-}
-
-const expired: UpdateReason = { code: 'offer-expired', message: 'the offer expired before it was installed' };
-
-class OfferExpired extends Error {
-  readonly reason = expired;
-}
-
-/** What an unforeseen error means for the state that it came up in. Behind the flip it always leads back to the old slot. */
-function failureOf({ state }: Update, error: unknown): UpdateHappening {
-  const text = error instanceof Error ? error.message : String(error);
-  const seen = error instanceof FlotillaError && error.detail.seen !== undefined ? ` (${error.detail.seen})` : '';
-  const system = systemErrorCode(error);
-  const code = error instanceof FlotillaError ? error.code : system === 'ENOSPC' ? 'no-room' : 'internal';
-  const reason = { code, message: `${text}${seen}` };
-  if (state === 'installing') return { type: 'install-failed', reason };
-  if (state === 'rebooting' || state === 'testing') return { type: 'test-failed', reason };
-  return { type: 'failed', reason };
 }

@@ -67,6 +67,11 @@ describe('what a machine proves', () => {
     expect(bootVerdict(update('installing'), machine(newBootOldSlot, 'a'))).toBeUndefined();
   });
 
+  it('never writes over the old slot when it finds itself on another one in mid-install', () => {
+    const other = { ...newBootNewSlot, bundleUuid: 'another' };
+    expect(bootVerdict(update('installing'), machine(other, 'b', 'another'))?.type).toBe('install-failed');
+  });
+
   it('sees a boot loader that took an unrecorded flip back', () => {
     expect(bootVerdict(update('installing'), machine(newBootOldSlot, 'a', newUuid))?.type).toBe('fell-back');
     // Unless the other slot was called that before the install began: then nothing is proved.
