@@ -103,7 +103,7 @@ function factReason(term: FactTerm, target: Target, pattern: NonNullable<Compile
 
 /** Containers by the depth-capped printer: a device may nest as deep as it likes. */
 function show(value: unknown): string {
-  return typeof value === 'object' && value !== null ? textOfFact(value) : String(JSON.stringify(value));
+  return typeof value === 'object' && value !== null ? textOfFact(value) : (JSON.stringify(value) ?? 'nothing');
 }
 
 function shorten(parts: string[]): string {

@@ -36,7 +36,7 @@ async function sClient(extra: string[]): Promise<{ output: string }> {
     { reject: false, all: true, timeout: 20_000, stdin: 'ignore' },
   );
   expect(ran.timedOut).toBe(false);
-  return { output: String(ran.all) };
+  return { output: ran.all };
 }
 
 async function newLines(act: () => Promise<unknown>): Promise<Record<string, unknown>[]> {

@@ -33,7 +33,7 @@ it('the five-minute start of the README works as typed', async () => {
     timeout: 120_000,
   });
   expect(ran.all).toContain('Linux ');
-  expect(ran.exitCode, String(ran.all)).toBe(0);
+  expect(ran.exitCode, ran.all).toBe(0);
 });
 
 const untilConnected = `until flotilla device list 'G@site:harbour' --json | grep -q '"connected":true'; do sleep 0.2; done`;

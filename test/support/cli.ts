@@ -26,11 +26,11 @@ export async function flotilla(args: string[], option: RunOption = {}): Promise<
   const { exitCode, stdout, stderr, signal } = await start(args, option);
   return {
     exitCode: exitCode ?? (signal ? 128 : -1),
-    stdout: String(stdout),
-    stderr: String(stderr),
-    json: () => JSON.parse(String(stdout)),
+    stdout,
+    stderr,
+    json: () => JSON.parse(stdout),
     rows: () =>
-      String(stdout)
+      stdout
         .split('\n')
         .filter((line) => line !== '')
         .map((line) => JSON.parse(line)),

@@ -6,7 +6,13 @@ import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import { decideBoot } from '../../src/board/boot-decision.ts';
 import { createDeviceLog, openDeviceDatabase, parseJsonRow } from '../../src/eventlog/index.ts';
-import { applyBundle, inspectBundle, readPublicKey, readUbootEnvironment, writeUbootEnvironment } from '../../src/firmware/index.ts';
+import {
+  applyBundle,
+  inspectBundle,
+  readPublicKey,
+  readUbootEnvironment,
+  writeUbootEnvironment,
+} from '../../src/firmware/index.ts';
 import type { UpdateEvent } from '../../src/protocol/event.ts';
 import type { UpdateOffer } from '../../src/protocol/request.ts';
 import type { UpdateProcessOption } from './update-process.ts';
@@ -15,7 +21,11 @@ const layout = { blockOffset: 1024, blockCount: 16, blockOffsetRedund: 1280 };
 const partBytes = 262_144;
 
 /** What the process said just now. Return `agent` to kill it alone, `power` to cut the power of the whole device. */
-export type Sabotage = (said: { fetch?: number; state?: string; msg?: string }) => 'agent' | 'power' | undefined | Promise<'agent' | 'power' | undefined>;
+export type Sabotage = (said: {
+  fetch?: number;
+  state?: string;
+  msg?: string;
+}) => 'agent' | 'power' | undefined | Promise<'agent' | 'power' | undefined>;
 
 export interface UpdatingDevice {
   disk: string;
@@ -24,10 +34,19 @@ export interface UpdatingDevice {
   events(): UpdateEvent[];
   environment(): Promise<Map<string, string>>;
   slotBytes(slot: 'a' | 'b', length: number): Promise<Buffer>;
-  configure(change: Partial<UpdateProcessOption['policy']> & { bundle?: string; partDelayMs?: number; linked?: (slot: string) => boolean }): void;
+  configure(
+    change: Partial<UpdateProcessOption['policy']> & {
+      bundle?: string;
+      partDelayMs?: number;
+      linked?: (slot: string) => boolean;
+    },
+  ): void;
 }
 
-export async function updatingDevice(dir: string, option: { bundle: string; publicKeyPath: string }): Promise<UpdatingDevice> {
+export async function updatingDevice(
+  dir: string,
+  option: { bundle: string; publicKeyPath: string },
+): Promise<UpdatingDevice> {
   await mkdir(join(dir, 'state'), { recursive: true });
   const key = await readPublicKey(option.publicKeyPath);
   const disk = join(dir, 'disk.img');
@@ -35,7 +54,7 @@ export async function updatingDevice(dir: string, option: { bundle: string; publ
   const rebootWish = join(dir, 'reboot');
   const at = { idFile: join(dir, 'boot_id'), slotFile: join(dir, 'slot'), directory: join(dir, 'state') };
   let linked = (_slot: string): boolean => true;
-  let process_: Omit<UpdateProcessOption, 'offer' | 'linked'> = {
+  let processOption: Omit<UpdateProcessOption, 'offer' | 'linked'> = {
     ...at,
     disk,
     bundle: option.bundle,
@@ -48,7 +67,11 @@ export async function updatingDevice(dir: string, option: { bundle: string; publ
       task: 'upgrade',
       activeVariable: 'active_slot',
       reboot: { command: ['sh', '-c', `touch ${rebootWish}; kill -KILL $PPID`], timeoutSeconds: 20 },
-      health: { checks: [{ name: 'fine', command: ['true'], timeoutMs: 5_000 }], soakSeconds: 0, connectTimeoutSeconds: 2 },
+      health: {
+        checks: [{ name: 'fine', command: ['true'], timeoutMs: 5_000 }],
+        soakSeconds: 0,
+        connectTimeoutSeconds: 2,
+      },
     },
   };
 
@@ -65,13 +88,20 @@ export async function updatingDevice(dir: string, option: { bundle: string; publ
   const runProcess = async (offer: UpdateOffer, sabotage: Sabotage) => {
     const slot = (await readFile(at.slotFile, 'utf8')).trim();
     const file = join(dir, 'process.json');
-    await writeFile(file, JSON.stringify({ ...process_, offer, linked: linked(slot) } satisfies UpdateProcessOption));
-    const child = execa(process.execPath, ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'update-process.ts'), file], {
-      reject: false,
-      stdin: 'ignore',
-      stderr: 'inherit',
-      buffer: false,
-    });
+    await writeFile(
+      file,
+      JSON.stringify({ ...processOption, offer, linked: linked(slot) } satisfies UpdateProcessOption),
+    );
+    const child = execa(
+      process.execPath,
+      ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'update-process.ts'), file],
+      {
+        reject: false,
+        stdin: 'ignore',
+        stderr: 'inherit',
+        buffer: false,
+      },
+    );
     let wish: 'agent' | 'power' | undefined;
     for await (const line of createInterface({ input: child.stdout })) {
       if (wish !== undefined) continue;
@@ -87,7 +117,10 @@ export async function updatingDevice(dir: string, option: { bundle: string; publ
       let boots = 0;
       for (let starts = 1; starts < 30; starts++) {
         const { wish, exitCode, signal } = await runProcess(offer, sabotage);
-        const wantsReboot = await readFile(rebootWish).then(() => true, () => false);
+        const wantsReboot = await readFile(rebootWish).then(
+          () => true,
+          () => false,
+        );
         if (wantsReboot || wish === 'power') {
           boots += 1;
           await boot();
@@ -109,27 +142,45 @@ export async function updatingDevice(dir: string, option: { bundle: string; publ
     },
     configure({ bundle, partDelayMs, linked: isLinked, ...policy }) {
       if (isLinked) linked = isLinked;
-      process_ = {
-        ...process_,
+      processOption = {
+        ...processOption,
         ...(bundle === undefined ? {} : { bundle }),
         ...(partDelayMs === undefined ? {} : { partDelayMs }),
-        policy: { ...process_.policy, ...policy },
+        policy: { ...processOption.policy, ...policy },
       };
     },
   };
 }
 
 /** The offer of a bundle, as a coordinator makes it. */
-export async function offerOf(path: string, rolloutId: string, change: Partial<UpdateOffer['bundle']> = {}): Promise<UpdateOffer> {
+export async function offerOf(
+  path: string,
+  rolloutId: string,
+  change: Partial<UpdateOffer['bundle']> = {},
+): Promise<UpdateOffer> {
   const { product, version, platform, uuid, sha256, fileBytes } = await inspectBundle(path);
   const bytes = await readFile(path);
   const partSha256: string[] = [];
   for (let at = 0; at < bytes.length; at += partBytes) {
-    partSha256.push(createHash('sha256').update(bytes.subarray(at, at + partBytes)).digest('hex'));
+    partSha256.push(
+      createHash('sha256')
+        .update(bytes.subarray(at, at + partBytes))
+        .digest('hex'),
+    );
   }
   return {
     rolloutId,
-    bundle: { product, version, platform, bundleUuid: uuid, sizeBytes: fileBytes, sha256, partBytes, partSha256, ...change },
+    bundle: {
+      product,
+      version,
+      platform,
+      bundleUuid: uuid,
+      sizeBytes: fileBytes,
+      sha256,
+      partBytes,
+      partSha256,
+      ...change,
+    },
     expiresAtMs: Date.now() + 600_000,
   };
 }
