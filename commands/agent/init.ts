@@ -1,5 +1,5 @@
 import { mkdir, readFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { Args, Flags } from '@oclif/core';
 import { parseDocument } from 'yaml';
 import { BaseCommand } from '../../src/cli/base-command.ts';
@@ -60,15 +60,14 @@ Next:
     await places.fill(files.csr, csrPem);
     await places.fill(files.config, await renderConfig({ ...coordinator, state: flags.state }));
     places.keep();
-    const shown = (name: string) => join(relative('', dir) || '.', name);
     return {
       deviceId: flags.id,
       dir,
       files,
       coordinator,
       next: [
-        `flotilla cert sign ${shown('device.csr')} --out ${shown('device.crt')} --authority-out ${shown('authority.crt')}`,
-        `flotilla agent run --config ${shown('agent.yaml')}`,
+        `flotilla cert sign ${join(dir, 'device.csr')} --out ${join(dir, 'device.crt')} --authority-out ${join(dir, 'authority.crt')}`,
+        `flotilla agent run --config ${join(dir, 'agent.yaml')}`,
       ],
     };
   }
