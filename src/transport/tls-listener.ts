@@ -52,6 +52,8 @@ export function createTlsListener(option: TlsListenerOption): TlsListener {
   const raws = new Map<string, Socket>();
   /** Addresses whose handshake is not over. */
   const handshaking = new Set<string>();
+  /** Closed in mid-handshake and not yet reported, oldest first: node reports a failed verification on a socket that has lost its address. */
+  const lost: string[] = [];
   let closing = false;
 
   const tls = createTlsServer({
@@ -88,7 +90,8 @@ export function createTlsListener(option: TlsListenerOption): TlsListener {
   });
 
   tls.on('tlsClientError', (error: Error, socket: TLSSocket) => {
-    const address = addressOf(socket);
+    const address = socket.remoteAddress === undefined ? (lost.shift() ?? 'unknown') : addressOf(socket);
+    handshaking.delete(address);
     const { reason, detail } = refusalOf(error, socket);
     socket.destroy(); // after a timeout node leaves it open
     option.onRefused(reason, address, detail);
@@ -105,7 +108,8 @@ export function createTlsListener(option: TlsListenerOption): TlsListener {
     handshaking.add(address);
     raw.on('close', () => {
       raws.delete(address);
-      handshaking.delete(address);
+      if (handshaking.delete(address)) lost.push(address);
+      if (lost.length > option.maxHandshakes) lost.shift();
     });
     tls.emit('connection', raw);
   });
