@@ -30,7 +30,7 @@ function start(fleet: string) {
   });
   const line = new Promise<any>((resolve) => {
     child.stdout.once('data', (chunk) => resolve(JSON.parse(String(chunk))));
-    void child.then(({ stderr }) => resolve({ error: { code: 'said-nothing', message: String(stderr) } }));
+    void child.then(({ stderr }) => resolve({ error: { code: 'said-nothing', message: stderr } }));
   });
   return { child, line };
 }
