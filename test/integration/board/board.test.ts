@@ -1,5 +1,5 @@
 /** Real board processes and disks; what runs on them here is a shell script, because the slot names what runs. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
@@ -161,6 +161,28 @@ describe('a virtual board', () => {
     await seen(board, 'environment-lost');
     await seen(board, 'agent-start', 2);
     expect((await boots(board)).at(-1)).toMatchObject({ slot: 'a' });
+  });
+
+  it('loses power while a chosen place of its disk is written, by nothing else', async () => {
+    await using scratch = await temporaryDirectory();
+    const product = await productBuilder(scratch.path);
+    await using board = await product.board('hm-1', await product.build('1.0.0', steady), hardware);
+    await board.powerOn();
+    await seen(board, 'agent-start');
+    const place = 20_480 * 512;
+    const started = performance.now();
+    let off = false;
+    const cut = board.cutPowerWhenWritten(place).then(() => (off = true));
+    await using disk = await open(board.path.disk, 'r+');
+    await eventually('the rig watches: what is written elsewhere does nothing', async () => {
+      await disk.write(Buffer.from('elsewhere'), 0, 9, place + 4096);
+      return performance.now() > started + 1000;
+    });
+    expect([off, (await markedPids(boardMark(board.dir))).length > 0]).toEqual([false, true]);
+    await disk.write(Buffer.from('here'), 0, 4, place);
+    await cut;
+    expect(await markedPids(boardMark(board.dir))).toEqual([]);
+    expect(await boots(board)).toHaveLength(1);
   });
 
   it('loses power when the process that holds the switch ends', async () => {
