@@ -18,6 +18,8 @@ const steady = {
   'etc/board.yaml': script(['sh', '/usr/lib/agent.sh']),
   'usr/lib/agent.sh': 'setsid sleep 600 &\nwhile :; do touch "$FLOTILLA_BOARD_DIR/run/watchdog"; sleep 0.05; done\n',
 };
+/** As `steady`, and it does not end when it is asked to. */
+const stubborn = { ...steady, 'usr/lib/agent.sh': `trap '' TERM\n${steady['usr/lib/agent.sh']}` };
 const silent = { 'etc/board.yaml': script(['sh', '-c', 'exec sleep 600']) };
 const absent = { 'etc/board.yaml': script(['/usr/bin/agent-that-is-not-there']) };
 
