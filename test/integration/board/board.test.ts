@@ -79,11 +79,13 @@ describe('a virtual board', () => {
   it('resets once for the reboot command, with another boot id, and runs nothing of the former boot', async () => {
     await using scratch = await temporaryDirectory();
     const product = await productBuilder(scratch.path);
-    await using board = await product.board('hm-1', await product.build('1.0.0', steady), hardware);
+    await using board = await product.board('hm-1', await product.build('1.0.0', stubborn), hardware);
     await board.powerOn();
     await seen(board, 'agent-start');
     const before = await board.agentPid();
     await execa(board.path.reboot);
+    await seen(board, 'reboot');
+    await execa(board.path.reboot); // the agent that does not want to end holds the first one up
     await seen(board, 'agent-start', 2);
     const [first, second, third] = await boots(board);
     expect(second).toMatchObject({ slot: 'a', why: 'reboot' });
