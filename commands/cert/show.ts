@@ -41,7 +41,10 @@ valid:    2026-11-22T20:30:05.000Z to 2027-11-22T21:30:05.000Z (in 365d)`,
       );
       return { ...describeCertificate(pem), issuedAtMs, ...defined({ revokedAtMs, revocationReason }), pem };
     }
-    const parsed = parseCertificate(await readInput(args.certificate, 'a serial number in hex, or a file with a certificate'), args.certificate);
+    const parsed = parseCertificate(
+      await readInput(args.certificate, 'a serial number in hex, or a file with a certificate'),
+      args.certificate,
+    );
     return describeCertificate(parsed);
   }
 

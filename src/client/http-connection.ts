@@ -41,9 +41,11 @@ export class HttpConnection {
     let broken: FlotillaError | undefined;
     async function* body(): AsyncGenerator<Uint8Array> {
       for (;;) {
-        const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes).catch((cause) => {
-          throw (broken = unreadable(file, cause));
-        });
+        const { buffer, bytesRead } = await handle
+          .read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes)
+          .catch((cause) => {
+            throw (broken = unreadable(file, cause));
+          });
         if (bytesRead === 0) return;
         yield buffer.subarray(0, bytesRead);
       }
