@@ -24,10 +24,14 @@ async function fleetIn(directory: string, port = 0): Promise<string> {
 
 /** The process, from its first line on: ready, or the error of a failed start. */
 function start(fleet: string) {
-  const child = execa(process.execPath, ['--disable-warning=ExperimentalWarning', entry, '--fleet-dir', fleet], {
-    reject: false,
-    cleanup: true,
-  });
+  const child = execa(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', entry, '--fleet-dir', fleet, '--json'],
+    {
+      reject: false,
+      cleanup: true,
+    },
+  );
   const line = new Promise<any>((resolve) => {
     child.stdout.once('data', (chunk) => resolve(JSON.parse(String(chunk))));
     void child.then(({ stderr }) => resolve({ error: { code: 'said-nothing', message: stderr } }));
