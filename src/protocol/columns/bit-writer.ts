@@ -37,6 +37,29 @@ export class BitWriter {
     }
   }
 
+  ones(count: number): void {
+    this.bits(2 ** count - 1, count);
+  }
+
+  bytes(bytes: Uint8Array): void {
+    for (const byte of bytes) this.#few(byte, 8);
+  }
+
+  /** For an attempt that may be taken back. */
+  mark(): { length: number; pending: number; pendingBits: number } {
+    return { length: this.#length, pending: this.#pending, pendingBits: this.#pendingBits };
+  }
+
+  rollBack(mark: { length: number; pending: number; pendingBits: number }): void {
+    this.#length = mark.length;
+    this.#pending = mark.pending;
+    this.#pendingBits = mark.pendingBits;
+  }
+
+  bytesSince({ length }: { length: number }): number {
+    return this.#length - length;
+  }
+
   /** What was written, its last byte filled with zero bits: a view that the next write may overwrite. */
   finish(): Uint8Array {
     if (this.#pendingBits > 0) this.#few(0, 8 - this.#pendingBits);

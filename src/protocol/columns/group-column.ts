@@ -50,15 +50,15 @@ export function knownWideCells(
   return cells;
 }
 
-const ordered = new OrderedBits();
-
 /** Cells `from` to `to` as whole numbers of a domain; `double` in the bit domain has its own. */
 export function wholeCells(values: Float64Array, from: number, to: number, domain: number, whole: Float64Array): void {
+  const ordered = new OrderedBits();
   if (domain === bitDomain) for (let i = from; i < to; i += 1) whole[i] = ordered.float(values[i]!);
   else for (let i = from; i < to; i += 1) whole[i] = scaled(values[i]!, domain);
 }
 
 export function bitCells(values: Float64Array, from: number, to: number, bits: BigInt64Array): void {
+  const ordered = new OrderedBits();
   for (let i = from; i < to; i += 1) bits[i] = ordered.double(values[i]!);
 }
 

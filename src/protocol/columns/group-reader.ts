@@ -120,7 +120,7 @@ export class GroupReader {
       if (!isDomain(head.domain) || head.domain === memory.domains[slot]) {
         throw new ProtocolError('value', `domain ${head.domain}`);
       }
-      memory.domains[slot] = head.domain;
+      memory.setDomain(slot, head.domain);
     }
     const domain = memory.domains[slot]!;
     this.#columns.read(reader, head, chain.length, decoder, model);

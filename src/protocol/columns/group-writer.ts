@@ -158,7 +158,7 @@ export class GroupWriter {
     const changed = domain === last ? undefined : domain;
     writeDomain(this.#columns, out, cells, chain, precision, domain, changed, model);
     return () => {
-      memory.domains[slot] = domain;
+      memory.setDomain(slot, domain);
       remember(slot, chain, cells, known);
     };
   }

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { ByteWriter } from '../byte-writer.ts';
 import { maxSchemas } from './limit.ts';
 import { RunningMean, SchemaMemory } from './memory.ts';
 import type { ColumnSchema } from './schema.ts';
@@ -23,10 +25,6 @@ export class LinkState {
     this.#source = source;
   }
 
-  get schemas(): ReadonlyMap<bigint, SchemaMemory> {
-    return this.#schemas;
-  }
-
   /** Undefined for JSON (0n), an unknown schema, and when too many schemas are remembered already. */
   schema(fingerprint: bigint): SchemaMemory | undefined {
     if (fingerprint === 0n) return undefined;
@@ -38,5 +36,24 @@ export class LinkState {
     const memory = new SchemaMemory(schema);
     this.#schemas.set(fingerprint, memory);
     return memory;
+  }
+
+  /**
+   * 64 bits of SHA-256 over all that is remembered: equal on both ends after the same frames. Two ends that have kept
+   * their states over a reconnect and whose tokens agree may go on without a cold start.
+   */
+  token(): bigint {
+    const out = new ByteWriter(4096);
+    this.streams.describe(out);
+    out.varint(this.clockMs);
+    out.byte(this.timeMean.count);
+    out.uint64(BigInt(this.timeMean.sixteenths));
+    for (const [fingerprint, memory] of [...this.#schemas].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      // Only the sender makes memories for schemas whose rows all travel opaque.
+      if (memory.recent === undefined) continue;
+      out.uint64(fingerprint);
+      memory.describe(out);
+    }
+    return createHash('sha256').update(out.view()).digest().readBigUInt64BE();
   }
 }

@@ -1,3 +1,5 @@
+import { Buffer } from 'node:buffer';
+import type { ByteWriter } from '../byte-writer.ts';
 import type { ColumnSchema } from './schema.ts';
 import { RangeModel } from './range-coder.ts';
 import { rangeContext } from './coding.ts';
@@ -26,6 +28,23 @@ export class StreamMemory {
     return this.#wide.get(slot * 2 + 1) ?? BigInt(this.before[slot]!);
   }
 
+  /** All of it as bytes, the same on both ends: for the state's token. Nothing while there is no value. */
+  describe(out: ByteWriter): void {
+    const seen = [...this.seen.keys()].filter((slot) => this.seen[slot]! > 0);
+    out.varint(seen.length);
+    for (const slot of seen) {
+      out.varint(slot);
+      out.byte(this.seen[slot]!);
+      writeDouble(out, this.last[slot]!);
+      writeDouble(out, this.before[slot]!);
+      for (const key of [slot * 2, slot * 2 + 1]) out.uint64(BigInt.asUintN(64, this.#wide.get(key) ?? 0n));
+    }
+  }
+
+  wideLastOrNumber(slot: number): number | bigint {
+    return this.#wide.get(slot * 2) ?? this.last[slot]!;
+  }
+
   set(slot: number, last: number, before: number, seen: number): void {
     this.last[slot] = last;
     this.before[slot] = before;
@@ -41,6 +60,12 @@ export class StreamMemory {
     if (Number.isNaN(this.last[slot])) this.#wide.set(slot * 2, last);
     if (Number.isNaN(this.before[slot])) this.#wide.set(slot * 2 + 1, before);
   }
+}
+
+function writeDouble(out: ByteWriter, value: number): void {
+  const bytes = Buffer.alloc(8);
+  bytes.writeDoubleBE(value);
+  out.bytes(bytes);
 }
 
 /** A long as a double, or NaN where arithmetic on it would not be exact. */
@@ -112,6 +137,27 @@ export class SchemaMemory {
     this.slopes = slots.map(() => new RunningMean());
   }
 
+  /** Sizes in one domain say nothing about another. */
+  setDomain(slot: number, domain: number): void {
+    if (this.domains[slot] === domain) return;
+    this.domains[slot] = domain;
+    this.deltas[slot] = new RunningMean();
+    this.slopes[slot] = new RunningMean();
+  }
+
+  /** What `setDomain` changes. */
+  saveDomains(): { domains: Uint8Array; deltas: RunningMean[]; slopes: RunningMean[] } {
+    return { domains: this.domains.slice(), deltas: [...this.deltas], slopes: [...this.slopes] };
+  }
+
+  restoreDomains({ domains, deltas, slopes }: ReturnType<SchemaMemory['saveDomains']>): void {
+    this.domains.set(domains);
+    for (let slot = 0; slot < domains.length; slot += 1) {
+      this.deltas[slot] = deltas[slot]!;
+      this.slopes[slot] = slopes[slot]!;
+    }
+  }
+
   streamMemory(): StreamMemory {
     return new StreamMemory(this.schema.slots.length);
   }
@@ -133,7 +179,24 @@ export class SchemaMemory {
     this.#models.forEach((model, slot) => model?.copyFrom(saved[slot] ?? fresh()));
   }
 
-  get models(): readonly (RangeModel | undefined)[] {
-    return this.#models;
+  /** As in StreamMemory; parts that were made and never used leave no trace. */
+  describe(out: ByteWriter): void {
+    out.bytes(this.domains);
+    this.schema.slots.forEach((_, slot) => {
+      const strings = this.dictionaries[slot]?.strings ?? [];
+      out.varint(strings.length);
+      for (const text of strings) out.block(Buffer.from(text, 'latin1'));
+      for (const mean of [this.deltas[slot]!, this.slopes[slot]!]) {
+        out.byte(mean.count);
+        out.uint64(BigInt(mean.sixteenths));
+      }
+      const model = this.#models[slot];
+      const isUsed = model?.seen.some((count) => count > 0) === true;
+      out.byte(isUsed ? 1 : 0);
+      if (!isUsed) return;
+      for (const chance of model.chance) out.uint16(chance);
+      out.bytes(model.seen);
+    });
+    (this.recent ?? new StreamMemory(0)).describe(out);
   }
 }

@@ -52,14 +52,6 @@ export class StreamTable {
     for (let slot = 0; slot < maxStreams; slot += 1) this.#next[slot] = (slot + 1) % maxStreams;
   }
 
-  get defined(): number {
-    return this.#defined;
-  }
-
-  get slots(): readonly (Stream | undefined)[] {
-    return this.#slots;
-  }
-
   at(slot: number): Stream {
     const stream = this.#slots[slot];
     if (stream === undefined) throw new ProtocolError('stream', `stream ${slot} was never defined`);
@@ -108,6 +100,26 @@ export class StreamTable {
     if (rest.length > 0) this.#byName.set(name, rest);
     else this.#byName.delete(name);
     this.#slots[stream.slot] = undefined;
+  }
+
+  /** All of it as bytes, the same on both ends: for the state's token. */
+  describe(out: ByteWriter): void {
+    out.varint(this.#defined);
+    out.varint(this.#lastSlot);
+    out.block(this.#lastName.type);
+    out.block(this.#lastName.key);
+    out.uint64(this.#lastName.schema);
+    for (const slot of this.#next) out.uint16(slot);
+    this.#slots.forEach((stream, slot) => {
+      if (stream === undefined) return;
+      out.varint(slot);
+      out.text(stream.type);
+      out.text(stream.key);
+      out.uint64(stream.schema);
+      for (const time of [stream.lastTimeMs, stream.beforeTimeMs, stream.timesSeen]) out.varint(time);
+      if (stream.memory === undefined) out.varint(0);
+      else stream.memory.describe(out);
+    });
   }
 
   #add(name: Name, type: string, key: string): Stream {
