@@ -2,7 +2,7 @@ import { ProtocolError } from '../protocol-error.ts';
 import type { BodyReader } from './body-reader.ts';
 import type { Chain } from './chain.ts';
 import { Coding, Predictor } from './coding.ts';
-import { maxBatchRows, maxExact } from './limit.ts';
+import { maxBatchRows, maxExact, maxResidual } from './limit.ts';
 import { narrow } from './memory.ts';
 import type { RangeDecoder, RangeModel } from './range-coder.ts';
 import { readResiduals, type ColumnHead } from './residual-reader.ts';
@@ -72,10 +72,11 @@ export class ColumnReader {
     for (let i = 0; i < length; i += 1) {
       let value = 0n;
       for (let n = 0; n < width; n += 1) value |= BigInt(view.getUint8(i * width + n)) << BigInt(8 * n);
-      this.#wide[i] = BigInt.asIntN(64, BigInt.asIntN(8 * width, value) * BigInt(divisor));
+      const residual = BigInt.asIntN(64, BigInt.asIntN(8 * width, value) * BigInt(divisor));
+      const number = Number(residual);
+      this.#wide[i] = residual;
+      this.#residuals[i] = number;
+      if (!(Math.abs(number) < maxResidual)) this.#isWide = true;
     }
-    // Six bytes times a divisor may be more than a double holds.
-    this.#isWide = width > 6 || divisor > 1;
-    if (!this.#isWide) for (let i = 0; i < length; i += 1) this.#residuals[i] = Number(this.#wide[i]!);
   }
 }

@@ -50,6 +50,9 @@ export function decimalDomain(
       if (domain > maxDecimals) return bitDomain;
     }
   }
+  if (domain === from) return domain;
+  // A finer domain holds less large numbers: those before the one that asked for it may be out of it.
+  for (let i = start; i < end; i += 1) if (!isIn(values[i]!, domain, precision)) return bitDomain;
   return domain;
 }
 
