@@ -3,6 +3,7 @@ import avsc from 'avsc';
 import fc from 'fast-check';
 import type { Row } from '../../../src/protocol/lane.ts';
 
+// oxlint-disable-next-line no-underscore-dangle -- avsc calls it so
 const long = avsc.types.LongType.__with({
   fromBuffer: (bytes: Buffer) => bytes.readBigInt64LE(),
   toBuffer: (value: bigint) => {

@@ -585,7 +585,7 @@ const codings: ((reader: Bytes, length: number, range?: Range, model?: Model) =>
   (reader, length) => {
     const width = reader.byte();
     return Array.from({ length }, () => {
-      const hex = Buffer.from(reader.take(width)).reverse().toString('hex');
+      const hex = Buffer.from(reader.take(width).toReversed()).toString('hex');
       return BigInt.asIntN(8 * width, BigInt(`0x${hex}`));
     });
   },
