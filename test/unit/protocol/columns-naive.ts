@@ -1,5 +1,5 @@
 /**
- * The column format again, from the text of docs/protocol-columns.md: slow, in bigints, without a buffer, a fast path
+ * The column format of docs/protocol-columns.md again, without a line of ours: slow, in bigints, without a buffer, a fast path
  * or a limit. Reads batches and single events as one direction of a connection gives them.
  */
 import { zstdDecompressSync } from 'node:zlib';
