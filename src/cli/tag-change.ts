@@ -13,7 +13,10 @@ export function parseTagChanges(words: readonly string[]): { set: Record<string,
       });
     }
     if (Object.hasOwn(set, key) || unset.includes(key)) {
-      throw new FlotillaError('usage', 'tag-twice', `the tag ${key} is changed twice`, { seen: words.join(' ') });
+      throw new FlotillaError('usage', 'tag-twice', `the tag ${key} is changed twice`, {
+        seen: words.join(' '),
+        expected: 'at most one change of each key',
+      });
     }
     if (equals === '=') set[key] = value as string;
     else unset.push(key);

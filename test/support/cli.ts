@@ -20,6 +20,8 @@ export interface RunOption {
   env?: Record<string, string>;
   timeoutMs?: number;
   input?: string;
+  /** Run as this user, where the tests run as root. */
+  uid?: number;
 }
 
 export async function flotilla(args: string[], option: RunOption = {}): Promise<Ran> {
@@ -38,7 +40,7 @@ export async function flotilla(args: string[], option: RunOption = {}): Promise<
 }
 
 /** Started, not awaited: for commands that stream or wait. */
-export function start(args: string[], { cwd, env, timeoutMs = 60_000, input }: RunOption = {}) {
+export function start(args: string[], { cwd, env, timeoutMs = 60_000, input, uid }: RunOption = {}) {
   return execa(process.execPath, [launcher, ...args], {
     reject: false,
     timeout: timeoutMs,
@@ -46,6 +48,7 @@ export function start(args: string[], { cwd, env, timeoutMs = 60_000, input }: R
     stdin: input === undefined ? 'ignore' : 'pipe',
     ...(input === undefined ? {} : { input }),
     ...(cwd === undefined ? {} : { cwd }),
+    ...(uid === undefined ? {} : { uid, gid: uid }),
     env: { NO_COLOR: '1', ...env },
   });
 }

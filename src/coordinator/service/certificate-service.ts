@@ -35,7 +35,7 @@ export async function signCertificate(context: ServiceContext, request: SignRequ
   if (deviceId === undefined || (commonName !== undefined && commonName !== deviceId)) {
     throw new FlotillaError('usage', 'certificate-name-mismatch', 'the request is not for this device', {
       seen: commonName === undefined ? 'a request without one CN' : `CN=${commonName}`,
-      expected: deviceId === undefined ? 'a CN, or --id' : `CN=${deviceId}`,
+      expected: deviceId === undefined ? 'one CN in its subject, or --device ID' : `CN=${deviceId}`,
     });
   }
   validateDeviceId(deviceId);

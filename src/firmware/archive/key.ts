@@ -143,7 +143,10 @@ function keyError(name: string, kind: string, seen: string): FlotillaError {
 function fileError(verb: string, path: string, cause: unknown): FlotillaError {
   return new FlotillaError('usage', 'firmware-key-unreadable', `cannot ${verb} the key file ${path}`, {
     seen: cause instanceof Error ? cause.message : String(cause),
-    suggestion: 'check the path, or make a key pair with "flotilla firmware keygen"',
+    suggestion:
+      systemErrorCode(cause) === 'EACCES'
+        ? `check its owner and mode with ls -l ${path}`
+        : 'check the path, or make a key pair with "flotilla firmware keygen"',
     cause,
   });
 }

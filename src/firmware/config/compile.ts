@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { basename, dirname, isAbsolute, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { FlotillaError, systemErrorCode, type Position } from '../../error.ts';
 import { mbrTable } from '../apply/mbr.ts';
 import { ubootLayout } from '../apply/uboot-environment.ts';
@@ -30,7 +30,7 @@ const maxConfigBytes = 4 * 1024 * 1024;
 const bootCodeBytes = 440;
 
 export function compileConfig(option: CompileOption): CompiledConfig {
-  const source = readSource(option.configPath, basename(option.configPath), (error) => {
+  const source = readSource(option.configPath, option.configPath, (error) => {
     throw new FlotillaError(
       'usage',
       'firmware-config-unreadable',
@@ -77,7 +77,8 @@ function readSource(path: string, name: string, fail: (error: Error) => never): 
 
 function readInclude(path: ByteString, place: Place): SourceText {
   const shown = fromByteString(path);
-  return readSource(hostPath(path, place.source.directory), shown, (error) => {
+  const name = isAbsolute(shown) ? shown : join(dirname(place.source.name), shown);
+  return readSource(hostPath(path, place.source.directory), name, (error) => {
     const missing = systemErrorCode(error) === 'ENOENT';
     throw configError(place, `cannot include '${shown}': ${missing ? 'file not found' : error.message}`, {
       cause: error,

@@ -41,7 +41,7 @@ describe('configurations that fwup refuses', () => {
     }
     expect(error).toMatchObject({ fault: 'usage', code: expect.stringMatching(/^firmware-/) });
     expect(error!.detail.position).toMatchObject({
-      file: `${name}.conf`,
+      file: join(scratch.path, `${name}.conf`),
       line: expect.any(Number),
       column: expect.any(Number),
     });
@@ -110,7 +110,7 @@ describe('what a configuration is read from', () => {
     const onWarning = (warning: unknown) => warnings.push(warning);
     await buildBundle({ configPath, outputPath: join(scratch.path, 'open.fw'), onWarning });
     expect(warnings).toEqual([
-      { message: 'the file ends inside task t', position: { file: 'open.conf', line: 3, column: 1 } },
+      { message: 'the file ends inside task t', position: { file: configPath, line: 3, column: 1 } },
     ]);
   });
 

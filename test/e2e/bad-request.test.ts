@@ -1,0 +1,217 @@
+/** Requests that make no sense, and requests to nobody: clear, with the next step, and nothing has changed. */
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { flotilla, type RunOption } from '../support/cli.ts';
+import { loadCommands } from '../support/command-list.ts';
+import { createFleet, type TestFleet } from '../support/fleet.ts';
+import { refusal, refusalAsTyped } from '../support/refusal.ts';
+
+/** Runs; d-1 is known to it and away. */
+let fleet: TestFleet;
+/** A fleet whose coordinator does not run. */
+let idle = '';
+const scratch = (...path: string[]) => join(fleet.scratch, ...path);
+const inIdle = (args: string[], option: RunOption = {}) =>
+  fleet.cli(args, { ...option, env: { FLOTILLA_FLEET_DIR: idle } });
+
+async function must(args: string[]) {
+  const ran = await fleet.cli(args);
+  expect(ran.exitCode, `${args.join(' ')}\n${ran.stdout}${ran.stderr}`).toBe(0);
+  return ran;
+}
+
+beforeAll(async () => {
+  fleet = await createFleet();
+  idle = scratch('idle');
+  await must(['init', idle, '--no-passphrase', '--port', '0']);
+  await must(['cert', 'issue', 'd-1', '--out', scratch('d-1')]);
+  await writeFile(scratch('p.conf'), 'meta-product = "p"\nmeta-version = "1.0.0"\ntask t { on-init { info("x") } }\n');
+  await must(['firmware', 'build', '-f', scratch('p.conf'), '-o', scratch('p.fw')]);
+  await must(['release', 'publish', scratch('p.fw')]);
+});
+afterAll(() => fleet?.[Symbol.asyncDispose]());
+
+describe('without a coordinator', () => {
+  /** Every command that asks the coordinator, with arguments that are good. */
+  const asking: Record<string, () => string[]> = {
+    'cert issue': () => ['c-1', '--out', scratch('unreachable')],
+    'cert list': () => [],
+    'cert revoke': () => ['c-1', '--reason', 'test', '--yes'],
+    'cert show': () => ['00112233445566778899aabbccddeeff'],
+    'cert sign': () => [scratch('p.conf'), '--out', scratch('unreachable.crt')],
+    'coordinator status': () => [],
+    'coordinator stop': () => [],
+    'device accept': () => ['*'],
+    'device list': () => [],
+    'device reject': () => ['*'],
+    'device remove': () => ['d-1', '--yes'],
+    'device show': () => ['d-1'],
+    'device tag': () => ['d-1', 'ring=canary'],
+    'device watch': () => [],
+    'event tail': () => [],
+    'job cancel': () => ['j-1'],
+    'job list': () => [],
+    'job show': () => ['j-1'],
+    'job wait': () => ['j-1'],
+    'release list': () => [],
+    'release publish': () => [scratch('p.fw')],
+    'release show': () => ['p/1.0.0'],
+    'rollout abort': () => ['r-1'],
+    'rollout list': () => [],
+    'rollout pause': () => ['r-1'],
+    'rollout resume': () => ['r-1'],
+    'rollout start': () => ['p/1.0.0', '*'],
+    'rollout status': () => ['r-1'],
+    run: () => ['*', '--', 'true'],
+    'select explain': () => ['*', '--device', 'd-1'],
+    'select match': () => ['*'],
+    why: () => ['d-1'],
+  };
+  const alone = ['agent init', 'agent run', 'coordinator start', 'demo', 'doctor', 'init'];
+
+  it('every command that needs one is tried here', async () => {
+    const names = (await loadCommands()).map(({ name }) => name).filter((name) => !name.startsWith('firmware '));
+    expect([...Object.keys(asking), ...alone].toSorted()).toEqual(names.toSorted());
+  });
+
+  it.concurrent.each(Object.keys(asking))('%s exits 7 with the next step', async (name) => {
+    const { error, exitCode } = await refusal(inIdle, [...name.split(' '), ...asking[name]!()]);
+    expect([exitCode, error.fault]).toEqual([7, 'unreachable']);
+    expect(error.suggestion).toContain('flotilla coordinator start --detach');
+  });
+
+  it('a person reads the same, and nothing was left behind', async () => {
+    const { text } = await refusalAsTyped(inIdle, ['device', 'list']);
+    expect(text).toContain(join(idle, 'run', 'api.sock'));
+    expect((await readdir(fleet.scratch)).filter((name) => name.startsWith('unreachable'))).toEqual([]);
+  });
+
+  it('and outside of any fleet, a command says how to name one', async () => {
+    const { error, exitCode } = await refusalAsTyped(flotilla, ['device', 'list'], { cwd: '/' });
+    expect([error.code, exitCode]).toEqual(['fleet-not-found', 2]);
+    expect(error.suggestion).toContain('--fleet-dir');
+  });
+});
+
+describe('cert sign', () => {
+  const csr = (name: string) => scratch('csr', name);
+
+  beforeAll(async () => {
+    await mkdir(scratch('csr'));
+    const openssl = (...args: string[]) => execa('openssl', args, { cwd: scratch('csr') });
+    const request = ['req', '-new', '-nodes', '-keyout', 'key'];
+    const ec = [...request, '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];
+    await openssl(...request, '-newkey', 'rsa:1024', '-subj', '/CN=weak', '-out', 'weak');
+    await openssl(...ec, '-subj', '/CN=No Such Id!', '-out', 'bad-id');
+    await openssl(...ec, '-subj', '/O=nobody', '-out', 'nameless');
+    await openssl(...ec, '-subj', '/CN=good-1', '-out', 'good');
+    await openssl(...ec, '-subj', '/CN=good-1', '-outform', 'DER', '-out', 'good.der');
+    const der = await readFile(csr('good.der'));
+    der[der.length - 3]! ^= 1; // in the signature
+    await writeFile(csr('broken.der'), der);
+    await openssl('req', '-inform', 'DER', '-in', 'broken.der', '-out', 'broken');
+    await writeFile(csr('garbage'), 'this is no request\n');
+    await writeFile(csr('huge'), Buffer.alloc(1_000_000, 65));
+  });
+
+  it.concurrent.each([
+    ['garbage', [], 'pki-csr-malformed', 2],
+    ['good.der', [], 'pki-csr-malformed', 2],
+    ['huge', [], 'file-too-large', 2],
+    ['absent', [], 'file-unreadable', 2],
+    ['.', [], 'file-unreadable', 2],
+    ['broken', [], 'pki-csr-signature', 6],
+    ['weak', [], 'pki-weak-key', 6],
+    ['bad-id', [], 'pki-device-id', 2],
+    ['nameless', [], 'certificate-name-mismatch', 2],
+    ['good', ['--device', 'good-2'], 'certificate-name-mismatch', 2],
+    ['nameless', ['--device', 'No Such Id!'], 'pki-device-id', 2],
+    ['good', ['--days', '0'], 'usage', 2],
+  ] as const)('refuses %s %j', async (name, more, code, exit) => {
+    const out = scratch('csr', `${name}${more.join('')}.crt`);
+    const { error, exitCode } = await refusal(fleet.cli, ['cert', 'sign', csr(name), '--out', out, ...more]);
+    expect([error.code, exitCode]).toEqual([code, exit]);
+    expect(error.expected ?? error.suggestion).toBeDefined();
+  });
+
+  it('has made no certificate then, and no file', async () => {
+    const owners = (await must(['cert', 'list', '--json'])).json().map((one: { deviceId: string }) => one.deviceId);
+    expect(owners).toEqual(['d-1']);
+    expect((await must(['device', 'list', '--json'])).json()).toHaveLength(1);
+    expect((await readdir(scratch('csr'))).filter((name) => name.endsWith('.crt'))).toEqual([]);
+  });
+});
+
+describe('a request about what does not exist', () => {
+  it.concurrent.each([
+    [['device', 'show', 'nobody'], 'device-unknown'],
+    [['device', 'remove', 'nobody', '--yes'], 'device-unknown'],
+    [['why', 'nobody'], 'device-unknown'],
+    [['why', 'd-1', '--rollout', 'r-1'], 'rollout-unknown'],
+    [['release', 'show', 'q/1.0.0'], 'release-unknown'],
+    [['rollout', 'start', 'q/1.0.0', 'd-1'], 'release-unknown'],
+    [['rollout', 'status', 'r-1'], 'rollout-unknown'],
+    [['rollout', 'abort', 'r-1'], 'rollout-unknown'],
+    [['job', 'show', 'j-1'], 'job-unknown'],
+    [['job', 'wait', 'j-1'], 'job-unknown'],
+    [['job', 'cancel', 'j-1'], 'job-unknown'],
+    [['cert', 'show', '00112233445566778899aabbccddeeff'], 'certificate-unknown'],
+    [['cert', 'revoke', 'nobody', '--reason', 'test', '--yes'], 'certificate-unknown'],
+    [['release', 'publish', '/nowhere.fw'], 'file-unreadable'],
+    [['cert', 'show', '/nowhere.crt'], 'file-unreadable'],
+  ])('%j', async (args, code) => {
+    const { error, exitCode } = await refusal(fleet.cli, args);
+    expect([error.code, exitCode]).toEqual([code, 2]);
+    expect(error.suggestion).toMatch(/^flotilla |^check the path/);
+  });
+});
+
+describe('a malformed request', () => {
+  const tag = (...changes: string[]) => ['device', 'tag', 'd-1', ...changes];
+  const run = (...flags: string[]) => ['run', 'd-1', ...flags, '--', 'true'];
+  const rollout = (...flags: string[]) => ['rollout', 'start', 'p/1.0.0', 'd-1', ...flags];
+  it.concurrent.each([
+    [tag('ring'), 'tag-malformed'],
+    [tag('=x'), 'tag-malformed'],
+    [tag('Ring=x'), 'tag-malformed'],
+    [tag('-'), 'tag-malformed'],
+    [tag('a b=c'), 'tag-malformed'],
+    [tag('a=1', 'a-'), 'tag-twice'],
+    [tag(`a=${'x'.repeat(300)}`), 'api-request-malformed'],
+    [['device', 'tag', 'G@', 'a=1'], 'selector-missing-delimiter'],
+    [['device', 'lsit'], 'command-unknown'],
+    [['event', 'tail', '--from', '-1'], 'usage'],
+    [['event', 'tail', '--limit', '0'], 'usage'],
+    [['event', 'tail', '--selector', 'd-1 and'], 'selector-missing-operand'],
+    [['release', 'publish', 'p.fw', '--channel', 'a/b'], 'release-name'],
+    [run('--batch', '0'), 'job-batch'],
+    [run('--batch', '0%'), 'job-batch'],
+    [run('--batch', '101%'), 'job-batch'],
+    [run('--batch', 'some'), 'api-request-malformed'],
+    [run('--timeout', '0'), 'api-request-malformed'],
+    [run('--timeout', 'soon'), 'duration-malformed'],
+    [run('--nonsense'), 'usage'],
+    [['run', 'd-1'], 'run-command-missing'],
+    [rollout('--phase', '5x'), 'phase-malformed'],
+    [rollout('--phase', ''), 'phase-malformed'],
+    [rollout('--phase', '1@'), 'phase-malformed'],
+    [rollout('--phase', '0'), 'rollout-phase-empty'],
+    [rollout('--phase', '150%'), 'rollout-phase-empty'],
+    [rollout('--phase', '1@G@'), 'selector-missing-delimiter'],
+    [rollout('--soak', '-5'), 'duration-malformed'],
+    [rollout('--max-failure-share', '200%'), 'share-malformed'],
+    [rollout('--max-failures', '0'), 'usage'],
+  ])('%j', async (args, code) => {
+    const { error, exitCode } = await refusal(fleet.cli, args, { cwd: fleet.scratch });
+    expect([error.code, exitCode]).toEqual([code, 2]);
+    expect(error.expected ?? error.suggestion).toBeDefined();
+  });
+
+  it('has changed nothing then', async () => {
+    expect((await must(['device', 'show', 'd-1', '--json'])).json().tags).toEqual({});
+    expect((await must(['job', 'list', '--json'])).json()).toEqual([]);
+    expect((await must(['rollout', 'list', '--json'])).json()).toEqual([]);
+  });
+});
