@@ -135,13 +135,18 @@ describe('the codec', () => {
   it.each([
     ['type 0', '00', 'frame-type'],
     ['reserved BATCH', '50', 'frame-type'],
-    ['reserved CREDIT', 'c0', 'frame-type'],
+    ['CREDIT without a kind', 'c0', 'frame-short'],
+    ['CREDIT of a kind to come', 'c103', 'value'],
+    ['OPEN with a body', 'c20200', 'frame-trailing'],
+    ['PAUSE above 2^53', 'c901ffffffffffffff7f', 'varint'],
     ['reserved ext', 'f100', 'frame-type'],
     ['u16 for a length that fits one byte', '4e000d', 'frame-length'],
     ['u16 for 268', '4e010c', 'frame-length'],
     ['u32 for a length that fits u16', '4f0000ffff', 'frame-length'],
     ['a megabyte and one', '4f00100001', 'frame-length'],
-    ['PING with a body', '8100', 'frame-length'],
+    ['PING that promises nothing', '8100', 'value'],
+    ['PONG with a body', '9100', 'frame-length'],
+    ['WELCOME of a standing to come', '2d07010003000000000000004d070000000000000000', 'value'],
     ['EVENT without a time', '4100', 'frame-short'],
     ['EVENT of stream 256', '43800800', 'varint'],
     ['ACK of nothing', '6100', 'value'],
@@ -162,7 +167,7 @@ describe('the codec', () => {
     ['CHUNK WANT of too much', `dd190001${'11'.repeat(32)}00818010`, 'varint'],
     ['text that is not UTF-8', 'e30900ff', 'text'],
     ['a detail of 65 bytes', `ed360900${'61'.repeat(65)}`, 'text'],
-    ['extensions that do not rise', '2d090100000000000000004d070000000000000005000500', 'value'],
+    ['extensions that do not rise', '2d0b010000000000000000004d07000000000000000005000500', 'value'],
   ])('refuses %s', (_, hex, code) => {
     let seen: unknown;
     try {

@@ -7,7 +7,14 @@ import type { Message } from '../../../src/protocol/message.ts';
 /** Written by hand from docs/protocol.md; spaces part the fields. */
 const golden: [what: string, hex: string, message: Message][] = [
   // type 8, no body
-  ['PING', '80', { type: 'ping' }],
+  ['PING', '80', { type: 'ping', keepaliveMs: 0 }],
+  // 360,000 ms
+  ['PING with a promise', '83 c0fc15', { type: 'ping', keepaliveMs: 360_000 }],
+  // kind 0 · 65,536
+  ['CREDIT', 'c4 00 808004', { type: 'credit', bytes: 65_536 }],
+  // kind 1 · 2,000 << 2 | 3 = 8,003
+  ['PAUSE', 'c3 01 c33e', { type: 'pause', lane: 3, ms: 2_000 }],
+  ['OPEN', 'c1 02', { type: 'open' }],
   ['PONG', '90', { type: 'pong' }],
   // type 6: the empty body is one more of lane 0
   ['ACK of one on lane 0', '60', { type: 'ack', lane: 0, count: 1 }],
@@ -106,18 +113,20 @@ const golden: [what: string, hex: string, message: Message][] = [
       extensions: [{ tag: 5, value: Uint8Array.of(0xff) }],
     },
   ],
-  // version 1 · features 0 · coordinator · session 7 · cursors · 240,000 ms · 1 MiB · time 1
+  // version 1 · features 0 · quarantined · coordinator · session 7 · cursors · 240,000 ms · 64 KiB · 1 MiB · time 1
   [
     'WELCOME',
-    '2d 09 01 00 000000000000004d 07 00010203 80d30e 808040 01',
+    '2d 0d 01 00 02 000000000000004d 07 00010203 80d30e 808004 808040 01',
     {
       type: 'welcome',
       version: 1,
       features: 0,
+      standing: 'quarantined',
       coordinatorInstanceId: 77n,
       sessionId: 7,
       eventCursor: [0, 1, 2, 3],
       keepaliveMs: 240_000,
+      creditBytes: 65_536,
       maxFrameBytes: 1_048_576,
       serverTimeMs: 1,
       extensions: [],
