@@ -14,13 +14,20 @@ import { judge } from './wire/target.ts';
 const usage = `bench:wire [--peers ${peerNames.join(',')}|none] [--scenarios ${scenarioNames.join(',')}] [--vectors DIRECTORY]`;
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
-const { values } = parseArgs({
-  options: {
-    peers: { type: 'string' },
-    scenarios: { type: 'string' },
-    vectors: { type: 'string', default: defaultVectorDirectory },
-  },
-});
+const values = (() => {
+  try {
+    return parseArgs({
+      options: {
+        peers: { type: 'string' },
+        scenarios: { type: 'string' },
+        vectors: { type: 'string', default: defaultVectorDirectory },
+      },
+    }).values;
+  } catch (error) {
+    say(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
+    process.exit(2);
+  }
+})();
 const named = (text: string | undefined, all: readonly string[]): string[] => {
   const names = text === undefined ? [...all] : text.split(',').filter((name) => name !== '' && name !== 'none');
   const unknown = names.filter((name) => !all.includes(name));

@@ -1,4 +1,4 @@
-import { defaultGatewayLimits } from '../../../src/coordinator/gateway/pool-option.ts';
+import { defaultAgentConfig } from '../../../src/config/agent-default.ts';
 import { eventually } from '../../support/eventually.ts';
 import type { Bench } from '../../support/link-bench.ts';
 import { CountingProxy } from './counting-proxy.ts';
@@ -12,7 +12,8 @@ export async function createFlotillaPeer(bench: Bench): Promise<Peer> {
   return {
     deviceLeg: proxy,
     ways: ['link'],
-    defaultKeepaliveMs: defaultGatewayLimits.keepaliveMs,
+    // Where an agent begins; what it learns later only makes an hour cheaper.
+    defaultKeepaliveMs: defaultAgentConfig.link.keepaliveSeconds * 1_000,
     async connect({ keepaliveMs }) {
       devices += 1;
       const id = `d${devices}`;

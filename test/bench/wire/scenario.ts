@@ -32,6 +32,7 @@ const singleEvents = 30;
 const batchEvents = 100;
 const countedPings = 3;
 const shortKeepaliveMs = 2_000;
+const pingTimeoutMs = 30_000;
 
 /** Bytes an event, sent alone and acknowledged before the next one, on a connection that has seen others. */
 export function measureSingles(peer: Peer, way: string, events: WireEvent[]): Promise<LegBytes> {
@@ -66,9 +67,9 @@ export async function measureIdle(peer: Peer): Promise<IdleBytes | undefined> {
   if (defaultKeepaliveMs === undefined) return undefined;
   const session = await peer.connect({ way: peer.ways[0]!, keepaliveMs: shortKeepaliveMs });
   await deviceLeg.settle();
-  await deviceLeg.exchange(3 * shortKeepaliveMs);
+  await deviceLeg.exchange(pingTimeoutMs);
   const before = { segments: await deviceLeg.segments(), ...deviceLeg.passed() };
-  for (let ping = 0; ping < countedPings; ping += 1) await deviceLeg.exchange(3 * shortKeepaliveMs);
+  for (let ping = 0; ping < countedPings; ping += 1) await deviceLeg.exchange(pingTimeoutMs);
   const after = { segments: await deviceLeg.segments(), ...deviceLeg.passed() };
   if (after.connections !== before.connections) throw new Error('the connection did not last');
   await session.close();
