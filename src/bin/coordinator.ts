@@ -63,6 +63,7 @@ async function run(): Promise<void> {
         fleetId: config.fleetId,
         handler,
         log,
+        keyExchange: config.link.keyExchange,
         limits: { helloTimeoutMs: config.link.helloTimeoutMs, keepaliveMs: config.link.keepaliveSeconds * 1000 },
         logLevel: config.log.level,
       }).catch(async (error: unknown) => {

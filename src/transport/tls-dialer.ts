@@ -3,6 +3,7 @@ import { connect as connectTls, createSecureContext } from 'node:tls';
 import { systemErrorCode } from '../error.ts';
 import { alpnProtocol } from './alpn.ts';
 import type { ByteStream } from './byte-stream.ts';
+import { dialerCryptography } from './cryptography.ts';
 import { rootsOf } from './certificate-chain.ts';
 import { TlsStream } from './tls-stream.ts';
 
@@ -29,7 +30,7 @@ export function dialTls(option: TlsDialOption): () => void {
     cert: option.certificatePem,
     ca: rootsOf(option.authorityPem),
     minVersion: 'TLSv1.3',
-    ecdhCurve: option.keyExchange === 'classic' ? 'X25519' : 'X25519MLKEM768:X25519',
+    ...dialerCryptography(option.keyPem, option.keyExchange),
   });
   let settled = false;
   const fail = (error: Error): void => {

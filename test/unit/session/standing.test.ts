@@ -32,10 +32,10 @@ const received = (effects: Effect[]) =>
   effects.flatMap((effect) => (effect.kind === 'rows' ? [[effect.lane, effect.rows.length]] : []));
 
 function pair({
-  standing = 'accepted' as Standing,
+  standing = 'accepted',
   creditBytes = 1_048_576,
-  interval = undefined as KeepaliveInterval | undefined,
-} = {}) {
+  interval,
+}: { standing?: Standing; creditBytes?: number; interval?: KeepaliveInterval } = {}) {
   const device = new DeviceSession(greeting, { ...option, ...(interval === undefined ? {} : { interval }) }, 0);
   const coordinator = new CoordinatorSession({ ...option, creditBytes }, 0);
   const up = (nowMs: number): Effect[] => coordinator.receive(device.flush(nowMs, 1e6) ?? new Uint8Array(), nowMs);
