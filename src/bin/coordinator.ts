@@ -60,6 +60,7 @@ async function run(): Promise<void> {
         },
         blobDirectory,
         gatewayEntry: join(import.meta.dirname, `gateway.${extension}`),
+        opensslConfigFile: join(packageRoot(), 'templates', 'gateway-openssl.cnf'),
         fleetId: config.fleetId,
         handler,
         log,

@@ -1,6 +1,6 @@
 /** Frame to message; the layouts stand in encode.ts. A field out of its range or a byte too many is a ProtocolError. */
 import { ByteReader } from './byte-reader.ts';
-import { chunkKinds, creditKinds, defineKinds } from './encode.ts';
+import { chunkKinds, creditKinds, defineKinds, knownBit } from './encode.ts';
 import { FrameType, type Frame } from './frame.ts';
 import { laneCount, type Lane } from './lane.ts';
 import {
@@ -103,12 +103,13 @@ function hello(body: ByteReader): Message {
 }
 
 function welcome(body: ByteReader): Message {
+  const [version, features, standing] = [body.varint(), body.varint(), body.byte()];
   return {
     type: 'welcome',
-    version: body.varint(),
-    features: body.varint(),
-    standing: named(standings, body.byte(), 'standing'),
-    coordinatorInstanceId: body.uint64(),
+    version,
+    features,
+    standing: named(standings, standing & ~knownBit, 'standing'),
+    coordinatorInstanceId: standing >= knownBit ? 'known' : body.uint64(),
     sessionId: body.varint(),
     eventCursor: perLane(body),
     keepaliveMs: body.varint(),

@@ -25,6 +25,8 @@ import {
 /** Kinds of DEFINE, CHUNK and CREDIT: the first byte of their bodies. */
 export const defineKinds = { json: 0, sameSchema: 1, schema: 2 } as const; // 16 and up are reserved: schemas, dictionaries
 export const chunkKinds = { want: 0, data: 1, took: 2, refused: 3, cancelled: 4 } as const;
+/** Of the standing in WELCOME. */
+export const knownBit = 0x80;
 export const creditKinds = { credit: 0, pause: 1, open: 2 } as const;
 
 /** Milliseconds become u varint; negative steps fold in: 0 -1 1 -2 2 … ↦ 0 1 2 3 4 … */
@@ -110,14 +112,15 @@ function hello(body: ByteWriter, message: Hello): void {
   extensions(body, message.extensions);
 }
 
-// varint version · varint features · u8 standing · u64 coordinatorInstanceId · varint sessionId ·
+// varint version · varint features · u8 standing | known << 7 · unless known: u64 coordinatorInstanceId · varint sessionId ·
 // 4 × varint eventCursor · varint keepaliveMs · varint creditBytes · varint maxFrameBytes · varint serverTimeMs ·
 // extensions
 function welcome(body: ByteWriter, message: Welcome): void {
   body.varint(message.version);
   body.varint(message.features);
-  body.byte(standings[message.standing]);
-  body.uint64(message.coordinatorInstanceId);
+  const known = message.coordinatorInstanceId === 'known';
+  body.byte(standings[message.standing] | (known ? knownBit : 0));
+  if (message.coordinatorInstanceId !== 'known') body.uint64(message.coordinatorInstanceId);
   body.varint(message.sessionId);
   for (const seq of message.eventCursor) body.varint(seq);
   body.varint(message.keepaliveMs);

@@ -49,7 +49,8 @@ export interface Welcome {
   /** Those of HELLO that the coordinator has too. */
   features: number;
   standing: Standing;
-  coordinatorInstanceId: bigint;
+  /** `known`: the one that HELLO named. */
+  coordinatorInstanceId: bigint | 'known';
   /** For logs on both sides. */
   sessionId: number;
   /** Of each lane, the last event that is stored; the next one sent follows it. */

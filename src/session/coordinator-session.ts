@@ -78,7 +78,7 @@ export class CoordinatorSession extends Session {
       version: this.#version,
       features: commonFeatures(hello.features, spokenFeatures),
       standing: this.standing,
-      coordinatorInstanceId: admission.coordinatorInstanceId,
+      coordinatorInstanceId: known ? 'known' : admission.coordinatorInstanceId,
       sessionId: admission.sessionId,
       eventCursor: admission.eventCursor,
       keepaliveMs: Math.floor(this.#maxKeepaliveMs),

@@ -97,7 +97,10 @@ export class DeviceSession extends Session {
     this.standing = message.standing;
     this.window.creditBytes = message.creditBytes;
     const { instanceId, knownCoordinatorInstanceId, nextSeq, requestCursor, newInstance } = this.#greeting;
-    const known = message.coordinatorInstanceId === knownCoordinatorInstanceId;
+    const told = message.coordinatorInstanceId;
+    const coordinatorInstanceId = told === 'known' ? knownCoordinatorInstanceId : told;
+    if (coordinatorInstanceId === 0n) throw new ProtocolError('value', 'a coordinator without an instance id');
+    const known = coordinatorInstanceId === knownCoordinatorInstanceId;
     for (const lane of allLanes) {
       this.outbound[lane].resume(message.eventCursor[lane]!, newInstance ? 'new-instance' : 'not-kept');
       this.inbound[lane].resume(known ? requestCursor[lane]! : 0);
@@ -110,7 +113,7 @@ export class DeviceSession extends Session {
       this.end('instance-mismatch', `instance ${instanceId.toString(16)} is behind its own past`, 0);
       return;
     }
-    this.effect({ kind: 'live', welcome: message });
+    this.effect({ kind: 'live', welcome: { ...message, coordinatorInstanceId } });
   }
 
   protected override onChunk(message: ChunkMessage): void {

@@ -6,7 +6,7 @@ export type Effect =
   /** Coordinator: decide; answer with `admit` or `refuse`. */
   | { kind: 'hello'; hello: Hello }
   /** Device: the session is live. */
-  | { kind: 'live'; welcome: Welcome }
+  | { kind: 'live'; welcome: Welcome & { coordinatorInstanceId: bigint } }
   /** Device: it was accepted on this very session, all lanes are open. */
   | { kind: 'opened' }
   /** Coordinator: the device has answered `probe`. */

@@ -45,8 +45,8 @@ export interface TlsListener {
   close(): void;
 }
 
-/** Lets OpenSSL tell tickets of this protocol from others under the same keys; the same in every process. */
-const sessionIdContext = 'flotilla';
+/** A byte: it is in every ticket. Lets OpenSSL tell tickets of this protocol from others under the same keys; the same in every process. */
+const sessionIdContext = 'f';
 const ticketLifeSeconds = 86_400;
 
 /** TLS 1.3 alone, a client certificate always, ALPN always. */
@@ -72,6 +72,7 @@ export function createTlsListener(option: TlsListenerOption): TlsListener {
     ticketKeys: Buffer.from(option.ticketKeys),
     sessionTimeout: ticketLifeSeconds,
     sessionIdContext,
+    honorCipherOrder: false,
   });
 
   tls.on('secureConnection', (socket: TLSSocket) => {

@@ -33,6 +33,8 @@ import { temporaryDirectory } from './temporary.ts';
 
 export const gatewayEntry = join(import.meta.dirname, '..', '..', 'src', 'bin', 'gateway.ts');
 
+export const opensslConfigFile = join(import.meta.dirname, '..', '..', 'templates', 'gateway-openssl.cnf');
+
 export interface DevicePems {
   keyPem: string;
   certificatePem: string;
@@ -241,6 +243,7 @@ export async function createBench(
       tls: fleet.tls,
       blobDirectory: fleet.blobDirectory,
       gatewayEntry,
+      opensslConfigFile,
       fleetId: fleet.fleetId,
       handler: core,
       log: createLog({ name: 'core', level: 'silent' }),

@@ -11,6 +11,8 @@ export interface GatewayPoolOption {
   blobDirectory: string;
   /** The script of the gateway process: src/bin/gateway.ts, or its bundle. */
   gatewayEntry: string;
+  /** Settings that node has no option for: templates/gateway-openssl.cnf. Without it every first connection is 700 bytes dearer. */
+  opensslConfigFile?: string;
   fleetId: string;
   handler: GatewayHandler;
   log: Log;

@@ -212,6 +212,7 @@ class Pool implements GatewayPool {
     const ids = new Map<number, ConnectionId>();
     const process = new GatewayProcess({
       entry: gatewayEntry,
+      opensslConfigFile: this.#option.opensslConfigFile,
       config,
       onFrame: (kind, body) => this.#onFrame(n, ids, kind, body),
       onExit: (reason) => this.#onExit(n, ids, reason),

@@ -50,7 +50,7 @@ export const message: fc.Arbitrary<Message> = fc.oneof(
     version: uint,
     features: uint,
     standing: names<Standing>(standings),
-    coordinatorInstanceId: id64,
+    coordinatorInstanceId: fc.oneof(fc.constant('known' as const), id64),
     sessionId: uint,
     eventCursor: seqs,
     keepaliveMs: uint,
