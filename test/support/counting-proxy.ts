@@ -13,16 +13,21 @@ export interface CountingProxy extends AsyncDisposable {
   connections: Counted[];
   /** From now on nothing passes, and no socket closes: a dead link. */
   freeze(): void;
+  /** Cuts the near side of all connections and leaves the far side open and mute: ghosts. */
+  strand(): void;
 }
 
 /** Carries connections to `port` of this machine and counts them from outside of both programs. */
 export async function createCountingProxy(port: number): Promise<CountingProxy> {
   const connections: Counted[] = [];
   const sockets = new Set<Socket>();
+  const nears = new Set<Socket>();
   let frozen = false;
   const server = createServer({ noDelay: true }, (near) => {
     const counted: Counted = { upBytes: 0, downBytes: 0, pieces: [] };
     connections.push(counted);
+    nears.add(near);
+    near.on('close', () => nears.delete(near));
     const far = connect({ port, host: '127.0.0.1', noDelay: true });
     for (const [from, to, up] of [
       [near, far, true],
@@ -36,7 +41,7 @@ export async function createCountingProxy(port: number): Promise<CountingProxy> 
         if (!frozen) to.write(bytes);
       });
       from.on('end', () => to.end());
-      from.on('error', () => to.destroy());
+      from.on('error', () => undefined);
       from.on('close', () => sockets.delete(from));
     }
   });
@@ -46,6 +51,9 @@ export async function createCountingProxy(port: number): Promise<CountingProxy> 
     connections,
     freeze() {
       frozen = true;
+    },
+    strand() {
+      for (const near of nears) near.destroy();
     },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
