@@ -3,7 +3,7 @@
  * included, so that a command starts fast and dist/ needs no node_modules. The new dist/ is made beside the old one
  * and swapped in by renames: several builds at once, or a command that starts meanwhile, never see half of one.
  */
-import { cp, glob, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, glob, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Plugin } from '@oclif/core/config';
 import type { PJSON } from '@oclif/core/interfaces';
@@ -20,6 +20,7 @@ try {
   await copyAsset('templates');
   await copyAsset('firmware');
   await writeManifest(pjson);
+  await chmod(staging, 0o755); // mkdtemp made it for its owner alone; an installed package is for every user
   await swap();
 } finally {
   await rm(staging, { recursive: true, force: true });

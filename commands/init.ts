@@ -6,7 +6,7 @@ import { systemClock } from '../src/clock.ts';
 import { FlotillaError } from '../src/error.ts';
 import { isHost } from '../src/pki/host.ts';
 import { minPassphraseBytes, readPassphraseFile } from '../src/pki/passphrase.ts';
-import { type CreatedFleet, createFleet } from '../src/provision/create-fleet.ts';
+import { type CreatedFleet, checkFleetTarget, createFleet } from '../src/provision/create-fleet.ts';
 import { createFleetId } from '../src/provision/fleet-id.ts';
 
 interface InitData {
@@ -72,6 +72,12 @@ Next:
   protected async execute(): Promise<InitData> {
     const { args, flags } = await this.parse(Init);
     const hosts = flags.host ?? [hostname(), 'localhost', '127.0.0.1', '::1'].filter(isHost);
+    if (args.dir === '') {
+      throw new FlotillaError('usage', 'init-no-folder', 'the name of the folder is empty', {
+        expected: 'a folder, or nothing at all for this one',
+      });
+    }
+    await checkFleetTarget(args.dir);
     const fleet = await createFleet({
       directory: args.dir,
       fleetId: createFleetId(flags.name),

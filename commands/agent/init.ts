@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Args, Flags } from '@oclif/core';
 import { parseDocument } from 'yaml';
@@ -51,8 +51,8 @@ Next:
     const { privateKeyPem, csrPem } = await createDeviceKeyAndCsr(flags.id); // refuses a bad id before any file exists
     const dir = args.dir;
     const files = { key: join(dir, 'device.key'), csr: join(dir, 'device.csr'), config: join(dir, 'agent.yaml') };
-    await makeFolder(dir);
     await using places = new NewFiles();
+    await places.folder(dir);
     await places.reserve(files.key, 0o600);
     await places.reserve(files.csr);
     await places.reserve(files.config);
@@ -89,17 +89,6 @@ function parseEndpoint(text: string): { host: string; port: number } {
     seen: text,
     expected: 'HOST or HOST:PORT, an IPv6 address in brackets: [fd00::1]:7443',
   });
-}
-
-async function makeFolder(dir: string): Promise<void> {
-  try {
-    await mkdir(dir, { recursive: true });
-  } catch (cause) {
-    throw new FlotillaError('usage', 'file-not-writable', `the folder ${dir} can't be made`, {
-      seen: cause instanceof Error ? cause.message : String(cause),
-      cause,
-    });
-  }
 }
 
 /** The template with this device's values; its comments stay. */

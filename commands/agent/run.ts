@@ -16,9 +16,10 @@ It stays in the foreground for a supervisor such as systemd, logs to stderr, and
 
   protected async execute(): Promise<never> {
     const { flags } = await this.parse(Run);
-    // A mistake in the file is told here, where --json holds; the process goes on as the agent after that.
+    // A mistake in the file is told before the process becomes the agent.
     await loadAgentConfig(flags.config);
-    return becomeEntryPoint(findEntryPoint(this.config.root, 'agent', ['--config', flags.config]));
+    const json = this.json ? ['--json'] : [];
+    return becomeEntryPoint(findEntryPoint(this.config.root, 'agent', ['--config', flags.config, ...json]));
   }
 
   protected render(): void {}

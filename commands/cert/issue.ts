@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Args, Flags } from '@oclif/core';
 import { BaseCommand } from '../../src/cli/base-command.ts';
@@ -44,8 +43,8 @@ gw-001/authority.crt`,
       certificate: join(flags.out, 'device.crt'),
       authority: join(flags.out, 'authority.crt'),
     };
-    await mkdir(flags.out, { recursive: true, mode: 0o700 });
     await using places = new NewFiles();
+    await places.folder(flags.out, 0o700);
     await places.reserve(files.key, 0o600);
     await places.reserve(files.certificate);
     await places.reserve(files.authority);

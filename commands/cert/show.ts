@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { Args } from '@oclif/core';
 import { BaseCommand } from '../../src/cli/base-command.ts';
 import { defined } from '../../src/cli/defined.ts';
 import { openClient } from '../../src/cli/open-client.ts';
+import { readInput } from '../../src/cli/read-input.ts';
 import { formatCertificate } from '../../src/cli/render/certificate.ts';
 import type { Certificate } from '../../src/client/contract/index.ts';
 import { type CertificateDescription, describeCertificate, parseCertificate } from '../../src/pki/certificate.ts';
@@ -41,7 +41,10 @@ valid:    2026-11-22T20:30:05.000Z to 2027-11-22T21:30:05.000Z (in 365d)`,
       );
       return { ...describeCertificate(pem), issuedAtMs, ...defined({ revokedAtMs, revocationReason }), pem };
     }
-    const parsed = parseCertificate(await readFile(args.certificate), args.certificate);
+    const parsed = parseCertificate(
+      await readInput(args.certificate, 'a serial number in hex, or a file with a certificate'),
+      args.certificate,
+    );
     return describeCertificate(parsed);
   }
 

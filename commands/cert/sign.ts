@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { Args, Flags } from '@oclif/core';
 import { BaseCommand } from '../../src/cli/base-command.ts';
 import { defined } from '../../src/cli/defined.ts';
 import { formatAge } from '../../src/cli/human.ts';
 import { NewFiles } from '../../src/cli/new-file.ts';
 import { openClient } from '../../src/cli/open-client.ts';
+import { readInput } from '../../src/cli/read-input.ts';
 import type { Signed } from '../../src/client/contract/index.ts';
 
 type SignedTo = Signed & { written: string[] };
@@ -34,7 +34,7 @@ wrote gw-001/device.crt, gw-001/authority.crt`,
 
   protected async execute(): Promise<SignedTo> {
     const { args, flags } = await this.parse(Sign);
-    const csr = await readFile(args.csr, 'utf8');
+    const csr = (await readInput(args.csr, 'a certificate signing request')).toString('utf8');
     // The places are taken before anything is signed: a certificate must not be issued and then lost.
     await using files = new NewFiles();
     if (flags.out !== undefined) await files.reserve(flags.out);

@@ -1,10 +1,10 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../src/cli/base-command.ts';
 import { parseDuration } from '../../src/cli/duration.ts';
 import { becomeEntryPoint, findEntryPoint } from '../../src/cli/entry-point.ts';
 import { startDetached } from '../../src/cli/start-detached.ts';
+import { loadCoordinatorConfig } from '../../src/config/coordinator-config.ts';
 import { findFleetDir } from '../../src/config/fleet-dir.ts';
 import { fleetLayout } from '../../src/config/fleet-layout.ts';
 
@@ -37,12 +37,14 @@ stop: flotilla coordinator stop`,
   protected async execute(): Promise<Started> {
     const { flags } = await this.parse(Start);
     const directory = await findFleetDir(flags['fleet-dir']);
-    const entry = findEntryPoint(this.config.root, 'coordinator', ['--fleet-dir', directory]);
+    const { run, config } = fleetLayout(directory);
+    await loadCoordinatorConfig(config); // a mistake in the file is told here, not by way of the log
+    // A detached one reports through its log: the error as a document.
+    const json = flags.detach || this.json ? ['--json'] : [];
+    const entry = findEntryPoint(this.config.root, 'coordinator', ['--fleet-dir', directory, ...json]);
     if (!flags.detach) return becomeEntryPoint(entry);
-    const { run } = fleetLayout(directory);
-    await mkdir(run, { recursive: true, mode: 0o700 });
-    const log = join(run, 'coordinator.log');
     const timeoutMs = parseDuration(flags.timeout, '--timeout') * 1000;
+    const log = join(run, 'coordinator.log');
     const { pid, port, socket } = await startDetached({ entry, logPath: log, timeoutMs });
     return { pid, port, socket, log };
   }

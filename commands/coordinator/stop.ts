@@ -28,7 +28,9 @@ stopped pid 4711 in 0.4s`,
     const timeoutSeconds = parseDuration(flags.timeout, '--timeout');
     const client = await openClient(flags['fleet-dir']);
     const startedMs = performance.now();
-    const { pid } = await client.shutdown();
+    const { pid } = await client.shutdown().catch((error: unknown) => {
+      throw asNothingToStop(error);
+    });
     if (!(await waitForExit(pid, timeoutSeconds * 1000))) {
       throw new FlotillaError('failed', 'coordinator-still-running', 'the coordinator has not ended yet', {
         seen: `pid ${pid} runs ${flags.timeout} after it was asked to stop`,
@@ -41,4 +43,13 @@ stopped pid 4711 in 0.4s`,
   protected render({ pid, tookMs }: Stopped): void {
     this.print(`stopped pid ${pid} in ${formatDuration(tookMs)}`);
   }
+}
+
+function asNothingToStop(error: unknown): unknown {
+  if (!(error instanceof FlotillaError) || error.fault !== 'unreachable') return error;
+  return new FlotillaError('unreachable', 'coordinator-not-running', 'no coordinator of this fleet runs', {
+    ...(error.detail.seen === undefined ? {} : { seen: error.detail.seen }),
+    suggestion: 'nothing is left to stop; flotilla coordinator start --detach starts one',
+    cause: error,
+  });
 }

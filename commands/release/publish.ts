@@ -18,7 +18,7 @@ sha256:     4f5d…
 published:  2026-11-22 21:30:05Z by root`,
     '<%= config.bin %> <%= command.id %> gateway.fw --channel beta --json',
   ];
-  static override args = { bundle: Args.file({ description: 'the .fw file', required: true, exists: true }) };
+  static override args = { bundle: Args.file({ description: 'the .fw file', required: true }) };
   static override flags = {
     channel: Flags.string({ description: 'the channel to publish in', default: 'stable', helpValue: 'NAME' }),
   };

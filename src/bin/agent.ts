@@ -1,6 +1,6 @@
-/** `agent.ts --config FILE`: the agent as a process. Needs no coordinator to start, and waits for one for ever. */
-import { readFile } from 'node:fs/promises';
-import { X509Certificate } from 'node:crypto';
+/** `agent.ts --config FILE [--json]`: the agent as a process. With --json a start that fails is told on stdout. Needs no coordinator to start, and waits for one for ever. */
+import { constants } from 'node:fs';
+import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createAgent } from '../agent/agent.ts';
@@ -12,6 +12,7 @@ import { loadAgentConfig, packageRoot, type AgentConfig } from '../config/index.
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import { readPublicKey } from '../firmware/index.ts';
 import { createLog, type Log } from '../log.ts';
+import { loadAuthorityBundle, loadIdentity } from '../pki/load-identity.ts';
 import { parseDeviceIdentity, type DeviceIdentity } from '../pki/peer-identity.ts';
 import { coordinatorServerName } from '../pki/profile.ts';
 import { readSecretFile } from '../pki/secret-file.ts';
@@ -25,13 +26,13 @@ try {
 } catch (error) {
   const known =
     error instanceof FlotillaError ? error : new FlotillaError('ours', 'internal', String(error), { cause: error });
-  process.stderr.write(formatError(known));
+  if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ error: known.toJSON() })}\n`);
+  else process.stderr.write(formatError(known));
   process.exit(exitCodeOf(known.fault));
 }
 
 async function run(): Promise<void> {
   const config = await loadAgentConfig(configPath());
-  await readSecretFile(config.identity.key); // refused when others may read it
   const identity = await readIdentity(config);
   const logger = createLog({
     name: 'agent',
@@ -63,7 +64,7 @@ async function run(): Promise<void> {
 
 function configPath(): string {
   try {
-    const { values } = parseArgs({ options: { config: { type: 'string' } } });
+    const { values } = parseArgs({ options: { config: { type: 'string' }, json: { type: 'boolean' } } });
     if (values.config !== undefined) return values.config;
   } catch (cause) {
     throw new FlotillaError('usage', 'usage', (cause as Error).message, { expected: '--config FILE', cause });
@@ -72,21 +73,17 @@ function configPath(): string {
 }
 
 async function readIdentity({ identity }: AgentConfig): Promise<DeviceIdentity> {
-  const pem = await readPem(identity.certificate);
-  await readPem(identity.authority);
-  try {
-    return parseDeviceIdentity(new X509Certificate(pem));
-  } catch (cause) {
-    if (cause instanceof FlotillaError) throw cause;
-    throw new FlotillaError('usage', 'agent-certificate-malformed', `${identity.certificate} is no certificate`, {
-      cause,
-    });
-  }
+  await readSecretFile(identity.key); // said first: refused when others may read it
+  await requireFile(identity.certificate);
+  await requireFile(identity.authority);
+  const { certificate } = await loadIdentity({ certificateFile: identity.certificate, keyFile: identity.key });
+  await loadAuthorityBundle(identity.authority);
+  return parseDeviceIdentity(certificate);
 }
 
-async function readPem(path: string): Promise<string> {
+async function requireFile(path: string): Promise<void> {
   try {
-    return await readFile(path, 'utf8');
+    await access(path, constants.R_OK);
   } catch (cause) {
     throw new FlotillaError(
       'usage',

@@ -5,6 +5,7 @@ import { appendBoardLog } from '../board/board-log.ts';
 import { Board } from '../board/board.ts';
 import { boardPaths, readHardware } from '../board/hardware.ts';
 import { launcherPath } from '../board/launcher-path.ts';
+import { obeyJig } from '../board/power-jig.ts';
 import { cutPower } from '../board/power-switch.ts';
 
 process.removeAllListeners('warning');
@@ -14,10 +15,11 @@ const dir = values.dir;
 const board = new Board({ dir, hardware: await readHardware(dir), flotilla: [process.execPath, launcherPath()] });
 
 process.on('SIGUSR1', () => void board.reboot());
-// The power cable: whoever holds the other end of this pipe is gone.
+// The power cable: when it ends, whoever held the other end is gone.
 const input = fstatSync(0);
 if (input.isFIFO() || input.isSocket()) {
-  process.stdin.resume().once('end', () => {
+  obeyJig(process.stdin, boardPaths(dir).disk);
+  process.stdin.once('end', () => {
     appendBoardLog(boardPaths(dir).log, { event: 'power-off', bootId: '' });
     void cutPower({ dir, pid: process.pid });
   });

@@ -1,6 +1,7 @@
 /**
- * `coordinator.ts --fleet-dir DIR`: the core process. Prints one JSON line on stdout: that it is ready, or
- * `{"error": …}` when the start fails, which stderr tells a person. SIGTERM, SIGINT and `coordinator stop` drain and exit with 0.
+ * `coordinator.ts --fleet-dir DIR [--json]`: the core process. Prints one JSON line on stdout when it is ready. A start
+ * that fails is told on stderr, or with --json on stdout as `{"error": …}`. SIGTERM, SIGINT and `coordinator stop` drain
+ * and exit with 0.
  */
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
@@ -15,7 +16,10 @@ import { startCoordinator } from '../coordinator/coordinator.ts';
 import { createGatewayPool } from '../coordinator/gateway/index.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import { createLog, type Log } from '../log.ts';
-import { loadIssuingAuthority, readSecretFile } from '../pki/index.ts';
+import { loadFleetIdentity } from '../pki/index.ts';
+
+/** By error code, the key of coordinator.yaml that is to be mended. */
+const configKeys: Record<string, string[]> = { 'gateway-listen': ['listen', 'port'], 'pki-other-fleet': ['fleetId'] };
 
 process.removeAllListeners('warning'); // node:sqlite still announces itself
 process.umask(0o077); // the database, the bundles, the socket: for this user alone
@@ -23,27 +27,26 @@ try {
   await run();
 } catch (error) {
   const known = asKnown(error);
-  process.stdout.write(`${JSON.stringify({ error: known.toJSON() })}\n`);
-  process.stderr.write(formatError(known));
+  if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ error: known.toJSON() })}\n`);
+  else process.stderr.write(formatError(known));
   process.exit(exitCodeOf(known.fault));
 }
 
 async function run(): Promise<void> {
-  const directory = await findFleetDir(parseArgs({ options: { 'fleet-dir': { type: 'string' } } }).values['fleet-dir']);
+  const { values } = parseArgs({ options: { 'fleet-dir': { type: 'string' }, json: { type: 'boolean' } } });
+  const directory = await findFleetDir(values['fleet-dir']);
   const layout = fleetLayout(directory);
   const config = await loadCoordinatorConfig(layout.config);
   const log = createLog({ name: 'core', level: config.log.level });
-  await readSecretFile(layout.coordinatorKey); // refused when others may read it
-  const issuing = await loadIssuingAuthority({
-    certificateFile: layout.issuingCertificate,
-    keyFile: layout.issuingKey,
+  const { issuing, bundlePem } = await loadFleetIdentity(layout, config.fleetId).catch(async (error: unknown) => {
+    throw await withConfigLine(error, layout.config);
   });
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const stopping = Promise.withResolvers<FlotillaError | undefined>();
   const { version } = JSON.parse(await readFile(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
   const coordinator = await startCoordinator({
     config,
-    issuing: { ...issuing, bundlePem: await readFile(layout.authorityBundle, 'utf8') },
+    issuing: { ...issuing, bundlePem },
     keyDirectory: layout.keys,
     version,
     storeEntry: new URL(`./store-thread.${extension}`, import.meta.url),
@@ -90,12 +93,13 @@ async function stop(coordinator: { stop(): Promise<void> }, error: FlotillaError
   process.exit(error === undefined ? 0 : exitCodeOf(error.fault));
 }
 
-/** A taken port is a line of coordinator.yaml to mend. */
 async function withConfigLine(error: unknown, file: string): Promise<unknown> {
-  if (!(error instanceof FlotillaError) || error.code !== 'gateway-listen') return error;
+  if (!(error instanceof FlotillaError)) return error;
+  const key = configKeys[error.code];
+  if (key === undefined) return error;
   const lineCounter = new LineCounter();
   const document = parseDocument(await readFile(file, 'utf8'), { lineCounter });
-  const node = document.getIn(['listen', 'port'], true) as { range?: [number, number, number] } | undefined;
+  const node = document.getIn(key, true) as { range?: [number, number, number] } | undefined;
   if (node?.range === undefined) return error;
   const { line, col } = lineCounter.linePos(node.range[0]);
   return new FlotillaError(error.fault, error.code, error.message, {

@@ -4,7 +4,8 @@ import { appendBoardLog, readBoardLog, type BoardRecord } from './board-log.ts';
 import { readEnvironment, readLoader } from './boot-medium.ts';
 import { boardPaths, type BoardPath, type Hardware } from './hardware.ts';
 import { kill } from './marked-process.ts';
-import { cutPower, switchOn, type Powered } from './power-switch.ts';
+import type { JigCommand } from './power-jig.ts';
+import { cutPower, switchOn, type PowerCable } from './power-switch.ts';
 
 export interface VirtualBoard extends AsyncDisposable {
   readonly dir: string;
@@ -13,6 +14,8 @@ export interface VirtualBoard extends AsyncDisposable {
   powerOn(): Promise<void>;
   /** SIGKILL to the board and its agent. Nothing if it is off. */
   powerOff(): Promise<void>;
+  /** Cuts the power as soon as what stands at this byte of the disk changes; resolves when it is off. */
+  cutPowerWhenWritten(offset: number): Promise<void>;
   readonly powered: boolean;
   readLog(): Promise<BoardRecord[]>;
   /** What the agent and the board printed. */
@@ -46,7 +49,7 @@ export async function createBoard({
 export async function openBoard(dir: string): Promise<VirtualBoard> {
   const path = boardPaths(dir);
   const { deviceId } = JSON.parse(await readFile(path.hardware, 'utf8')) as Hardware;
-  let powered: Powered | undefined;
+  let powered: PowerCable | undefined;
   const board: VirtualBoard = {
     dir,
     deviceId,
@@ -64,6 +67,12 @@ export async function openBoard(dir: string): Promise<VirtualBoard> {
       powered = undefined;
       await cutPower(cut);
       appendBoardLog(path.log, { event: 'power-off', bootId: await bootIdOf(path) });
+    },
+    async cutPowerWhenWritten(offset) {
+      if (powered === undefined) throw new Error(`${deviceId} is switched off`);
+      powered.send(JSON.stringify({ cutPowerWhenWritten: offset } satisfies JigCommand));
+      await powered.ended;
+      await board.powerOff(); // what had left the board's process group
     },
     readLog: () => readBoardLog(path.log),
     readConsole: () => readFile(path.console, 'utf8'),

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { boardPaths } from './hardware.ts';
 import { boardProcessArgv } from './launcher-path.ts';
 import { boardMark, kill, killMarked } from './marked-process.ts';
@@ -11,8 +12,15 @@ export interface Powered {
   pid: number;
 }
 
+export interface PowerCable extends Powered {
+  /** A line to the board's test rig. */
+  send(line: string): void;
+  /** Resolves when the board process has ended, however. */
+  ended: Promise<void>;
+}
+
 /** Starts the board process of `dir`. When this process ends, however it ends, the board loses power: a pipe tells it. */
-export async function switchOn(dir: string): Promise<Powered> {
+export async function switchOn(dir: string): Promise<PowerCable> {
   const [command, ...rest] = boardProcessArgv(dir);
   const { name, value } = boardMark(dir);
   const console = openSync(boardPaths(dir).console, 'a');
@@ -22,10 +30,13 @@ export async function switchOn(dir: string): Promise<Powered> {
     env: { ...process.env, [name]: value },
   });
   closeSync(console);
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   await once(child, 'spawn');
+  const cable = child.stdin as Socket;
+  cable.on('error', () => undefined); // the board is gone; `ended` tells
   child.unref();
-  (child.stdin as unknown as { unref?(): void } | null)?.unref?.();
-  return { dir, pid: child.pid! };
+  cable.unref();
+  return { dir, pid: child.pid!, send: (line) => void cable.write(`${line}\n`), ended };
 }
 
 /** SIGKILL to the board and all that runs on it, the whole group at once; returns when all of it is gone. */

@@ -1,6 +1,7 @@
 import type { FlotillaError } from '../error.ts';
+import { printable } from './printable.ts';
 
-/** What a person reads on stderr. */
+/** What a person reads on stderr. What it quotes may come from a device or a broken file: no control characters. */
 export function formatError(error: FlotillaError): string {
   const { position, excerpt, seen, expected, suggestion } = error.detail;
   const place = position ? `${position.file ? `${position.file}:` : ''}${position.line}:${position.column}: ` : '';
@@ -11,5 +12,5 @@ export function formatError(error: FlotillaError): string {
   if (suggestion !== undefined) lines.push(`  try:      ${suggestion}`);
   if (error.fault === 'ours' && process.env['FLOTILLA_DEBUG'])
     lines.push(String((error.cause as Error)?.stack ?? error.stack));
-  return `${lines.join('\n')}\n`;
+  return `${printable(lines.join('\n'), { keepNewlines: true })}\n`;
 }

@@ -9,7 +9,7 @@ export { formatError };
 export function asFlotillaError(error: unknown): FlotillaError {
   if (error instanceof FlotillaError) return error;
   if (error instanceof Errors.CLIError) {
-    return new FlotillaError('usage', 'usage', error.message.split('\nSee more help')[0] ?? error.message, {
+    return new FlotillaError('usage', 'usage', plainMessage(error), {
       suggestion: 'see the command with --help',
       cause: error,
     });
@@ -22,6 +22,15 @@ export function asFlotillaError(error: unknown): FlotillaError {
     });
   }
   return new FlotillaError('ours', 'internal', message, { cause: error });
+}
+
+/** oclif's message on one line, without its preambles. */
+function plainMessage({ message }: Error): string {
+  return (message.split('\nSee more help')[0] ?? '')
+    .replace(/^The following errors? occurred:\s*/, '')
+    .replace(/^Parsing (--\S+)\s+/, '$1: ')
+    .replaceAll(/\s*\n\s*/g, ' ')
+    .trim();
 }
 
 /** Last stop of the CLI: one JSON document on stdout with --json, else text on stderr; sets the exit code. */

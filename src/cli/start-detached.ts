@@ -1,7 +1,8 @@
-import { open, readFile } from 'node:fs/promises';
+import { mkdir, open, readFile, statfs, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
-import { type ErrorDocument, FlotillaError } from '../error.ts';
+import { type ErrorDocument, FlotillaError, systemErrorCode } from '../error.ts';
 import type { EntryPoint } from './entry-point.ts';
 
 const pollMs = 25;
@@ -26,7 +27,7 @@ export interface ReadyLine {
  * the error that it has printed.
  */
 export async function startDetached({ entry, logPath, timeoutMs }: DetachedOption): Promise<ReadyLine> {
-  const log = await open(logPath, 'a', 0o600);
+  const log = await openLog(logPath);
   const logStart = (await log.stat()).size;
   const child = execa(process.execPath, entry.argv, {
     env: entry.env,
@@ -47,7 +48,7 @@ export async function startDetached({ entry, logPath, timeoutMs }: DetachedOptio
       const lines = await documentsSince(logPath, logStart);
       const ready = lines.find((line) => line['ready'] === true && line['pid'] === child.pid);
       if (ready !== undefined) return ready as unknown as ReadyLine;
-      if (ended !== 'running') throw lastError(lines) ?? silentEnd(ended, logPath);
+      if (ended !== 'running') throw lastError(lines) ?? (await silentEnd(ended, logPath));
       await delay(pollMs);
     }
   } finally {
@@ -81,9 +82,30 @@ function lastError(lines: LogLine[]): FlotillaError | undefined {
   return line === undefined ? undefined : FlotillaError.fromJSON(line['error'] as ErrorDocument);
 }
 
-function silentEnd(exitCode: number | undefined, logPath: string): FlotillaError {
+async function silentEnd(exitCode: number | undefined, logPath: string): Promise<FlotillaError> {
+  if ((await statfs(logPath)).bavail === 0) {
+    return new FlotillaError('failed', 'disk-full', 'the coordinator could not start: its disk is full', {
+      seen: `no room in ${dirname(logPath)}`,
+      suggestion: 'free some space and start it again; nothing was changed',
+    });
+  }
   return new FlotillaError('failed', 'coordinator-not-started', 'the coordinator ended while it started', {
     seen: exitCode === undefined ? 'ended by a signal' : `exit code ${exitCode}`,
     suggestion: `look into ${logPath}`,
   });
+}
+
+async function openLog(path: string): Promise<FileHandle> {
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    return await open(path, 'a', 0o600);
+  } catch (cause) {
+    const code = systemErrorCode(cause);
+    if (code === 'ENOSPC') throw cause;
+    throw new FlotillaError('usage', 'log-unwritable', `${path} can't be written`, {
+      seen: code ?? String(cause),
+      suggestion: 'run as the user that owns the fleet, or mend the owner and mode of its run folder',
+      cause,
+    });
+  }
 }

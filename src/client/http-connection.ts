@@ -1,8 +1,9 @@
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { FlotillaError, systemErrorCode, type ErrorDocument } from '../error.ts';
+
+const chunkBytes = 256 * 1024;
 
 export type Query = Record<string, string | number | boolean | undefined>;
 
@@ -28,16 +29,34 @@ export class HttpConnection {
 
   /** PUTs a file as the body without holding it in memory. */
   async upload<T>(path: string, file: string, query: Query): Promise<T> {
-    const { size } = await stat(file);
+    await using handle = await open(file).catch((cause: unknown) => {
+      throw unreadable(file, cause);
+    });
+    const status = await handle.stat();
+    if (!status.isFile()) throw unreadable(file, new Error('not a regular file'));
     const { sent, reply } = this.#open('PUT', path, query, {
       'content-type': 'application/octet-stream',
-      'content-length': size,
+      'content-length': status.size,
     });
+    let broken: FlotillaError | undefined;
+    async function* body(): AsyncGenerator<Uint8Array> {
+      for (;;) {
+        const { buffer, bytesRead } = await handle
+          .read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes)
+          .catch((cause) => {
+            throw (broken = unreadable(file, cause));
+          });
+        if (bytesRead === 0) return;
+        yield buffer.subarray(0, bytesRead);
+      }
+    }
     // The coordinator may refuse in mid-body: its reply says more than the broken pipe.
-    const piped = pipeline(createReadStream(file), sent);
-    piped.catch(() => {});
-    const answer = await reply;
-    return readDocument(answer);
+    pipeline(body, sent).catch(() => {});
+    try {
+      return await readDocument(await reply);
+    } catch (error) {
+      throw broken ?? error;
+    }
   }
 
   /** Rows of an NDJSON stream, until it ends or `signal` aborts. */
@@ -109,6 +128,14 @@ function rowOf<T>(line: string): T {
   const row = JSON.parse(line) as T & { error?: ErrorDocument };
   if (typeof row === 'object' && row !== null && row.error) throw FlotillaError.fromJSON(row.error);
   return row;
+}
+
+function unreadable(file: string, cause: unknown): FlotillaError {
+  return new FlotillaError('usage', 'file-unreadable', `${file} can't be read`, {
+    seen: systemErrorCode(cause) ?? (cause instanceof Error ? cause.message : String(cause)),
+    suggestion: 'check the path',
+    cause,
+  });
 }
 
 function unreachable(socketPath: string, cause: unknown): FlotillaError {

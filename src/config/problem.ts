@@ -26,7 +26,7 @@ export class ConfigError extends FlotillaError {
       const { seen, expected, suggestion } = first;
       super('usage', 'config-invalid', first.message, {
         position,
-        excerpt: excerptOf(text, first),
+        ...excerptOf(text, first),
         ...(seen === undefined ? {} : { seen }),
         ...(expected === undefined ? {} : { expected }),
         ...(suggestion === undefined ? {} : { suggestion }),
@@ -57,8 +57,9 @@ export function formatProblem({ line, column, message, seen, expected, suggestio
   return `${line}:${column}: ${message}${more.length > 0 ? ` (${more.join('; ')})` : ''}`;
 }
 
-/** The source line and a caret below it. */
-function excerptOf(text: string, { line, column }: ConfigProblem): string {
+/** The source line and a caret below it; nothing for an empty line (the end of a file that ends too early). */
+function excerptOf(text: string, { line, column }: ConfigProblem): { excerpt?: string } {
   const source = (text.split(/\r?\n/)[line - 1] ?? '').replaceAll('\t', ' ').slice(0, 160);
-  return `${source}\n${' '.repeat(Math.min(column - 1, source.length))}^`;
+  if (source.trim() === '') return {};
+  return { excerpt: `${source}\n${' '.repeat(Math.min(column - 1, source.length))}^` };
 }

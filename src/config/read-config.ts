@@ -25,7 +25,8 @@ export function parseConfig<T>(source: string, file: string, field: Field<T>): T
   if (reading.problems.length > 0) throw new ConfigError(file, source, reading.problems);
   const contents = document.contents as Node | null;
   const value = contents === null ? undefined : field(contents, '', reading);
-  if (contents === null) report(reading, null, '', { message: 'the file is empty' });
+  if (contents === null)
+    report(reading, null, '', { message: 'the file is empty', expected: 'keys and values, as YAML' });
   if (value === undefined || reading.problems.length > 0) throw new ConfigError(file, source, reading.problems);
   return value;
 }

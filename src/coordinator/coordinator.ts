@@ -1,10 +1,10 @@
-import { existsSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { constants, existsSync } from 'node:fs';
+import { access, mkdir, rm } from 'node:fs/promises';
 import { randomBytes, randomInt } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { CoordinatorConfig } from '../config/index.ts';
-import { FlotillaError } from '../error.ts';
+import { FlotillaError, systemErrorCode } from '../error.ts';
 import type { Log } from '../log.ts';
 import { acquireLock, openStore, type Store } from '../store/index.ts';
 import { startApi } from './api/api.ts';
@@ -54,9 +54,9 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     ended = true;
   };
   try {
-    await mkdir(runDirectory, { recursive: true, mode: 0o700 });
+    await makeFolder(runDirectory, 'socket');
     await holdLock(undo, runDirectory);
-    await mkdir(blobDirectory, { recursive: true, mode: 0o700 });
+    await makeFolder(blobDirectory, 'data');
     await rm(join(blobDirectory, 'tmp'), { recursive: true, force: true }); // uploads that a crash cut off
     const { store, forget } = await openOwnStore(undo, option, end);
     const state = await loadState(store, config.fleetId, newInstanceId(), startedAtMs);
@@ -94,6 +94,23 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
   } catch (error) {
     await undo.disposeAsync();
     throw error;
+  }
+}
+
+/** @param key of coordinator.yaml that names the folder */
+async function makeFolder(path: string, key: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    await access(path, constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    const code = systemErrorCode(cause);
+    if (code === 'ENOSPC') throw cause;
+    throw new FlotillaError('usage', 'folder-unusable', `the coordinator can't write into ${path}`, {
+      seen: code ?? String(cause),
+      expected: 'a folder of the user that runs the coordinator',
+      suggestion: `mend its owner and mode, or set another ${key}: in coordinator.yaml`,
+      cause,
+    });
   }
 }
 

@@ -22,11 +22,11 @@ export interface PowerCut {
   bootId: string;
   /** What the device had told the coordinator last. */
   toldState: string;
-  /** `download`: bytes of the bundle on the data partition, counted when the power was off. */
-  haveBytes?: number;
+  /** `download`: bytes of the bundle on the data partition; `install`: bytes up to the last one written in the slot. */
+  haveBytes: number;
   /** Of the whole bundle. */
   sizeBytes: number;
-  /** `install`: the disk, read when the power was off. */
+  /** Read when the power was off. */
   disk: DiskState;
 }
 

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { createBLAKE2b } from 'hash-wasm';
 import { readEnvironment, readLoader, readSlotPartition } from '../board/boot-medium.ts';
+import type { Partition } from '../board/partition-table.ts';
 import type { Release } from '../client/contract/index.ts';
 import type { DiskState } from './demo-report.ts';
 
@@ -30,6 +31,25 @@ export function rootfsOf(release: Release): Release['resources'][number] {
   const found = release.resources.find(({ name }) => name === 'rootfs.img');
   if (found === undefined) throw new Error(`release ${release.id} has no rootfs.img`);
   return found;
+}
+
+/** Bytes of a partition up to the last one that is not zero. */
+export async function writtenBytes(diskPath: string, { offset, length }: Partition): Promise<number> {
+  const disk = await open(diskPath, 'r');
+  try {
+    const chunk = Buffer.alloc(1 << 16);
+    let last = 0;
+    for (let at = 0; at < length; at += chunk.length) {
+      const { bytesRead } = await disk.read(chunk, 0, Math.min(chunk.length, length - at), offset + at);
+      if (bytesRead === 0) break;
+      let end = bytesRead;
+      while (end > 0 && chunk[end - 1] === 0) end -= 1;
+      if (end > 0) last = at + end;
+    }
+    return last;
+  } finally {
+    await disk.close();
+  }
 }
 
 /** BLAKE2b-256, lower-case hex; bytes past the end of the file count as zeros. */

@@ -184,7 +184,8 @@ function checkCut(cut: PowerCut, { devices, releases }: Facts): Check {
   const next = device.boots[device.boots.findIndex(({ bootId }) => bootId === cut.bootId) + 1];
   const target = slots.find((slot) => slot !== cut.disk.activeSlot)!;
   const half = slotDigest(cut.disk, target, second) !== rootfsOf(second).blake2b256;
-  const have = cut.haveBytes ?? 0;
+  const have = cut.haveBytes;
+  const whole = cut.phase === 'download' ? cut.sizeBytes : rootfsOf(second).lengthBytes;
   return check(
     `cut-${cut.phase}`,
     text,
@@ -193,16 +194,17 @@ function checkCut(cut: PowerCut, { devices, releases }: Facts): Check {
       next?.slot !== cut.disk.activeSlot && `it came back in slot ${next?.slot}`,
       (cut.disk.onTrial || cut.disk.uuids[cut.disk.activeSlot] === second.bundleUuid) &&
         'the slot had been switched already: too late to be mid-install',
-      cut.phase === 'download' &&
-        (have <= 0 || have >= cut.sizeBytes) &&
-        `${have} of ${cut.sizeBytes} bytes were there`,
+      (have <= 0 || have > whole || (cut.phase === 'download' && have === whole)) &&
+        `${have} of ${whole} bytes were there`,
       cut.phase === 'install' && !half && 'the slot had been written completely: too late to be mid-install',
       cut.phase === 'install' &&
         cut.disk.uuids[target] === second.bundleUuid &&
         'the half-written slot is named as the release',
       device.second?.state !== 'committed' && `it ended ${device.second?.state}`,
     ],
-    cut.phase === 'download' ? `${have} of ${cut.sizeBytes} bytes were there` : `slot ${target} was half-written`,
+    cut.phase === 'download'
+      ? `${have} of ${whole} bytes of the bundle were there`
+      : `${have} of ${whole} bytes of slot ${target} were written`,
   );
 }
 

@@ -43,7 +43,8 @@ export function timelineOf({ typed, events, boards, cuts, versions }: Source): M
     }
   }
   for (const { atMs, deviceId, phase, haveBytes, sizeBytes } of cuts) {
-    const share = haveBytes === undefined ? '' : ` with ${Math.round((100 * haveBytes) / sizeBytes)} % of the bundle`;
+    const of = phase === 'download' ? 'of the bundle there' : 'of the slot written';
+    const share = ` with ${Math.round((100 * haveBytes) / sizeBytes)} % ${of}`;
     moments.push({ atMs, deviceId, text: `POWER CUT in mid-${phase}${share}` });
   }
   return moments.sort((left, right) => left.atMs - right.atMs);

@@ -1,12 +1,11 @@
 /** The fleet's two authorities: root (offline-able, passphrase) and issuing (0600 beside the coordinator). */
-import { type X509Certificate, createPublicKey } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { FlotillaError, systemErrorCode } from '../error.ts';
-import { parseCertificate } from './certificate.ts';
+import type { X509Certificate } from 'node:crypto';
+import { FlotillaError } from '../error.ts';
 import { type Authority, signAuthorityCertificate } from './issue.ts';
-import { createKey, encryptPrivateKey, formatPrivateKey, parsePrivateKey } from './key.ts';
+import { createKey, encryptPrivateKey, formatPrivateKey } from './key.ts';
+import { loadCertificate, loadKeyOf } from './load-identity.ts';
 import { issuingCommonName, rootCommonName, validateFleetId } from './profile.ts';
-import { readSecretFile, writeSecretFile } from './secret-file.ts';
+import { writeSecretFile } from './secret-file.ts';
 
 /** A new root authority for the fleet, 1970 to 9999. It signs issuing authorities and nothing else. */
 export async function createRootAuthority(option: { fleetId: string }): Promise<Authority> {
@@ -60,20 +59,9 @@ export function loadRootAuthority(files: AuthorityFile & { passphrase?: string }
 }
 
 async function loadAuthority(files: AuthorityFile, kind: 'root' | 'issuing', passphrase?: string): Promise<Authority> {
-  const certificatePem = await readCertificateFile(files.certificateFile);
-  const certificate = parseCertificate(certificatePem, files.certificateFile);
+  const { certificatePem, certificate } = await loadCertificate(files.certificateFile);
   const { fleetId, commonName } = readAuthorityName(certificate, kind, files.certificateFile);
-  const privateKey = parsePrivateKey((await readSecretFile(files.keyFile)).toString('utf8'), files.keyFile, passphrase);
-  if (!createPublicKey(privateKey).equals(certificate.publicKey)) {
-    throw new FlotillaError(
-      'usage',
-      'pki-key-mismatch',
-      `${files.keyFile} is not the key of ${files.certificateFile}`,
-      {
-        suggestion: 'restore both files from the same backup',
-      },
-    );
-  }
+  const privateKey = await loadKeyOf(certificate, { ...files, passphrase });
   return { fleetId, commonName, certificatePem, privateKey };
 }
 
@@ -88,17 +76,4 @@ function readAuthorityName(
     seen: `subject ${certificate.subject.replaceAll('\n', ', ').slice(0, 120)}`,
     expected: `a certificate of CN "<fleet> ${kind} authority"`,
   });
-}
-
-async function readCertificateFile(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    const code = systemErrorCode(error);
-    throw new FlotillaError('usage', 'pki-certificate-unreadable', `${path} can't be read`, {
-      ...(code === undefined ? {} : { seen: code }),
-      suggestion: 'check the path; flotilla init makes the files of a fleet',
-      cause: error,
-    });
-  }
 }

@@ -14,7 +14,10 @@ export {
   issueDeviceCertificate,
   issueOperatorCertificate,
 } from './issue.ts';
-export { createKey, encryptPrivateKey, formatPrivateKey, parsePrivateKey } from './key.ts';
+export * from './fleet-identity.ts';
+export { createKey, encryptPrivateKey, formatPrivateKey } from './key.ts';
+export * from './load-identity.ts';
+export { parsePrivateKey } from './parse-private-key.ts';
 export * from './host.ts';
 export * from './passphrase.ts';
 export * from './peer-identity.ts';

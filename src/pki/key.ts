@@ -1,8 +1,7 @@
-/** Private keys: made, written as PKCS#8 PEM (plain, or encrypted by scrypt and AES-256-CBC), read back. */
-import { type KeyObject, createPrivateKey, generateKeyPair, randomBytes, scrypt, createCipheriv } from 'node:crypto';
+/** Private keys: made, and written as PKCS#8 PEM (plain, or encrypted by scrypt and AES-256-CBC). */
+import { type KeyObject, generateKeyPair, randomBytes, scrypt, createCipheriv } from 'node:crypto';
 import { promisify } from 'node:util';
 import forge from 'node-forge';
-import { FlotillaError } from '../error.ts';
 import { validatePassphrase } from './passphrase.ts';
 
 /** Cost of a guess at a passphrase. N is at the 32 MiB that OpenSSL allows when it reads such a file; p makes up for it. */
@@ -10,8 +9,6 @@ const scryptCost = { N: 2 ** 14, r: 8, p: 5 } as const;
 const saltBytes = 16;
 const keyBytes = 32;
 const blockBytes = 16;
-
-const encryptedHeader = '-----BEGIN ENCRYPTED PRIVATE KEY-----';
 
 /** A new EC P-256 key. */
 export async function createKey(): Promise<KeyObject> {
@@ -53,38 +50,6 @@ export async function encryptPrivateKey(key: KeyObject, passphrase: string): Pro
     octets(encrypted),
   );
   return formatPem('ENCRYPTED PRIVATE KEY', Buffer.from(forge.asn1.toDer(der).getBytes(), 'binary'));
-}
-
-export function isEncryptedKey(pem: string): boolean {
-  return pem.includes(encryptedHeader);
-}
-
-/** Reads a private key's PEM text; `source` names it in errors. */
-export function parsePrivateKey(pem: string, source: string, passphrase?: string): KeyObject {
-  const encrypted = isEncryptedKey(pem);
-  if (encrypted && passphrase === undefined) {
-    throw new FlotillaError('usage', 'pki-passphrase-needed', `${source} is encrypted and no passphrase was given`, {
-      suggestion: 'give the passphrase with --passphrase-file FILE',
-    });
-  }
-  try {
-    return createPrivateKey({
-      key: pem,
-      format: 'pem',
-      ...(encrypted && passphrase !== undefined ? { passphrase } : {}),
-    });
-  } catch (error) {
-    if (encrypted) {
-      throw new FlotillaError('usage', 'pki-passphrase-wrong', `${source} does not open with this passphrase`, {
-        suggestion: 'check the passphrase; if it is right, the file is damaged: restore it from a backup',
-        cause: error,
-      });
-    }
-    throw new FlotillaError('usage', 'pki-key-malformed', `${source} holds no private key that can be read`, {
-      expected: 'a PEM text that starts with -----BEGIN PRIVATE KEY-----',
-      cause: error,
-    });
-  }
 }
 
 /** PEM with lines of 64 characters. */

@@ -43,8 +43,7 @@ export interface CreatedFleet {
 export async function createFleet(option: CreateFleetOption): Promise<CreatedFleet> {
   const directory = resolve(option.directory);
   const layout = fleetLayout(directory);
-  refuseLongSocketPath(directory);
-  await refuseExisting(directory, layout);
+  await checkFleetTarget(directory);
   const isNew = !existsSync(directory);
   // On the same file system as the target, so that a rename is enough.
   const around = isNew ? dirname(directory) : directory;
@@ -60,6 +59,13 @@ export async function createFleet(option: CreateFleetOption): Promise<CreatedFle
     await rm(staging, { recursive: true, force: true });
   }
   return { fleetId: option.fleetId, directory, rootKeyIsEncrypted: option.passphrase !== undefined, layout };
+}
+
+/** Whether a fleet may be made there, before anybody is asked for a passphrase. */
+export async function checkFleetTarget(directory: string): Promise<void> {
+  const target = resolve(directory);
+  refuseLongSocketPath(target);
+  await refuseExisting(target, fleetLayout(target));
 }
 
 async function writeFleet(layout: FleetLayout, option: CreateFleetOption): Promise<void> {

@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { FlotillaError } from '../error.ts';
+import { asStoreError, Sqlite, sqliteCode } from './store-error.ts';
 
 export interface DirectoryLock {
   release(): void;
@@ -16,9 +17,14 @@ export function acquireLock(path: string): DirectoryLock | undefined {
     database.exec('BEGIN EXCLUSIVE');
   } catch (cause) {
     database?.close();
-    if (cause instanceof Error && 'errcode' in cause && cause.errcode === 5) return undefined;
+    if (sqliteCode(cause) === Sqlite.busy) return undefined;
+    if (sqliteCode(cause) === Sqlite.full) throw asStoreError(cause, path);
     throw new FlotillaError('ours', 'lock-unusable', `the lock file ${path} can't be used`, {
       seen: cause instanceof Error ? cause.message : String(cause),
+      suggestion:
+        sqliteCode(cause) === Sqlite.notADatabase
+          ? `remove it: rm ${path} (it holds nothing)`
+          : 'look at the owner and mode of its folder, and at the disk',
       cause,
     });
   }

@@ -1,7 +1,7 @@
 import { FlotillaError } from '../error.ts';
 
 /** Primary result codes of SQLite (the low byte of the extended ones). */
-const Sqlite = { busy: 5, ioError: 10, corrupt: 11, full: 13, cannotOpen: 14, notADatabase: 26 } as const;
+export const Sqlite = { busy: 5, ioError: 10, corrupt: 11, full: 13, cannotOpen: 14, notADatabase: 26 } as const;
 
 /** What SQLite said, as the one clear sentence that a person gets. */
 export function asStoreError(error: unknown, path: string): FlotillaError {
@@ -40,7 +40,7 @@ export function asStoreError(error: unknown, path: string): FlotillaError {
   }
 }
 
-function sqliteCode(error: unknown): number | undefined {
+export function sqliteCode(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return undefined;
   return error.errcode % 256;
 }

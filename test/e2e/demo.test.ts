@@ -9,6 +9,7 @@ import { flotilla, start } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
 
 const hasPrintenv = (await execa('fw_printenv', ['--version'], { reject: false })).exitCode !== undefined;
+const hasPython = (await execa('python3', ['--version'], { reject: false })).exitCode === 0;
 const slotOffset: Record<string, number> = { a: 4096 * 512, b: 20_480 * 512 };
 
 /** Everything that still runs out of this folder. */
@@ -56,30 +57,33 @@ describe('flotilla demo', () => {
     }
   });
 
-  it('has on each disk the bytes of the members of the bundles, by sha256sum and unzip', async () => {
-    const digests: Record<string, { sha256: string; bytes: number }> = {};
-    for (const { version } of report.releases) {
-      const bundle = join(report.dir, `harbour-meter-${version}.fw`);
-      const member = await execa('python3', ['-c', unzip, bundle, 'data/rootfs.img'], {
-        encoding: 'buffer',
-        maxBuffer: 1 << 26,
-      });
-      digests[version] = {
-        sha256: createHash('sha256').update(member.stdout).digest('hex'),
-        bytes: member.stdout.length,
-      };
-    }
-    const [first, second, third] = ['1.0.0', '2.0.0', '3.0.0'].map((version) => digests[version]!);
-    for (const { id, ring, atEnd } of disks()) {
-      const disk = join(report.dir, 'board', id, 'disk.img');
-      const other = atEnd.activeSlot === 'a' ? 'b' : 'a';
-      expect(await sha256sum(disk, slotOffset[atEnd.activeSlot]!, second!.bytes), `${id}, active slot`).toBe(
-        second!.sha256,
-      );
-      const left = ring === 'canary' ? third! : first!;
-      expect(await sha256sum(disk, slotOffset[other]!, left.bytes), `${id}, other slot`).toBe(left.sha256);
-    }
-  });
+  it.skipIf(!hasPython)(
+    'has on each disk the bytes of the members of the bundles, by sha256sum and a foreign unzip',
+    async () => {
+      const digests: Record<string, { sha256: string; bytes: number }> = {};
+      for (const { version } of report.releases) {
+        const bundle = join(report.dir, `harbour-meter-${version}.fw`);
+        const member = await execa('python3', ['-c', unzip, bundle, 'data/rootfs.img'], {
+          encoding: 'buffer',
+          maxBuffer: 1 << 26,
+        });
+        digests[version] = {
+          sha256: createHash('sha256').update(member.stdout).digest('hex'),
+          bytes: member.stdout.length,
+        };
+      }
+      const [first, second, third] = ['1.0.0', '2.0.0', '3.0.0'].map((version) => digests[version]!);
+      for (const { id, ring, atEnd } of disks()) {
+        const disk = join(report.dir, 'board', id, 'disk.img');
+        const other = atEnd.activeSlot === 'a' ? 'b' : 'a';
+        expect(await sha256sum(disk, slotOffset[atEnd.activeSlot]!, second!.bytes), `${id}, active slot`).toBe(
+          second!.sha256,
+        );
+        const left = ring === 'canary' ? third! : first!;
+        expect(await sha256sum(disk, slotOffset[other]!, left.bytes), `${id}, other slot`).toBe(left.sha256);
+      }
+    },
+  );
 
   it('agrees with the record that it left, and with the boards logs', async () => {
     expect(JSON.parse(await readFile(join(report.dir, 'report.json'), 'utf8'))).toEqual(report);

@@ -8,6 +8,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { flotilla, launcher, start } from '../support/cli.ts';
 import { loadCommands } from '../support/command-list.ts';
+import { eventually } from '../support/eventually.ts';
 import { createFleet, type TestFleet } from '../support/fleet.ts';
 
 interface Case {
@@ -213,9 +214,17 @@ describe('flotilla --json', () => {
 
   it('stops a coordinator, whose process is gone, and starts it again', async () => {
     const before = (await fleet.cli(['coordinator', 'status', '--json'])).json();
+    const watch = start(['device', 'watch', '--json'], { env: { FLOTILLA_FLEET_DIR: fleet.dir } });
+    let seen = '';
+    watch.stdout.on('data', (chunk) => (seen += String(chunk)));
+    await eventually('the stream has begun', () => seen.includes('"synced"'));
     const stopped = await fleet.cli(['coordinator', 'stop', '--json']);
     expect(stopped.json()).toEqual({ pid: before.pid, tookMs: expect.any(Number) });
     expect(() => process.kill(before.pid, 0)).toThrow('ESRCH');
+    // A stream that can't go on says so in its last row.
+    const watched = await watch;
+    expect(watched.exitCode).toBe(7);
+    expect(JSON.parse(watched.stdout.split('\n').at(-1) ?? '')).toMatchObject({ error: { fault: 'unreachable' } });
     await fleet.startCoordinator();
     const after = (await fleet.cli(['coordinator', 'status', '--json'])).json();
     expect(after).toMatchObject({ fleetId: before.fleetId, listen: { port: fleet.port } });

@@ -117,11 +117,19 @@ export function goodFacts(): Facts {
       atEnd: ring === 'canary' ? disk('b', { a: '3.0.0', b: '2.0.0' }) : disk('b', { a: '1.0.0', b: '2.0.0' }),
     };
   });
-  const cut = (phase: PowerCut['phase'], haveBytes?: number): PowerCut => {
+  const cut = (phase: PowerCut['phase'], haveBytes: number): PowerCut => {
     const deviceId = plan.find((device) => device.cut === phase)!.id;
     const state = disk('a', { a: '1.0.0' });
-    const known = haveBytes === undefined ? {} : { haveBytes };
-    return { deviceId, phase, atMs: 0, bootId: `${deviceId}-1`, toldState: '', sizeBytes: 1000, ...known, disk: state };
+    return {
+      deviceId,
+      phase,
+      atMs: 0,
+      bootId: `${deviceId}-1`,
+      toldState: '',
+      sizeBytes: 1000,
+      haveBytes,
+      disk: state,
+    };
   };
   const selected = plan.filter(({ site, ring }) => site === 'harbour' && ring !== 'canary').map(({ id }) => id);
   const size = (ring: string) => plan.filter((device) => device.ring === ring).length;
@@ -151,7 +159,7 @@ export function goodFacts(): Facts {
       ['canary', 'early', 'main'].map((ring) => ({ size: size(ring), state: 'passed' })),
     ),
     thirdRollout: rollout('halted', [{ size: size('canary'), state: 'failed' }]),
-    cuts: [cut('download', 300), cut('install')],
+    cuts: [cut('download', 300), cut('install', 400)],
     devices,
     bytes: { receivedByCoordinator: 1, sentByCoordinator: 1 },
     gateways: 2,

@@ -23,15 +23,25 @@ export function createValidator(schema: TSchema, part: Part): (data: unknown) =>
       return { error: malformed(part, `the unknown field ${unknown}`, [...known!].join(', ')) };
     if (check.Check(value)) return { value };
     const [first] = check.Errors(value);
-    const place = first === undefined || first.instancePath === '' ? part : `${part}${first.instancePath}`;
-    return { error: malformed(place, first?.message ?? 'it does not fit') };
+    const path = first?.instancePath ?? '';
+    const expected = (first?.message ?? 'another shape').replace(/^must /, '');
+    const names = path.split('/').slice(1);
+    return { error: malformed(names.join('.') || part, shown(valueAt(value, names)), expected) };
   };
 }
 
-function malformed(place: string, seen: string, expected?: string): FlotillaError {
-  return new FlotillaError('usage', 'api-request-malformed', `the request is not what this route takes: ${place}`, {
-    seen,
-    ...(expected === undefined ? {} : { expected }),
-    suggestion: 'use the flotilla command of the same version as the coordinator',
+function valueAt(value: unknown, names: readonly string[]): unknown {
+  return names.reduce<unknown>((at, name) => (at as Record<string, unknown> | undefined)?.[name], value);
+}
+
+function shown(value: unknown): string | undefined {
+  return typeof value === 'object' ? undefined : JSON.stringify(value)?.slice(0, 80);
+}
+
+function malformed(place: string, seen: string | undefined, expected: string): FlotillaError {
+  return new FlotillaError('usage', 'api-request-malformed', `the coordinator does not take such a request: ${place}`, {
+    ...(seen === undefined ? {} : { seen }),
+    expected,
+    suggestion: 'see the command with --help; it has to be of the same version as the coordinator',
   });
 }

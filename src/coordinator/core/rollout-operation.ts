@@ -7,6 +7,9 @@ import { isServed, type CoreState } from './core-state.ts';
 import { takeEffects } from './take-effect.ts';
 import type { Turn } from './turn.ts';
 
+/** Ended rollouts that stay in memory, for `why`. */
+const maxSettledRollouts = 32;
+
 /** Stores a new rollout with all its targets and starts it. */
 export function openRollout(turn: Turn, rollout: RolloutState): void {
   turn.set(turn.state.rollouts, rollout.document.id, rollout);
@@ -26,6 +29,7 @@ export function stepRollout(turn: Turn, rolloutId: string, input: RolloutInput):
   turn.set(turn.state.rollouts, rolloutId, state);
   takeEffects(turn, 'rollout-device', effects);
   if (state.document !== before.document) putDocument(turn, state);
+  if (isSettled(state.document) && !isSettled(before.document)) forgetOldest(turn);
 }
 
 /** What the registry and the presence say, for the rules of a rollout. */
@@ -63,4 +67,11 @@ function putDocument(turn: Turn, { document }: RolloutState): void {
   const { id, startedAtMs } = document;
   turn.write({ kind: 'rollout', rollout: { id, active: !isSettled(document), startedAtMs, document } });
   turn.notify({ kind: 'rollout', document });
+}
+
+function forgetOldest(turn: Turn): void {
+  const settled = [...turn.state.rollouts.values()].filter(({ document }) => isSettled(document));
+  for (const { document } of settled.slice(0, Math.max(0, settled.length - maxSettledRollouts))) {
+    turn.delete(turn.state.rollouts, document.id);
+  }
 }

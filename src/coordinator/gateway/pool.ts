@@ -72,13 +72,15 @@ async function freePort(listen: { host: string; port: number }): Promise<number>
         throw new FlotillaError(
           'failed',
           'gateway-listen',
-          `devices can't be listened for on ${listen.host}:${listen.port}`,
+          code === 'EADDRINUSE'
+            ? `port ${listen.port} is in use by another process`
+            : `the coordinator can't listen on ${listen.host}:${listen.port}`,
           {
             ...(code === undefined ? {} : { seen: code }),
             suggestion:
               code === 'EADDRINUSE'
-                ? `see who listens there: ss -ltnp 'sport = :${listen.port}'`
-                : 'check host and port of the listener in coordinator.yaml',
+                ? `see who has it: ss -ltnp 'sport = :${listen.port}'; or set another listen.port in coordinator.yaml`
+                : 'check listen.host and listen.port in coordinator.yaml',
             cause,
           },
         );

@@ -99,12 +99,14 @@ export function requireSize(
 /** "50" devices or "10%" of them, at least one. */
 function windowOf(batch: string, count: number): number {
   const value = Number.parseInt(batch, 10);
-  const window = batch.endsWith('%') ? Math.ceil((count * value) / 100) : value;
-  if (window >= 1) return window;
-  throw new FlotillaError('usage', 'job-batch', 'a batch of no devices would never start', {
-    seen: batch,
-    expected: 'a count or a percentage above 0',
-  });
+  const isShare = batch.endsWith('%');
+  if (value >= 1 && (!isShare || value <= 100)) return isShare ? Math.ceil((count * value) / 100) : value;
+  throw new FlotillaError(
+    'usage',
+    'job-batch',
+    value === 0 ? 'a batch of no devices would never start' : 'a batch is at most all devices',
+    { seen: batch, expected: 'a count above 0, or a percentage from 1% to 100%' },
+  );
 }
 
 /** `size` of the ids, each subset as likely as another; in the order of the ids. */

@@ -32,9 +32,9 @@ export function planRollout(
   matched: readonly string[],
   context: RolloutPlanContext,
 ): RolloutState {
-  requireFree(matched, context);
   const requested = request.phases ?? defaultPhases;
   const phases = divide(requested, matched, context);
+  requireFree(matched, context);
   const { nowMs } = context;
   const maxFailures = request.maxFailures ?? defaultMaxFailures(matched.length);
   return createRolloutState(
@@ -112,7 +112,8 @@ function divide(
     const fits = selector === undefined ? undefined : context.select(selector);
     const candidates = fits === undefined ? left : left.filter((id) => fits.has(id));
     const isLast = index === requested.length - 1;
-    const ids = candidates.slice(0, isLast ? candidates.length : sizeOf(size, matched.length));
+    const wanted = sizeOf(size, matched.length);
+    const ids = candidates.slice(0, isLast ? candidates.length : wanted);
     const taken = new Set(ids);
     left = left.filter((id) => !taken.has(id));
     return { ids, soakSeconds: soakSeconds ?? 0 };
@@ -131,9 +132,13 @@ function divide(
 function sizeOf(size: string, targets: number): number {
   if (size === 'rest') return targets;
   const value = Number.parseInt(size, 10);
-  if (value >= 1) return size.endsWith('%') ? Math.max(1, Math.floor((targets * value) / 100)) : value;
-  throw new FlotillaError('usage', 'rollout-phase-empty', 'a phase of no devices proves nothing', {
-    seen: size,
-    expected: 'a count or a percentage above 0, or rest',
-  });
+  const isShare = size.endsWith('%');
+  if (value >= 1 && !isShare) return value;
+  if (value >= 1 && value <= 100) return Math.max(1, Math.floor((targets * value) / 100));
+  throw new FlotillaError(
+    'usage',
+    'rollout-phase-empty',
+    value === 0 ? 'a phase of no devices proves nothing' : 'a phase is at most all devices',
+    { seen: size, expected: 'a count above 0, a percentage from 1% to 100%, or rest' },
+  );
 }

@@ -110,7 +110,7 @@ function requireNew(existing: StoredRelease | undefined, release: Release): void
 /** Names stand in ids, paths and selectors. */
 function requireName(what: string, name: string): void {
   if (/^[A-Za-z0-9][A-Za-z0-9._+~-]{0,63}$/.test(name)) return;
-  throw new FlotillaError('failed', 'release-name', `the ${what} can't be part of a release's name`, {
+  throw new FlotillaError('usage', 'release-name', `the ${what} can't be part of a release's name`, {
     seen: JSON.stringify(name.slice(0, 80)),
     expected: 'one to 64 of A-Z a-z 0-9 . _ + ~ - with a letter or digit first',
     suggestion: what === 'channel' ? 'give another --channel' : `set meta-${what} in fwup.conf and build again`,

@@ -122,6 +122,6 @@ function requireState({ id, state }: RolloutDocument, verb: RolloutVerb): void {
 export function unknownRollout(id: string): FlotillaError {
   return new FlotillaError('usage', 'rollout-unknown', `there is no rollout ${id}`, {
     seen: id,
-    suggestion: 'flotilla rollout status',
+    suggestion: 'flotilla rollout list',
   });
 }

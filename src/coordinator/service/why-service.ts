@@ -8,12 +8,15 @@ import { deviceOf, type RolloutState } from '../rollout/rollout-state.ts';
 import { isInFlight, isSuccess, type TargetDevice } from '../rollout/target-device.ts';
 import { deadlineOf } from '../rollout/rollout-timer.ts';
 import type { ServiceContext } from './context.ts';
+import { unknownDevice } from './device-service.ts';
 import { unknownRollout } from './rollout-service.ts';
 
 /** Every rule between a device and its update, in the order in which the coordinator asks them. */
 export function why({ core }: ServiceContext, deviceId: string, rolloutId: string | undefined): Promise<Why> {
   return core.submit(({ state, nowMs }) => {
     const rollout = chooseRollout(state, deviceId, rolloutId);
+    // One that was removed while a rollout had it is still explained.
+    if (rollout?.index.has(deviceId) !== true && !state.devices.has(deviceId)) throw unknownDevice(deviceId);
     const rules: WhyRule[] = [...identityRules(state, deviceId, nowMs)];
     if (rollout !== undefined) rules.push(...rolloutRules(state, rollout, deviceId, nowMs));
     return {

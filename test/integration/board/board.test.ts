@@ -1,5 +1,5 @@
 /** Real board processes and disks; what runs on them here is a shell script, because the slot names what runs. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
@@ -18,6 +18,8 @@ const steady = {
   'etc/board.yaml': script(['sh', '/usr/lib/agent.sh']),
   'usr/lib/agent.sh': 'setsid sleep 600 &\nwhile :; do touch "$FLOTILLA_BOARD_DIR/run/watchdog"; sleep 0.05; done\n',
 };
+/** As `steady`, and it does not end when it is asked to. */
+const stubborn = { ...steady, 'usr/lib/agent.sh': `trap '' TERM\n${steady['usr/lib/agent.sh']}` };
 const silent = { 'etc/board.yaml': script(['sh', '-c', 'exec sleep 600']) };
 const absent = { 'etc/board.yaml': script(['/usr/bin/agent-that-is-not-there']) };
 
@@ -77,11 +79,13 @@ describe('a virtual board', () => {
   it('resets once for the reboot command, with another boot id, and runs nothing of the former boot', async () => {
     await using scratch = await temporaryDirectory();
     const product = await productBuilder(scratch.path);
-    await using board = await product.board('hm-1', await product.build('1.0.0', steady), hardware);
+    await using board = await product.board('hm-1', await product.build('1.0.0', stubborn), hardware);
     await board.powerOn();
     await seen(board, 'agent-start');
     const before = await board.agentPid();
-    await Promise.all([execa(board.path.reboot), execa(board.path.reboot)]);
+    await execa(board.path.reboot);
+    await seen(board, 'reboot');
+    await execa(board.path.reboot); // the agent that does not want to end holds the first one up
     await seen(board, 'agent-start', 2);
     const [first, second, third] = await boots(board);
     expect(second).toMatchObject({ slot: 'a', why: 'reboot' });
@@ -161,6 +165,28 @@ describe('a virtual board', () => {
     await seen(board, 'environment-lost');
     await seen(board, 'agent-start', 2);
     expect((await boots(board)).at(-1)).toMatchObject({ slot: 'a' });
+  });
+
+  it('loses power while a chosen place of its disk is written, by nothing else', async () => {
+    await using scratch = await temporaryDirectory();
+    const product = await productBuilder(scratch.path);
+    await using board = await product.board('hm-1', await product.build('1.0.0', steady), hardware);
+    await board.powerOn();
+    await seen(board, 'agent-start');
+    const place = 20_480 * 512;
+    const started = performance.now();
+    let off = false;
+    const cut = board.cutPowerWhenWritten(place).then(() => (off = true));
+    await using disk = await open(board.path.disk, 'r+');
+    await eventually('the rig watches: what is written elsewhere does nothing', async () => {
+      await disk.write(Buffer.from('elsewhere'), 0, 9, place + 4096);
+      return performance.now() > started + 1000;
+    });
+    expect([off, (await markedPids(boardMark(board.dir))).length > 0]).toEqual([false, true]);
+    await disk.write(Buffer.from('here'), 0, 4, place);
+    await cut;
+    expect(await markedPids(boardMark(board.dir))).toEqual([]);
+    expect(await boots(board)).toHaveLength(1);
   });
 
   it('loses power when the process that holds the switch ends', async () => {

@@ -31,6 +31,28 @@ describe('new files', () => {
     expect(await readdir(place.path)).toEqual([]);
   });
 
+  it('take the folders along that were made for them, but no folder that was there', async () => {
+    await using place = await temporaryDirectory();
+    const attempt = async () => {
+      await using files = new NewFiles();
+      await files.folder(join(place.path, 'one', 'two'));
+      await files.reserve(join(place.path, 'one', 'two', 'a'));
+      throw new Error('refused');
+    };
+    await expect(attempt()).rejects.toThrow('refused');
+    expect(await readdir(place.path)).toEqual([]);
+  });
+
+  it('hold room for what comes, and nothing more once it came', async () => {
+    await using place = await temporaryDirectory();
+    const path = join(place.path, 'device.crt');
+    await using files = new NewFiles();
+    await files.reserve(path);
+    expect((await stat(path)).size).toBeGreaterThan(8000);
+    await files.fill(path, 'é');
+    expect(await readFile(path, 'utf8')).toBe('é');
+  });
+
   it('never replace a file, and leave the one that is there', async () => {
     await using place = await temporaryDirectory();
     const path = join(place.path, 'device.crt');

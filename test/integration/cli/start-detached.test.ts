@@ -14,7 +14,7 @@ async function makeFleet() {
   const directory = join(place.path, 'fleet');
   const names = { fleetId: 'harbour', hosts: ['127.0.0.1'], port: 0, passphrase: undefined };
   await createFleet({ directory, ...names, nowMs: Date.now() });
-  const entry = findEntryPoint(top, 'coordinator', ['--fleet-dir', directory]);
+  const entry = findEntryPoint(top, 'coordinator', ['--fleet-dir', directory, '--json']);
   const logPath = join(directory, 'run', 'coordinator.log');
   const config = fleetLayout(directory).config;
   return { entry, logPath, config, [Symbol.asyncDispose]: () => place[Symbol.asyncDispose]() };

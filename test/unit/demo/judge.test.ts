@@ -58,6 +58,7 @@ describe('the judge of the demo', () => {
     ['no power cut in the download', (facts) => facts.cuts.shift(), /^both-power-cuts$/],
     ['a download that was complete', (facts) => (cut(facts, 'download').haveBytes = 1000), /^cut-download$/],
     ['a download that had not begun', (facts) => (cut(facts, 'download').haveBytes = 0), /^cut-download$/],
+    ['an installation that had not begun', (facts) => (cut(facts, 'install').haveBytes = 0), /^cut-install$/],
     [
       'an installation that was complete',
       (facts) => (cut(facts, 'install').disk.digests['b']!['2.0.0'] = facts.releases[1]!.resources[0]!.blake2b256),

@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+import { ByteWriter } from '../byte-writer.ts';
+import { maxSchemas } from './limit.ts';
+import { RunningMean, SchemaMemory } from './memory.ts';
+import type { ColumnSchema } from './schema.ts';
+import { StreamTable } from './stream-table.ts';
+
+/**
+ * The columns of a schema by its CRC-64-AVRO fingerprint. Both ends must answer alike for every schema that travels on
+ * the connection: the sender names only those that it knows its peer to have.
+ */
+export type SchemaSource = (fingerprint: bigint) => ColumnSchema | undefined;
+
+/** All that one direction of a connection remembers from row to row; the same on both ends after the same frames. */
+export class LinkState {
+  readonly streams = new StreamTable();
+  /** Time of the last row of any stream. */
+  clockMs = 0;
+  /** Sizes of second differences of times, for single events. */
+  readonly timeMean = new RunningMean();
+  readonly #schemas = new Map<bigint, SchemaMemory>();
+  readonly #source: SchemaSource;
+
+  constructor(source: SchemaSource) {
+    this.#source = source;
+  }
+
+  /** Undefined for JSON (0n), an unknown schema, and when too many schemas are remembered already. */
+  schema(fingerprint: bigint): SchemaMemory | undefined {
+    if (fingerprint === 0n) return undefined;
+    const known = this.#schemas.get(fingerprint);
+    if (known !== undefined) return known;
+    if (this.#schemas.size >= maxSchemas) return undefined;
+    const schema = this.#source(fingerprint);
+    if (schema === undefined) return undefined;
+    const memory = new SchemaMemory(schema);
+    this.#schemas.set(fingerprint, memory);
+    return memory;
+  }
+
+  /**
+   * 64 bits of SHA-256 over all that is remembered: equal on both ends after the same frames. Two ends that have kept
+   * their states over a reconnect and whose tokens agree may go on without a cold start.
+   */
+  token(): bigint {
+    const out = new ByteWriter(4096);
+    this.streams.describe(out);
+    out.varint(this.clockMs);
+    out.byte(this.timeMean.count);
+    out.uint64(BigInt(this.timeMean.sixteenths));
+    for (const [fingerprint, memory] of [...this.#schemas].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      // Only the sender makes memories for schemas whose rows all travel opaque.
+      if (memory.recent === undefined) continue;
+      out.uint64(fingerprint);
+      memory.describe(out);
+    }
+    return createHash('sha256').update(out.view()).digest().readBigUInt64BE();
+  }
+}

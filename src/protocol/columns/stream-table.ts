@@ -1,0 +1,206 @@
+import { Buffer } from 'node:buffer';
+import { decodeText } from '../byte-reader.ts';
+import type { ByteWriter } from '../byte-writer.ts';
+import { maxKeyBytes, maxTypeBytes } from '../limit.ts';
+import { ProtocolError } from '../protocol-error.ts';
+import type { BodyReader } from './body-reader.ts';
+import { maxStreams } from './limit.ts';
+import type { StreamMemory } from './memory.ts';
+
+/** One (type, key, schema): what a row's slot number stands for. */
+export interface Stream {
+  readonly type: string;
+  readonly key: string;
+  readonly schema: bigint;
+  slot: number;
+  /** Times of its last two rows; `timesSeen` up to 2. */
+  lastTimeMs: number;
+  beforeTimeMs: number;
+  timesSeen: number;
+  memory: StreamMemory | undefined;
+}
+
+interface Name {
+  type: Uint8Array;
+  key: Uint8Array;
+  schema: bigint;
+}
+
+const definition = { sameLength: 0x80, sameStream: 0x40, lengthMask: 0x3f } as const;
+
+/**
+ * Streams of one direction of a connection, in slots; the n-th definition takes the place of the (n - 1024)th. It also
+ * knows which slot followed which, so that the usual order of streams costs nothing.
+ *
+ * A definition, front-coded against the one before (the first against an empty one):
+ *
+ *     u8 0x80 | n          type and schema as before, a key of the same length: · the last n bytes of the key
+ *     u8 0x40 | n          type and schema as before: · varint shared · n more bytes of the key
+ *     u8 0                 block type · varint shared · block rest of the key · u64 schema
+ *
+ * n is 0 to 63; the first form that fits is the one to use.
+ */
+export class StreamTable {
+  readonly #slots: (Stream | undefined)[] = [];
+  readonly #byName = new Map<string, Stream[]>();
+  readonly #next = new Uint16Array(maxStreams);
+  #defined = 0;
+  #lastSlot = maxStreams - 1;
+  #lastName: Name = { type: new Uint8Array(0), key: new Uint8Array(0), schema: 0n };
+
+  constructor() {
+    for (let slot = 0; slot < maxStreams; slot += 1) this.#next[slot] = (slot + 1) % maxStreams;
+  }
+
+  at(slot: number): Stream {
+    const stream = this.#slots[slot];
+    if (stream === undefined) throw new ProtocolError('stream', `stream ${slot} was never defined`);
+    return stream;
+  }
+
+  find(type: string, key: string, schema: bigint): Stream | undefined {
+    return this.#byName.get(nameOf(type, key))?.find((stream) => stream.schema === schema);
+  }
+
+  /** The slot that most likely comes after the last one. */
+  get expected(): number {
+    return this.#next[this.#lastSlot]!;
+  }
+
+  /** Takes note of the next row's slot. */
+  follow(slot: number): void {
+    this.#next[this.#lastSlot] = slot;
+    this.#lastSlot = slot;
+  }
+
+  /** Gives a new stream its slot and writes its definition. */
+  define(out: ByteWriter, type: string, key: string, schema: bigint): Stream {
+    const name = { type: Buffer.from(type), key: Buffer.from(key), schema };
+    writeDefinition(out, this.#lastName, name);
+    return this.#add(name, type, key);
+  }
+
+  readDefinition(reader: BodyReader): Stream {
+    const name = readDefinition(reader, this.#lastName);
+    const [type, key] = [decodeText(name.type), decodeText(name.key)];
+    const again = this.find(type, key, name.schema);
+    if (again !== undefined) this.forget(again);
+    return this.#add(name, type, key);
+  }
+
+  /** Whether the next `count` definitions would take this slot. */
+  isTakenBy(slot: number, count: number): boolean {
+    return (slot - (this.#defined % maxStreams) + maxStreams) % maxStreams < count;
+  }
+
+  /** Forgets a stream that is about to be defined again. */
+  forget(stream: Stream): void {
+    const name = nameOf(stream.type, stream.key);
+    const rest = this.#byName.get(name)?.filter((other) => other !== stream) ?? [];
+    if (rest.length > 0) this.#byName.set(name, rest);
+    else this.#byName.delete(name);
+    this.#slots[stream.slot] = undefined;
+  }
+
+  /** All of it as bytes, the same on both ends: for the state's token. */
+  describe(out: ByteWriter): void {
+    out.varint(this.#defined);
+    out.varint(this.#lastSlot);
+    out.block(this.#lastName.type);
+    out.block(this.#lastName.key);
+    out.uint64(this.#lastName.schema);
+    for (const slot of this.#next) out.uint16(slot);
+    this.#slots.forEach((stream, slot) => {
+      if (stream === undefined) return;
+      out.varint(slot);
+      out.text(stream.type);
+      out.text(stream.key);
+      out.uint64(stream.schema);
+      for (const time of [stream.lastTimeMs, stream.beforeTimeMs, stream.timesSeen]) out.varint(time);
+      if (stream.memory === undefined) out.varint(0);
+      else stream.memory.describe(out);
+    });
+  }
+
+  #add(name: Name, type: string, key: string): Stream {
+    const slot = this.#defined % maxStreams;
+    const replaced = this.#slots[slot];
+    if (replaced !== undefined) this.forget(replaced);
+    const stream: Stream = {
+      type,
+      key,
+      schema: name.schema,
+      slot,
+      lastTimeMs: 0,
+      beforeTimeMs: 0,
+      timesSeen: 0,
+      memory: undefined,
+    };
+    this.#slots[slot] = stream;
+    this.#next[slot] = (slot + 1) % maxStreams;
+    const byName = nameOf(type, key);
+    this.#byName.set(byName, [...(this.#byName.get(byName) ?? []), stream]);
+    this.#lastName = name;
+    this.#defined += 1;
+    return stream;
+  }
+}
+
+function nameOf(type: string, key: string): string {
+  return `${type.length}:${type}${key}`;
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}
+
+function sharedPrefix(a: Uint8Array, b: Uint8Array): number {
+  const most = Math.min(a.length, b.length);
+  let n = 0;
+  while (n < most && a[n] === b[n]) n += 1;
+  return n;
+}
+
+function writeDefinition(out: ByteWriter, last: Name, next: Name): void {
+  const shared = sharedPrefix(last.key, next.key);
+  const rest = next.key.subarray(shared);
+  if (next.type.length > 0 && isSame(last.type, next.type) && last.schema === next.schema && rest.length < 64) {
+    const sameLength = last.key.length === next.key.length;
+    out.byte((sameLength ? definition.sameLength : definition.sameStream) | rest.length);
+    if (!sameLength) out.varint(shared);
+    out.bytes(rest);
+  } else {
+    out.byte(0);
+    out.block(next.type);
+    out.varint(shared);
+    out.block(rest);
+    out.uint64(next.schema);
+  }
+}
+
+function readDefinition(reader: BodyReader, last: Name): Name {
+  const form = reader.byte();
+  let { type, schema } = last;
+  let shared: number;
+  let rest: Uint8Array;
+  if (form === 0) {
+    type = new Uint8Array(reader.bytes(reader.varint(maxTypeBytes)));
+    shared = reader.varint(last.key.length);
+    rest = reader.bytes(reader.varint(maxKeyBytes));
+    schema = Buffer.from(reader.bytes(8)).readBigUInt64BE();
+  } else {
+    const restBytes = form & definition.lengthMask;
+    const kind = form & ~definition.lengthMask;
+    if (kind !== definition.sameLength && kind !== definition.sameStream) {
+      throw new ProtocolError('stream', `a definition of form ${form}`);
+    }
+    shared = kind === definition.sameLength ? last.key.length - restBytes : reader.varint(last.key.length);
+    rest = reader.bytes(restBytes);
+  }
+  if (type.length === 0) throw new ProtocolError('stream', 'a stream without a type');
+  if (shared < 0 || shared + rest.length > maxKeyBytes) throw new ProtocolError('stream', 'a key of a wrong length');
+  const key = new Uint8Array(shared + rest.length);
+  key.set(last.key.subarray(0, shared));
+  key.set(rest, shared);
+  return { type, key, schema };
+}
