@@ -65,6 +65,8 @@ export function createAgent(option: AgentOption): Agent {
     logger,
     onRequest: () => inbox.wake(),
     keepaliveMs: config.link.keepaliveSeconds * 1_000,
+    maxKeepaliveMs: config.link.maxKeepaliveSeconds * 1_000,
+    keyExchange: config.link.keyExchange,
     backoff: pickBackoff(config.link.backoff),
   });
   const slots = config.update === undefined ? undefined : createUbootSlots(slotOption(config.update));
@@ -135,8 +137,9 @@ export function createAgent(option: AgentOption): Agent {
       log.append(Lane.control, jsonRow({ type: 'flotilla.boot', timestampMs: clock.nowMs(), value }));
       logger.info(value, 'agent started');
       executor.start();
-      link.onChange(({ state }) => {
+      link.onChange(({ state, reason }) => {
         if (state === 'live') logger.info('connected');
+        else if (state === 'held') logger.warn({ reason }, 'connected with the control lane alone');
       });
       link.start();
       await updater?.start();

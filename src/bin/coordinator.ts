@@ -63,9 +63,11 @@ async function run(): Promise<void> {
         },
         blobDirectory,
         gatewayEntry: join(import.meta.dirname, `gateway.${extension}`),
+        opensslConfigFile: join(packageRoot(), 'templates', 'gateway-openssl.cnf'),
         fleetId: config.fleetId,
         handler,
         log,
+        keyExchange: config.link.keyExchange,
         limits: { helloTimeoutMs: config.link.helloTimeoutMs, keepaliveMs: config.link.keepaliveSeconds * 1000 },
         logLevel: config.log.level,
       }).catch(async (error: unknown) => {

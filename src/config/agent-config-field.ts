@@ -130,7 +130,15 @@ export const agentConfigField: Field<AgentConfig> = record<AgentConfig>(
       defaults.jobs,
     ),
     update,
-    link: record({ keepaliveSeconds: seconds(1, 1), backoff }, defaults.link),
+    link: record(
+      {
+        keepaliveSeconds: seconds(1, 1),
+        maxKeepaliveSeconds: seconds(1, 1),
+        keyExchange: choice<'classic' | 'hybrid'>(['classic', 'hybrid']),
+        backoff,
+      },
+      defaults.link,
+    ),
     log: record<AgentConfig['log']>({ level: choice(logLevels), file: path }, defaults.log, ['file']),
   },
   defaults,

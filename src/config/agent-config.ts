@@ -39,7 +39,12 @@ export interface AgentConfig {
   /** Absent: this device takes no updates. */
   update?: UpdateConfig;
   link: {
+    /** The first silence after which the coordinator is asked for a sign of life … */
     keepaliveSeconds: number;
+    /** … and the longest that is tried when the way bears it. */
+    maxKeepaliveSeconds: number;
+    /** `hybrid` adds ML-KEM-768 for 2.3 kB more a full handshake. */
+    keyExchange: 'classic' | 'hybrid';
     backoff: BackoffConfig;
   };
   log: { level: LogLevel; file?: string };

@@ -12,6 +12,8 @@ export const defaultAgentConfig: Omit<AgentConfig, 'coordinator' | 'update'> = {
   jobs: { allow: ['*'], maxOutputBytes: 262_144, maxConcurrent: 4, timeoutSeconds: 3_600, shell: false },
   link: {
     keepaliveSeconds: 240,
+    maxKeepaliveSeconds: 1_680,
+    keyExchange: 'classic',
     backoff: { firstMinMs: 200, firstMaxMs: 5_000, factor: 2, maxMs: 300_000 },
   },
   log: { level: 'info' },

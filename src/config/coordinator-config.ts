@@ -21,8 +21,12 @@ export interface CoordinatorConfig {
   link: {
     /** From the TCP accept to a valid HELLO. */
     helloTimeoutMs: number;
-    /** A peer from which nothing came for this long gets a PING. */
+    /** The longest silence of a device that is borne; devices find out what their way bears, up to this. */
     keepaliveSeconds: number;
+    /** `hybrid` also takes ML-KEM-768 from devices that offer it; `classic` is X25519 and P-256. */
+    keyExchange: 'classic' | 'hybrid';
+    /** Agents below this version are sent away and told so. */
+    minAgentVersion?: string;
     /** Largest frame that a device may send. */
     maxFrameBytes: number;
   };
@@ -52,7 +56,7 @@ export const defaultCoordinatorConfig: Omit<CoordinatorConfig, 'fleetId'> = {
   gateways: 'auto',
   data: 'data',
   socket: 'run/api.sock',
-  link: { helloTimeoutMs: 10_000, keepaliveSeconds: 240, maxFrameBytes: 1_048_576 },
+  link: { helloTimeoutMs: 10_000, keepaliveSeconds: 1_680, keyExchange: 'hybrid', maxFrameBytes: 1_048_576 },
   jobs: { defaultTimeoutSeconds: 300, defaultExpiresSeconds: 86_400, confirmAboveShare: 0.5 },
   rollouts: {
     offeredTimeoutSeconds: 300,
@@ -72,6 +76,8 @@ const fleetId: Field<string> = check(text(), (value) =>
     : { message: 'fleetId is not valid', seen: JSON.stringify(value), expected: 'one to 32 of a-z 0-9 -' },
 );
 
+const semverPattern = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/;
+
 /** The file as it stands, paths unresolved. */
 export const coordinatorConfigField: Field<CoordinatorConfig> = record<CoordinatorConfig>(
   {
@@ -81,13 +87,16 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
     gateways: either((value) => typeof value === 'number', integer({ min: 1, max: 256 }), choice(['auto'])),
     data: path,
     socket: path,
-    link: record(
+    link: record<CoordinatorConfig['link']>(
       {
         helloTimeoutMs: milliseconds(100, 120_000),
         keepaliveSeconds: seconds(1, 1),
+        keyExchange: choice(['classic', 'hybrid']),
+        minAgentVersion: text({ pattern: semverPattern, expected: 'a version such as 1.4.0', maxLength: 64 }),
         maxFrameBytes: integer({ min: 65_536, max: 1_048_576, unit: 'bytes' }),
       },
       defaults.link,
+      ['minAgentVersion'],
     ),
     jobs: record(
       {

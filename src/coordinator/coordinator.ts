@@ -60,7 +60,9 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     await rm(join(blobDirectory, 'tmp'), { recursive: true, force: true }); // uploads that a crash cut off
     const { store, forget } = await openOwnStore(undo, option, end);
     const state = await loadState(store, config.fleetId, newInstanceId(), startedAtMs);
-    const core = new Core({ store, state, clock, log });
+    const { minAgentVersion } = config.link;
+    const policy = minAgentVersion === undefined ? {} : { minAgentVersion };
+    const core = new Core({ store, state, clock, log, policy });
     undo.defer(() => core.stop());
     const pool = await option.startGateways({ handler: core.handler, blobDirectory });
     undo.defer(() => pool.stop());

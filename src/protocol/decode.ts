@@ -1,6 +1,6 @@
 /** Frame to message; the layouts stand in encode.ts. A field out of its range or a byte too many is a ProtocolError. */
 import { ByteReader } from './byte-reader.ts';
-import { chunkKinds, defineKinds } from './encode.ts';
+import { chunkKinds, creditKinds, defineKinds, knownBit } from './encode.ts';
 import { FrameType, type Frame } from './frame.ts';
 import { laneCount, type Lane } from './lane.ts';
 import {
@@ -21,9 +21,11 @@ import {
   closeCodes,
   gapReasons,
   nackClasses,
+  standings,
   wantRefusals,
   type ChunkMessage,
   type CloseCode,
+  type CreditMessage,
   type Extension,
   type Message,
 } from './message.ts';
@@ -65,7 +67,7 @@ function readBody(type: FrameType, body: ByteReader): Message {
       };
     }
     case FrameType.ping:
-      return { type: 'ping' };
+      return { type: 'ping', keepaliveMs: body.remaining === 0 ? 0 : atLeastOne(body.varint(), 'PING') };
     case FrameType.pong:
       return { type: 'pong' };
     case FrameType.define:
@@ -75,6 +77,8 @@ function readBody(type: FrameType, body: ByteReader): Message {
       const skipped = atLeastOne(Math.floor(head / 4), 'GAP');
       return { type: 'gap', lane: laneOf(head), skipped, reason: named(gapReasons, body.byte(), 'reason of GAP') };
     }
+    case FrameType.credit:
+      return credit(body);
     case FrameType.chunk:
       return chunk(body);
     default:
@@ -99,14 +103,17 @@ function hello(body: ByteReader): Message {
 }
 
 function welcome(body: ByteReader): Message {
+  const [version, features, standing] = [body.varint(), body.varint(), body.byte()];
   return {
     type: 'welcome',
-    version: body.varint(),
-    features: body.varint(),
-    coordinatorInstanceId: body.uint64(),
+    version,
+    features,
+    standing: named(standings, standing & ~knownBit, 'standing'),
+    coordinatorInstanceId: standing >= knownBit ? 'known' : body.uint64(),
     sessionId: body.varint(),
     eventCursor: perLane(body),
     keepaliveMs: body.varint(),
+    creditBytes: body.varint(),
     maxFrameBytes: body.varint(maxFrameBytes),
     serverTimeMs: body.varint(maxTimestampMs),
     extensions: extensions(body),
@@ -160,6 +167,22 @@ function define(body: ByteReader): Message {
   const schema = body.uint64();
   if (schema === 0n) throw new ProtocolError('value', 'schema 0 has a kind of its own');
   return { ...message, schema };
+}
+
+function credit(body: ByteReader): CreditMessage {
+  const kind = body.byte();
+  switch (kind) {
+    case creditKinds.credit:
+      return { type: 'credit', bytes: body.varint() };
+    case creditKinds.pause: {
+      const head = body.varint();
+      return { type: 'pause', lane: laneOf(head), ms: Math.floor(head / 4) };
+    }
+    case creditKinds.open:
+      return { type: 'open' };
+    default:
+      throw new ProtocolError('value', `kind ${kind} of CREDIT is not spoken here`);
+  }
 }
 
 function chunk(body: ByteReader): ChunkMessage {

@@ -6,9 +6,11 @@ import {
   closeCodes,
   gapReasons,
   nackClasses,
+  standings,
   wantRefusals,
   type Ack,
   type ChunkMessage,
+  type CreditMessage,
   type Define,
   type EventMessage,
   type Extension,
@@ -20,9 +22,12 @@ import {
   type Welcome,
 } from './message.ts';
 
-/** Kinds of DEFINE and CHUNK: the first byte of their bodies. */
+/** Kinds of DEFINE, CHUNK and CREDIT: the first byte of their bodies. */
 export const defineKinds = { json: 0, sameSchema: 1, schema: 2 } as const; // 16 and up are reserved: schemas, dictionaries
 export const chunkKinds = { want: 0, data: 1, took: 2, refused: 3, cancelled: 4 } as const;
+/** Of the standing in WELCOME. */
+export const knownBit = 0x80;
+export const creditKinds = { credit: 0, pause: 1, open: 2 } as const;
 
 /** Milliseconds become u varint; negative steps fold in: 0 -1 1 -2 2 … ↦ 0 1 2 3 4 … */
 export function zigzag(value: number): number {
@@ -70,6 +75,8 @@ function writeBody(body: ByteWriter, message: Message): FrameType {
       nack(body, message);
       return FrameType.nack;
     case 'ping':
+      // nothing, or varint keepaliveMs
+      if (message.keepaliveMs !== 0) body.varint(message.keepaliveMs);
       return FrameType.ping;
     case 'pong':
       return FrameType.pong;
@@ -79,6 +86,11 @@ function writeBody(body: ByteWriter, message: Message): FrameType {
     case 'gap':
       gap(body, message);
       return FrameType.gap;
+    case 'credit':
+    case 'pause':
+    case 'open':
+      credit(body, message);
+      return FrameType.credit;
     default:
       chunk(body, message);
       return FrameType.chunk;
@@ -100,15 +112,19 @@ function hello(body: ByteWriter, message: Hello): void {
   extensions(body, message.extensions);
 }
 
-// varint version · varint features · u64 coordinatorInstanceId · varint sessionId · 4 × varint eventCursor ·
-// varint keepaliveMs · varint maxFrameBytes · varint serverTimeMs · extensions
+// varint version · varint features · u8 standing | known << 7 · unless known: u64 coordinatorInstanceId · varint sessionId ·
+// 4 × varint eventCursor · varint keepaliveMs · varint creditBytes · varint maxFrameBytes · varint serverTimeMs ·
+// extensions
 function welcome(body: ByteWriter, message: Welcome): void {
   body.varint(message.version);
   body.varint(message.features);
-  body.uint64(message.coordinatorInstanceId);
+  const known = message.coordinatorInstanceId === 'known';
+  body.byte(standings[message.standing] | (known ? knownBit : 0));
+  if (message.coordinatorInstanceId !== 'known') body.uint64(message.coordinatorInstanceId);
   body.varint(message.sessionId);
   for (const seq of message.eventCursor) body.varint(seq);
   body.varint(message.keepaliveMs);
+  body.varint(message.creditBytes);
   body.varint(message.maxFrameBytes);
   body.varint(message.serverTimeMs);
   extensions(body, message.extensions);
@@ -167,6 +183,15 @@ function define(body: ByteWriter, message: Define): void {
 function gap(body: ByteWriter, message: Gap): void {
   body.varint(message.skipped * 4 + message.lane);
   body.byte(gapReasons[message.reason]);
+}
+
+// CREDIT u8 0 · varint bytes
+// PAUSE  u8 1 · varint ms << 2 | lane
+// OPEN   u8 2
+function credit(body: ByteWriter, message: CreditMessage): void {
+  body.byte(creditKinds[message.type]);
+  if (message.type === 'credit') body.varint(message.bytes);
+  else if (message.type === 'pause') body.varint(message.ms * 4 + message.lane);
 }
 
 // WANT      u8 0 · varint id · 32 bytes sha256 · varint offset · varint length     D→C

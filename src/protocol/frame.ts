@@ -20,11 +20,11 @@ export const FrameType = {
   batch: 5, //   reserved: rows in columns
   ack: 6, //     both so many more sequence numbers of a lane are on my disk
   nack: 7, //    both this row will not be, and why
-  ping: 8, //    both no body; answered by PONG
+  ping: 8, //    both answered by PONG; a device may add how long it will be silent
   pong: 9, //    both no body
   define: 10, // both the next stream: type, key and schema of rows
   gap: 11, //    both the next row of this lane leaves out so many numbers, and why
-  credit: 12, // reserved
+  credit: 12, // D←C  CREDIT, PAUSE, OPEN: how much may be sent
   chunk: 13, //  both parts of blobs: WANT, DATA, TOOK, REFUSED, CANCEL
   goaway: 14, // both the last frame: why, when to come back
   ext: 15, //    reserved: the body starts with a varint type
@@ -39,10 +39,11 @@ export const maxBodyBytes: Readonly<Partial<Record<number, number>>> = {
   [FrameType.event]: maxFrameBytes,
   [FrameType.ack]: 8,
   [FrameType.nack]: 128,
-  [FrameType.ping]: 0,
+  [FrameType.ping]: 8,
   [FrameType.pong]: 0,
   [FrameType.define]: 512,
   [FrameType.gap]: 9,
+  [FrameType.credit]: 9,
   [FrameType.chunk]: chunkBytes + 16,
   [FrameType.goaway]: 128,
 };

@@ -8,18 +8,28 @@ export interface Extension {
 }
 
 export const protocolVersion = 1;
+/** What this code speaks; a session runs on the highest version that both speak. */
+export const spokenVersions = { min: 1, max: 1 } as const;
+
+/** Bits of `features`: what a side can do beyond the version. A session has those of both sides. */
+export const feature = {
+  columns: 1, // BATCH: rows in columns, and their schemas in DEFINE
+  context: 2, // the state of the columns survives a reconnect
+} as const;
+/** The bits that this code offers. */
+export const spokenFeatures = 0;
 
 export interface Hello {
   type: 'hello';
   minVersion: number;
   maxVersion: number;
-  /** Bits; none is defined yet. */
+  /** Bits of `feature` that the device offers; unknown ones are ignored. */
   features: number;
   /** Random, made with the device's data directory; another id = another history. */
   instanceId: bigint;
   /** The coordinator whose requests `requestCursor` counts; 0n if none. */
   knownCoordinatorInstanceId: bigint;
-  /** The device's wish; WELCOME tells the interval in force. */
+  /** The silence after which the device asks for a sign of life, unless WELCOME allows less. */
   keepaliveMs: number;
   /** Of each lane, the number that the next event will have. */
   nextSeq: number[];
@@ -29,16 +39,26 @@ export interface Hello {
   extensions: Extension[];
 }
 
+/** How the coordinator regards the device: only an accepted one has lanes other than control. */
+export const standings = { accepted: 0, pending: 1, quarantined: 2 } as const;
+export type Standing = keyof typeof standings;
+
 export interface Welcome {
   type: 'welcome';
   version: number;
+  /** Those of HELLO that the coordinator has too. */
   features: number;
-  coordinatorInstanceId: bigint;
+  standing: Standing;
+  /** `known`: the one that HELLO named. */
+  coordinatorInstanceId: bigint | 'known';
   /** For logs on both sides. */
   sessionId: number;
   /** Of each lane, the last event that is stored; the next one sent follows it. */
   eventCursor: number[];
+  /** The longest silence that the coordinator bears; a device may ask sooner. */
   keepaliveMs: number;
+  /** Events of lanes 1 to 3 that may be unacknowledged, counted as payload + 8 bytes each. */
+  creditBytes: number;
   maxFrameBytes: number;
   serverTimeMs: number;
   extensions: Extension[];
@@ -59,6 +79,7 @@ export const closeCodes = {
   'protocol-error': 10,
   timeout: 11, // no HELLO, no WELCOME, no sign of life
   closed: 12, // on purpose, nothing wrong
+  'unsupported-agent': 13, // the detail is the least version that is served
 } as const;
 export type CloseCode = keyof typeof closeCodes;
 
@@ -94,8 +115,34 @@ export interface Nack {
 }
 
 export interface Ping {
-  type: 'ping' | 'pong';
+  type: 'ping';
+  /** D→C: once this is answered, the device may be silent for so long. 0: as before. */
+  keepaliveMs: number;
 }
+
+export interface Pong {
+  type: 'pong';
+}
+
+/** D←C: so many bytes may be unacknowledged from now on; replaces what WELCOME granted. */
+export interface Credit {
+  type: 'credit';
+  bytes: number;
+}
+
+/** D←C: no event of this lane for so long; 0: go on. The latest one counts. */
+export interface Pause {
+  type: 'pause';
+  lane: Lane;
+  ms: number;
+}
+
+/** D←C: the device was accepted; all lanes are open from here on. */
+export interface Open {
+  type: 'open';
+}
+
+export type CreditMessage = Credit | Pause | Open;
 
 /** Front-coded against the definition before it on this connection and direction. */
 export interface Define {
@@ -166,4 +213,5 @@ export interface WantCancelled {
 
 export type ChunkMessage = Want | Data | Took | WantRefused | WantCancelled;
 
-export type Message = Hello | Welcome | Farewell | Ack | Nack | Ping | Define | Gap | EventMessage | ChunkMessage;
+export type Message =
+  Hello | Welcome | Farewell | Ack | Nack | Ping | Pong | Define | Gap | EventMessage | CreditMessage | ChunkMessage;

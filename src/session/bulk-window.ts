@@ -29,6 +29,8 @@ export class BulkWindow {
   #limitBytes: number;
   #unackedBytes = 0;
   #leastMs = Infinity;
+  /** What the peer has granted. */
+  creditBytes = Infinity;
 
   constructor(option: BulkWindowOption = defaultBulkWindow) {
     this.#option = option;
@@ -45,7 +47,7 @@ export class BulkWindow {
 
   /** May `bytes` more leave? One item always may when nothing is on its way, however large. */
   admits(bytes: number): boolean {
-    return this.#unackedBytes === 0 || this.#unackedBytes + bytes <= this.#limitBytes;
+    return this.#unackedBytes === 0 || this.#unackedBytes + bytes <= Math.min(this.#limitBytes, this.creditBytes);
   }
 
   sent(bytes: number): void {

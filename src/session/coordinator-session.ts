@@ -1,19 +1,26 @@
 import { maxFrameBytes } from '../protocol/limit.ts';
 import {
-  protocolVersion,
+  spokenFeatures,
+  spokenVersions,
   type ChunkMessage,
   type CloseCode,
   type Hello,
   type Message,
+  type Ping,
+  type Standing,
   type WantRefusal,
 } from '../protocol/message.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
+import type { Lane } from '../protocol/lane.ts';
 import type { Effect } from './effect.ts';
+import { commonFeatures, commonVersion } from './negotiate.ts';
 import { allLanes, clip, Session, type SessionOption } from './session.ts';
 import { WantServer } from './want-server.ts';
 
 export interface CoordinatorSessionOption extends SessionOption {
   helloTimeoutMs: number;
+  /** Events of lanes 1 to 3 that one device may have on their way. Default 1 MiB. */
+  creditBytes?: number;
 }
 
 export interface Admission {
@@ -21,7 +28,12 @@ export interface Admission {
   sessionId: number;
   eventCursor: number[];
   serverTimeMs: number;
+  /** Default `accepted`. */
+  standing?: Standing;
 }
+
+const defaultCreditBytes = 1_048_576;
+const unsupportedRetryMs = 3_600_000;
 
 /** Parts that are read ahead of what has left. */
 const maxReadyBytes = 32_768;
@@ -35,6 +47,10 @@ export class CoordinatorSession extends Session {
   #hello: Hello | undefined;
   /** What the device was told; it speaks at least this often. */
   #keepaliveMs: number;
+  /** The most that was ever granted: what is on its way may be older than a cut. */
+  #creditBytes: number;
+  #version: number = spokenVersions.max;
+  #probing = false;
 
   constructor(option: CoordinatorSessionOption, nowMs: number) {
     super('coordinator', 'awaiting', { ...option, keepaliveMs: Infinity }, nowMs);
@@ -42,6 +58,7 @@ export class CoordinatorSession extends Session {
     this.#answerTimeoutMs = option.answerTimeoutMs;
     this.#maxKeepaliveMs = option.keepaliveMs;
     this.#keepaliveMs = option.keepaliveMs;
+    this.#creditBytes = option.creditBytes ?? defaultCreditBytes;
   }
 
   /** The core's yes to HELLO. */
@@ -49,6 +66,7 @@ export class CoordinatorSession extends Session {
     const hello = this.#hello;
     if (hello === undefined || this.state !== 'deciding') return []; // it ended while the core thought
     this.act('admit');
+    this.standing = admission.standing ?? 'accepted';
     this.#keepaliveMs = Math.min(Math.max(hello.keepaliveMs, 1_000), this.#maxKeepaliveMs);
     const known = hello.knownCoordinatorInstanceId === admission.coordinatorInstanceId;
     for (const lane of allLanes) {
@@ -57,12 +75,14 @@ export class CoordinatorSession extends Session {
     }
     this.say({
       type: 'welcome',
-      version: protocolVersion,
-      features: 0,
-      coordinatorInstanceId: admission.coordinatorInstanceId,
+      version: this.#version,
+      features: commonFeatures(hello.features, spokenFeatures),
+      standing: this.standing,
+      coordinatorInstanceId: known ? 'known' : admission.coordinatorInstanceId,
       sessionId: admission.sessionId,
       eventCursor: admission.eventCursor,
-      keepaliveMs: this.#keepaliveMs,
+      keepaliveMs: Math.floor(this.#maxKeepaliveMs),
+      creditBytes: this.#creditBytes,
       maxFrameBytes,
       serverTimeMs: Math.floor(admission.serverTimeMs),
       extensions: [],
@@ -78,6 +98,32 @@ export class CoordinatorSession extends Session {
     this.say({ type: 'reject', code, retryAfterMs: Math.floor(retryAfterMs), detail });
     this.finish({ by: 'us', rejected: true, code, retryAfterMs, detail });
     return this.takeEffects();
+  }
+
+  /** The device was accepted: all lanes are open from now on, on both sides. */
+  open(): void {
+    if (this.state !== 'live' || this.standing === 'accepted') return;
+    this.standing = 'accepted';
+    this.say({ type: 'open' });
+  }
+
+  /** The device sends nothing of this lane for so long. What is on its way still comes. */
+  pause(lane: Lane, ms: number): void {
+    if (this.state === 'live') this.say({ type: 'pause', lane, ms: Math.floor(ms) });
+  }
+
+  /** Another measure of what may be on its way. */
+  grantCredit(bytes: number): void {
+    if (this.state !== 'live') return;
+    this.#creditBytes = Math.max(this.#creditBytes, bytes);
+    this.say({ type: 'credit', bytes });
+  }
+
+  /** Is somebody there? A `pong` effect is the answer. */
+  probe(): void {
+    if (this.state !== 'live') return;
+    this.#probing = true;
+    this.ask(0);
   }
 
   /** Bytes of parts that are worth reading now: none while those that are ready can't leave. */
@@ -97,15 +143,56 @@ export class CoordinatorSession extends Session {
   protected override onHandshake(message: Message): void {
     if (message.type !== 'hello') throw new ProtocolError('frame-type', `${message.type} is what a coordinator says`);
     this.#hello = message;
-    if (message.minVersion > protocolVersion || message.maxVersion < protocolVersion) {
-      const expected = `${message.minVersion} to ${message.maxVersion}`;
-      this.end('unsupported-protocol', `I speak version ${protocolVersion}, you speak ${expected}`, 3_600_000);
+    const version = commonVersion(message, spokenVersions);
+    if (version === undefined) {
+      const theirs = `${message.minVersion} to ${message.maxVersion}`;
+      const detail = `I speak versions ${spokenVersions.min} to ${spokenVersions.max}, you speak ${theirs}`;
+      this.end('unsupported-protocol', detail, unsupportedRetryMs);
       return;
     }
+    this.#version = version;
     this.effect({ kind: 'hello', hello: message });
   }
 
+  protected override onCredit(): void {
+    throw new ProtocolError('frame-type', 'CREDIT is what a coordinator says');
+  }
+
+  protected override onPing({ keepaliveMs }: Ping): void {
+    if (keepaliveMs > this.#maxKeepaliveMs) {
+      throw new ProtocolError('value', `a silence of ${keepaliveMs} ms`, {
+        expected: `at most ${this.#maxKeepaliveMs}`,
+      });
+    }
+    if (keepaliveMs > 0) this.#keepaliveMs = Math.max(keepaliveMs, 1_000);
+  }
+
+  protected override onPong(): void {
+    if (!this.#probing) return;
+    this.#probing = false;
+    this.effect({ kind: 'pong' });
+  }
+
+  protected override onDead(): void {
+    // Nothing to learn: the device measures the way.
+  }
+
+  protected override nextKeepaliveMs(): number {
+    return 0;
+  }
+
+  /** One row always may, however large. */
+  protected override checkCredit(lane: Lane, bytes: number): void {
+    if (lane === 0) return;
+    const unackedBytes = this.inbound[1].unackedBytes + this.inbound[2].unackedBytes + this.inbound[3].unackedBytes;
+    if (unackedBytes === 0 || unackedBytes + bytes <= this.#creditBytes) return;
+    throw new ProtocolError('lane', `${unackedBytes + bytes} unacknowledged bytes`, {
+      expected: `at most ${this.#creditBytes}`,
+    });
+  }
+
   protected override onChunk(message: ChunkMessage, nowMs: number): void {
+    if (this.standing !== 'accepted') throw new ProtocolError('lane', `no parts for a ${this.standing} device`);
     const { effect, took } = this.#wants.receive(message, nowMs);
     if (took !== undefined && took.bytes > 0) this.window.acked(took.bytes, took.delayMs);
     if (effect !== undefined) this.effect(effect);

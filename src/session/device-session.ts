@@ -1,6 +1,17 @@
 import { maxWantBytes } from '../protocol/limit.ts';
-import { protocolVersion, type ChunkMessage, type Message } from '../protocol/message.ts';
+import type { Lane } from '../protocol/lane.ts';
+import {
+  spokenFeatures,
+  spokenVersions,
+  type ChunkMessage,
+  type CreditMessage,
+  type Message,
+  type Ping,
+  type Standing,
+} from '../protocol/message.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
+import { KeepaliveInterval } from './keepalive-interval.ts';
+import { commonFeatures } from './negotiate.ts';
 import { allLanes, Session, type SessionOption } from './session.ts';
 import { WantList } from './want-list.ts';
 
@@ -14,29 +25,49 @@ export interface DeviceGreeting {
   newInstance: boolean;
 }
 
+export interface DeviceSessionOption extends SessionOption {
+  /** Grows and shrinks with what the way bears; kept from session to session. Missing: `keepaliveMs` for ever. */
+  interval?: KeepaliveInterval;
+}
+
 /** The device's end: says HELLO, sends events, receives requests, asks for parts of blobs. */
 export class DeviceSession extends Session {
   readonly #greeting: DeviceGreeting;
   readonly #wants = new WantList();
   readonly #welcomeByMs: number;
+  readonly #interval: KeepaliveInterval;
+  /** The longest silence that the coordinator bears. */
+  #capMs = Infinity;
+  /** What the PING that is out has promised. */
+  #promisedMs = 0;
+  readonly #pausedUntilMs = [0, 0, 0, 0];
 
-  constructor(greeting: DeviceGreeting, option: SessionOption, nowMs: number) {
-    super('device', 'greeting', option, nowMs);
+  constructor(greeting: DeviceGreeting, option: DeviceSessionOption, nowMs: number) {
+    const { keepaliveMs } = option;
+    const interval =
+      option.interval ?? new KeepaliveInterval({ startMs: keepaliveMs, minMs: keepaliveMs, maxMs: keepaliveMs });
+    super('device', 'greeting', { ...option, keepaliveMs: interval.currentMs }, nowMs);
+    this.#interval = interval;
     this.#greeting = greeting;
     this.#welcomeByMs = nowMs + option.answerTimeoutMs;
     this.say({
       type: 'hello',
-      minVersion: protocolVersion,
-      maxVersion: protocolVersion,
-      features: 0,
+      minVersion: spokenVersions.min,
+      maxVersion: spokenVersions.max,
+      features: spokenFeatures,
       instanceId: greeting.instanceId,
       knownCoordinatorInstanceId: greeting.knownCoordinatorInstanceId,
-      keepaliveMs: Math.floor(option.keepaliveMs),
+      keepaliveMs: Math.floor(interval.currentMs),
       nextSeq: greeting.nextSeq,
       requestCursor: greeting.requestCursor,
       agentVersion: greeting.agentVersion,
       extensions: [],
     });
+  }
+
+  /** How the coordinator regards this device; what is not `accepted` has the control lane alone. */
+  get regarded(): Standing {
+    return this.standing;
   }
 
   /** Parts that were asked for and are not whole. */
@@ -58,23 +89,31 @@ export class DeviceSession extends Session {
 
   protected override onHandshake(message: Message): void {
     if (message.type !== 'welcome') throw new ProtocolError('frame-type', `${message.type} is what a device says`);
-    if (message.version !== protocolVersion || message.features !== 0) {
-      throw new ProtocolError('value', `version ${message.version}, features ${message.features}, never offered`);
+    const { version, features } = message;
+    const offered = version >= spokenVersions.min && version <= spokenVersions.max;
+    if (!offered || commonFeatures(features, spokenFeatures) !== features) {
+      throw new ProtocolError('value', `version ${version}, features ${features}, never offered`);
     }
+    this.standing = message.standing;
+    this.window.creditBytes = message.creditBytes;
     const { instanceId, knownCoordinatorInstanceId, nextSeq, requestCursor, newInstance } = this.#greeting;
-    const known = message.coordinatorInstanceId === knownCoordinatorInstanceId;
+    const told = message.coordinatorInstanceId;
+    const coordinatorInstanceId = told === 'known' ? knownCoordinatorInstanceId : told;
+    if (coordinatorInstanceId === 0n) throw new ProtocolError('value', 'a coordinator without an instance id');
+    const known = coordinatorInstanceId === knownCoordinatorInstanceId;
     for (const lane of allLanes) {
       this.outbound[lane].resume(message.eventCursor[lane]!, newInstance ? 'new-instance' : 'not-kept');
       this.inbound[lane].resume(known ? requestCursor[lane]! : 0);
     }
-    this.keepalive.idleMs = Math.max(1, message.keepaliveMs);
+    this.#capMs = Math.max(1, message.keepaliveMs);
+    this.keepalive.idleMs = Math.min(this.#interval.currentMs, this.#capMs);
     if (allLanes.some((lane) => message.eventCursor[lane]! >= nextSeq[lane]!)) {
       // The coordinator has events that this log never made: it was wiped or rolled back. Nothing may leave under this
       // instance any more, because its next numbers already name other events.
       this.end('instance-mismatch', `instance ${instanceId.toString(16)} is behind its own past`, 0);
       return;
     }
-    this.effect({ kind: 'live', welcome: message });
+    this.effect({ kind: 'live', welcome: { ...message, coordinatorInstanceId } });
   }
 
   protected override onChunk(message: ChunkMessage): void {
@@ -82,12 +121,64 @@ export class DeviceSession extends Session {
     if (effect !== undefined) this.effect(effect);
   }
 
+  protected override onCredit(message: CreditMessage, nowMs: number): void {
+    if (message.type === 'credit') this.window.creditBytes = message.bytes;
+    else if (message.type === 'pause') {
+      this.paused[message.lane] = message.ms > 0;
+      this.#pausedUntilMs[message.lane] = nowMs + message.ms;
+    } else if (this.standing === 'accepted') {
+      throw new ProtocolError('frame-type', 'OPEN while all lanes are open');
+    } else {
+      this.standing = 'accepted';
+      this.effect({ kind: 'opened' });
+    }
+  }
+
+  protected override onPing(message: Ping): void {
+    if (message.keepaliveMs !== 0) throw new ProtocolError('value', 'a promise of silence is what a device makes');
+  }
+
+  protected override nextKeepaliveMs(): number {
+    const { idleMs, askedAtRest } = this.keepalive;
+    if (!askedAtRest) return 0;
+    const nextMs = this.#interval.nextMs(idleMs, this.#capMs);
+    this.#promisedMs = nextMs === idleMs ? 0 : nextMs;
+    return this.#promisedMs;
+  }
+
+  protected override onPong(): void {
+    if (!this.keepalive.answered()) return;
+    const { idleMs } = this.keepalive;
+    const nextMs = this.#promisedMs === 0 ? idleMs : this.#promisedMs;
+    this.#promisedMs = 0;
+    this.#interval.proved(idleMs, nextMs);
+    this.keepalive.idleMs = nextMs;
+  }
+
+  protected override onDead(): void {
+    if (this.keepalive.askedAtRest) this.#interval.lost(this.keepalive.idleMs);
+  }
+
+  protected override checkCredit(): void {
+    // Requests are bounded by the coordinator's own window.
+  }
+
   protected override onTick(nowMs: number): void {
+    for (const lane of allLanes) if (nowMs >= this.#pausedUntilMs[lane]!) this.paused[lane] = false;
     if (this.state === 'greeting' && nowMs >= this.#welcomeByMs) this.end('timeout', 'no answer to HELLO', 0);
   }
 
   protected override ownDeadlineMs(): number {
-    return this.state === 'greeting' ? this.#welcomeByMs : Infinity;
+    if (this.state === 'greeting') return this.#welcomeByMs;
+    return Math.min(
+      Infinity,
+      ...allLanes.filter((lane) => this.#rests(lane)).map((lane) => this.#pausedUntilMs[lane]!),
+    );
+  }
+
+  /** It has something to say as soon as it may. */
+  #rests(lane: Lane): boolean {
+    return this.paused[lane] === true && this.outbound[lane].nextBytes !== undefined;
   }
 
   protected override flushControl(): void {

@@ -6,7 +6,11 @@ export type Effect =
   /** Coordinator: decide; answer with `admit` or `refuse`. */
   | { kind: 'hello'; hello: Hello }
   /** Device: the session is live. */
-  | { kind: 'live'; welcome: Welcome }
+  | { kind: 'live'; welcome: Welcome & { coordinatorInstanceId: bigint } }
+  /** Device: it was accepted on this very session, all lanes are open. */
+  | { kind: 'opened' }
+  /** Coordinator: the device has answered `probe`. */
+  | { kind: 'pong' }
   /** Rows of one lane in order; commit them, then call `acknowledge`. Payloads are views of the read buffer. */
   | { kind: 'rows'; lane: Lane; firstSeq: number; rows: Row[] }
   | { kind: 'gap'; lane: Lane; upToSeq: number; reason: GapReason }

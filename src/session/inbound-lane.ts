@@ -1,5 +1,6 @@
 import { maxLaneCount } from '../protocol/limit.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
+import { InFlight } from './in-flight.ts';
 
 /** One lane from the peer: numbers follow from the order of frames. */
 export class InboundLane {
@@ -8,6 +9,7 @@ export class InboundLane {
   /** Stored and not yet said. */
   #storedSeq = 0;
   #afterGap = false;
+  readonly #unacked = new InFlight();
 
   resume(cursor: number): void {
     this.#receivedSeq = cursor;
@@ -19,10 +21,22 @@ export class InboundLane {
     return this.#receivedSeq;
   }
 
+  /** The last number that was acknowledged. */
+  get ackedSeq(): number {
+    return this.#ackedSeq;
+  }
+
+  /** Of rows that came and were not acknowledged. */
+  get unackedBytes(): number {
+    return this.#unacked.bytes;
+  }
+
   /** The number of the row that has just come. */
-  next(): number {
+  next(bytes: number): number {
     this.#afterGap = false;
-    return this.#advance(1);
+    const seq = this.#advance(1);
+    this.#unacked.push(seq, bytes, 0);
+    return seq;
   }
 
   skip(count: number): void {
@@ -47,6 +61,7 @@ export class InboundLane {
   takeAck(): number {
     const count = this.#storedSeq - this.#ackedSeq;
     this.#ackedSeq = this.#storedSeq;
+    if (count > 0) this.#unacked.settle(this.#ackedSeq, 0);
     return count;
   }
 }

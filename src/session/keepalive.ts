@@ -8,6 +8,7 @@ export class Keepalive {
   readonly answerMs: number;
   #receivedMs: number;
   #askedMs: number | undefined;
+  #askedAtRest = false;
   /** When the oldest unanswered thing of ours was sent. */
   #waitingSinceMs: number | undefined;
 
@@ -21,8 +22,16 @@ export class Keepalive {
     return this.#receivedMs;
   }
 
-  get asked(): boolean {
-    return this.#askedMs !== undefined;
+  /** The ping that is out was asked for by silence alone: its answer, or none, tells about the way. */
+  get askedAtRest(): boolean {
+    return this.#askedAtRest;
+  }
+
+  /** A PING of ours was answered; true when it had tried a silence of `idleMs`. */
+  answered(): boolean {
+    const atRest = this.#askedAtRest;
+    this.#askedAtRest = false;
+    return atRest;
   }
 
   received(nowMs: number): void {
@@ -48,6 +57,7 @@ export class Keepalive {
     if (nowMs < this.deadlineMs()) return undefined;
     if (this.#askedMs !== undefined) return 'dead';
     this.#askedMs = nowMs;
+    this.#askedAtRest = nowMs >= this.#receivedMs + this.idleMs;
     return 'ping';
   }
 }

@@ -4,7 +4,7 @@ import type { GapReason } from '../protocol/message.ts';
 import { InFlight } from './in-flight.ts';
 
 /** Bookkeeping of a row on the wire: headers, stream number, time. */
-const rowOverheadBytes = 8;
+export const rowOverheadBytes = 8;
 
 interface Queued {
   seq: number;
@@ -40,6 +40,11 @@ export class OutboundLane {
   /** The last number in the queue or on its way: what to read on from. */
   get queuedSeq(): number {
     return this.#queuedSeq;
+  }
+
+  /** The last number that was sent. */
+  get sentSeq(): number {
+    return this.#sentSeq;
   }
 
   get ackedSeq(): number {

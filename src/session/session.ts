@@ -4,14 +4,14 @@ import { MessageEncoder } from '../protocol/encode.ts';
 import { FrameDecoder, maxBodyBytes } from '../protocol/frame.ts';
 import { laneCount, type Lane, type Row } from '../protocol/lane.ts';
 import { maxDetailBytes } from '../protocol/limit.ts';
-import type { ChunkMessage, CloseCode, Message } from '../protocol/message.ts';
+import type { ChunkMessage, CloseCode, CreditMessage, Message, Nack, Ping, Standing } from '../protocol/message.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import { RowDecoder, RowEncoder } from '../protocol/row-codec.ts';
 import { BulkWindow, defaultBulkWindow, type BulkWindowOption } from './bulk-window.ts';
 import type { Close, Effect } from './effect.ts';
 import { InboundLane } from './inbound-lane.ts';
 import { Keepalive } from './keepalive.ts';
-import { OutboundLane } from './outbound-lane.ts';
+import { OutboundLane, rowOverheadBytes } from './outbound-lane.ts';
 import { Scheduler } from './scheduler.ts';
 import { frameName, nextState, type Role, type SessionInput, type SessionState } from './transition.ts';
 
@@ -44,6 +44,10 @@ export abstract class Session {
   readonly #maxQueuedBytes: number;
   #effects: Effect[] = [];
   #pongsDue = 0;
+  /** Anything but `accepted`: the control lane alone. */
+  protected standing: Standing = 'accepted';
+  /** Lanes that the peer has asked to rest. */
+  protected readonly paused = [false, false, false, false];
   protected readonly outbound = lanes(() => new OutboundLane());
   protected readonly inbound = lanes(() => new InboundLane());
   protected readonly window: BulkWindow;
@@ -87,12 +91,10 @@ export abstract class Session {
     this.onTick(nowMs);
     if (this.state === 'live') {
       const due = this.keepalive.tick(nowMs);
-      if (due === 'dead')
+      if (due === 'dead') {
+        this.onDead();
         this.end('timeout', `no sign of life for ${Math.round(nowMs - this.keepalive.receivedMs)} ms`, 0);
-      else if (due === 'ping') {
-        this.#pongsDue += 1;
-        this.say({ type: 'ping' });
-      }
+      } else if (due === 'ping') this.ask(this.nextKeepaliveMs());
     }
     return this.#takeEffects();
   }
@@ -103,9 +105,14 @@ export abstract class Session {
     return Math.min(this.ownDeadlineMs(), this.#state === 'live' ? this.keepalive.deadlineMs() : Infinity);
   }
 
+  /** May rows of this lane travel? */
+  laneOpen(lane: Lane): boolean {
+    return this.#state === 'live' && (lane === 0 || this.standing === 'accepted');
+  }
+
   /** How many bytes of rows this lane takes now. */
   room(lane: Lane): number {
-    return this.#state === 'live' ? Math.max(0, this.#maxQueuedBytes - this.outbound[lane].queuedBytes) : 0;
+    return this.laneOpen(lane) ? Math.max(0, this.#maxQueuedBytes - this.outbound[lane].queuedBytes) : 0;
   }
 
   /** Bytes of rows that wait, all lanes. */
@@ -120,13 +127,22 @@ export abstract class Session {
 
   /** Queues rows with consecutive numbers; those that were queued before are left out. */
   enqueue(lane: Lane, firstSeq: number, rows: readonly Row[]): void {
-    if (this.#state !== 'live') return;
+    if (!this.laneOpen(lane)) return;
     rows.forEach((row, n) => this.outbound[lane].enqueue(firstSeq + n, row));
   }
 
   /** Everything of this lane up to and including `upToSeq` is on our disk. */
   acknowledge(lane: Lane, upToSeq: number): void {
     this.inbound[lane].stored(upToSeq);
+  }
+
+  /** A row of the peer that was not taken as it is; for a class that ends in a dead letter, acknowledge it after this. */
+  nack(lane: Lane, seq: number, verdict: Pick<Nack, 'class' | 'code' | 'retryAfterMs' | 'detail'>): void {
+    const { ackedSeq, receivedSeq } = this.inbound[lane];
+    if (this.#state !== 'live' || seq <= ackedSeq || seq > receivedSeq) return;
+    const { class: kind, code, retryAfterMs } = verdict;
+    const detail = clip(verdict.detail);
+    this.say({ type: 'nack', lane, ahead: seq - ackedSeq - 1, class: kind, code, retryAfterMs, detail });
   }
 
   /** Says why and ends. Bytes for the peer may be left: flush once more. */
@@ -165,6 +181,12 @@ export abstract class Session {
     this.#encoder.encode(this.#control, message);
   }
 
+  /** @param keepaliveMs what the silence may grow to once this is answered, 0 for no change */
+  protected ask(keepaliveMs: number): void {
+    this.#pongsDue += 1;
+    this.say({ type: 'ping', keepaliveMs });
+  }
+
   protected effect(effect: Effect): void {
     this.#effects.push(effect);
   }
@@ -188,6 +210,15 @@ export abstract class Session {
   /** HELLO, WELCOME, REJECT. */
   protected abstract onHandshake(message: Message, nowMs: number): void;
   protected abstract onChunk(message: ChunkMessage, nowMs: number): void;
+  /** CREDIT, PAUSE, OPEN; the table lets them come to a device alone. */
+  protected abstract onCredit(message: CreditMessage, nowMs: number): void;
+  protected abstract onPing(message: Ping): void;
+  protected abstract onPong(): void;
+  /** A PING stayed unanswered. */
+  protected abstract onDead(): void;
+  protected abstract nextKeepaliveMs(): number;
+  /** Throws when a row of `bytes` is more than the peer may have on its way. */
+  protected abstract checkCredit(lane: Lane, bytes: number): void;
   protected abstract onTick(nowMs: number): void;
   protected abstract ownDeadlineMs(): number;
   /** Refusals and the like: what leaves before rows. */
@@ -227,26 +258,41 @@ export abstract class Session {
         this.#rowDecoder.define(message);
         break;
       case 'gap': {
+        this.#checkOpen(message.lane);
         const lane = this.inbound[message.lane];
         lane.skip(message.skipped);
         this.effect({ kind: 'gap', lane: message.lane, upToSeq: lane.receivedSeq, reason: message.reason });
         break;
       }
       case 'ack': {
+        this.#checkOpen(message.lane);
         const { upToSeq, bytes, delayMs } = this.outbound[message.lane].acked(message.count, nowMs);
         if (message.lane !== 0 && bytes > 0) this.window.acked(bytes, delayMs);
         this.effect({ kind: 'acked', lane: message.lane, upToSeq });
         break;
       }
-      case 'nack':
-        this.effect({ kind: 'nacked', nack: message, seq: this.outbound[message.lane].ackedSeq + 1 + message.ahead });
+      case 'nack': {
+        const { ackedSeq, sentSeq } = this.outbound[message.lane];
+        const seq = ackedSeq + 1 + message.ahead;
+        if (seq > sentSeq) {
+          throw new ProtocolError('sequence', `NACK of ${seq}`, { expected: `at most ${sentSeq}, the last one sent` });
+        }
+        this.effect({ kind: 'nacked', nack: message, seq });
         break;
+      }
       case 'ping':
+        this.onPing(message);
         this.say({ type: 'pong' });
         break;
       case 'pong':
         if (this.#pongsDue === 0) throw new ProtocolError('frame-type', 'PONG without a PING');
         this.#pongsDue -= 1;
+        this.onPong();
+        break;
+      case 'credit':
+      case 'pause':
+      case 'open':
+        this.onCredit(message, nowMs);
         break;
       case 'goaway':
       case 'reject': {
@@ -263,8 +309,15 @@ export abstract class Session {
     }
   }
 
+  #checkOpen(lane: Lane): void {
+    if (!this.laneOpen(lane)) throw new ProtocolError('lane', `lane ${lane} is closed to a ${this.standing} device`);
+  }
+
   #onRow(lane: Lane, row: Row): void {
-    const seq = this.inbound[lane].next();
+    this.#checkOpen(lane);
+    const bytes = row.payload.length + rowOverheadBytes;
+    this.checkCredit(lane, bytes);
+    const seq = this.inbound[lane].next(bytes);
     const last = this.#effects.at(-1);
     if (last?.kind === 'rows' && last.lane === lane) last.rows.push(row);
     else this.effect({ kind: 'rows', lane, firstSeq: seq, rows: [row] });
@@ -274,7 +327,7 @@ export abstract class Session {
   #ready(): boolean[] {
     const ready = this.outbound.map((lane, n) => {
       const bytes = lane.nextBytes;
-      if (bytes === undefined) return false;
+      if (bytes === undefined || this.paused[n]) return false;
       return n === 0 ? lane.inFlight.bytes < maxUrgentUnackedBytes : this.window.admits(bytes);
     });
     const bulk = this.bulkBytes();

@@ -19,12 +19,13 @@ export type SessionInput = FrameName | 'admit' | 'refuse' | 'end';
 type Row = Partial<Record<SessionInput, SessionState>>;
 
 const rows = { define: 'live', event: 'live', gap: 'live', ack: 'live', nack: 'live' } as const satisfies Row;
+const granted = { credit: 'live' } as const satisfies Row;
 const life = { ping: 'live', pong: 'live', chunk: 'live', goaway: 'closed', end: 'closed' } as const satisfies Row;
 
 export const transitions: Readonly<Record<Role, Readonly<Partial<Record<SessionState, Row>>>>> = {
   device: {
     greeting: { welcome: 'live', reject: 'closed', goaway: 'closed', end: 'closed' },
-    live: { ...rows, ...life },
+    live: { ...rows, ...granted, ...life },
     closed: {},
   },
   coordinator: {

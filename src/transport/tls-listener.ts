@@ -4,6 +4,7 @@ import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { systemErrorCode } from '../error.ts';
 import { alpnProtocol } from './alpn.ts';
 import type { ByteStream } from './byte-stream.ts';
+import { listenerCryptography } from './cryptography.ts';
 import { withIssuer } from './certificate-chain.ts';
 import { addressOf, TlsStream } from './tls-stream.ts';
 
@@ -13,6 +14,8 @@ export interface TlsListenerOption {
   authorityPem: string;
   /** 48 bytes, the same in every process that listens on this port, or resumption fails at random. */
   ticketKeys: Uint8Array;
+  /** `hybrid` takes ML-KEM-768 from a device that offers it. */
+  keyExchange: 'classic' | 'hybrid';
   maxConnections: number;
   /** More wait for nobody: they are dropped before a byte of TLS is computed. */
   maxHandshakes: number;
@@ -42,8 +45,8 @@ export interface TlsListener {
   close(): void;
 }
 
-/** Lets OpenSSL tell tickets of this protocol from others under the same keys; the same in every process. */
-const sessionIdContext = 'flotilla';
+/** A byte: it is in every ticket. Lets OpenSSL tell tickets of this protocol from others under the same keys; the same in every process. */
+const sessionIdContext = 'f';
 const ticketLifeSeconds = 86_400;
 
 /** TLS 1.3 alone, a client certificate always, ALPN always. */
@@ -63,11 +66,13 @@ export function createTlsListener(option: TlsListenerOption): TlsListener {
     requestCert: true,
     rejectUnauthorized: true,
     minVersion: 'TLSv1.3',
+    ...listenerCryptography(option.keyExchange),
     ALPNProtocols: [alpnProtocol],
     handshakeTimeout: option.handshakeTimeoutMs,
     ticketKeys: Buffer.from(option.ticketKeys),
     sessionTimeout: ticketLifeSeconds,
     sessionIdContext,
+    honorCipherOrder: false,
   });
 
   tls.on('secureConnection', (socket: TLSSocket) => {

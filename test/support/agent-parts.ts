@@ -39,6 +39,7 @@ export async function agentParts(option: { linked?: boolean; path?: string } = {
     },
     wake() {},
     fetch: () => Promise.reject(new Error('this link has no parts')),
+    nacks: () => ({ retry: 0, 'need-schema': 0, reject: 0, 'too-large': 0, forbidden: 0 }),
     coordinatorNowMs: () => (status.state === 'live' ? Date.now() : undefined),
     turn(state) {
       status = { state, sinceMs: 0 };

@@ -18,6 +18,7 @@ import { openDeviceDatabase } from '../../src/eventlog/open-device-database.ts';
 import { createDeviceLog } from '../../src/eventlog/sqlite-device-log.ts';
 import { createLog } from '../../src/log.ts';
 import type { Lane, Row } from '../../src/protocol/lane.ts';
+import type { Standing } from '../../src/protocol/message.ts';
 import {
   coordinatorServerName,
   createIssuingAuthority,
@@ -31,6 +32,8 @@ import {
 import { temporaryDirectory } from './temporary.ts';
 
 export const gatewayEntry = join(import.meta.dirname, '..', '..', 'src', 'bin', 'gateway.ts');
+
+export const opensslConfigFile = join(import.meta.dirname, '..', '..', 'templates', 'gateway-openssl.cnf');
 
 export interface DevicePems {
   keyPem: string;
@@ -110,6 +113,8 @@ export class LedgerCore implements GatewayHandler {
   refusal: { code: RefuseCode; retryAfterMs: number; detail: string } | undefined;
   /** Unset: events are stored and not acknowledged. */
   acknowledging = true;
+  standing: Standing = 'accepted';
+  readonly probes: { connection: ConnectionId; answered: boolean }[] = [];
 
   connect(connect: Connect): void {
     this.connects.push(connect);
@@ -118,7 +123,8 @@ export class LedgerCore implements GatewayHandler {
       return;
     }
     const eventCursor = [0, 1, 2, 3].map((lane) => this.rows(connect, lane as Lane).at(-1)?.seq ?? 0);
-    this.port.admit(connect.connection, { coordinatorInstanceId: this.coordinatorInstanceId, eventCursor });
+    const { coordinatorInstanceId, standing } = this;
+    this.port.admit(connect.connection, { coordinatorInstanceId, eventCursor, standing });
     const known = connect.knownCoordinatorInstanceId === this.coordinatorInstanceId;
     const session = { connect, sentSeq: known ? [...connect.requestCursor] : [0, 0, 0, 0] };
     this.sessions.set(connect.connection, session);
@@ -139,6 +145,10 @@ export class LedgerCore implements GatewayHandler {
 
   requestsAcked(connection: ConnectionId, lane: Lane, upToSeq: number): void {
     this.ackedRequests.push({ device: this.sessions.get(connection)!.connect.identity.deviceId, lane, upToSeq });
+  }
+
+  probed(connection: ConnectionId, answered: boolean): void {
+    this.probes.push({ connection, answered });
   }
 
   disconnect(connection: ConnectionId, reason: string, traffic: { receivedBytes: number; sentBytes: number }): void {
@@ -233,6 +243,7 @@ export async function createBench(
       tls: fleet.tls,
       blobDirectory: fleet.blobDirectory,
       gatewayEntry,
+      opensslConfigFile,
       fleetId: fleet.fleetId,
       handler: core,
       log: createLog({ name: 'core', level: 'silent' }),

@@ -49,6 +49,7 @@ const link: Link = {
     const { buffer, bytesRead } = await bundle.read(Buffer.alloc(length), 0, length, offset);
     return buffer.subarray(0, bytesRead);
   },
+  nacks: () => ({ retry: 0, 'need-schema': 0, reject: 0, 'too-large': 0, forbidden: 0 }),
   coordinatorNowMs: () => (option.linked ? Date.now() : undefined),
 };
 

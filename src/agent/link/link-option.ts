@@ -13,8 +13,10 @@ export interface LinkOption {
   logger: Log;
   /** There are unsettled requests in the log. Called after their commit; never while a transaction is open. */
   onRequest(): void;
-  /** Ask for a sign of life when nothing was received for this long. The coordinator may shorten it. Default 240 s. */
+  /** Ask for a sign of life when nothing was received for this long. The coordinator may bear less. Default 240 s. */
   keepaliveMs?: number;
+  /** The longest silence that is tried when the way bears it. Default: as `keepaliveMs`. */
+  maxKeepaliveMs?: number;
   /** How long a ping, a HELLO or the dialling may stay unanswered. Default 20 s. */
   answerTimeoutMs?: number;
   backoff?: Partial<Backoff>;

@@ -5,6 +5,8 @@ import { FlotillaError } from '../../error.ts';
 import { RetryTimer } from './backoff.ts';
 import { loadIdentity } from './identity.ts';
 import { defaultBackoff, type LinkOption } from './link-option.ts';
+import { nackClasses, type NackClass } from '../../protocol/message.ts';
+import { KeepaliveInterval } from '../../session/keepalive-interval.ts';
 import { LiveSession } from './live-session.ts';
 import { linkLost, maxFetchBytes } from './part-fetcher.ts';
 import type { Link, LinkState, LinkStatus } from './port.ts';
@@ -16,11 +18,15 @@ export function createLink(option: LinkOption): Link {
 
 const defaultKeepaliveMs = 240_000;
 const defaultAnswerTimeoutMs = 20_000;
+/** A way that bears less is not worth its bytes. */
+const minKeepaliveMs = 30_000;
 
 class TlsLink implements Link {
   readonly #option: LinkOption;
   readonly #retry: RetryTimer;
   readonly #listeners = new Set<(status: LinkStatus) => void>();
+  readonly #interval: KeepaliveInterval;
+  readonly #nacks = Object.fromEntries(Object.keys(nackClasses).map((name) => [name, 0])) as Record<NackClass, number>;
   #status: LinkStatus;
   #running = false;
   #session: LiveSession | undefined;
@@ -36,6 +42,9 @@ class TlsLink implements Link {
   constructor(option: LinkOption) {
     this.#option = option;
     this.#retry = new RetryTimer({ ...defaultBackoff, ...option.backoff }, option.random ?? Math.random);
+    const { keepaliveMs: startMs = defaultKeepaliveMs } = option;
+    const maxMs = Math.max(startMs, option.maxKeepaliveMs ?? startMs);
+    this.#interval = new KeepaliveInterval({ startMs, maxMs, minMs: Math.min(startMs, minKeepaliveMs) });
     this.#status = { state: 'stopped', sinceMs: option.clock.nowMs() };
   }
 
@@ -89,8 +98,12 @@ class TlsLink implements Link {
       );
     }
     if (signal?.aborted) return Promise.reject(new FlotillaError('failed', 'fetch-aborted', 'the fetch was aborted'));
-    if (!this.#session?.live) return Promise.reject(linkLost(this.#status.reason ?? this.#status.state));
+    if (!this.#session?.open) return Promise.reject(linkLost(this.#status.reason ?? this.#status.state));
     return this.#session.fetcher.fetch(blob, signal);
+  }
+
+  nacks(): Readonly<Record<NackClass, number>> {
+    return { ...this.#nacks };
   }
 
   coordinatorNowMs(): number | undefined {
@@ -142,28 +155,33 @@ class TlsLink implements Link {
   }
 
   #begin(stream: ByteStream, dial: number): void {
-    const { log, logger, clock, agentVersion, keepaliveMs = defaultKeepaliveMs } = this.#option;
+    const { log, logger, clock, agentVersion } = this.#option;
     this.#cancel = () => undefined;
     this.#session = new LiveSession(stream, {
       log,
       logger,
       clock,
       agentVersion,
-      keepaliveMs,
+      interval: this.#interval,
       answerTimeoutMs: this.#option.answerTimeoutMs ?? defaultAnswerTimeoutMs,
       onRequest: () => this.#option.onRequest(),
-      onWelcome: ({ serverTimeMs }) => {
+      onNack: (kind) => {
+        this.#nacks[kind] += 1;
+      },
+      onOpen: () => this.#enter('live'),
+      onWelcome: ({ serverTimeMs, standing }) => {
         this.#coordinatorOffsetMs = serverTimeMs - clock.monotonicMs();
         this.#liveSinceMs = clock.monotonicMs();
-        this.#enter('live');
+        if (standing === 'accepted') this.#enter('live');
+        else this.#enter('held', { reason: standing });
       },
-      onOver: (reason, close) => {
-        if (dial === this.#dials) this.#over(reason, close);
+      onOver: (reason, close, retryAfterMs) => {
+        if (dial === this.#dials) this.#over(reason, close, retryAfterMs);
       },
     });
   }
 
-  #over(reason: string, close: Close | undefined): void {
+  #over(reason: string, close: Close | undefined, retryAfterMs: number): void {
     const { log, logger, clock } = this.#option;
     this.#session = undefined;
     if (this.#liveSinceMs !== undefined) this.#retry.lived(clock.monotonicMs() - this.#liveSinceMs);
@@ -172,13 +190,13 @@ class TlsLink implements Link {
       logger.error({ reason }, 'this log was rolled back: going on as a new instance');
       log.renewInstance();
     }
-    this.#wait(reason, close);
+    this.#wait(reason, close, retryAfterMs);
   }
 
-  #wait(reason: string, close?: Close): void {
+  #wait(reason: string, close?: Close, retryAfterMs = 0): void {
     const { clock, logger } = this.#option;
     this.#dials += 1;
-    const waitMs = this.#retry.nextMs(close?.by === 'peer' ? close.retryAfterMs : 0);
+    const waitMs = this.#retry.nextMs(Math.max(retryAfterMs, close?.by === 'peer' ? close.retryAfterMs : 0));
     const retryAtMs = clock.nowMs() + waitMs;
     const refused = close?.by === 'peer' && close.rejected;
     logger.info({ reason, waitMs: Math.round(waitMs) }, refused ? 'refused by the coordinator' : 'not connected');

@@ -1,8 +1,9 @@
 import type { Clock } from '../../clock.ts';
 import type { DeviceLog } from '../../eventlog/device-log.ts';
 import type { Log } from '../../log.ts';
-import type { Welcome } from '../../protocol/message.ts';
+import type { NackClass, Welcome } from '../../protocol/message.ts';
 import { DeviceSession } from '../../session/device-session.ts';
+import type { KeepaliveInterval } from '../../session/keepalive-interval.ts';
 import type { Close, Effect } from '../../session/effect.ts';
 import type { Lane } from '../../protocol/lane.ts';
 import { allLanes } from '../../session/session.ts';
@@ -14,12 +15,15 @@ export interface LiveSessionOption {
   logger: Log;
   clock: Clock;
   agentVersion: string;
-  keepaliveMs: number;
+  interval: KeepaliveInterval;
   answerTimeoutMs: number;
   onRequest(): void;
   onWelcome(welcome: Welcome): void;
+  /** The device was accepted on this session. */
+  onOpen(): void;
+  onNack(kind: NackClass): void;
   /** Once: by a farewell of either side, or because the stream ended. */
-  onOver(reason: string, close: Close | undefined): void;
+  onOver(reason: string, close: Close | undefined, retryAfterMs: number): void;
 }
 
 const maxBufferedBytes = 16_384;
@@ -44,9 +48,11 @@ export class LiveSession implements StreamReceiver {
   #pumping = false;
   #cancelTimer: () => void = () => undefined;
   #timerAtMs = Infinity;
+  /** What the coordinator asked for with a NACK of class retry. */
+  #retryAfterMs = 0;
 
   constructor(stream: ByteStream, option: LiveSessionOption) {
-    const { log, clock, agentVersion, keepaliveMs, answerTimeoutMs } = option;
+    const { log, clock, agentVersion, interval, answerTimeoutMs } = option;
     const { coordinatorInstanceId, seq } = log.requestCursor();
     this.#stream = stream;
     this.#option = option;
@@ -60,7 +66,7 @@ export class LiveSession implements StreamReceiver {
         agentVersion,
         newInstance: log.renewed,
       },
-      { keepaliveMs, answerTimeoutMs },
+      { keepaliveMs: interval.currentMs, interval, answerTimeoutMs },
       clock.monotonicMs(),
     );
     this.fetcher = new PartFetcher(this.#session, () => this.pump());
@@ -70,6 +76,11 @@ export class LiveSession implements StreamReceiver {
 
   get live(): boolean {
     return this.#session.state === 'live';
+  }
+
+  /** Live with all lanes. */
+  get open(): boolean {
+    return this.live && this.#session.regarded === 'accepted';
   }
 
   /** There may be rows, acknowledgements, parts: in a later turn, so never from inside a caller's transaction. */
@@ -147,6 +158,9 @@ export class LiveSession implements StreamReceiver {
           for (const lane of allLanes) this.#acked(lane, effect.welcome.eventCursor[lane]!);
           this.#option.onWelcome(effect.welcome);
           break;
+        case 'opened':
+          this.#option.onOpen();
+          break;
         case 'rows':
           this.#commit(effect);
           requests = true;
@@ -204,10 +218,13 @@ export class LiveSession implements StreamReceiver {
 
   #nacked({ nack, seq }: Extract<Effect, { kind: 'nacked' }>): void {
     const { log, logger } = this.#option;
+    this.#option.onNack(nack.class);
     logger.warn({ ...nack, seq }, 'the coordinator does not take an event');
-    // The row stays at the head of its lane: a new session starts with it.
-    if (nack.class === 'retry') this.close('retry later');
-    else log.bury(nack.lane, seq, `${nack.class} ${nack.code}: ${nack.detail}`);
+    if (nack.class === 'retry') {
+      // The row stays at the head of its lane: the next session starts with it.
+      this.#retryAfterMs = nack.retryAfterMs;
+      this.close('retry later');
+    } else log.bury(nack.lane, seq, `${nack.class} ${nack.code}: ${nack.detail}`);
   }
 
   #finish(reason: string, close: Close | undefined): void {
@@ -221,7 +238,7 @@ export class LiveSession implements StreamReceiver {
       this.#timerAtMs = Infinity;
       this.#cancelTimer = this.#option.clock.schedule(goodbyeMs, () => this.#stream.destroy());
     }
-    this.#option.onOver(reason, close);
+    this.#option.onOver(reason, close, this.#retryAfterMs);
   }
 
   /** A full disk or a bug ends the session, not the agent; the back-off keeps it from turning into a storm. */

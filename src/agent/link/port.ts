@@ -1,6 +1,15 @@
+import type { NackClass } from '../../protocol/message.ts';
+
 /** What the rest of the agent sees of the link: a durable log to append to, requests that come in, parts to fetch. */
 
-export type LinkState = 'stopped' | 'connecting' | 'live' | 'refused' | 'waiting';
+export type LinkState =
+  | 'stopped'
+  | 'connecting'
+  | 'live'
+  /** A session with the control lane alone: the device waits for its operator; the reason says `pending` or `quarantined`. */
+  | 'held'
+  | 'refused'
+  | 'waiting';
 
 export interface LinkStatus {
   state: LinkState;
@@ -25,6 +34,8 @@ export interface Link {
    * (FlotillaError `link-lost`), when the coordinator refuses (`blob-refused`), or when aborted.
    */
   fetch(blob: { sha256: string; offset: number; length: number }, signal?: AbortSignal): Promise<Uint8Array>;
+  /** Events that the coordinator did not take, by class, since the start of this process. */
+  nacks(): Readonly<Record<NackClass, number>>;
   /** The coordinator's time as last told, carried on by the monotonic clock; undefined before the first WELCOME of this process. */
   coordinatorNowMs(): number | undefined;
 }

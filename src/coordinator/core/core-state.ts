@@ -1,7 +1,8 @@
 import type { Release } from '../../client/contract/release.ts';
 import type { CertificateRow, DeviceRow, EventRow, LaneCursor, MemberRow } from '../../store/row.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
-import type { ConnectionId } from '../gateway/port.ts';
+import type { Standing } from '../../protocol/message.ts';
+import type { Connect, ConnectionId } from '../gateway/port.ts';
 import type { JobDocument, JobState } from '../job/job-state.ts';
 import type { Outbox } from '../request/outbox.ts';
 import type { RolloutDocument, RolloutState } from '../rollout/rollout-state.ts';
@@ -13,8 +14,16 @@ export interface LiveConnection {
   instanceId: string;
   serial: string;
   connectedAtMs: number;
+  /** Anything but `accepted` has the control lane alone. */
+  standing: Standing;
   /** Rows of the outbox that were sent on this connection. */
   sent: ReadonlySet<number>;
+}
+
+/** A newer connection of another history waits for the older one's sign of life. */
+export interface Probe {
+  older: ConnectionId;
+  newer: Connect;
 }
 
 /** A release and what a device must know to take it. */
@@ -44,6 +53,8 @@ export interface CoreState {
   readonly rollouts: Map<string, RolloutState>;
   readonly releases: Map<string, StoredRelease>;
   readonly live: Map<string, LiveConnection>;
+  /** By device. */
+  readonly probes: Map<string, Probe>;
   /** Also superseded ones, until the gateway reports their end. */
   readonly connections: Map<ConnectionId, string>;
   /** The last number given out of each kind. */
@@ -59,5 +70,15 @@ export type Change =
   | { kind: 'job-device'; member: MemberRow }
   | { kind: 'rollout'; document: RolloutDocument }
   | { kind: 'rollout-device'; member: MemberRow };
+
+/** 16 hex digits, as instance ids stand in the store. */
+export function instanceHex(id: bigint): string {
+  return BigInt.asUintN(64, id).toString(16).padStart(16, '0');
+}
+
+/** Connected, and not for its operator alone: jobs and offers go to such devices only. */
+export function isServed(state: CoreState, deviceId: string): boolean {
+  return state.live.get(deviceId)?.standing === 'accepted';
+}
 
 export const zeroCursor: LaneCursor = [0, 0, 0, 0];

@@ -2,11 +2,19 @@ import type { Clock } from '../../clock.ts';
 import { FlotillaError } from '../../error.ts';
 import type { Log } from '../../log.ts';
 import type { Store } from '../../store/store.ts';
-import type { GatewayHandler, GatewayPort } from '../gateway/port.ts';
+import type { ConnectionId, GatewayHandler, GatewayPort } from '../gateway/port.ts';
 import { retryAfter } from '../identity/judge-connect.ts';
 import type { Change, CoreState } from './core-state.ts';
 import { stepJob } from './job-operation.ts';
-import { commitRequests, connectDevice, disconnectDevice, storeEvents } from './link-operation.ts';
+import {
+  commitRequests,
+  connectDevice,
+  disconnectDevice,
+  probedDevice,
+  storeEvents,
+  type ConnectPolicy,
+} from './link-operation.ts';
+import { Pressure } from './pressure.ts';
 import { createEventReader, type EventReader } from './read-event.ts';
 import { expireRequests } from './request-operation.ts';
 import { stepRollout } from './rollout-operation.ts';
@@ -20,6 +28,7 @@ export interface CoreOption {
   log: Log;
   /** How often timers are looked at. */
   tickMs?: number;
+  policy?: ConnectPolicy;
 }
 
 interface Input {
@@ -43,18 +52,23 @@ export class Core {
   readonly #log: Log;
   readonly #tickMs: number;
   readonly #readEvent: EventReader;
+  readonly #policy: ConnectPolicy;
+  readonly #pressure = new Pressure(Math.random);
+  /** An event of theirs was not stored: whatever follows it would take its place. */
+  readonly #failed = new Set<ConnectionId>();
   readonly #listeners = new Set<(change: Change) => void>();
   #queue: Input[] = [];
   #running: Promise<void> | undefined;
   #gateway: GatewayPort | undefined;
   #cancelTick: (() => void) | undefined;
 
-  constructor({ store, state, clock, log, tickMs = 250 }: CoreOption) {
+  constructor({ store, state, clock, log, tickMs = 250, policy = {} }: CoreOption) {
     this.#store = store;
     this.state = state;
     this.#clock = clock;
     this.#log = log;
     this.#tickMs = tickMs;
+    this.#policy = policy;
     this.#readEvent = createEventReader();
   }
 
@@ -100,17 +114,32 @@ export class Core {
   /** What the gateways call. */
   readonly handler: GatewayHandler = {
     connect: (connect) => {
-      this.submit((turn) => connectDevice(turn, connect)).catch((error) => {
+      this.submit((turn) => connectDevice(turn, connect, this.#policy)).catch((error) => {
         this.#report(error, 'a connect could not be stored');
         const refusal = { code: 'overloaded', retryAfterMs: retryAfter.overloadedMs, detail: 'not stored' } as const;
         this.#gateway?.refuse(connect.connection, refusal);
       });
     },
     events: (connection, lane, firstSeq, rows) => {
-      this.submit((turn) => storeEvents(turn, connection, lane, firstSeq, rows, this.#readEvent)).catch((error) => {
-        // Not acknowledged: the device keeps them and sends them again on its next connection.
+      const pauseMs = this.#pressure.pauseMs(connection, lane, this.#queue.length, this.#clock.monotonicMs());
+      if (pauseMs !== undefined) this.#gateway?.pause(connection, lane, pauseMs);
+      this.submit((turn) => {
+        // Runs after the failure of an earlier input was reported: see #process.
+        if (this.#failed.has(connection)) return;
+        try {
+          storeEvents(turn, connection, lane, firstSeq, rows, this.#readEvent);
+        } catch (error) {
+          this.#failed.add(connection);
+          throw error;
+        }
+      }).catch((error) => {
+        // Not acknowledged: the device keeps them at the head of the lane and sends them again on its next connection.
+        this.#failed.add(connection);
         this.#report(error, 'events could not be stored');
-        this.#gateway?.close(connection, 'store-failed');
+        const retryAfterMs = retryAfter.overloadedMs * (1 + Math.random());
+        const verdict = { class: 'retry', code: 0, retryAfterMs, detail: 'not stored' } as const;
+        this.#gateway?.nack(connection, lane, firstSeq, verdict);
+        this.#gateway?.close(connection, 'store-failed', retryAfterMs);
       });
     },
     requestsAcked: (connection, lane, upToSeq) => {
@@ -119,8 +148,17 @@ export class Core {
         this.#gateway?.close(connection, 'store-failed');
       });
     },
+    probed: (connection, answered) => {
+      this.submit((turn) => probedDevice(turn, connection, answered, this.#policy)).catch((error) =>
+        this.#report(error, 'a sign of life could not be judged'),
+      );
+    },
     disconnect: (connection, reason, traffic) => {
-      this.submit((turn) => disconnectDevice(turn, connection, reason, traffic)).catch((error) => {
+      this.#pressure.forget(connection);
+      const policy = this.#policy;
+      const forget = (): void => void this.#failed.delete(connection);
+      this.submit((turn) => disconnectDevice(turn, connection, { reason, traffic, policy })).then(forget, (error) => {
+        forget();
         this.#report(error, 'a disconnect could not be stored');
         // Presence is memory: it must be right even when the row about it could not be written.
         const deviceId = this.state.connections.get(connection);

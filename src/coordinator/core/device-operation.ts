@@ -1,7 +1,8 @@
 import type { CertificateRow, DeviceRow } from '../../store/row.ts';
 import { reduceDevice, type DeviceInput } from '../registry/reduce-device.ts';
+import { appendOwnEvent } from './event-operation.ts';
 import { stepJob } from './job-operation.ts';
-import { stepRollout } from './rollout-operation.ts';
+import { neededBlobs, stepRollout } from './rollout-operation.ts';
 import type { Turn } from './turn.ts';
 
 export function putDevice(turn: Turn, device: DeviceRow): void {
@@ -35,7 +36,33 @@ export function putCertificate(turn: Turn, certificate: CertificateRow): void {
 export function acceptDevice(turn: Turn, deviceId: string): boolean {
   const candidate = turn.state.devices.get(deviceId)?.candidate;
   if (candidate !== undefined) putCertificate(turn, { ...candidate, deviceId, issuedAtMs: turn.nowMs, pem: '' });
-  return changeDevice(turn, deviceId, { kind: 'accept' });
+  const changed = changeDevice(turn, deviceId, { kind: 'accept' });
+  if (changed) openConnection(turn, deviceId);
+  return changed;
+}
+
+/** A device that was accepted while it waited on its control lane goes on with all of them, on the same connection. */
+function openConnection(turn: Turn, deviceId: string): void {
+  const { state } = turn;
+  const live = state.live.get(deviceId);
+  if (live === undefined || live.standing === 'accepted') return;
+  const certificate = state.certificates.get(live.serial);
+  const proved = certificate?.deviceId === deviceId && certificate.revokedAtMs === undefined;
+  const known = (state.outboxes.get(deviceId) ?? []).some(({ seq }) => seq !== undefined);
+  if (!proved || (live.standing === 'pending' && known)) {
+    // What it has committed of earlier requests was not asked: it says so when it comes back.
+    turn.afterCommit((gateway) => gateway.close(live.connection, 'closed'));
+    return;
+  }
+  turn.set(state.live, deviceId, { ...live, standing: 'accepted' });
+  turn.afterCommit((gateway) => gateway.open(live.connection));
+  for (const sha256 of neededBlobs(state, deviceId)) {
+    turn.afterCommit((gateway) => gateway.grantBlob(live.connection, sha256));
+  }
+  appendOwnEvent(turn, { deviceId, type: 'coordinator.opened', key: '', payload: { was: live.standing } });
+  turn.toFlush.add(deviceId);
+  for (const id of state.jobs.keys()) stepJob(turn, id, { kind: 'connected', deviceId });
+  for (const id of state.rollouts.keys()) stepRollout(turn, id, { kind: 'presence', deviceId });
 }
 
 /** Ends the device's connection after the commit. True when there was one. */
@@ -57,6 +84,12 @@ export function removeDevice(turn: Turn, deviceId: string): void {
   turn.delete(state.cursors, deviceId);
   turn.delete(state.outboxes, deviceId);
   turn.delete(state.requestSeqs, deviceId);
+  const probe = state.probes.get(deviceId);
+  if (probe !== undefined) {
+    const refusal = { code: 'unknown-device', retryAfterMs: 0, detail: 'removed' } as const;
+    turn.afterCommit((gateway) => gateway.refuse(probe.newer.connection, refusal));
+    turn.delete(state.probes, deviceId);
+  }
   turn.write({ kind: 'device-removed', deviceId });
   turn.notify({ kind: 'device-removed', id: deviceId });
 }

@@ -1,10 +1,20 @@
 /** What the gateways tell: connects, events, acknowledgements, disconnects. Each becomes changes of the state. */
 import type { Lane, Row } from '../../protocol/lane.ts';
 import type { LaneCursor } from '../../store/row.ts';
-import type { Connect, ConnectionId, Traffic } from '../gateway/port.ts';
-import { judgeIdentity, judgeInstance, type Refusal, type Verdict } from '../identity/judge-connect.ts';
+import type { Connect, ConnectionId, NackVerdict, Traffic } from '../gateway/port.ts';
+import type { Standing } from '../../protocol/message.ts';
+import {
+  retryAfter,
+  admissionOf,
+  judgeAgent,
+  judgeIdentity,
+  judgeInstance,
+  type Refusal,
+  type Verdict,
+} from '../identity/judge-connect.ts';
 import { newDevice } from '../registry/reduce-device.ts';
-import { zeroCursor, type LiveConnection } from './core-state.ts';
+import { quarantineClones, suspectClone, takeProbe } from './clone-operation.ts';
+import { instanceHex, zeroCursor, type LiveConnection } from './core-state.ts';
 import { changeDevice, putDevice } from './device-operation.ts';
 import { appendEvent, appendOwnEvent } from './event-operation.ts';
 import { stepJob } from './job-operation.ts';
@@ -13,12 +23,13 @@ import { acknowledgeRequests, loseSentJobs } from './request-operation.ts';
 import { neededBlobs, stepRollout } from './rollout-operation.ts';
 import type { Turn } from './turn.ts';
 
-/** 16 hex digits, as instance ids stand in the store. */
-export function instanceHex(id: bigint): string {
-  return BigInt.asUintN(64, id).toString(16).padStart(16, '0');
+/** What an operator has set about who may come. */
+export interface ConnectPolicy {
+  /** Agents below it are sent away. */
+  minAgentVersion?: string;
 }
 
-export function connectDevice(turn: Turn, connect: Connect): void {
+export function connectDevice(turn: Turn, connect: Connect, policy: ConnectPolicy): void {
   const { state } = turn;
   const { deviceId, serialHex } = connect.identity;
   const certificate = state.certificates.get(serialHex);
@@ -29,11 +40,11 @@ export function connectDevice(turn: Turn, connect: Connect): void {
     certificate,
     nowMs: turn.nowMs,
   });
-  const blocked = verdicts.find(({ verdict }) => verdict === 'blocks');
-  if (blocked?.refusal !== undefined) {
-    rememberStranger(turn, connect, blocked);
-    return refuse(turn, connect, blocked.refusal);
-  }
+  verdicts.push(judgeAgent(connect.agentVersion, policy.minAgentVersion));
+  const admission = admissionOf(verdicts);
+  if (admission.because !== undefined) rememberStranger(turn, connect, admission.because);
+  if (admission.refusal !== undefined) return refuse(turn, connect, admission.refusal);
+  const { standing } = admission;
   const instanceId = instanceHex(connect.instanceId);
   const cursors = state.cursors.get(deviceId) ?? new Map<string, LaneCursor>();
   const history = judgeInstance(instanceId, connect.nextSeq, cursors);
@@ -43,9 +54,11 @@ export function connectDevice(turn: Turn, connect: Connect): void {
     }
     return refuse(turn, connect, history.refusal);
   }
+  if (suspectClone(turn, connect, state.live.get(deviceId))) return;
   supersede(turn, deviceId, connect);
-  settleRequests(turn, connect, instanceId);
-  admit(turn, connect, instanceId, cursors.get(instanceId) ?? zeroCursor);
+  // One that never was accepted has nothing to settle, and might only say so.
+  if (standing !== 'pending') settleRequests(turn, connect, instanceId);
+  admit(turn, connect, instanceId, { cursor: cursors.get(instanceId) ?? zeroCursor, standing });
 }
 
 function refuse(turn: Turn, { connection }: Connect, refusal: Refusal): void {
@@ -72,7 +85,8 @@ function rememberStranger(turn: Turn, { identity, address }: Connect, { rule, de
 function supersede(turn: Turn, deviceId: string, connect: Connect): void {
   const older = turn.state.live.get(deviceId);
   if (older === undefined) return;
-  turn.afterCommit((gateway) => gateway.close(older.connection, 'superseded'));
+  const retryAfterMs = older.standing === 'accepted' ? 0 : retryAfter.cloneMs;
+  turn.afterCommit((gateway) => gateway.close(older.connection, 'superseded', retryAfterMs));
   leave(turn, deviceId, older, 'superseded', { address: connect.address });
 }
 
@@ -96,7 +110,12 @@ function settleRequests(turn: Turn, connect: Connect, instanceId: string): void 
   if (before !== undefined && before !== instanceId) loseSentJobs(turn, deviceId);
 }
 
-function admit(turn: Turn, connect: Connect, instanceId: string, cursor: LaneCursor): void {
+function admit(
+  turn: Turn,
+  connect: Connect,
+  instanceId: string,
+  { cursor, standing }: { cursor: LaneCursor; standing: Standing },
+): void {
   const { state, nowMs } = turn;
   const { connection, gateway, identity, address, agentVersion, resumed } = connect;
   const { deviceId, serialHex: serial } = identity;
@@ -108,30 +127,59 @@ function admit(turn: Turn, connect: Connect, instanceId: string, cursor: LaneCur
     instanceId,
     serial,
     connectedAtMs: nowMs,
+    standing,
     sent: new Set<number>(),
   });
   appendOwnEvent(turn, {
     deviceId,
     type: 'coordinator.connected',
     key: '',
-    payload: { address, agentVersion, instanceId, serial, gateway, resumed },
+    payload: { address, agentVersion, instanceId, serial, gateway, resumed, standing },
   });
-  const welcome = { coordinatorInstanceId: BigInt(`0x${state.instanceId}`), eventCursor: [...cursor] };
+  const welcome = { coordinatorInstanceId: BigInt(`0x${state.instanceId}`), eventCursor: [...cursor], standing };
   turn.afterCommit((port) => port.admit(connection, welcome));
-  for (const sha256 of neededBlobs(state, deviceId)) turn.afterCommit((port) => port.grantBlob(connection, sha256));
   turn.toFlush.add(deviceId);
+  if (standing !== 'accepted') return;
+  for (const sha256 of neededBlobs(state, deviceId)) turn.afterCommit((port) => port.grantBlob(connection, sha256));
   for (const id of state.jobs.keys()) stepJob(turn, id, { kind: 'connected', deviceId });
   for (const id of state.rollouts.keys()) stepRollout(turn, id, { kind: 'presence', deviceId });
 }
 
-export function disconnectDevice(turn: Turn, connection: ConnectionId, reason: string, traffic: Traffic): void {
+export function disconnectDevice(
+  turn: Turn,
+  connection: ConnectionId,
+  { reason, traffic, policy }: { reason: string; traffic: Traffic; policy: ConnectPolicy },
+): void {
   const { state } = turn;
   const deviceId = state.connections.get(connection);
-  if (deviceId === undefined) return;
+  if (deviceId === undefined) {
+    // Perhaps one that waited for an older one's sign of life.
+    for (const [id, { newer }] of state.probes) if (newer.connection === connection) turn.delete(state.probes, id);
+    return;
+  }
   turn.delete(state.connections, connection);
   changeDevice(turn, deviceId, { kind: 'disconnect', ...traffic });
   const live = state.live.get(deviceId);
   if (live?.connection === connection) leave(turn, deviceId, live, reason, { ...traffic });
+  const probe = takeProbe(turn, deviceId, connection);
+  if (probe !== undefined) connectDevice(turn, probe.newer, policy);
+}
+
+/** The older of two has answered, or not. */
+export function probedDevice(turn: Turn, connection: ConnectionId, answered: boolean, policy: ConnectPolicy): void {
+  const { state } = turn;
+  const deviceId = state.connections.get(connection);
+  const probe = deviceId === undefined ? undefined : takeProbe(turn, deviceId, connection);
+  const live = deviceId === undefined ? undefined : state.live.get(deviceId);
+  if (deviceId === undefined || probe === undefined || live?.connection !== connection) return;
+  if (answered) {
+    quarantineClones(turn, live, probe.newer);
+    leave(turn, deviceId, live, 'quarantined', {});
+    return;
+  }
+  turn.afterCommit((gateway) => gateway.close(connection, 'superseded'));
+  leave(turn, deviceId, live, 'superseded', { address: probe.newer.address });
+  connectDevice(turn, probe.newer, policy);
 }
 
 function leave(
@@ -180,29 +228,33 @@ export function storeEvents(
   const cursor = cursors.get(live.instanceId) ?? zeroCursor;
   const storedSeq = cursor[lane];
   const lastSeq = firstSeq + rows.length - 1;
-  turn.afterCommit((gateway) => gateway.acknowledge(connection, lane, Math.max(storedSeq, lastSeq)));
-  if (lastSeq <= storedSeq) return;
+  const acknowledge = (): void =>
+    turn.afterCommit((gateway) => gateway.acknowledge(connection, lane, Math.max(storedSeq, lastSeq)));
+  if (lastSeq <= storedSeq) return acknowledge();
   if (firstSeq > storedSeq + 1) {
     const payload = { instanceId: live.instanceId, lane, from: storedSeq + 1, to: firstSeq - 1 };
     appendOwnEvent(turn, { deviceId, type: 'coordinator.gap', key: '', payload });
   }
   for (const [index, row] of rows.entries()) {
     if (firstSeq + index <= storedSeq) continue; // a repetition: it was stored, only its acknowledgement got lost
-    storeEvent(turn, deviceId, { instanceId: live.instanceId, lane, seq: firstSeq + index }, row, readEvent(row));
+    const seq = firstSeq + index;
+    const verdict = storeEvent(turn, deviceId, { instanceId: live.instanceId, lane, seq }, row, readEvent(row));
+    if (verdict !== undefined) turn.afterCommit((gateway) => gateway.nack(connection, lane, seq, verdict));
   }
+  acknowledge();
   const next = cursor.with(lane, lastSeq) as unknown as LaneCursor;
   turn.set(turn.state.cursors, deviceId, new Map(cursors).set(live.instanceId, next));
   turn.write({ kind: 'cursor', cursor: { deviceId, instanceId: live.instanceId, lane, seq: lastSeq } });
 }
 
-/** One bad event is parked with its bytes and its reason; it never stops its lane. */
+/** One bad event is parked with its bytes and its reason; it never stops its lane. Returns what the device is told. */
 function storeEvent(
   turn: Turn,
   deviceId: string,
   place: { instanceId: string; lane: number; seq: number },
   row: Row,
   meaning: Meaning,
-): void {
+): NackVerdict | undefined {
   const stored = {
     deviceId,
     ...place,
@@ -219,7 +271,7 @@ function storeEvent(
     try {
       appendEvent(turn, stored);
       carryOut(turn, deviceId, meaning);
-      return;
+      return undefined;
     } catch (error) {
       turn.rollback(mark);
       reason = `could not be carried out: ${error instanceof Error ? error.message : String(error)}`.slice(0, 256);
@@ -229,7 +281,12 @@ function storeEvent(
   turn.write({ kind: 'dead-letter', letter: { ...stored, reason } });
   const payload = { ...place, type: row.type.slice(0, 256), reason };
   appendOwnEvent(turn, { deviceId, type: 'coordinator.dead-letter', key: '', payload });
+  // What went wrong in here is nobody's business out there.
+  const told = meaning.kind === 'dead' ? meaning : { class: 'reject' as const, reason: 'could not be carried out' };
+  return { class: told.class, code: nackCodes[told.class], retryAfterMs: 0, detail: told.reason };
 }
+
+const nackCodes = { reject: 1, 'too-large': 2, forbidden: 3 } as const;
 
 function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
   switch (meaning.kind) {

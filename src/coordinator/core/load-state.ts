@@ -52,6 +52,7 @@ function stateOf(snapshot: Snapshot, fleetId: string, instanceId: string, nowMs:
     rollouts: new Map(),
     releases: new Map(),
     live: new Map(),
+    probes: new Map(),
     connections: new Map(),
     counters: new Map([
       ['offset', snapshot.lastOffset],

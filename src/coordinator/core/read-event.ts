@@ -16,11 +16,13 @@ export type Meaning =
   | { kind: 'job'; event: JobEvent }
   | { kind: 'update'; event: UpdateEvent }
   /** It does not fit; the reason is for a person. */
-  | { kind: 'dead'; reason: string };
+  | { kind: 'dead'; class: 'reject' | 'too-large' | 'forbidden'; reason: string };
 
 export type EventReader = (row: Row) => Meaning;
 
 const maxNameBytes = 256;
+/** Of what is kept in memory for each device; the output of jobs is bounded by the jobs. */
+const maxFactBytes = 262_144;
 
 /** Reads events with the schemas compiled once. Never throws. */
 export function createEventReader(): EventReader {
@@ -31,12 +33,17 @@ export function createEventReader(): EventReader {
 
   return (row) => {
     if (Buffer.byteLength(row.type) > maxNameBytes || Buffer.byteLength(row.key) > maxNameBytes) {
-      return dead(`type or key is longer than ${maxNameBytes} bytes`);
+      return dead(`type or key is longer than ${maxNameBytes} bytes`, 'too-large');
     }
     if (row.type === '') return dead('the type is empty');
-    if (row.type.startsWith('coordinator.')) return dead('coordinator.* is written by the coordinator alone');
+    if (row.type.startsWith('coordinator.')) {
+      return dead('coordinator.* is written by the coordinator alone', 'forbidden');
+    }
     if (!(row.type in eventSchemas)) return { kind: 'plain' };
     if (row.schema !== 0n) return dead('a built-in type with a schema of its own');
+    if (row.type !== 'flotilla.job' && row.payload.length > maxFactBytes) {
+      return dead(`${row.payload.length} bytes, at most ${maxFactBytes}`, 'too-large');
+    }
     const payload = parseJson(row.payload);
     if (payload === undefined) return dead('the payload is not JSON in UTF-8');
     switch (row.type as keyof typeof eventSchemas) {
@@ -54,8 +61,8 @@ export function createEventReader(): EventReader {
   };
 }
 
-function dead(reason: string): Meaning {
-  return { kind: 'dead', reason: reason.slice(0, 256) };
+function dead(reason: string, kind: 'reject' | 'too-large' | 'forbidden' = 'reject'): Meaning {
+  return { kind: 'dead', class: kind, reason: reason.slice(0, 256) };
 }
 
 function parseJson(payload: Uint8Array): unknown {

@@ -1,7 +1,7 @@
 import { Lane, type Row } from '../../protocol/lane.ts';
 import type { RequestRow } from '../../store/row.ts';
 import type { NewRequest } from '../effect.ts';
-import { acknowledged, expired, nextToSend, type Outbox } from '../request/outbox.ts';
+import { acknowledged, deliverable, expired, nextToSend, type Outbox } from '../request/outbox.ts';
 import { zeroCursor } from './core-state.ts';
 import { stepJob } from './job-operation.ts';
 import type { Turn } from './turn.ts';
@@ -44,7 +44,7 @@ export function flushRequests(turn: Turn): void {
     if (live === undefined) continue;
     const outbox = outboxOf(turn, deviceId);
     const lastSeq = turn.state.requestSeqs.get(deviceId) ?? zeroCursor;
-    const next = nextToSend(outbox, lastSeq, live.sent);
+    const next = nextToSend(deliverable(outbox, live.standing), lastSeq, live.sent);
     if (next.rows.length === 0) continue;
     const numbered = new Map(next.rows.map((row) => [row.row, row]));
     for (const row of outbox) {

@@ -3,7 +3,7 @@ import { reduceRollout, type RolloutInput } from '../rollout/reduce-rollout.ts';
 import { deviceOf, type RolloutState } from '../rollout/rollout-state.ts';
 import { isInFlight, isOpen } from '../rollout/target-device.ts';
 import { isSettled } from '../rollout/view-rollout.ts';
-import type { CoreState } from './core-state.ts';
+import { isServed, type CoreState } from './core-state.ts';
 import { takeEffects } from './take-effect.ts';
 import type { Turn } from './turn.ts';
 
@@ -35,7 +35,7 @@ export function stepRollout(turn: Turn, rolloutId: string, input: RolloutInput):
 /** What the registry and the presence say, for the rules of a rollout. */
 export function offerFacts(state: CoreState): OfferFacts {
   return {
-    connected: (deviceId) => state.live.has(deviceId),
+    connected: (deviceId) => isServed(state, deviceId),
     device(deviceId) {
       const device = state.devices.get(deviceId);
       if (device === undefined) return undefined;

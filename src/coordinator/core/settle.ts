@@ -28,7 +28,8 @@ function carryOut(turn: Turn, effect: Effect): void {
     }
     case 'grant': {
       const live = turn.state.live.get(effect.deviceId);
-      if (live !== undefined) turn.afterCommit((gateway) => gateway.grantBlob(live.connection, effect.sha256));
+      if (live?.standing === 'accepted')
+        turn.afterCommit((gateway) => gateway.grantBlob(live.connection, effect.sha256));
       return;
     }
     case 'event':

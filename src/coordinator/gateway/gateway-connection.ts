@@ -9,7 +9,7 @@ import {
 import type { Close, Effect } from '../../session/effect.ts';
 import type { ByteStream, StreamReceiver } from '../../transport/byte-stream.ts';
 import { PartServer } from './part-server.ts';
-import type { PeerIdentity } from './port.ts';
+import type { NackVerdict, PeerIdentity } from './port.ts';
 
 /** One TLS record's worth in user space; the rest waits where urgent frames can still overtake it. */
 const maxBufferedBytes = 16_384;
@@ -26,6 +26,8 @@ export interface ConnectionOwner {
   dirty(connection: GatewayConnection): void;
   /** Once. `close` is missing when the socket ended first. */
   gone(connection: GatewayConnection, reason: string, close: Close | undefined): void;
+  /** The answer to `probe`. */
+  probed(connection: GatewayConnection, answered: boolean): void;
   /** A bug of ours while it handled this connection. */
   broken(connection: GatewayConnection, error: unknown): void;
   monotonicMs(): number;
@@ -57,6 +59,7 @@ export class GatewayConnection implements StreamReceiver {
   #held = false;
   /** When a peer that was told goodbye is cut, if it does not go. */
   #cutAtMs = Infinity;
+  #probeUntilMs = Infinity;
 
   constructor(stream: ByteStream, option: ConnectionOption, owner: ConnectionOwner) {
     this.id = option.id;
@@ -91,6 +94,7 @@ export class GatewayConnection implements StreamReceiver {
   /** Lets time pass. */
   sweep(nowMs: number): void {
     if (nowMs >= this.#cutAtMs) this.stream.destroy();
+    else if (nowMs >= this.#probeUntilMs) this.#probed(false);
     else if (nowMs >= this.session.deadlineMs()) this.#guard(() => this.#apply(this.session.tick(nowMs)));
   }
 
@@ -104,6 +108,34 @@ export class GatewayConnection implements StreamReceiver {
 
   close(code: CloseCode, detail: string, retryAfterMs = 0): void {
     this.#apply(this.session.close(code, detail, retryAfterMs));
+  }
+
+  open(): void {
+    this.session.open();
+    this.#owner.dirty(this);
+  }
+
+  nack(lane: Lane, seq: number, verdict: NackVerdict): void {
+    this.session.nack(lane, seq, verdict);
+    this.#owner.dirty(this);
+  }
+
+  pause(lane: Lane, ms: number): void {
+    this.session.pause(lane, ms);
+    this.#owner.dirty(this);
+  }
+
+  /** A connection that is over already does not answer. */
+  probe(withinMs: number): void {
+    this.#probeUntilMs = this.#owner.monotonicMs() + withinMs;
+    this.session.probe();
+    this.#owner.dirty(this);
+  }
+
+  #probed(answered: boolean): void {
+    if (this.#probeUntilMs === Infinity) return;
+    this.#probeUntilMs = Infinity;
+    this.#owner.probed(this, answered);
   }
 
   acknowledge(lane: Lane, upToSeq: number): void {
@@ -151,6 +183,8 @@ export class GatewayConnection implements StreamReceiver {
       if (effect.kind === 'closed') {
         this.#close = effect.close;
         this.#cutAtMs = this.#owner.monotonicMs() + goodbyeMs;
+      } else if (effect.kind === 'pong') {
+        this.#probed(true);
       } else if (effect.kind === 'want') {
         const { id, offset, length } = effect;
         this.#partServer().want({ id, offset, length, sha256Hex: Buffer.from(effect.sha256).toString('hex') });
@@ -181,5 +215,6 @@ export class GatewayConnection implements StreamReceiver {
 
 /** A reason of the core as a code that the wire knows, or `closed`. */
 export function closeCodeOf(reason: string): CloseCode {
+  if (reason === 'store-failed') return 'overloaded';
   return Object.hasOwn(closeCodes, reason) ? (reason as CloseCode) : 'closed';
 }

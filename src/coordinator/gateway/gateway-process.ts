@@ -8,6 +8,7 @@ import { readJson, ToCore, ToGateway, writeJson, type GatewayConfig } from './ip
 
 export interface GatewayProcessOption {
   entry: string;
+  opensslConfigFile?: string | undefined;
   config: GatewayConfig;
   /** Everything but `ready` and `failed`. */
   onFrame(kind: number, body: ByteReader): void;
@@ -25,7 +26,8 @@ export class GatewayProcess {
 
   constructor(option: GatewayProcessOption) {
     // File descriptor 3 is a socket pair: nobody else can reach it, and it closes when either side dies.
-    this.#child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', option.entry], {
+    const openssl = option.opensslConfigFile === undefined ? [] : [`--openssl-config=${option.opensslConfigFile}`];
+    this.#child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...openssl, option.entry], {
       stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
     });
     const child = this.#child;

@@ -5,6 +5,8 @@ import type { Clock } from '../../clock.ts';
 import { FlotillaError, systemErrorCode } from '../../error.ts';
 import { createLog, type Log } from '../../log.ts';
 import type { ByteReader } from '../../protocol/byte-reader.ts';
+import { encodeMessage } from '../../protocol/encode.ts';
+import type { CloseCode } from '../../protocol/message.ts';
 import type { Close, Effect } from '../../session/effect.ts';
 import type { ByteStream } from '../../transport/byte-stream.ts';
 import { Channel } from '../../transport/channel.ts';
@@ -12,8 +14,11 @@ import { createTlsListener, type TlsListener } from '../../transport/tls-listene
 import { closeCodeOf, GatewayConnection, type ConnectionOwner } from './gateway-connection.ts';
 import {
   readAdmit,
+  readClose,
   readJson,
+  readNack,
   readNamed,
+  readNumber,
   readRefuse,
   readRows,
   readSerials,
@@ -23,6 +28,7 @@ import {
   writeConnect,
   writeDisconnect,
   writeJson,
+  writeNumber,
   writeRows,
   writeUpTo,
   type GatewayConfig,
@@ -87,6 +93,10 @@ class Gateway implements ConnectionOwner {
     const { id } = connection;
     switch (effect.kind) {
       case 'hello': {
+        if (this.#held) {
+          connection.refuse('overloaded', this.#spreadMs(), 'the core is behind');
+          break;
+        }
         connection.announced = true;
         const { instanceId, agentVersion, knownCoordinatorInstanceId, nextSeq, requestCursor } = effect.hello;
         const { identity, resumed } = connection;
@@ -146,6 +156,10 @@ class Gateway implements ConnectionOwner {
     if (this.#draining && this.#connections.size === 0) this.#core.end();
   }
 
+  probed(connection: GatewayConnection, answered: boolean): void {
+    this.#core.send(ToCore.probed, (body) => writeNumber(body, connection.id, answered ? 1 : 0));
+  }
+
   broken(connection: GatewayConnection, error: unknown): void {
     this.#log.error({ device: connection.identity.deviceId, err: error }, 'a bug cost a connection');
   }
@@ -156,11 +170,9 @@ class Gateway implements ConnectionOwner {
         this.#start(readJson(body) as GatewayConfig).catch((error: unknown) => this.#fail(error));
         break;
       case ToGateway.admit: {
-        const { local, id, instanceId, eventCursor } = readAdmit(body);
+        const { local, id, ...admittance } = readAdmit(body);
         const serverTimeMs = this.#option.clock.nowMs();
-        this.#connections
-          .get(local)
-          ?.admit({ coordinatorInstanceId: instanceId, sessionId: id, eventCursor, serverTimeMs });
+        this.#connections.get(local)?.admit({ ...admittance, sessionId: id, serverTimeMs });
         break;
       }
       case ToGateway.refuse: {
@@ -184,8 +196,26 @@ class Gateway implements ConnectionOwner {
         break;
       }
       case ToGateway.close: {
-        const { local, text } = readNamed(body);
-        this.#connections.get(local)?.close(closeCodeOf(text), text);
+        const { local, reason, retryAfterMs } = readClose(body);
+        this.#connections.get(local)?.close(closeCodeOf(reason), reason, retryAfterMs);
+        break;
+      }
+      case ToGateway.open:
+        this.#connections.get(readNumber(body).local)?.open();
+        break;
+      case ToGateway.nack: {
+        const { local, lane, seq, verdict } = readNack(body);
+        this.#connections.get(local)?.nack(lane, seq, verdict);
+        break;
+      }
+      case ToGateway.pause: {
+        const { local, lane, upToSeq: ms } = readUpTo(body);
+        this.#connections.get(local)?.pause(lane, ms);
+        break;
+      }
+      case ToGateway.probe: {
+        const { local, value } = readNumber(body);
+        this.#connections.get(local)?.probe(value);
         break;
       }
       case ToGateway.revoked:
@@ -216,6 +246,7 @@ class Gateway implements ConnectionOwner {
       certificatePem: certificate,
       authorityPem: authority,
       ticketKeys: Buffer.from(config.ticketKeysHex, 'hex'),
+      keyExchange: config.keyExchange,
       maxConnections: limits.maxConnections,
       maxHandshakes: limits.maxHandshakes,
       handshakeTimeoutMs: limits.handshakeTimeoutMs,
@@ -247,7 +278,13 @@ class Gateway implements ConnectionOwner {
 
   #onStream(stream: ByteStream, certificate: X509Certificate, resumed: boolean): void {
     const refuse = (reason: string, device?: string, detail?: string): void => {
-      stream.destroy();
+      const code = refusalCodes[reason];
+      if (code === undefined) stream.destroy();
+      else {
+        stream.write(encodeMessage({ type: 'reject', code, retryAfterMs: finalRetryMs, detail: '' }));
+        stream.end();
+        this.#option.clock.schedule(goodbyeMs, () => stream.destroy());
+      }
       this.#log.warn({ reason, address: stream.address, device, detail }, 'connection refused');
     };
     let identity: PeerIdentity;
@@ -277,6 +314,7 @@ class Gateway implements ConnectionOwner {
           answerTimeoutMs,
           helloTimeoutMs: limits.helloTimeoutMs,
           maxQueuedBytes: limits.maxQueuedBytes,
+          creditBytes: limits.creditBytes,
         },
       },
       this,
@@ -319,18 +357,30 @@ class Gateway implements ConnectionOwner {
     for (const connection of this.#connections.values()) connection.hold(is);
   }
 
+  /** A part of the spread, at random: no two devices come back at once. */
+  #spreadMs(): number {
+    return Math.ceil(Math.random() * this.#config.limits.retrySpreadMs);
+  }
+
   #drain(): void {
     if (this.#draining) return;
     this.#draining = true;
     this.#listener?.close();
-    const { retrySpreadMs } = this.#config.limits;
     for (const connection of this.#connections.values()) {
-      connection.close('shutting-down', '', Math.ceil(Math.random() * retrySpreadMs));
+      connection.close('shutting-down', '', this.#spreadMs());
     }
     if (this.#connections.size === 0) this.#core.end();
     else this.#option.clock.schedule(drainMs, () => this.#core.end());
   }
 }
+
+const finalRetryMs = 60_000;
+const goodbyeMs = 500;
+/** What a device of ours is told after its handshake, without a word of its own. */
+const refusalCodes: Readonly<Partial<Record<string, CloseCode>>> = {
+  revoked: 'revoked',
+  'expired-certificate': 'expired',
+};
 
 function closeText(close: Close): string {
   const side = close.by === 'us' ? '' : 'device: ';

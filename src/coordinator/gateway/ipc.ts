@@ -8,7 +8,8 @@ import type { ByteWriter } from '../../protocol/byte-writer.ts';
 import { laneCount, type Lane, type Row } from '../../protocol/lane.ts';
 import { maxFrameBytes } from '../../protocol/limit.ts';
 import type { LogLevel } from '../../log.ts';
-import type { Connect, PeerIdentity, RefuseCode, Traffic } from './port.ts';
+import { standings, type NackClass, type Standing } from '../../protocol/message.ts';
+import type { Admittance, Connect, NackVerdict, PeerIdentity, RefuseCode, Traffic } from './port.ts';
 import type { GatewayLimits, GatewayTls } from './pool-option.ts';
 
 /** Core to gateway. */
@@ -23,6 +24,10 @@ export const ToGateway = {
   revoked: 8, // the whole set
   ticketKeys: 9,
   drain: 10, // say GOAWAY to all, then end
+  open: 11,
+  nack: 12,
+  pause: 13,
+  probe: 14,
 } as const;
 
 /** Gateway to core. */
@@ -33,6 +38,7 @@ export const ToCore = {
   events: 35,
   requestsAcked: 36,
   disconnect: 37,
+  probed: 38,
 } as const;
 
 export interface GatewayConfig {
@@ -42,6 +48,7 @@ export interface GatewayConfig {
   tls: GatewayTls;
   ticketKeysHex: string;
   blobDirectory: string;
+  keyExchange: 'classic' | 'hybrid';
   limits: GatewayLimits;
   logLevel: LogLevel;
   logDestination: string | 2;
@@ -69,16 +76,70 @@ function readSeqs(body: ByteReader): number[] {
 export function writeAdmit(
   body: ByteWriter,
   local: number,
-  admit: { id: number; instanceId: bigint; eventCursor: number[] },
+  id: number,
+  { coordinatorInstanceId, eventCursor, standing }: Admittance,
 ): void {
   body.varint(local);
-  body.varint(admit.id);
-  body.uint64(admit.instanceId);
-  writeSeqs(body, admit.eventCursor);
+  body.varint(id);
+  body.uint64(coordinatorInstanceId);
+  writeSeqs(body, eventCursor);
+  body.byte(standings[standing]);
 }
 
-export function readAdmit(body: ByteReader): { local: number; id: number; instanceId: bigint; eventCursor: number[] } {
-  return { local: body.varint(), id: body.varint(), instanceId: body.uint64(), eventCursor: readSeqs(body) };
+const standingNames = Object.keys(standings) as Standing[];
+
+export function readAdmit(body: ByteReader): Admittance & { local: number; id: number } {
+  return {
+    local: body.varint(),
+    id: body.varint(),
+    coordinatorInstanceId: body.uint64(),
+    eventCursor: readSeqs(body),
+    standing: standingNames[body.byte()]!,
+  };
+}
+
+export function writeNack(body: ByteWriter, local: number, lane: Lane, seq: number, verdict: NackVerdict): void {
+  body.varint(local);
+  body.byte(lane);
+  body.varint(seq);
+  body.text(verdict.class);
+  body.varint(verdict.code);
+  body.varint(Math.max(0, Math.floor(verdict.retryAfterMs)));
+  body.text(verdict.detail);
+}
+
+export function readNack(body: ByteReader): { local: number; lane: Lane; seq: number; verdict: NackVerdict } {
+  return {
+    local: body.varint(),
+    lane: body.byte() as Lane,
+    seq: body.varint(),
+    verdict: {
+      class: body.text(maxTextBytes) as NackClass,
+      code: body.varint(),
+      retryAfterMs: body.varint(),
+      detail: body.text(maxTextBytes),
+    },
+  };
+}
+
+/** For `probe` (milliseconds), `probed` (1 or 0) and `open` (0). */
+export function writeNumber(body: ByteWriter, local: number, value: number): void {
+  body.varint(local);
+  body.varint(Math.max(0, Math.floor(value)));
+}
+
+export function readNumber(body: ByteReader): { local: number; value: number } {
+  return { local: body.varint(), value: body.varint() };
+}
+
+export function writeClose(body: ByteWriter, local: number, reason: string, retryAfterMs: number): void {
+  body.varint(local);
+  body.text(reason);
+  body.varint(Math.max(0, Math.floor(retryAfterMs)));
+}
+
+export function readClose(body: ByteReader): { local: number; reason: string; retryAfterMs: number } {
+  return { local: body.varint(), reason: body.text(maxTextBytes), retryAfterMs: body.varint() };
 }
 
 export function writeRefuse(
@@ -106,7 +167,7 @@ export function readRefuse(body: ByteReader): {
   };
 }
 
-/** For `acknowledge` and `requestsAcked`. */
+/** For `acknowledge`, `requestsAcked`, and `pause` (milliseconds). */
 export function writeUpTo(body: ByteWriter, local: number, lane: Lane, upToSeq: number): void {
   body.varint(local);
   body.byte(lane);
@@ -145,7 +206,7 @@ export function readRows(body: ByteReader): { local: number; lane: Lane; firstSe
   return { ...head, rows };
 }
 
-/** For `grantBlob` and `close`. */
+/** For `grantBlob`. */
 export function writeNamed(body: ByteWriter, local: number, text: string): void {
   body.varint(local);
   body.text(text);

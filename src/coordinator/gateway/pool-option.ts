@@ -11,10 +11,14 @@ export interface GatewayPoolOption {
   blobDirectory: string;
   /** The script of the gateway process: src/bin/gateway.ts, or its bundle. */
   gatewayEntry: string;
+  /** Settings that node has no option for: templates/gateway-openssl.cnf. Without it every first connection is 700 bytes dearer. */
+  opensslConfigFile?: string;
   fleetId: string;
   handler: GatewayHandler;
   log: Log;
   limits?: Partial<GatewayLimits>;
+  /** Default `hybrid`: whatever the device offers. */
+  keyExchange?: 'classic' | 'hybrid';
   /** Where the gateways log: a path, or 2 for the core's stderr (default). */
   logDestination?: string | 2;
   logLevel?: LogLevel;
@@ -37,8 +41,10 @@ export interface GatewayLimits {
   handshakeTimeoutMs: number;
   /** From the end of the TLS handshake to a whole HELLO. */
   helloTimeoutMs: number;
-  /** Devices ask for a sign of life when they received nothing for this long; told in WELCOME. */
+  /** The longest silence of a device that is borne; devices find out what their way bears, up to this. */
   keepaliveMs: number;
+  /** Events of lanes 1 to 3 that one device may have sent and not had acknowledged. */
+  creditBytes: number;
   /** Requests that wait for one slow device; beyond it the connection is cut, and the core redelivers. */
   maxQueuedBytes: number;
   /** When draining, devices are told to come back after a random part of this. */
@@ -51,7 +57,8 @@ export const defaultGatewayLimits: GatewayLimits = {
   maxHandshakes: 256,
   handshakeTimeoutMs: 10_000,
   helloTimeoutMs: 10_000,
-  keepaliveMs: 240_000,
+  keepaliveMs: 1_680_000,
+  creditBytes: 1_048_576,
   maxQueuedBytes: 4 * 1024 * 1024,
   retrySpreadMs: 5_000,
   ticketRotationMs: 12 * 3_600_000,

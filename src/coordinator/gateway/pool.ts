@@ -8,12 +8,16 @@ import { GatewayProcess } from './gateway-process.ts';
 import {
   readConnect,
   readDisconnect,
+  readNumber,
   readRows,
   readUpTo,
   ToCore,
   ToGateway,
   writeAdmit,
+  writeClose,
+  writeNack,
   writeNamed,
+  writeNumber,
   writeRefuse,
   writeRows,
   writeSerials,
@@ -22,7 +26,7 @@ import {
 } from './ipc.ts';
 import type { Lane, Row } from '../../protocol/lane.ts';
 import { defaultGatewayLimits, type GatewayPool, type GatewayPoolOption } from './pool-option.ts';
-import type { ConnectionId } from './port.ts';
+import type { Admittance, ConnectionId, NackVerdict } from './port.ts';
 
 const restartMinMs = 100;
 const restartMaxMs = 5_000;
@@ -138,11 +142,24 @@ class Pool implements GatewayPool {
     clearTimeout(timer);
   }
 
-  admit(connection: ConnectionId, welcome: { coordinatorInstanceId: bigint; eventCursor: number[] }): void {
-    const { coordinatorInstanceId: instanceId, eventCursor } = welcome;
-    this.#tell(connection, ToGateway.admit, (body, local) =>
-      writeAdmit(body, local, { id: connection, instanceId, eventCursor }),
-    );
+  admit(connection: ConnectionId, welcome: Admittance): void {
+    this.#tell(connection, ToGateway.admit, (body, local) => writeAdmit(body, local, connection, welcome));
+  }
+
+  open(connection: ConnectionId): void {
+    this.#tell(connection, ToGateway.open, (body, local) => writeNumber(body, local, 0));
+  }
+
+  nack(connection: ConnectionId, lane: Lane, seq: number, verdict: NackVerdict): void {
+    this.#tell(connection, ToGateway.nack, (body, local) => writeNack(body, local, lane, seq, verdict));
+  }
+
+  pause(connection: ConnectionId, lane: Lane, ms: number): void {
+    this.#tell(connection, ToGateway.pause, (body, local) => writeUpTo(body, local, lane, Math.floor(ms)));
+  }
+
+  probe(connection: ConnectionId, withinMs: number): void {
+    this.#tell(connection, ToGateway.probe, (body, local) => writeNumber(body, local, withinMs));
   }
 
   refuse(connection: ConnectionId, refusal: Parameters<GatewayPool['refuse']>[1]): void {
@@ -161,8 +178,8 @@ class Pool implements GatewayPool {
     this.#tell(connection, ToGateway.grantBlob, (body, local) => writeNamed(body, local, sha256));
   }
 
-  close(connection: ConnectionId, reason: string): void {
-    this.#tell(connection, ToGateway.close, (body, local) => writeNamed(body, local, reason));
+  close(connection: ConnectionId, reason: string, retryAfterMs = 0): void {
+    this.#tell(connection, ToGateway.close, (body, local) => writeClose(body, local, reason, retryAfterMs));
   }
 
   setRevoked(serialsHex: ReadonlySet<string>): void {
@@ -189,6 +206,7 @@ class Pool implements GatewayPool {
       tls,
       ticketKeysHex: this.#ticketKeys.toString('hex'),
       blobDirectory,
+      keyExchange: this.#option.keyExchange ?? 'hybrid',
       limits: this.#limits,
       logLevel: logLevel ?? 'info',
       logDestination: logDestination ?? 2,
@@ -196,6 +214,7 @@ class Pool implements GatewayPool {
     const ids = new Map<number, ConnectionId>();
     const process = new GatewayProcess({
       entry: gatewayEntry,
+      opensslConfigFile: this.#option.opensslConfigFile,
       config,
       onFrame: (kind, body) => this.#onFrame(n, ids, kind, body),
       onExit: (reason) => this.#onExit(n, ids, reason),
@@ -226,6 +245,9 @@ class Pool implements GatewayPool {
     } else if (kind === ToCore.disconnect) {
       const { local, reason, traffic } = readDisconnect(body);
       this.#call(() => this.#disconnect(ids, local, reason, traffic));
+    } else if (kind === ToCore.probed) {
+      const { local, value } = readNumber(body);
+      this.#call(() => handler.probed(ids.get(local)!, value === 1));
     } else {
       throw new RangeError(`a gateway said ${kind}`);
     }

@@ -3,6 +3,7 @@
  * gateways terminate TLS, run sessions, and hold presence. Everything the core is told arrives in order per connection.
  */
 import type { Lane, Row } from '../../protocol/lane.ts';
+import type { Nack, Standing } from '../../protocol/message.ts';
 
 /** Unique over the life of the core process: later connections have higher numbers, which kills ghosts. */
 export type ConnectionId = number;
@@ -36,7 +37,8 @@ export interface Connect {
 
 export type RefuseCode =
   | 'unsupported-protocol'
-  | 'unknown-device' // valid certificate, waits in pending
+  | 'unsupported-agent'
+  | 'unknown-device'
   | 'quarantined'
   | 'revoked'
   | 'expired'
@@ -53,6 +55,18 @@ export interface GatewayHandler {
   /** The device has committed our requests of this lane up to and including `upToSeq`. */
   requestsAcked(connection: ConnectionId, lane: Lane, upToSeq: number): void;
   disconnect(connection: ConnectionId, reason: string, traffic: Traffic): void;
+  /** The one answer to `probe`, unless the connection ends first: then it is `disconnect`. */
+  probed(connection: ConnectionId, answered: boolean): void;
+}
+
+/** Why a row is not taken as it is; a dead letter's detail is for the device's log: no internals. */
+export type NackVerdict = Pick<Nack, 'class' | 'code' | 'retryAfterMs' | 'detail'>;
+
+export interface Admittance {
+  coordinatorInstanceId: bigint;
+  eventCursor: number[];
+  /** Anything but `accepted` has the control lane alone. */
+  standing: Standing;
 }
 
 /** TLS bytes on the socket, both directions. */
@@ -63,15 +77,23 @@ export interface Traffic {
 
 /** What the core asks of the gateways. */
 export interface GatewayPort {
-  admit(connection: ConnectionId, welcome: { coordinatorInstanceId: bigint; eventCursor: number[] }): void;
+  admit(connection: ConnectionId, welcome: Admittance): void;
+  /** The device was accepted: all lanes of its connection open. */
+  open(connection: ConnectionId): void;
   refuse(connection: ConnectionId, refusal: { code: RefuseCode; retryAfterMs: number; detail: string }): void;
   /** Everything of this lane up to and including `upToSeq` is stored. */
   acknowledge(connection: ConnectionId, lane: Lane, upToSeq: number): void;
+  /** Before the `acknowledge` that covers it. */
+  nack(connection: ConnectionId, lane: Lane, seq: number, verdict: NackVerdict): void;
+  /** No events of this lane for so long; 0: go on. */
+  pause(connection: ConnectionId, lane: Lane, ms: number): void;
+  /** Asks for a sign of life; `probed` tells. */
+  probe(connection: ConnectionId, withinMs: number): void;
   /** The next request of this lane; `seq` is contiguous per device and lane. */
   request(connection: ConnectionId, lane: Lane, seq: number, row: Row): void;
   /** From now on this connection may fetch parts of this blob (a file named by its SHA-256 in the blob folder). */
   grantBlob(connection: ConnectionId, sha256: string): void;
-  close(connection: ConnectionId, reason: string): void;
+  close(connection: ConnectionId, reason: string, retryAfterMs?: number): void;
   /** Serial numbers that no handshake may complete with; the whole set, pushed at start and on each change. */
   setRevoked(serialsHex: ReadonlySet<string>): void;
 }

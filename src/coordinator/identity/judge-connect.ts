@@ -2,6 +2,8 @@
  * May this peer come in? Judged in HELLO at every connect, also at a resumed one: a resumed TLS session skips every
  * certificate check. Pure; the rules stand in order, and `why` shows the very same ones.
  */
+import semver from 'semver';
+import type { Standing } from '../../protocol/message.ts';
 import type { CertificateRow, DeviceRow, LaneCursor } from '../../store/row.ts';
 import type { PeerIdentity, RefuseCode } from '../gateway/port.ts';
 
@@ -17,6 +19,8 @@ export interface Verdict {
   verdict: 'ok' | 'blocks' | 'unknown';
   detail: string;
   refusal?: Refusal;
+  /** It may come in so far: the control lane alone. */
+  standing?: Exclude<Standing, 'accepted'>;
 }
 
 /** How long a refused device waits: an operator may decide at any moment, but a revoked one has nothing to hope for. */
@@ -26,6 +30,8 @@ export const retryAfter = {
   instanceMs: 1_000,
   finalMs: 60_000,
   overloadedMs: 5_000,
+  cloneMs: 60_000,
+  agentMs: 3_600_000,
 } as const;
 
 /** Histories that one identity may have; beyond it something replaces its data again and again. */
@@ -48,8 +54,31 @@ export function judgeIdentity({ fleetId, identity, device, certificate, nowMs }:
       : blocks('fleet', `the certificate is of ${identity.fleetId}`, 'unknown-device', retryAfter.finalMs),
     judgeCertificate(certificate, identity, nowMs),
     ...judgeDevice(device, identity.deviceId),
-    judgeRecord(certificate, identity),
+    judgeRecord(certificate, identity, device),
   ];
+}
+
+export type AdmissionVerdict =
+  { standing: Standing; refusal?: undefined; because: Verdict | undefined } | { refusal: Refusal; because: Verdict };
+
+/** What the rules come to: one that blocks for good refuses, one that waits for an operator leaves the control lane. */
+export function admissionOf(verdicts: readonly Verdict[]): AdmissionVerdict {
+  const blocking = verdicts.filter(({ verdict }) => verdict === 'blocks');
+  const [because] = blocking;
+  for (const verdict of blocking) {
+    if (verdict.standing === undefined && verdict.refusal !== undefined)
+      return { refusal: verdict.refusal, because: verdict };
+  }
+  return { standing: because?.standing ?? 'accepted', because };
+}
+
+/** An agent that is too old to be served is told the least version, so that its updater knows what to look for. */
+export function judgeAgent(agentVersion: string, minAgentVersion: string | undefined): Verdict {
+  const rule = 'agent-version';
+  if (minAgentVersion === undefined) return ok(rule, `any agent is served, this is ${agentVersion}`);
+  const parsed = semver.valid(agentVersion);
+  if (parsed !== null && semver.gte(parsed, minAgentVersion)) return ok(rule, `${agentVersion} is served`);
+  return blocks(rule, minAgentVersion, 'unsupported-agent', retryAfter.agentMs);
 }
 
 export function judgeCertificate(
@@ -73,32 +102,43 @@ export function judgeCertificate(
 
 export function judgeDevice(device: DeviceRow | undefined, deviceId: string): Verdict[] {
   if (device === undefined) {
-    return [blocks('known', `${deviceId} is not in the registry`, 'unknown-device', retryAfter.pendingMs)];
+    const unknown = blocks('known', `${deviceId} is not in the registry`, 'unknown-device', retryAfter.pendingMs);
+    return [{ ...unknown, standing: 'pending' }];
   }
   const known = ok('known', `in the registry since ${isoDate(device.createdAtMs)}`);
   const state = (code: RefuseCode, retryAfterMs: number): Verdict[] => [
     known,
     blocks('accepted', `the device is ${device.state}`, code, retryAfterMs),
   ];
+  const waits = (standing: Exclude<Standing, 'accepted'>, code: RefuseCode, retryAfterMs: number): Verdict[] =>
+    state(code, retryAfterMs).map((verdict) => (verdict.verdict === 'blocks' ? { ...verdict, standing } : verdict));
   switch (device.state) {
     case 'accepted':
       return [known, ok('accepted', 'an operator or a signature accepted it')];
     case 'pending':
-      return state('unknown-device', retryAfter.pendingMs);
+      return waits('pending', 'unknown-device', retryAfter.pendingMs);
     case 'rejected':
       return state('unknown-device', retryAfter.finalMs);
     case 'quarantined':
-      return state('quarantined', retryAfter.quarantinedMs);
+      return waits('quarantined', 'quarantined', retryAfter.quarantinedMs);
     case 'revoked':
       return state('revoked', retryAfter.finalMs);
   }
 }
 
-/** A certificate that our authority signed but that nobody put on record waits like an unknown device. */
-function judgeRecord(certificate: CertificateRow | undefined, identity: PeerIdentity): Verdict {
+/**
+ * A certificate that our authority signed but that nobody put on record waits like an unknown device; for a device that
+ * was accepted with another one it gets no line at all, or it could push out the one that is known.
+ */
+function judgeRecord(
+  certificate: CertificateRow | undefined,
+  identity: PeerIdentity,
+  device: DeviceRow | undefined,
+): Verdict {
   const rule = 'certificate-record';
   if (certificate === undefined) {
-    return blocks(rule, `${identity.serialHex} is not on record`, 'unknown-device', retryAfter.pendingMs);
+    const unknown = blocks(rule, `${identity.serialHex} is not on record`, 'unknown-device', retryAfter.pendingMs);
+    return device === undefined || device.state === 'pending' ? { ...unknown, standing: 'pending' } : unknown;
   }
   if (certificate.deviceId !== identity.deviceId) {
     return blocks(rule, `${identity.serialHex} is of another device`, 'unknown-device', retryAfter.finalMs);

@@ -46,6 +46,8 @@ export function reduceDevice(device: DeviceRow, input: DeviceInput, nowMs: numbe
     case 'reject':
       return device.state === 'rejected' ? device : withoutCandidate({ ...device, state: 'rejected' });
     case 'quarantine':
+      // One that is kept out for good is not let back as far as its control lane.
+      if (device.state === 'revoked' || device.state === 'rejected') return device;
       return device.state === 'quarantined' ? device : { ...device, state: 'quarantined' };
     case 'revoke':
       return device.state === 'revoked' ? device : withoutCandidate({ ...device, state: 'revoked' });

@@ -2,9 +2,24 @@
  * The outbox of one device: what must reach it, in order of submission. Pure. A request gets its seq when it is first
  * sent and keeps it until the device has committed it; one that was never sent may still be withdrawn or expire.
  */
+import type { Standing } from '../../protocol/message.ts';
 import type { LaneCursor, RequestRow } from '../../store/row.ts';
 
 export type Outbox = readonly RequestRow[];
+
+/** What may reach a device that is kept out: only what ends something that it may still be doing. */
+const quarantinedTypes: ReadonlySet<string> = new Set(['job.cancel', 'update.cancel']);
+
+/** What a device of this standing may be sent. Rows that have their number already go in order or not at all. */
+export function deliverable(outbox: Outbox, standing: Standing): Outbox {
+  if (standing === 'accepted') return outbox;
+  if (standing === 'pending') return [];
+  const numbered = outbox.filter(({ seq }) => seq !== undefined).toSorted((a, b) => a.seq! - b.seq!);
+  const first = numbered.findIndex(({ type }) => !quarantinedTypes.has(type));
+  // A number that were left out would be acknowledged with the next one: it would never be delivered.
+  if (first >= 0) return numbered.slice(0, first);
+  return outbox.filter(({ type }) => quarantinedTypes.has(type));
+}
 
 /** What is to be sent now on a connection that has been sent the rows of `sent` already. */
 export function nextToSend(

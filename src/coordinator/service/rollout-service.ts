@@ -1,6 +1,6 @@
 import type { Rollout, RolloutChange, RolloutRequest } from '../../client/contract/rollout.ts';
 import { FlotillaError } from '../../error.ts';
-import type { CoreState, StoredRelease } from '../core/core-state.ts';
+import { isServed, type CoreState, type StoredRelease } from '../core/core-state.ts';
 import { heldBy, openRollout, stepRollout } from '../core/rollout-operation.ts';
 import { requireSize } from '../job/plan-job.ts';
 import { planRollout } from '../rollout/plan-rollout.ts';
@@ -28,7 +28,7 @@ export function startRollout(context: ServiceContext, request: RolloutRequest): 
       startedBy: context.actor,
       timers: context.rolloutTimers,
       nowMs: turn.nowMs,
-      connected: (id) => state.live.has(id),
+      connected: (id) => isServed(state, id),
       heldBy: (id) => heldBy(state, id),
       select: (selector) => new Set(matchAccepted(state, selector)),
     });

@@ -1,5 +1,5 @@
 import type { Why, WhyRule } from '../../client/contract/why.ts';
-import type { CoreState } from '../core/core-state.ts';
+import { isServed, type CoreState } from '../core/core-state.ts';
 import { offerFacts } from '../core/rollout-operation.ts';
 import { judgeCertificate, judgeDevice } from '../identity/judge-connect.ts';
 import { judgePhase } from '../rollout/gate.ts';
@@ -105,7 +105,7 @@ function stateRule(state: CoreState, rollout: RolloutState, target: TargetDevice
   const reason = target.reason === undefined ? '' : `: ${target.reason.message} (${target.reason.code})`;
   if (!isInFlight(target.state)) return { rule: 'state', verdict: 'blocks', detail: `${since}${reason}` };
   const presence = {
-    connected: state.live.has(target.deviceId),
+    connected: isServed(state, target.deviceId),
     sinceMs: offerFacts(state).device(target.deviceId)?.sinceMs ?? 0,
   };
   const deadline = deadlineOf(rollout.document, target, presence);

@@ -5,7 +5,13 @@ import { systemClock } from '../../../src/clock.ts';
 import { defaultCoordinatorConfig, type CoordinatorConfig } from '../../../src/config/index.ts';
 import { startCoordinator, type Coordinator } from '../../../src/coordinator/index.ts';
 import type { GatewayPool } from '../../../src/coordinator/gateway/index.ts';
-import type { Connect, GatewayHandler, PeerIdentity } from '../../../src/coordinator/gateway/port.ts';
+import type {
+  Admittance,
+  Connect,
+  GatewayHandler,
+  NackVerdict,
+  PeerIdentity,
+} from '../../../src/coordinator/gateway/port.ts';
 import { createLog } from '../../../src/log.ts';
 import { createIssuingAuthority, createRootAuthority } from '../../../src/pki/index.ts';
 import { Lane, type Row } from '../../../src/protocol/lane.ts';
@@ -27,6 +33,10 @@ export class FakeGateways {
     stop: async () => {},
     admit: (connection, welcome) => this.devices.get(connection)?.admitted.resolve(welcome),
     refuse: (connection, refusal) => this.devices.get(connection)?.refused.resolve(refusal.code),
+    open: (connection) => this.devices.get(connection)?.opened.resolve(),
+    nack: (connection, lane, seq, verdict) => void this.devices.get(connection)?.nacks.push({ lane, seq, ...verdict }),
+    pause: (connection, lane, ms) => void this.devices.get(connection)?.pauses.push({ lane, ms }),
+    probe: (connection) => this.devices.get(connection)?.probed.resolve(),
     acknowledge: (connection, lane, upToSeq) => {
       const device = this.devices.get(connection);
       if (device !== undefined) device.acked[lane] = upToSeq;
@@ -61,7 +71,11 @@ export class FakeGateways {
 
 export class FakeDevice {
   readonly connection: number;
-  readonly admitted = Promise.withResolvers<{ coordinatorInstanceId: bigint; eventCursor: number[] }>();
+  readonly admitted = Promise.withResolvers<Admittance>();
+  readonly opened = Promise.withResolvers<void>();
+  readonly probed = Promise.withResolvers<void>();
+  readonly nacks: (NackVerdict & { lane: Lane; seq: number })[] = [];
+  readonly pauses: { lane: Lane; ms: number }[] = [];
   readonly refused = Promise.withResolvers<string>();
   readonly closed = Promise.withResolvers<string>();
   readonly acked = [0, 0, 0, 0];

@@ -47,10 +47,17 @@ describe('an identity', () => {
     const known = await enroll(core.client, 'gw-1');
     await core.client.removeDevice('gw-1');
     const stranger = { ...known, serialHex: 'feed01' };
-    expect(await core.gateways.connect(stranger).refused.promise).toBe('unknown-device');
-    expect(await core.client.devices({ state: 'pending' })).toMatchObject([{ id: 'gw-1', connected: false }]);
+    const device = core.gateways.connect(stranger);
+    expect(await device.admitted.promise).toMatchObject({ standing: 'pending' });
+    expect(await core.client.devices({ state: 'pending' })).toMatchObject([{ id: 'gw-1', connected: true }]);
+    device.say('flotilla.boot', { running: { bootId: 'b1' }, agentVersion: '1.0.0' });
+    await device.heard();
+    await expect(core.client.startJob({ selector: 'gw-1', argv: ['true'] })).rejects.toBeDefined();
     expect(await core.client.acceptDevices('gw-1')).toEqual({ changed: ['gw-1'], unchanged: [] });
-    await core.gateways.connect(stranger).admitted.promise;
+    await device.opened.promise; // on the very connection
+    await core.client.startJob({ selector: 'gw-1', argv: ['true'] });
+    await device.request('job.start');
+    expect(device.requests).toHaveLength(1);
     expect((await core.client.certificates({ device: 'gw-1' })).map(({ serial }) => serial)).toContain('feed01');
   });
 
@@ -101,10 +108,14 @@ describe('an identity', () => {
     const setBack = core.gateways.connect(identity, { nextSeq: [1, 1, 1, 3] });
     expect(await setBack.refused.promise).toBe('instance-mismatch');
     const anew = core.gateways.connect(identity, { instanceId: 0xb2n });
+    await device.probed.promise;
+    device.handler.probed(device.connection, false);
     expect((await anew.admitted.promise).eventCursor).toEqual([0, 0, 0, 0]);
     anew.handler.events(anew.connection, Lane.bulk, 1, [row('reading', 'new')]);
     await expect.poll(() => anew.acked[Lane.bulk]).toBe(1);
     const back = core.gateways.connect(identity, { nextSeq: [1, 1, 1, 5] });
+    await anew.probed.promise;
+    anew.leave();
     expect((await back.admitted.promise).eventCursor).toEqual([0, 0, 0, 4]);
     expect(await payloads()).toEqual([1, 2, 3, 4, 'new']);
   });
@@ -126,6 +137,21 @@ describe('an identity', () => {
       'coordinator.* is written by the coordinator alone',
       'jobId is not the key',
     ]);
+    expect(device.nacks).toEqual([
+      { lane: 0, seq: 1, class: 'reject', code: 1, retryAfterMs: 0, detail: expect.stringContaining('/running') },
+      {
+        lane: 0,
+        seq: 2,
+        class: 'forbidden',
+        code: 3,
+        retryAfterMs: 0,
+        detail: 'coordinator.* is written by the coordinator alone',
+      },
+      { lane: 0, seq: 3, class: 'reject', code: 1, retryAfterMs: 0, detail: 'jobId is not the key' },
+    ]);
+    device.say('flotilla.grains', { grains: { big: 'x'.repeat(300_000) } }, { lane: Lane.state });
+    await device.heard(Lane.state);
+    expect(device.nacks.at(-1)).toMatchObject({ lane: Lane.state, seq: 1, class: 'too-large', code: 2 });
   });
 });
 

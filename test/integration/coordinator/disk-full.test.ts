@@ -24,9 +24,14 @@ describe('a full disk', () => {
     device.say('reading', 'z'.repeat(500_000), { lane: Lane.bulk });
     expect(await device.closed.promise).toBe('store-failed');
     expect(device.acked[Lane.bulk]).toBe(0);
+    expect(device.nacks).toMatchObject([{ lane: Lane.bulk, seq: 1, class: 'retry' }]);
+    // What followed it on the same connection must not take its place.
+    device.say('reading', 'small', { lane: Lane.bulk });
     expect((await core.client.tagDevices({ selector: 'gw-1', set: { ring: 'a' }, unset: [] })).changed).toEqual([
       'gw-1',
     ]);
+    expect(await core.client.events({ type: 'reading' })).toEqual([]);
+    expect(device.acked[Lane.bulk]).toBe(0);
   });
 
   it('fails only the change that did not fit, not those that came in the same moment', async () => {

@@ -85,6 +85,8 @@ describe('a job', () => {
     const before = core.gateways.connect(identity);
     await before.request('job.start');
     const wiped = core.gateways.connect(identity, { instanceId: 0xb2n });
+    await before.probed.promise;
+    before.handler.probed(before.connection, false);
     await wiped.admitted.promise;
     expect(await core.client.job(job.id)).toMatchObject({ state: 'finished', results: [{ outcome: 'unknown' }] });
     expect(wiped.requests).toEqual([]);

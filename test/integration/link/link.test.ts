@@ -53,6 +53,7 @@ describe('a link and a gateway', () => {
     await writeFile(join(bench.fleet.blobDirectory, sha256), blob);
     const device = await bench.addDevice('d1');
     const session = await eventually('the device is there', () => bench.core.session('d1'));
+    await eventually('live', () => device.link.status().state === 'live');
     await expect(device.link.fetch({ sha256, offset: 0, length: 10 })).rejects.toMatchObject({ code: 'blob-refused' });
     await grant(bench, session.connect.connection, device, sha256);
     const parts = await Promise.all([

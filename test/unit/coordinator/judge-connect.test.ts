@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { judgeIdentity, judgeInstance, maxInstances } from '../../../src/coordinator/identity/judge-connect.ts';
+import {
+  admissionOf,
+  judgeAgent,
+  judgeIdentity,
+  judgeInstance,
+  maxInstances,
+} from '../../../src/coordinator/identity/judge-connect.ts';
 import { newDevice } from '../../../src/coordinator/registry/reduce-device.ts';
 import type { CertificateRow, LaneCursor } from '../../../src/store/row.ts';
 
@@ -42,6 +48,37 @@ describe('an identity at HELLO', () => {
     expect(refusalOf({ device: { ...device, state: 'quarantined' } })).toBe('quarantined');
     expect(refusalOf({ device: { ...device, state: 'revoked' } })).toBe('revoked');
     expect(refusalOf({ certificate: { ...certificate, revokedAtMs: 1 } })).toBe('revoked');
+  });
+
+  it('has the control lane alone while it waits for an operator, and no lane when anything else is wrong', () => {
+    const admission = (change: Partial<Parameters<typeof judgeIdentity>[0]>) => {
+      const { standing, refusal } = { standing: undefined, ...admissionOf(judgeIdentity({ ...question, ...change })) };
+      return standing ?? refusal?.code;
+    };
+    expect(admission({})).toBe('accepted');
+    expect(admission({ device: undefined, certificate: undefined })).toBe('pending');
+    expect(admission({ device: { ...device, state: 'pending' }, certificate: undefined })).toBe('pending');
+    expect(admission({ device: { ...device, state: 'quarantined' } })).toBe('quarantined');
+    // Somebody else's card under a known name gets no line, or it could push out the real one.
+    expect(admission({ certificate: undefined })).toBe('unknown-device');
+    expect(admission({ device: { ...device, state: 'quarantined' }, certificate: undefined })).toBe('unknown-device');
+    expect(admission({ device: undefined, certificate: { ...certificate, revokedAtMs: 1 } })).toBe('revoked');
+    expect(admission({ device: { ...device, state: 'rejected' } })).toBe('unknown-device');
+    expect(admission({ device: undefined, fleetId: 'other' })).toBe('unknown-device');
+  });
+
+  it('is served when its agent is not below the least version', () => {
+    const verdictOf = (version: string, min?: string) => judgeAgent(version, min).refusal;
+    expect(verdictOf('raw')).toBeUndefined();
+    expect(verdictOf('1.2.0', '1.2.0')).toBeUndefined();
+    expect(verdictOf('1.10.0', '1.9.0')).toBeUndefined();
+    for (const version of ['1.2.0-rc.1', '1.1.9', 'raw', '']) {
+      expect(verdictOf(version, '1.2.0')).toEqual({
+        code: 'unsupported-agent',
+        retryAfterMs: 3_600_000,
+        detail: '1.2.0',
+      });
+    }
   });
 
   it('is judged by the certificate that TLS saw, at this very moment: a resumed session checks nothing', () => {

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { acknowledged, expired, nextToSend, type Outbox } from '../../../src/coordinator/request/outbox.ts';
+import {
+  acknowledged,
+  deliverable,
+  expired,
+  nextToSend,
+  type Outbox,
+} from '../../../src/coordinator/request/outbox.ts';
 import type { LaneCursor, RequestRow } from '../../../src/store/row.ts';
 
 const request = (row: number, over: Partial<RequestRow> = {}): RequestRow => ({
@@ -13,6 +19,27 @@ const request = (row: number, over: Partial<RequestRow> = {}): RequestRow => ({
   createdAtMs: 0,
   expiresAtMs: 100,
   ...over,
+});
+
+describe('what may reach a device that is kept out', () => {
+  const start = request(1);
+  const cancel = request(2, { type: 'job.cancel' });
+
+  it('is all for an accepted one, nothing for a pending one', () => {
+    expect(deliverable([start, cancel], 'accepted')).toEqual([start, cancel]);
+    expect(deliverable([start, cancel], 'pending')).toEqual([]);
+  });
+
+  it('is the end of what it may still be doing for a quarantined one', () => {
+    expect(deliverable([start, cancel], 'quarantined')).toEqual([cancel]);
+    const off = request(3, { type: 'update.cancel' });
+    expect(deliverable([start, off, request(4, { type: 'update.offer' })], 'quarantined')).toEqual([off]);
+  });
+
+  it('never passes a number that has to wait: the next one would acknowledge it', () => {
+    const rows = [{ ...cancel, seq: 7 }, { ...start, seq: 8 }, request(3, { type: 'job.cancel', seq: 9 }), request(4)];
+    expect(deliverable(rows.toReversed(), 'quarantined')).toEqual([rows[0]]);
+  });
 });
 
 describe('the outbox of a device', () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ByteReader } from '../../../src/protocol/byte-reader.ts';
@@ -10,6 +11,10 @@ import type { Message } from '../../../src/protocol/message.ts';
 import { ProtocolError } from '../../../src/protocol/protocol-error.ts';
 import { RowDecoder, RowEncoder, rowFault } from '../../../src/protocol/row-codec.ts';
 import { anyLane, message, row } from './arbitrary.ts';
+
+const malformed = JSON.parse(
+  readFileSync(new URL('../../vectors/protocol/malformed.json', import.meta.url), 'utf8'),
+) as { frames: { name: string; hex: string; code: string }[] };
 
 const decodeAll = (bytes: Uint8Array): Message[] => [...new FrameDecoder().push(bytes)].map(decodeMessage);
 
@@ -132,38 +137,7 @@ describe('the codec', () => {
     expect(() => [...decoder.push(Uint8Array.of(0x4e))]).toThrow('may not come now');
   });
 
-  it.each([
-    ['type 0', '00', 'frame-type'],
-    ['reserved BATCH', '50', 'frame-type'],
-    ['reserved CREDIT', 'c0', 'frame-type'],
-    ['reserved ext', 'f100', 'frame-type'],
-    ['u16 for a length that fits one byte', '4e000d', 'frame-length'],
-    ['u16 for 268', '4e010c', 'frame-length'],
-    ['u32 for a length that fits u16', '4f0000ffff', 'frame-length'],
-    ['a megabyte and one', '4f00100001', 'frame-length'],
-    ['PING with a body', '8100', 'frame-length'],
-    ['EVENT without a time', '4100', 'frame-short'],
-    ['EVENT of stream 256', '43800800', 'varint'],
-    ['ACK of nothing', '6100', 'value'],
-    ['ACK of one on lane 0 in the long form', '6104', 'value'],
-    ['a varint of two bytes that fits one', '628400', 'varint'],
-    ['a varint of nine bytes', '4bffffffffffffffffff0100', 'varint'],
-    ['a varint above 2^53', '68ffffffffffffff7f', 'varint'],
-    ['trailing bytes', '620701', 'frame-trailing'],
-    ['DEFINE of a kind to come', 'a610000000000000'.slice(0, 14), 'value'],
-    ['DEFINE of schema 0 in the long form', `ad01020001740000${'00'.repeat(8)}`, 'value'],
-    ['DEFINE whose type runs past the body', 'a4000005aa', 'frame-short'],
-    ['GAP of nothing', 'b20001', 'value'],
-    ['GAP without a reason that exists', 'b20509', 'value'],
-    ['NACK of a class that does not exist', '7400090000', 'value'],
-    ['CHUNK of a kind to come', 'd109', 'value'],
-    ['CHUNK DATA without data', 'd20101', 'chunk'],
-    ['CHUNK WANT of nothing', `dd170001${'11'.repeat(32)}0000`, 'value'],
-    ['CHUNK WANT of too much', `dd190001${'11'.repeat(32)}00818010`, 'varint'],
-    ['text that is not UTF-8', 'e30900ff', 'text'],
-    ['a detail of 65 bytes', `ed360900${'61'.repeat(65)}`, 'text'],
-    ['extensions that do not rise', '2d090100000000000000004d070000000000000005000500', 'value'],
-  ])('refuses %s', (_, hex, code) => {
+  it.each(malformed.frames.map(({ name, hex, code }) => [name, hex, code] as const))('refuses %s', (_, hex, code) => {
     let seen: unknown;
     try {
       decodeAll(Buffer.from(hex, 'hex'));

@@ -331,7 +331,7 @@ describe('urgency', () => {
 describe('keepalive', () => {
   it('pings only when nothing was received, and ends when that stays unanswered', () => {
     const { device, coordinator } = livePair();
-    device.receive(encodeMessage({ type: 'ping' }), 200_000);
+    device.receive(encodeMessage({ type: 'ping', keepaliveMs: 0 }), 200_000);
     device.flush(200_000, 16_384);
     expect(device.deadlineMs()).toBe(440_000);
     expect(device.tick(439_999)).toEqual([]);

@@ -35,10 +35,15 @@ describe('the table of transitions', () => {
     }
   });
 
+  it('lets only a coordinator grant credit', () => {
+    expect(nextState('device', 'live', 'credit')).toBe('live');
+    expect(nextState('coordinator', 'live', 'credit')).toBeUndefined();
+  });
+
   it('never takes a reserved type', () => {
     for (const role of ['device', 'coordinator'] as const) {
       for (const state of ['greeting', 'awaiting', 'deciding', 'live', 'closed'] as const) {
-        for (const input of ['batch', 'credit', 'ext'] as const) expect(nextState(role, state, input)).toBeUndefined();
+        for (const input of ['batch', 'ext'] as const) expect(nextState(role, state, input)).toBeUndefined();
       }
     }
   });

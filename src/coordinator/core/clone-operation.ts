@@ -1,0 +1,65 @@
+/**
+ * Two live sessions of one identity that write different histories: a card was copied, or a device was set up anew
+ * while its old connection is not yet known to be dead. The older one is asked for a sign of life; only an answer makes
+ * it a clone, because a dead connection can't answer.
+ */
+import type { Connect, ConnectionId } from '../gateway/port.ts';
+import { retryAfter } from '../identity/judge-connect.ts';
+import { instanceHex, type LiveConnection, type Probe } from './core-state.ts';
+import { changeDevice } from './device-operation.ts';
+import { appendOwnEvent } from './event-operation.ts';
+import type { Turn } from './turn.ts';
+
+const answerWithinMs = 10_000;
+
+/** True when the newer one has to wait for the answer of the older. */
+export function suspectClone(turn: Turn, connect: Connect, older: LiveConnection | undefined): boolean {
+  const { state } = turn;
+  const { deviceId } = connect.identity;
+  const waiting = state.probes.get(deviceId);
+  if (waiting !== undefined) {
+    turn.delete(state.probes, deviceId);
+    refuseNewer(turn, waiting.newer.connection, 'superseded', retryAfter.instanceMs, 'a newer connection came');
+  }
+  if (older === undefined || older.instanceId === instanceHex(connect.instanceId)) return false;
+  if (state.devices.get(deviceId)?.state === 'quarantined') return false; // known already: the newer wins
+  turn.set(state.probes, deviceId, { older: older.connection, newer: connect });
+  if (waiting?.older !== older.connection) {
+    turn.afterCommit((gateway) => gateway.probe(older.connection, answerWithinMs));
+  }
+  return true;
+}
+
+/** Takes the probe of this older connection, if there is one. */
+export function takeProbe(turn: Turn, deviceId: string, older: ConnectionId): Probe | undefined {
+  const probe = turn.state.probes.get(deviceId);
+  if (probe?.older !== older) return undefined;
+  turn.delete(turn.state.probes, deviceId);
+  return probe;
+}
+
+/** Both are kept out until an operator has looked: which one is ours can't be told from here. */
+export function quarantineClones(turn: Turn, live: LiveConnection, newer: Connect): void {
+  const { deviceId, serialHex } = newer.identity;
+  const address = turn.state.devices.get(deviceId)?.address;
+  changeDevice(turn, deviceId, { kind: 'quarantine' });
+  const payload = {
+    instances: [live.instanceId, instanceHex(newer.instanceId)],
+    addresses: [address ?? '', newer.address],
+    serials: [live.serial, serialHex],
+    gateways: [live.gateway, newer.gateway],
+  };
+  appendOwnEvent(turn, { deviceId, type: 'coordinator.clone', key: '', payload });
+  refuseNewer(turn, newer.connection, 'quarantined', retryAfter.cloneMs, 'two devices have this identity');
+  turn.afterCommit((gateway) => gateway.close(live.connection, 'quarantined', retryAfter.cloneMs));
+}
+
+function refuseNewer(
+  turn: Turn,
+  connection: ConnectionId,
+  code: 'superseded' | 'quarantined',
+  retryAfterMs: number,
+  detail: string,
+): void {
+  turn.afterCommit((gateway) => gateway.refuse(connection, { code, retryAfterMs, detail }));
+}

@@ -1,0 +1,16 @@
+import type { Hello } from '../protocol/message.ts';
+
+/** The bits that both have. Features go to 2^53 - 1: beyond what a number's own `&` can do. */
+export function commonFeatures(a: number, b: number): number {
+  return Number(BigInt(a) & BigInt(b));
+}
+
+/** The highest version that both sides speak, or undefined. */
+export function commonVersion(
+  hello: Pick<Hello, 'minVersion' | 'maxVersion'>,
+  spoken: { min: number; max: number },
+): number | undefined {
+  if (hello.minVersion > hello.maxVersion) return undefined;
+  const version = Math.min(hello.maxVersion, spoken.max);
+  return version >= hello.minVersion && version >= spoken.min ? version : undefined;
+}

@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { avroFingerprint } from '../../bench/wire/avro-fingerprint.ts';
+import { brokerMessages } from '../../bench/wire/batch-body.ts';
+import { defaultVectorDirectory, loadEventSet } from '../../bench/wire/event-set.ts';
+import { reportBatches } from '../../bench/wire/report.ts';
+import { judge } from '../../bench/wire/target.ts';
+
+describe('the bench of the wire', () => {
+  it('takes the fingerprints that the Avro project publishes', () => {
+    expect(avroFingerprint('"int"').toString(16)).toBe('7275d51a3f395c8f');
+    expect(avroFingerprint('"null"').toString(16)).toBe('63dd24e7cc258f8a');
+  });
+
+  it('gives peers the same data: structs of 60 bytes, and 60 bytes in all of 42 random ones', async () => {
+    const readings = await loadEventSet(defaultVectorDirectory, 'c1');
+    expect(readings).toHaveLength(300);
+    expect(readings.every(({ packed }) => packed.length === 60)).toBe(true);
+    expect(readings[0]!.packed.readBigUInt64LE(0)).toBe(0x0012_4b00_14d0_0000n);
+    expect(readings[0]!.packed.readFloatLE(16)).toBeCloseTo(231.8, 4);
+    expect(readings[0]!.row.schema).not.toBe(0n);
+    const random = await loadEventSet(defaultVectorDirectory, 'b', 42);
+    expect(random.every(({ row, packed }) => row.payload.length === 42 && packed.length === 58)).toBe(true);
+  });
+
+  it('writes a message for each event, or all rows in one', async () => {
+    const events = (await loadEventSet(defaultVectorDirectory, 'b')).slice(0, 100);
+    const each = brokerMessages('each', events, 1);
+    expect(each).toHaveLength(100);
+    expect(each[0]).toMatchObject({ topic: ['blob', events[0]!.key], body: { length: 73 } });
+    expect(brokerMessages('rows', events, 1)).toMatchObject([{ topic: ['blob'], body: { length: 5 + 100 * 76 } }]);
+  });
+
+  it('judges c1 by its first batch and against the cheapest way of the cheapest peer', () => {
+    const bytes = (cold: number, warm: number) => ({ cold: { deviceBytes: cold }, warm: { deviceBytes: warm } });
+    const report = reportBatches(
+      'c1',
+      'cold',
+      new Map([
+        ['flotilla' as const, { link: bytes(740, 600) }],
+        ['http' as const, { json: bytes(20_000, 20_000), jsonGzip: bytes(3_000, 3_000) }],
+        ['websocket' as const, { json: bytes(20_000, 20_000), jsonDeflated: bytes(2_400, 2_900) }],
+      ]),
+    );
+    expect(report).toMatchObject({ flotillaBytes: 740, bestPeer: 'websocket', bestPeerBytes: 2_400 });
+    expect(judge({ c1: report }, { withPeers: true })).toEqual({
+      c1: { limit: 750, unit: 'payloadBytes', measured: 740, met: true },
+      c1OfBestPeer: { limit: 0.3, unit: 'ratio', measured: 0.308, met: false },
+    });
+    expect(Object.keys(judge({ c1: report }, { withPeers: false }))).toEqual(['c1']);
+  });
+});
