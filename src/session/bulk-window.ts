@@ -9,9 +9,9 @@ export interface BulkWindowOption {
   maxBytes: number;
   /** Grow while our own queue takes less than this … */
   growBelowMs: number;
-  /** … and the whole way less than this: on a link that needs seconds for one part there is nothing to gain. */
+  /** … and the whole way less than this: on a link that needs seconds for one part there is nothing to gain … */
   growUnderMs: number;
-  /** Halve when it takes more. */
+  /** … so halve there too, or when our own queue takes more than this. */
   shrinkAboveMs: number;
 }
 
@@ -60,7 +60,8 @@ export class BulkWindow {
     this.#leastMs = Math.min(this.#leastMs, delayMs);
     const queuedMs = delayMs - this.#leastMs;
     const { minBytes, maxBytes, growBelowMs, growUnderMs, shrinkAboveMs } = this.#option;
-    if (queuedMs > shrinkAboveMs) this.#limitBytes = Math.max(minBytes, Math.floor(this.#limitBytes / 2));
+    if (queuedMs > shrinkAboveMs || delayMs > growUnderMs)
+      this.#limitBytes = Math.max(minBytes, Math.floor(this.#limitBytes / 2));
     else if (queuedMs < growBelowMs && delayMs < growUnderMs) {
       this.#limitBytes = Math.min(maxBytes, this.#limitBytes + bytes);
     }
