@@ -54,8 +54,13 @@ export function varintBytes(value: number): number {
   return value < 0x80 ? 1 : Math.ceil(bitLength(value) / 7);
 }
 
+/** folded >> k; by a shift where that is exact. */
+export function riceQuotient(folded: number, k: number): number {
+  return folded < 0x8000_0000 && k < 32 ? folded >>> k : Math.floor(folded / 2 ** k);
+}
+
 export function riceBits(folded: number, k: number): number {
-  const quotient = Math.floor(folded / 2 ** k);
+  const quotient = riceQuotient(folded, k);
   return quotient < riceEscape ? quotient + 1 + k : riceEscape + 6 + bitLength(folded);
 }
 

@@ -10,6 +10,7 @@ import {
   rangeContext,
   riceBits,
   riceEscape,
+  riceQuotient,
   startBit,
   varintBytes,
 } from './coding.ts';
@@ -156,11 +157,10 @@ export class ResidualWriter {
 
 /** Ones for the quotient, a zero, k bits of the rest; an escape where the quotient is long. */
 export function writeRice(bits: BitWriter, folded: number, k: number): void {
-  const unit = 2 ** k;
-  const quotient = Math.floor(folded / unit);
+  const quotient = riceQuotient(folded, k);
   if (quotient < riceEscape) {
     bits.unary(quotient);
-    bits.bits(folded - quotient * unit, k);
+    bits.bits(folded < 0x8000_0000 ? folded - (quotient << k) : folded - quotient * 2 ** k, k);
   } else {
     bits.bits(2 ** riceEscape - 1, riceEscape);
     const length = bitLength(folded);
@@ -318,7 +318,8 @@ function writeRange(range: RangeEncoder, model: RangeModel, residuals: Float64Ar
     const context = rangeContext.mantissa + bits * 3;
     let prefix = 0;
     for (let n = bits - 2; n >= 0; n -= 1) {
-      const bit = Math.floor(size / 2 ** n) % 2;
+      // Most sizes fit 31 bits; shifts are much faster than division.
+      const bit = bits < 32 ? (size >>> n) & 1 : Math.floor(size / 2 ** n) % 2;
       const modelled = bits - 2 - n;
       if (modelled < 2) {
         range.bit(model, context + (modelled === 0 ? 0 : 1 + prefix), bit);
