@@ -1,5 +1,5 @@
 /** Requests that make no sense, and requests to nobody: clear, with the next step, and nothing has changed. */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -141,6 +141,37 @@ describe('cert sign', () => {
     expect(owners).toEqual(['d-1']);
     expect((await must(['device', 'list', '--json'])).json()).toHaveLength(1);
     expect((await readdir(scratch('csr'))).filter((name) => name.endsWith('.crt'))).toEqual([]);
+  });
+});
+
+describe('an agent whose identity does not fit', () => {
+  const config = () => scratch('d-1', 'agent.yaml');
+  const file = (name: string) => scratch('d-1', name);
+
+  beforeAll(() => writeFile(config(), 'coordinator: { host: 127.0.0.1, port: 7443 }\n'));
+
+  it.each([
+    ['device.crt', 'rubbish', 'pki-certificate-malformed', 2],
+    ['device.key', 'rubbish', 'pki-key-malformed', 2],
+    ['authority.crt', 'rubbish', 'pki-authority-malformed', 2],
+    ['device.key', "another one's", 'pki-key-mismatch', 2],
+    ['authority.crt', "a device's own", 'pki-authority-malformed', 2],
+    ['device.crt', 'absent', 'agent-certificate-missing', 2],
+  ])('does not start with a %s that is %s', async (name, what, code, exit) => {
+    const before = await readFile(file(name));
+    const other =
+      what === 'rubbish'
+        ? 'rubbish\n'
+        : await readFile(name === 'device.key' ? join(idle, 'pki', 'root.key') : file('device.crt'));
+    if (what === 'absent') await rm(file(name));
+    else await writeFile(file(name), other);
+    try {
+      const { error, exitCode } = await refusalAsTyped(fleet.cli, ['agent', 'run', '--config', config()]);
+      expect([error.code, exitCode]).toEqual([code, exit]);
+      expect(error.message).toContain(name);
+    } finally {
+      await writeFile(file(name), before);
+    }
   });
 });
 
