@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { type CoordinatorConfig, loadCoordinatorConfig } from '../../config/coordinator-config.ts';
 import { findFleetDir } from '../../config/fleet-dir.ts';
-import { fleetLayout } from '../../config/fleet-layout.ts';
+import { type FleetLayout, fleetLayout } from '../../config/fleet-layout.ts';
 import { FlotillaError } from '../../error.ts';
+import { loadFleetIdentity } from '../../pki/fleet-identity.ts';
 import { openClient } from '../open-client.ts';
 import { checkCoordinator } from './check-coordinator.ts';
 import { checkCertificates, checkDisk, checkRootKey, checkSecrets } from './check-fleet.ts';
@@ -28,9 +29,23 @@ export async function examine(fleetDirFlag: string | undefined, nowMs: number): 
   }
   findings.push(ok('fleet', `${config.fleetId} in ${directory}`));
   findings.push(...(await checkSecrets(layout)), await checkRootKey(layout));
-  findings.push(...(await checkCertificates(layout, nowMs)), await checkDisk(config));
+  findings.push(...(await checkCertificates(layout, nowMs)));
+  // What is bad by itself is not told twice.
+  if (findings.every(({ name, verdict }) => verdict !== 'bad' || !['keys', 'certificates'].includes(name)))
+    findings.push(await checkIdentity(layout, config));
+  findings.push(await checkDisk(config));
   findings.push(...(await checkCoordinator(await openClient(directory), config)));
   return findings;
+}
+
+/** The same that the coordinator checks at its start. */
+async function checkIdentity(layout: FleetLayout, { fleetId }: CoordinatorConfig): Promise<Finding> {
+  try {
+    await loadFleetIdentity(layout, fleetId);
+    return ok('identity', 'keys, certificates and coordinator.yaml belong together');
+  } catch (error) {
+    return fromError('identity', error, `restore ${layout.pki} from your backup`);
+  }
 }
 
 function fromError(name: string, error: unknown, mend: string): Finding {

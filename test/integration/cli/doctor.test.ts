@@ -41,6 +41,15 @@ describe('doctor', () => {
     expect(finding?.mend).toContain(`chmod 600 ${fleet.layout.issuingKey}`);
   });
 
+  it('finds that a file is of another fleet', async () => {
+    await using fleet = await makeFleet();
+    await using other = await makeFleet();
+    await writeFile(fleet.layout.authorityBundle, await readFile(other.layout.authorityBundle));
+    const [finding, ...rest] = bad(await examine(fleet.directory, Date.now()));
+    expect([finding?.name, rest]).toEqual(['identity', []]);
+    expect(finding?.detail).toContain('authority.crt');
+  });
+
   it('finds certificates that have ended, and a clock that stands before the fleet was made', async () => {
     await using fleet = await makeFleet();
     const later = await examine(fleet.directory, Date.now() + 30 * yearMs);
