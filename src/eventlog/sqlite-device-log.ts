@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { FlotillaError } from '../error.ts';
 import { laneCount, type Lane, type Row } from '../protocol/lane.ts';
-import { rowFault } from '../protocol/row-codec.ts';
+import { rowFault } from '../protocol/row-fault.ts';
 import type { DeviceLog, StoredRequest } from './device-log.ts';
 import { createDeviceTables, idOf, idText, newInstanceId } from './device-schema.ts';
 import { atomically } from './open-device-database.ts';

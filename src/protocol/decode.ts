@@ -1,5 +1,7 @@
 /** Frame to message; the layouts stand in encode.ts. A field out of its range or a byte too many is a ProtocolError. */
-import { ByteReader } from './byte-reader.ts';
+import type { Buffer } from 'node:buffer';
+import { inflateRawSync } from 'node:zlib';
+import { ByteReader, decodeText } from './byte-reader.ts';
 import { chunkKinds, creditKinds, defineKinds, knownBit } from './encode.ts';
 import { FrameType, type Frame } from './frame.ts';
 import { laneCount, type Lane } from './lane.ts';
@@ -10,12 +12,10 @@ import {
   maxExtensionBytes,
   maxExtensions,
   maxFrameBytes,
-  maxKeyBytes,
   maxLaneCount,
+  maxSchemaBytes,
   maxTimestampMs,
-  maxTypeBytes,
   maxWantBytes,
-  streamSlots,
 } from './limit.ts';
 import {
   closeCodes,
@@ -47,11 +47,9 @@ function readBody(type: FrameType, body: ByteReader): Message {
     case FrameType.reject:
     case FrameType.goaway:
       return farewell(type === FrameType.reject ? 'reject' : 'goaway', body);
-    case FrameType.event: {
-      const head = body.varint(streamSlots * 4 - 1);
-      const timeStepMs = unzigzag(body.varint(4 * maxTimestampMs));
-      return { type: 'event', lane: laneOf(head), stream: head >> 2, timeStepMs, payload: body.rest() };
-    }
+    case FrameType.event:
+    case FrameType.batch:
+      return { type: type === FrameType.event ? 'event' : 'batch', body: body.rest() };
     case FrameType.ack:
       return ack(body);
     case FrameType.nack: {
@@ -154,19 +152,25 @@ function ack(body: ByteReader): Message {
 
 function define(body: ByteReader): Message {
   const kind = body.byte();
-  if (kind > defineKinds.schema) throw new ProtocolError('value', `kind ${kind} of DEFINE is not spoken here`);
-  const message = {
-    type: 'define' as const,
-    typeShared: body.varint(maxTypeBytes),
-    typeRest: body.block(maxTypeBytes),
-    keyShared: body.varint(maxKeyBytes),
-    keyRest: body.block(maxKeyBytes),
-  };
-  if (kind === defineKinds.json) return { ...message, schema: 0n };
-  if (kind === defineKinds.sameSchema) return { ...message, schema: 'same' };
-  const schema = body.uint64();
-  if (schema === 0n) throw new ProtocolError('value', 'schema 0 has a kind of its own');
-  return { ...message, schema };
+  if (kind !== defineKinds.schema) throw new ProtocolError('value', `kind ${kind} of DEFINE is not spoken here`);
+  const fingerprint = body.uint64();
+  if (fingerprint === 0n) throw new ProtocolError('value', 'schema 0 is JSON');
+  const bytes = body.varint(maxSchemaBytes);
+  return { type: 'define', fingerprint, text: decodeText(inflated(body.rest(), bytes)) };
+}
+
+/** Gives up as soon as there is one byte too many. */
+function inflated(compressed: Uint8Array, bytes: number): Uint8Array {
+  try {
+    const { buffer, engine } = inflateRawSync(compressed, {
+      maxOutputLength: bytes + 1,
+      info: true,
+    }) as unknown as { buffer: Buffer; engine: { bytesWritten: number } };
+    if (buffer.length === bytes && engine.bytesWritten === compressed.length) return buffer;
+  } catch {
+    // what is wrong with it is the same to us
+  }
+  throw new ProtocolError('value', 'the text of a schema is not what it says', { expected: `${bytes} bytes` });
 }
 
 function credit(body: ByteReader): CreditMessage {
@@ -213,10 +217,6 @@ function chunk(body: ByteReader): ChunkMessage {
     default:
       throw new ProtocolError('value', `kind ${kind} of CHUNK is not spoken here`);
   }
-}
-
-export function unzigzag(value: number): number {
-  return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
 }
 
 function laneOf(head: number): Lane {

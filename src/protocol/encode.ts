@@ -1,5 +1,6 @@
 /** Message to frame. Each layout stands above its function; the reading side in decode.ts has the same order. */
 import { Buffer } from 'node:buffer';
+import { deflateRawSync } from 'node:zlib';
 import { ByteWriter } from './byte-writer.ts';
 import { FrameType, writeFrame } from './frame.ts';
 import {
@@ -12,7 +13,6 @@ import {
   type ChunkMessage,
   type CreditMessage,
   type Define,
-  type EventMessage,
   type Extension,
   type Farewell,
   type Gap,
@@ -23,16 +23,11 @@ import {
 } from './message.ts';
 
 /** Kinds of DEFINE, CHUNK and CREDIT: the first byte of their bodies. */
-export const defineKinds = { json: 0, sameSchema: 1, schema: 2 } as const; // 16 and up are reserved: schemas, dictionaries
+export const defineKinds = { schema: 16 } as const;
 export const chunkKinds = { want: 0, data: 1, took: 2, refused: 3, cancelled: 4 } as const;
 /** Of the standing in WELCOME. */
 export const knownBit = 0x80;
 export const creditKinds = { credit: 0, pause: 1, open: 2 } as const;
-
-/** Milliseconds become u varint; negative steps fold in: 0 -1 1 -2 2 … ↦ 0 1 2 3 4 … */
-export function zigzag(value: number): number {
-  return value < 0 ? -2 * value - 1 : 2 * value;
-}
 
 export class MessageEncoder {
   readonly #body = new ByteWriter(512);
@@ -66,8 +61,9 @@ function writeBody(body: ByteWriter, message: Message): FrameType {
       farewell(body, message);
       return message.type === 'reject' ? FrameType.reject : FrameType.goaway;
     case 'event':
-      event(body, message);
-      return FrameType.event;
+    case 'batch':
+      body.bytes(message.body);
+      return message.type === 'event' ? FrameType.event : FrameType.batch;
     case 'ack':
       ack(body, message);
       return FrameType.ack;
@@ -145,13 +141,6 @@ function farewell(body: ByteWriter, message: Farewell): void {
   body.bytes(Buffer.from(message.detail, 'utf8'));
 }
 
-// varint stream << 2 | lane · varint zigzag(timeStepMs) · payload to the end
-function event(body: ByteWriter, message: EventMessage): void {
-  body.varint(message.stream * 4 + message.lane);
-  body.varint(zigzag(message.timeStepMs));
-  body.bytes(message.payload);
-}
-
 // nothing: one more of lane 0; else varint count << 2 | lane
 function ack(body: ByteWriter, message: Ack): void {
   if (message.lane !== 0 || message.count !== 1) body.varint(message.count * 4 + message.lane);
@@ -166,17 +155,13 @@ function nack(body: ByteWriter, message: Nack): void {
   body.bytes(Buffer.from(message.detail, 'utf8'));
 }
 
-// u8 kind (0 JSON, 1 the schema of the definition before, 2 another schema) · varint typeShared · block typeRest ·
-// varint keyShared · block keyRest · kind 2: u64 schema
+// u8 kind (16: a schema) · u64 fingerprint · varint bytes of the text · the text, raw deflate, to the end
 function define(body: ByteWriter, message: Define): void {
-  const { schema } = message;
-  if (schema === 'same') body.byte(defineKinds.sameSchema);
-  else body.byte(schema === 0n ? defineKinds.json : defineKinds.schema);
-  body.varint(message.typeShared);
-  body.block(message.typeRest);
-  body.varint(message.keyShared);
-  body.block(message.keyRest);
-  if (schema !== 'same' && schema !== 0n) body.uint64(schema);
+  const text = Buffer.from(message.text, 'utf8');
+  body.byte(defineKinds.schema);
+  body.uint64(message.fingerprint);
+  body.varint(text.length);
+  body.bytes(deflateRawSync(text, { level: 9 }));
 }
 
 // varint skipped << 2 | lane · u8 reason

@@ -1,5 +1,5 @@
 import type { ByteWriter } from './byte-writer.ts';
-import { chunkBytes, maxFrameBytes } from './limit.ts';
+import { chunkBytes, maxDefineBytes, maxFrameBytes } from './limit.ts';
 import { ProtocolError } from './protocol-error.ts';
 
 /**
@@ -17,12 +17,12 @@ export const FrameType = {
   welcome: 2, // D←C  where yours stand with me; from now on the rest may travel
   reject: 3, //  D←C  instead of WELCOME: why not, when to try again
   event: 4, //   both a row of a lane: an event (D→C) or a request (D←C)
-  batch: 5, //   reserved: rows in columns
+  batch: 5, //   both rows of a lane, in columns
   ack: 6, //     both so many more sequence numbers of a lane are on my disk
   nack: 7, //    both this row will not be, and why
   ping: 8, //    both answered by PONG; a device may add how long it will be silent
   pong: 9, //    both no body
-  define: 10, // both the next stream: type, key and schema of rows
+  define: 10, // both a schema of rows to come
   gap: 11, //    both the next row of this lane leaves out so many numbers, and why
   credit: 12, // D←C  CREDIT, PAUSE, OPEN: how much may be sent
   chunk: 13, //  both parts of blobs: WANT, DATA, TOOK, REFUSED, CANCEL
@@ -37,11 +37,12 @@ export const maxBodyBytes: Readonly<Partial<Record<number, number>>> = {
   [FrameType.welcome]: 8_192,
   [FrameType.reject]: 128,
   [FrameType.event]: maxFrameBytes,
+  [FrameType.batch]: maxFrameBytes,
   [FrameType.ack]: 8,
   [FrameType.nack]: 128,
   [FrameType.ping]: 8,
   [FrameType.pong]: 0,
-  [FrameType.define]: 512,
+  [FrameType.define]: maxDefineBytes,
   [FrameType.gap]: 9,
   [FrameType.credit]: 9,
   [FrameType.chunk]: chunkBytes + 16,

@@ -2,8 +2,8 @@
 
 /** Body of the largest frame; larger objects travel as CHUNK. */
 export const maxFrameBytes = 1_048_576;
-/** An EVENT's payload: what the frame leaves after the stream reference and the time. */
-export const maxPayloadBytes = maxFrameBytes - 16;
+/** A row's payload: what the frame leaves after the definition of its stream and its time. */
+export const maxPayloadBytes = maxFrameBytes - 512;
 
 /** UTF-8 bytes. */
 export const maxTypeBytes = 128;
@@ -11,8 +11,9 @@ export const maxKeyBytes = 256;
 export const maxAgentVersionBytes = 64;
 export const maxDetailBytes = 64;
 
-/** Streams that one direction of a connection remembers; the n-th definition takes the place of the (n - 256)th. */
-export const streamSlots = 256;
+/** A schema's text in DEFINE; a larger schema has no columns. */
+export const maxSchemaBytes = 65_536;
+export const maxDefineBytes = maxSchemaBytes + 1_024;
 
 /** Any count, offset or sequence number: exact in a double. */
 export const maxSafe = Number.MAX_SAFE_INTEGER;

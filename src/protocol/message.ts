@@ -11,19 +11,14 @@ export const protocolVersion = 1;
 /** What this code speaks; a session runs on the highest version that both speak. */
 export const spokenVersions = { min: 1, max: 1 } as const;
 
-/** Bits of `features`: what a side can do beyond the version. A session has those of both sides. */
-export const feature = {
-  columns: 1, // BATCH: rows in columns, and their schemas in DEFINE
-  context: 2, // the state of the columns survives a reconnect
-} as const;
-/** The bits that this code offers. */
+/** Bits of `features`: what a side can do beyond the version. A session has those of both sides. None is defined yet. */
 export const spokenFeatures = 0;
 
 export interface Hello {
   type: 'hello';
   minVersion: number;
   maxVersion: number;
-  /** Bits of `feature` that the device offers; unknown ones are ignored. */
+  /** Bits that the device offers; unknown ones are ignored. */
   features: number;
   /** Random, made with the device's data directory; another id = another history. */
   instanceId: bigint;
@@ -144,15 +139,13 @@ export interface Open {
 
 export type CreditMessage = Credit | Pause | Open;
 
-/** Front-coded against the definition before it on this connection and direction. */
+/** The schema of rows to come: its columns hold for this connection and direction. */
 export interface Define {
   type: 'define';
-  typeShared: number;
-  typeRest: Uint8Array;
-  keyShared: number;
-  keyRest: Uint8Array;
-  /** `same` as the definition before; 0n = JSON. */
-  schema: bigint | 'same';
+  /** CRC-64-AVRO, not 0. */
+  fingerprint: bigint;
+  /** Avro, as JSON. */
+  text: string;
 }
 
 export const gapReasons = { 'not-kept': 1, 'new-instance': 2, superseded: 3, withdrawn: 4 } as const;
@@ -165,14 +158,10 @@ export interface Gap {
   reason: GapReason;
 }
 
-export interface EventMessage {
-  type: 'event';
-  lane: Lane;
-  /** Slot of the stream table. */
-  stream: number;
-  /** Difference of the time differences of this lane's rows, milliseconds. */
-  timeStepMs: number;
-  payload: Uint8Array;
+/** One row, or rows of one lane: what is in `body` depends on all that came before (columns/). */
+export interface RowMessage {
+  type: 'event' | 'batch';
+  body: Uint8Array;
 }
 
 export interface Want {
@@ -214,4 +203,4 @@ export interface WantCancelled {
 export type ChunkMessage = Want | Data | Took | WantRefused | WantCancelled;
 
 export type Message =
-  Hello | Welcome | Farewell | Ack | Nack | Ping | Pong | Define | Gap | EventMessage | CreditMessage | ChunkMessage;
+  Hello | Welcome | Farewell | Ack | Nack | Ping | Pong | Define | Gap | RowMessage | CreditMessage | ChunkMessage;

@@ -8,7 +8,8 @@ export type ProtocolErrorCode =
   | 'varint' // too long, too large, or not the shortest form
   | 'text' // not UTF-8, too long, or empty where it may not be
   | 'value' // a field outside its range
-  | 'stream' // an EVENT of a stream that was never defined, a definition that is not front-coded
+  | 'stream' // a row of a stream that was never defined, a definition that is not front-coded
+  | 'schema' // columns of a schema that was never told
   | 'lane' // a row of a lane that is closed to this device, or beyond its credit
   | 'sequence' // an ACK of something not sent, a number that runs over
   | 'chunk'; // data that nobody asked for, a WANT out of bounds

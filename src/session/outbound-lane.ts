@@ -65,6 +65,12 @@ export class OutboundLane {
     return this.#queue[this.#head]?.bytes;
   }
 
+  /** Of the next row, if its number follows the last one sent: it may go into the same frame. */
+  get followingBytes(): number | undefined {
+    const next = this.#queue[this.#head];
+    return next !== undefined && next.seq === this.#sentSeq + 1 ? next.bytes : undefined;
+  }
+
   /** The row to send now, and how many numbers before it are left out. */
   take(nowMs: number): { row: Row; bytes: number; skipped: number; gapReason: GapReason } | undefined {
     const next = this.#queue[this.#head];

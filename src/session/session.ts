@@ -4,9 +4,21 @@ import { MessageEncoder } from '../protocol/encode.ts';
 import { FrameDecoder, maxBodyBytes } from '../protocol/frame.ts';
 import { laneCount, type Lane, type Row } from '../protocol/lane.ts';
 import { maxDetailBytes } from '../protocol/limit.ts';
-import type { ChunkMessage, CloseCode, CreditMessage, Message, Nack, Ping, Standing } from '../protocol/message.ts';
+import type {
+  ChunkMessage,
+  CloseCode,
+  CreditMessage,
+  Message,
+  Nack,
+  Ping,
+  RowMessage,
+  Standing,
+} from '../protocol/message.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
-import { RowDecoder, RowEncoder } from '../protocol/row-codec.ts';
+import type { BatchDecoderWorkspace, BatchWorkspace } from '../protocol/columns/index.ts';
+import { laneOfBody, RowDecoder, UnknownSchema } from '../protocol/row-decoder.ts';
+import { RowEncoder } from '../protocol/row-encoder.ts';
+import { noSchemas, type SchemaCatalogue } from '../protocol/schema-catalogue.ts';
 import { BulkWindow, defaultBulkWindow, type BulkWindowOption } from './bulk-window.ts';
 import type { Close, Effect } from './effect.ts';
 import { InboundLane } from './inbound-lane.ts';
@@ -22,7 +34,17 @@ export interface SessionOption {
   /** Rows of one lane that wait in memory. */
   maxQueuedBytes?: number;
   bulkWindow?: BulkWindowOption;
+  /** Schemas whose rows travel in columns. */
+  schemas?: SchemaCatalogue;
+  /** Of those, the ones that the peer has to be told first; it knows the others. */
+  untold?: ReadonlySet<bigint>;
+  /** Buffers that sessions of one thread share. */
+  workspace?: { encoder: BatchWorkspace; decoder: BatchDecoderWorkspace };
 }
+
+/** Rows of one frame: enough for columns to pay, little enough for an urgent frame to wait behind. */
+const maxBatchRows = 128;
+const maxBatchBytes = 8_192;
 
 /** Lane 0 has no window: this only bounds what the peer may hold unacknowledged. */
 const maxUrgentUnackedBytes = 262_144;
@@ -38,8 +60,12 @@ export abstract class Session {
   readonly #decoder: FrameDecoder;
   readonly #encoder = new MessageEncoder();
   readonly #control = new ByteWriter(64);
-  readonly #rowEncoder = new RowEncoder();
-  readonly #rowDecoder = new RowDecoder();
+  /** Made with the first row: most connections of a large fleet are silent. */
+  #rowEncoder: RowEncoder | undefined;
+  #rowDecoder: RowDecoder | undefined;
+  readonly #schemas: SchemaCatalogue;
+  readonly #untold: ReadonlySet<bigint>;
+  readonly #workspace: SessionOption['workspace'];
   readonly #scheduler = new Scheduler();
   readonly #maxQueuedBytes: number;
   #effects: Effect[] = [];
@@ -58,6 +84,9 @@ export abstract class Session {
     this.#state = state;
     this.#decoder = new FrameDecoder((type) => this.#allowed(type));
     this.#maxQueuedBytes = option.maxQueuedBytes ?? defaultMaxQueuedBytes;
+    this.#schemas = option.schemas ?? noSchemas;
+    this.#untold = option.untold ?? new Set();
+    this.#workspace = option.workspace;
     this.window = new BulkWindow(option.bulkWindow ?? defaultBulkWindow);
     this.keepalive = new Keepalive(option.keepaliveMs, option.answerTimeoutMs, nowMs);
   }
@@ -252,10 +281,11 @@ export abstract class Session {
   #handle(message: Message, nowMs: number): void {
     switch (message.type) {
       case 'event':
-        this.#onRow(message.lane, this.#rowDecoder.row(message));
+      case 'batch':
+        this.#onRows(message);
         break;
       case 'define':
-        this.#rowDecoder.define(message);
+        this.#rows().schemas.define(message);
         break;
       case 'gap': {
         this.#checkOpen(message.lane);
@@ -313,8 +343,26 @@ export abstract class Session {
     if (!this.laneOpen(lane)) throw new ProtocolError('lane', `lane ${lane} is closed to a ${this.standing} device`);
   }
 
+  #onRows(message: RowMessage): void {
+    const said = laneOfBody(message.body);
+    this.#checkOpen(said);
+    let decoded: { lane: Lane; rows: Row[] };
+    try {
+      decoded = this.#rows().decode(message);
+    } catch (error) {
+      if (!(error instanceof UnknownSchema)) throw error;
+      // What follows can't be read either: the peer comes again and tells the schema first.
+      const { ackedSeq, receivedSeq } = this.inbound[said];
+      const detail = error.fingerprint.toString(16).padStart(16, '0');
+      const ahead = receivedSeq - ackedSeq;
+      this.say({ type: 'nack', lane: said, ahead, class: 'need-schema', code: 0, retryAfterMs: 0, detail });
+      this.end('closed', error.message, 0);
+      return;
+    }
+    for (const row of decoded.rows) this.#onRow(decoded.lane, row);
+  }
+
   #onRow(lane: Lane, row: Row): void {
-    this.#checkOpen(lane);
     const bytes = row.payload.length + rowOverheadBytes;
     this.checkCredit(lane, bytes);
     const seq = this.inbound[lane].next(bytes);
@@ -347,11 +395,37 @@ export abstract class Session {
     const lane = turn as Lane;
     const { row, bytes, skipped, gapReason } = this.outbound[lane].take(nowMs)!;
     if (skipped > 0) this.say({ type: 'gap', lane, skipped, reason: gapReason });
-    const { define, event } = this.#rowEncoder.encode(lane, row);
-    if (define !== undefined) this.say(define);
-    this.say(event);
     if (lane !== 0) this.window.sent(bytes);
+    const rows = [row, ...this.#takeMore(lane, bytes, nowMs)];
+    const encoder = (this.#rowEncoder ??= new RowEncoder(this.#schemas, this.#workspace?.encoder));
+    for (const { schema } of rows) {
+      const define = this.#untold.has(schema) ? encoder.schemas.tell(schema) : undefined;
+      if (define !== undefined) this.say(define);
+    }
+    this.say(encoder.encode(lane, rows));
     return true;
+  }
+
+  /** The rows that go into the same frame as the first one. */
+  #takeMore(lane: Lane, firstBytes: number, nowMs: number): Row[] {
+    const rows: Row[] = [];
+    const outbound = this.outbound[lane];
+    let batchBytes = firstBytes;
+    for (
+      let bytes = outbound.followingBytes;
+      bytes !== undefined && batchBytes + bytes <= maxBatchBytes && rows.length < maxBatchRows - 1;
+      bytes = outbound.followingBytes
+    ) {
+      if (lane === 0 ? outbound.inFlight.bytes >= maxUrgentUnackedBytes : !this.window.admits(bytes)) break;
+      rows.push(outbound.take(nowMs)!.row);
+      batchBytes += bytes;
+      if (lane !== 0) this.window.sent(bytes);
+    }
+    return rows;
+  }
+
+  #rows(): RowDecoder {
+    return (this.#rowDecoder ??= new RowDecoder(this.#schemas, this.#workspace?.decoder));
   }
 
   #takeEffects(): Effect[] {

@@ -18,7 +18,14 @@ export type SessionInput = FrameName | 'admit' | 'refuse' | 'end';
 
 type Row = Partial<Record<SessionInput, SessionState>>;
 
-const rows = { define: 'live', event: 'live', gap: 'live', ack: 'live', nack: 'live' } as const satisfies Row;
+const rows = {
+  define: 'live',
+  event: 'live',
+  batch: 'live',
+  gap: 'live',
+  ack: 'live',
+  nack: 'live',
+} as const satisfies Row;
 const granted = { credit: 'live' } as const satisfies Row;
 const life = { ping: 'live', pong: 'live', chunk: 'live', goaway: 'closed', end: 'closed' } as const satisfies Row;
 

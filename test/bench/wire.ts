@@ -5,6 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
+import { meterSchema } from './wire/event-set.ts';
 import { createBench } from '../support/link-bench.ts';
 import { defaultVectorDirectory } from './wire/event-set.ts';
 import { peerNames, type PeerName } from './wire/report.ts';
@@ -57,7 +58,8 @@ if (missing.size > 0) {
   process.exit(1);
 }
 
-await using bench = await createBench();
+const meter = await meterSchema();
+await using bench = await createBench({ schemas: { [meter.fingerprint.toString(16).padStart(16, '0')]: meter.text } });
 const reports = await runScenarios({
   bench,
   peers,

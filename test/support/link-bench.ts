@@ -229,7 +229,13 @@ export function textRow(text: string, option: Partial<Row> = {}): Row {
 }
 
 export async function createBench(
-  option: { count?: number; limits?: Partial<GatewayLimits>; core?: LedgerCore } = {},
+  option: {
+    count?: number;
+    limits?: Partial<GatewayLimits>;
+    core?: LedgerCore;
+    /** What the gateways know: Avro, as JSON, by fingerprint. */
+    schemas?: Record<string, string>;
+  } = {},
 ): Promise<Bench> {
   const fleet = await createCertifiedFleet();
   const core = option.core ?? new LedgerCore();
@@ -249,6 +255,7 @@ export async function createBench(
       log: createLog({ name: 'core', level: 'silent' }),
       logDestination: logFile,
       logLevel: 'debug',
+      ...(option.schemas === undefined ? {} : { schemas: option.schemas }),
       ...(option.limits === undefined ? {} : { limits: option.limits }),
     });
     core.port = pool;

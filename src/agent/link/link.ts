@@ -8,6 +8,7 @@ import { defaultBackoff, type LinkOption } from './link-option.ts';
 import { nackClasses, type NackClass } from '../../protocol/message.ts';
 import { KeepaliveInterval } from '../../session/keepalive-interval.ts';
 import { LiveSession } from './live-session.ts';
+import { noSchemas } from '../../protocol/schema-catalogue.ts';
 import { linkLost, maxFetchBytes } from './part-fetcher.ts';
 import type { Link, LinkState, LinkStatus } from './port.ts';
 
@@ -36,6 +37,7 @@ class TlsLink implements Link {
   /** Counts dials: what an earlier one still has to say is not heard. */
   #dials = 0;
   #ticket: { ticket: Buffer; digest: string } | undefined;
+  readonly #untold = new Set<bigint>();
   /** The coordinator's time minus our monotonic one. */
   #coordinatorOffsetMs: number | undefined;
 
@@ -163,6 +165,8 @@ class TlsLink implements Link {
       clock,
       agentVersion,
       interval: this.#interval,
+      schemas: this.#option.schemas ?? noSchemas,
+      untold: this.#untold,
       answerTimeoutMs: this.#option.answerTimeoutMs ?? defaultAnswerTimeoutMs,
       onRequest: () => this.#option.onRequest(),
       onNack: (kind) => {

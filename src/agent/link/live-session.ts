@@ -6,6 +6,7 @@ import { DeviceSession } from '../../session/device-session.ts';
 import type { KeepaliveInterval } from '../../session/keepalive-interval.ts';
 import type { Close, Effect } from '../../session/effect.ts';
 import type { Lane } from '../../protocol/lane.ts';
+import type { SchemaCatalogue } from '../../protocol/schema-catalogue.ts';
 import { allLanes } from '../../session/session.ts';
 import type { ByteStream, StreamReceiver } from '../../transport/byte-stream.ts';
 import { PartFetcher } from './part-fetcher.ts';
@@ -22,6 +23,9 @@ export interface LiveSessionOption {
   /** The device was accepted on this session. */
   onOpen(): void;
   onNack(kind: NackClass): void;
+  schemas: SchemaCatalogue;
+  /** Schemas that the coordinator has asked for; kept from session to session. */
+  untold: Set<bigint>;
   /** Once: by a farewell of either side, or because the stream ended. */
   onOver(reason: string, close: Close | undefined, retryAfterMs: number): void;
 }
@@ -52,7 +56,7 @@ export class LiveSession implements StreamReceiver {
   #retryAfterMs = 0;
 
   constructor(stream: ByteStream, option: LiveSessionOption) {
-    const { log, clock, agentVersion, interval, answerTimeoutMs } = option;
+    const { log, clock, agentVersion, interval, answerTimeoutMs, schemas, untold } = option;
     const { coordinatorInstanceId, seq } = log.requestCursor();
     this.#stream = stream;
     this.#option = option;
@@ -66,7 +70,7 @@ export class LiveSession implements StreamReceiver {
         agentVersion,
         newInstance: log.renewed,
       },
-      { keepaliveMs: interval.currentMs, interval, answerTimeoutMs },
+      { keepaliveMs: interval.currentMs, interval, answerTimeoutMs, schemas, untold },
       clock.monotonicMs(),
     );
     this.fetcher = new PartFetcher(this.#session, () => this.pump());
@@ -224,6 +228,11 @@ export class LiveSession implements StreamReceiver {
       // The row stays at the head of its lane: the next session starts with it.
       this.#retryAfterMs = nack.retryAfterMs;
       this.close('retry later');
+    } else if (nack.class === 'need-schema') {
+      // What was sent in its columns was not read: the next session tells the schema, then sends again.
+      const fingerprint = /^[0-9a-f]{16}$/.test(nack.detail) ? BigInt(`0x${nack.detail}`) : 0n;
+      if (this.#option.schemas.has(fingerprint)) this.#option.untold.add(fingerprint);
+      this.close('the schema comes first');
     } else log.bury(nack.lane, seq, `${nack.class} ${nack.code}: ${nack.detail}`);
   }
 

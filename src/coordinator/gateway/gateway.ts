@@ -5,8 +5,10 @@ import type { Clock } from '../../clock.ts';
 import { FlotillaError, systemErrorCode } from '../../error.ts';
 import { createLog, type Log } from '../../log.ts';
 import type { ByteReader } from '../../protocol/byte-reader.ts';
+import { BatchDecoderWorkspace, BatchWorkspace } from '../../protocol/columns/index.ts';
 import { encodeMessage } from '../../protocol/encode.ts';
 import type { CloseCode } from '../../protocol/message.ts';
+import { noSchemas, readSchema, type SchemaCatalogue } from '../../protocol/schema-catalogue.ts';
 import type { Close, Effect } from '../../session/effect.ts';
 import type { ByteStream } from '../../transport/byte-stream.ts';
 import { Channel } from '../../transport/channel.ts';
@@ -64,6 +66,9 @@ class Gateway implements ConnectionOwner {
   readonly #connections = new Map<number, GatewayConnection>();
   readonly #dirty = new Set<GatewayConnection>();
   #config!: GatewayConfig;
+  #schemas: SchemaCatalogue = noSchemas;
+  /** One of each for all connections: this process does one thing at a time. */
+  readonly #workspace = { encoder: new BatchWorkspace('range'), decoder: new BatchDecoderWorkspace() };
   #log!: Log;
   #listener: TlsListener | undefined;
   #revoked: ReadonlySet<string> = new Set();
@@ -234,6 +239,9 @@ class Gateway implements ConnectionOwner {
 
   async #start(config: GatewayConfig): Promise<void> {
     this.#config = config;
+    this.#schemas = new Map(
+      Object.entries(config.schemas).map(([fingerprint, text]) => [BigInt(`0x${fingerprint}`), readSchema(text)]),
+    );
     this.#log = createLog({ name: 'gateway', level: config.logLevel, destination: config.logDestination });
     const { tls, limits, listen } = config;
     const [key, certificate, authority] = await Promise.all([
@@ -315,6 +323,8 @@ class Gateway implements ConnectionOwner {
           helloTimeoutMs: limits.helloTimeoutMs,
           maxQueuedBytes: limits.maxQueuedBytes,
           creditBytes: limits.creditBytes,
+          schemas: this.#schemas,
+          workspace: this.#workspace,
         },
       },
       this,

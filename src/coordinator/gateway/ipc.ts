@@ -50,6 +50,7 @@ export interface GatewayConfig {
   blobDirectory: string;
   keyExchange: 'classic' | 'hybrid';
   limits: GatewayLimits;
+  schemas: Readonly<Record<string, string>>;
   logLevel: LogLevel;
   logDestination: string | 2;
 }

@@ -17,6 +17,8 @@ export interface GatewayPoolOption {
   handler: GatewayHandler;
   log: Log;
   limits?: Partial<GatewayLimits>;
+  /** Avro schemas by fingerprint (16 hex digits), as JSON: devices need not tell these. */
+  schemas?: Readonly<Record<string, string>>;
   /** Default `hybrid`: whatever the device offers. */
   keyExchange?: 'classic' | 'hybrid';
   /** Where the gateways log: a path, or 2 for the core's stderr (default). */

@@ -208,6 +208,7 @@ class Pool implements GatewayPool {
       blobDirectory,
       keyExchange: this.#option.keyExchange ?? 'hybrid',
       limits: this.#limits,
+      schemas: this.#option.schemas ?? {},
       logLevel: logLevel ?? 'info',
       logDestination: logDestination ?? 2,
     };

@@ -4,6 +4,7 @@ import { ProtocolError } from '../protocol-error.ts';
 import { batchFlags, groupsOf, rememberTimes, timeCells, timeChain } from './batch-encoder.ts';
 import { BodyReader } from './body-reader.ts';
 import { ColumnReader } from './column-reader.ts';
+import type { Group } from './group-column.ts';
 import { GroupReader } from './group-reader.ts';
 import { maxBatchPayloadBytes, maxBatchRows } from './limit.ts';
 import type { LinkState } from './link-state.ts';
@@ -55,8 +56,7 @@ export class BatchDecoder {
     const payloads: Uint8Array[] = Array.from({ length: count });
     let payloadBytes = 0;
     for (const part of groupsOf(streams, owner)) {
-      const memory = this.#state.schema(part.schema);
-      const group = memory && { memory, streams: part.streams };
+      const group = (): Group => ({ memory: this.#state.knownSchema(part.schema), streams: part.streams });
       const decoded = this.#workspace.groups.read(reader, group, part.owner, part.rows.length, decoder);
       decoded.forEach((payload, n) => {
         payloads[part.rows[n]!] = payload;

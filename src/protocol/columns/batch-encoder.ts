@@ -1,6 +1,6 @@
 import { ByteWriter } from '../byte-writer.ts';
 import { ProtocolError } from '../protocol-error.ts';
-import { rowFault } from '../row-codec.ts';
+import { rowFault } from '../row-fault.ts';
 import type { Lane, Row } from '../lane.ts';
 import { Chain } from './chain.ts';
 import { ColumnWriter } from './column-writer.ts';

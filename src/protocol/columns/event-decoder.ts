@@ -44,9 +44,7 @@ export class EventDecoder {
     const { type, key, schema } = stream;
     let payload: Uint8Array;
     if (reader.bits(1) === 1) {
-      const memory = this.#state.schema(schema);
-      if (memory === undefined) throw new ProtocolError('stream', 'columns of a schema that is not known here');
-      payload = this.#columns(reader, memory, stream);
+      payload = this.#columns(reader, this.#state.knownSchema(schema), stream);
       reader.alignBits();
       reader.end();
     } else {

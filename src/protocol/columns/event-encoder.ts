@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { ByteWriter } from '../byte-writer.ts';
 import type { Lane, Row } from '../lane.ts';
 import { ProtocolError } from '../protocol-error.ts';
-import { rowFault } from '../row-codec.ts';
+import { rowFault } from '../row-fault.ts';
 import { BitWriter } from './bit-writer.ts';
 import { bitLength, fold } from './coding.ts';
 import { bitDomain, decimalDomain, isIn, type Precision } from './domain.ts';

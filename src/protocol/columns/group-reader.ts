@@ -31,10 +31,10 @@ export class GroupReader {
   readonly #joiner = new PayloadJoiner();
   readonly #ordered = new OrderedBits();
 
-  /** @param group undefined when the reader has no columns for the schema */
+  /** @param groupOf asked only for rows that came in columns; throws when the reader has none for their schema */
   read(
     reader: BodyReader,
-    group: Group | undefined,
+    groupOf: () => Group,
     owner: Int32Array,
     rows: number,
     decoder: RangeDecoder | undefined,
@@ -42,7 +42,7 @@ export class GroupReader {
     const form = reader.byte();
     if (form === GroupForm.opaque) return this.#pieces(reader, rows);
     if (form > GroupForm.mixed) throw new ProtocolError('value', `a group of form ${form}`);
-    if (group === undefined) throw new ProtocolError('stream', 'columns of a schema that is not known here');
+    const group = groupOf();
     const strangers = form === GroupForm.mixed ? readGaps(reader, rows) : [];
     const others = strangers.length === 0 ? owner : ownersOfOthers(owner, rows, strangers);
     const known = memories(group);

@@ -10,7 +10,7 @@ export const maxSlots = 64;
 /** Records and nullables inside each other. */
 export const maxSchemaDepth = 8;
 /** Schemas that one direction of a connection keeps state for; rows of any further one travel as opaque payloads. */
-export const maxSchemas = 32;
+export const maxSchemas = 16;
 
 /** Strings that a column remembers between batches. */
 export const maxDictionaryStrings = 256;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ByteWriter } from '../byte-writer.ts';
+import { ProtocolError } from '../protocol-error.ts';
 import { maxSchemas } from './limit.ts';
 import { RunningMean, SchemaMemory } from './memory.ts';
 import type { ColumnSchema } from './schema.ts';
@@ -10,6 +11,17 @@ import { StreamTable } from './stream-table.ts';
  * the connection: the sender names only those that it knows its peer to have.
  */
 export type SchemaSource = (fingerprint: bigint) => ColumnSchema | undefined;
+
+/** Rows came in the columns of a schema that is not known here: the direction can't be read on. */
+export class UnknownSchema extends ProtocolError {
+  readonly fingerprint: bigint;
+
+  constructor(fingerprint: bigint) {
+    super('schema', `schema ${fingerprint.toString(16).padStart(16, '0')} is not known here`);
+    this.name = 'UnknownSchema';
+    this.fingerprint = fingerprint;
+  }
+}
 
 /** All that one direction of a connection remembers from row to row; the same on both ends after the same frames. */
 export class LinkState {
@@ -36,6 +48,13 @@ export class LinkState {
     const memory = new SchemaMemory(schema);
     this.#schemas.set(fingerprint, memory);
     return memory;
+  }
+
+  /** For rows that came in columns: the peer has them, so must we. */
+  knownSchema(fingerprint: bigint): SchemaMemory {
+    const known = this.schema(fingerprint);
+    if (known === undefined) throw new UnknownSchema(fingerprint);
+    return known;
   }
 
   /**

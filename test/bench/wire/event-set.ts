@@ -31,6 +31,13 @@ interface Line {
   value?: Record<string, number>;
 }
 
+/** The schema of the readings, for both ends of the Flotilla link. */
+export async function meterSchema(directory = defaultVectorDirectory): Promise<{ fingerprint: bigint; text: string }> {
+  const text = await readFile(join(directory, 'meter-reading.avsc'), 'utf8');
+  const schema = avro.Type.forSchema(JSON.parse(text) as avro.Schema);
+  return { fingerprint: avroFingerprint(JSON.stringify(schema.schema())), text };
+}
+
 /** Reads one set. `randomBytes` cuts the bytes of a set without a schema. */
 export async function loadEventSet(directory: string, name: string, randomBytes?: number): Promise<WireEvent[]> {
   const text = await readFile(join(directory, `${name}.ndjson`), 'utf8');
@@ -38,9 +45,8 @@ export async function loadEventSet(directory: string, name: string, randomBytes?
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Line);
-  const schemaText = await readFile(join(directory, 'meter-reading.avsc'), 'utf8');
+  const { fingerprint, text: schemaText } = await meterSchema(directory);
   const schema = avro.Type.forSchema(JSON.parse(schemaText) as avro.Schema);
-  const fingerprint = avroFingerprint(JSON.stringify(schema.schema()));
   return lines.map((line) => {
     const { type, key, tsMs, value } = line;
     if (value !== undefined) {

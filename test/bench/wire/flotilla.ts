@@ -1,14 +1,17 @@
 import { defaultAgentConfig } from '../../../src/config/agent-default.ts';
+import { readSchema } from '../../../src/protocol/schema-catalogue.ts';
 import { eventually } from '../../support/eventually.ts';
 import type { Bench } from '../../support/link-bench.ts';
 import { CountingProxy } from './counting-proxy.ts';
-import type { WireEvent } from './event-set.ts';
+import { meterSchema, type WireEvent } from './event-set.ts';
 import type { Peer } from './peer.ts';
 
 /** The link of this repository: the agent's end in this process, the gateway in a process of its own. */
 export async function createFlotillaPeer(bench: Bench): Promise<Peer> {
   const proxy = await CountingProxy.listen(bench.pool.port);
   let devices = 0;
+  const { fingerprint, text } = await meterSchema();
+  const schemas = new Map([[fingerprint, readSchema(text)]]);
   return {
     deviceLeg: proxy,
     ways: ['link'],
@@ -19,6 +22,7 @@ export async function createFlotillaPeer(bench: Bench): Promise<Peer> {
       const id = `d${devices}`;
       const device = await bench.addDevice(id, {
         link: {
+          schemas,
           endpoint: { host: '127.0.0.1', port: proxy.port, serverName: bench.fleet.serverName },
           ...(keepaliveMs === undefined ? {} : { keepaliveMs }),
         },

@@ -1,7 +1,7 @@
 /** Generators of every message, for the codec's tests. */
 import fc from 'fast-check';
 import { laneCount, type Lane, type Row } from '../../../src/protocol/lane.ts';
-import { chunkBytes, maxLaneCount, maxTimestampMs, maxWantBytes, streamSlots } from '../../../src/protocol/limit.ts';
+import { chunkBytes, maxLaneCount, maxTimestampMs, maxWantBytes } from '../../../src/protocol/limit.ts';
 import {
   closeCodes,
   gapReasons,
@@ -65,13 +65,7 @@ export const message: fc.Arbitrary<Message> = fc.oneof(
     retryAfterMs: uint,
     detail,
   }),
-  fc.record({
-    type: fc.constant('event' as const),
-    lane,
-    stream: fc.nat(streamSlots - 1),
-    timeStepMs: fc.integer({ min: -2 * maxTimestampMs, max: 2 * maxTimestampMs }),
-    payload: bytes({ maxLength: 400 }),
-  }),
+  fc.record({ type: fc.constantFrom('event' as const, 'batch' as const), body: bytes({ maxLength: 400 }) }),
   fc.record({ type: fc.constant('ack' as const), lane, count: fc.integer({ min: 1, max: maxLaneCount }) }),
   fc.record({
     type: fc.constant('nack' as const),
@@ -88,11 +82,8 @@ export const message: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ type: fc.constant('pause' as const), lane, ms: seq }),
   fc.record({
     type: fc.constant('define' as const),
-    typeShared: fc.nat(128),
-    typeRest: bytes({ maxLength: 60 }),
-    keyShared: fc.nat(256),
-    keyRest: bytes({ maxLength: 60 }),
-    schema: fc.oneof(fc.constant('same' as const), id64),
+    fingerprint: id64.filter((id) => id !== 0n),
+    text: fc.string({ maxLength: 200, unit: 'grapheme' }),
   }),
   fc.record({
     type: fc.constant('gap' as const),

@@ -6,10 +6,13 @@ import { ByteWriter } from '../../../src/protocol/byte-writer.ts';
 import { decodeMessage } from '../../../src/protocol/decode.ts';
 import { encodeMessage } from '../../../src/protocol/encode.ts';
 import { FrameDecoder, FrameType, maxBodyBytes, type Frame } from '../../../src/protocol/frame.ts';
-import { streamSlots } from '../../../src/protocol/limit.ts';
+import type { Row } from '../../../src/protocol/lane.ts';
 import type { Message } from '../../../src/protocol/message.ts';
 import { ProtocolError } from '../../../src/protocol/protocol-error.ts';
-import { RowDecoder, RowEncoder, rowFault } from '../../../src/protocol/row-codec.ts';
+import { RowDecoder, UnknownSchema } from '../../../src/protocol/row-decoder.ts';
+import { RowEncoder } from '../../../src/protocol/row-encoder.ts';
+import { rowFault } from '../../../src/protocol/row-fault.ts';
+import { noSchemas, readSchema } from '../../../src/protocol/schema-catalogue.ts';
 import { anyLane, message, row } from './arbitrary.ts';
 
 const malformed = JSON.parse(
@@ -17,6 +20,10 @@ const malformed = JSON.parse(
 ) as { frames: { name: string; hex: string; code: string }[] };
 
 const decodeAll = (bytes: Uint8Array): Message[] => [...new FrameDecoder().push(bytes)].map(decodeMessage);
+
+/** Payloads come as views of Buffers, too. */
+const copied = (rows: readonly Row[]): Row[] =>
+  rows.map((one) => ({ ...one, payload: Uint8Array.from(one.payload) }));
 
 /** The frame header again, from the text of the protocol and in another way: for one whole frame. */
 function naiveFrame(bytes: Uint8Array): { type: number; body: number[] } {
@@ -150,54 +157,69 @@ describe('the codec', () => {
 });
 
 describe('rows', () => {
-  it('come out as they went in, whatever the lanes, streams and times', () => {
+  it('come out as they went in, whatever the lanes, streams, times and batches', () => {
+    const batch = fc.tuple(anyLane, fc.array(row, { minLength: 1, maxLength: 12 }));
     fc.assert(
-      fc.property(fc.array(fc.tuple(anyLane, row), { maxLength: 60 }), (rows) => {
-        const encoder = new RowEncoder();
-        const decoder = new RowDecoder();
-        for (const [lane, one] of rows) {
-          const { define, event } = encoder.encode(lane, one);
-          if (define !== undefined) decoder.define(define);
-          expect(decoder.row(event)).toEqual(one);
+      fc.property(fc.array(batch, { maxLength: 20 }), (batches) => {
+        const encoder = new RowEncoder(noSchemas);
+        const decoder = new RowDecoder(noSchemas);
+        for (const [lane, rows] of batches) {
+          const decoded = decoder.decode(encoder.encode(lane, rows));
+          expect(decoded.lane).toBe(lane);
+          expect(copied(decoded.rows)).toEqual(rows);
         }
       }),
     );
   });
 
-  it('define a stream once, and again only after 256 others', () => {
-    const encoder = new RowEncoder();
-    const decoder = new RowDecoder();
-    const send = (key: number): boolean => {
-      const one = { type: 't', key: String(key), timestampMs: 5, schema: 9n, payload: new Uint8Array() };
-      const { define, event } = encoder.encode(0, one);
-      if (define !== undefined) decoder.define(define);
-      expect(decoder.row(event)).toEqual(one);
-      return define !== undefined;
-    };
-    expect(send(0)).toBe(true);
-    expect(send(0)).toBe(false);
-    for (let key = 1; key < streamSlots; key += 1) expect(send(key)).toBe(true);
-    expect(send(0)).toBe(false);
-    expect(send(streamSlots)).toBe(true); // takes the slot of 0
-    expect(send(0)).toBe(true);
-    expect(send(2)).toBe(false);
+  const point = JSON.stringify({ type: 'record', name: 'Point', fields: [{ name: 'x', type: 'int' }] });
+  const readings = (count: number): Row[] =>
+    Array.from({ length: count }, (_, n) => ({
+      type: 'meter',
+      key: 'm1',
+      timestampMs: 1.7e12 + n * 900_000,
+      schema: 7n,
+      payload: Uint8Array.of(2 * n),
+    }));
+
+  it('of a schema that only the writer knows are not read, and say which one it is', () => {
+    for (const count of [1, 3]) {
+      const encoder = new RowEncoder(new Map([[7n, readSchema(point)]]));
+      const message = encoder.encode(3, readings(count));
+      expect(() => new RowDecoder(noSchemas).decode(message)).toThrow(UnknownSchema);
+    }
   });
 
-  it('cost 4 bytes on top of 60 once their rhythm is known', () => {
-    const encoder = new RowEncoder();
-    const size = (n: number): number => {
-      const one = {
-        type: 'meter',
-        key: 'm1',
-        timestampMs: 1.7e12 + n * 900_000,
-        schema: 1n,
-        payload: new Uint8Array(60),
-      };
-      const { define, event } = encoder.encode(3, one);
-      return (define ? encodeMessage(define).length : 0) + encodeMessage(event).length;
-    };
-    const sizes = [0, 1, 2, 3].map(size);
-    expect(sizes.slice(2)).toEqual([64, 64]);
+  it('of a schema that was told are read', () => {
+    const encoder = new RowEncoder(new Map([[7n, readSchema(point)]]));
+    const decoder = new RowDecoder(noSchemas);
+    const define = encoder.schemas.tell(7n)!;
+    expect(encoder.schemas.tell(7n)).toBeUndefined();
+    const [told] = decodeAll(encodeMessage(define));
+    expect(told).toEqual(define);
+    decoder.schemas.define(define);
+    expect(copied(decoder.decode(encoder.encode(3, readings(5))).rows)).toEqual(readings(5));
+    expect(() => decoder.schemas.define(define)).toThrow(ProtocolError);
+  });
+
+  it('of a schema that only the reader knows travel as they are', () => {
+    const encoder = new RowEncoder(noSchemas);
+    const decoder = new RowDecoder(new Map([[7n, readSchema(point)]]));
+    for (const count of [1, 3]) {
+      const { rows } = decoder.decode(encoder.encode(3, readings(count)));
+      expect(copied(rows)).toEqual(readings(count));
+    }
+  });
+
+  it('alone cost 3 bytes on top of 60 once their rhythm is known', () => {
+    const encoder = new RowEncoder(noSchemas);
+    const one = (n: number): Row => ({
+      ...readings(1)[0]!,
+      timestampMs: 1.7e12 + n * 900_000,
+      payload: new Uint8Array(60),
+    });
+    const sizes = [0, 1, 2, 3, 4, 5].map((n) => encodeMessage(encoder.encode(3, [one(n)])).length);
+    expect(sizes.slice(3)).toEqual([63, 63, 63]);
     expect(sizes[0]).toBeLessThan(100);
   });
 
@@ -213,48 +235,4 @@ describe('rows', () => {
     expect(rowFault({ ...good, schema: 2n ** 64n })).toContain('64 bits');
     expect(rowFault({ ...good, payload: new Uint8Array(1_048_576) })).toContain('payload of 1048576 bytes');
   });
-
-  it.each([
-    [
-      'an EVENT of no stream',
-      (d: RowDecoder) => d.row({ type: 'event', lane: 0, stream: 0, timeStepMs: 0, payload: new Uint8Array() }),
-    ],
-    [
-      'a time before 1970',
-      (d: RowDecoder) => (
-        defineType(d, 't'),
-        d.row({ type: 'event', lane: 0, stream: 0, timeStepMs: -1, payload: new Uint8Array() })
-      ),
-    ],
-    ['more shared than there was', (d: RowDecoder) => defineType(d, 't', 1)],
-    ['less shared than there is', (d: RowDecoder) => (defineType(d, 'tu'), defineType(d, 'tv', 0))],
-    ['a stream without a type', (d: RowDecoder) => defineType(d, '')],
-    ['the same schema as none', (d: RowDecoder) => defineType(d, 't', 0, 'same')],
-    ['a known schema in full', (d: RowDecoder) => (defineType(d, 't', 0, 5n), defineType(d, 'u', 0, 5n))],
-    [
-      'a type that is not UTF-8',
-      (d: RowDecoder) =>
-        d.define({
-          type: 'define',
-          typeShared: 0,
-          typeRest: Uint8Array.of(0xff),
-          keyShared: 0,
-          keyRest: new Uint8Array(),
-          schema: 0n,
-        }),
-    ],
-  ])('refuse %s', (_, act) => {
-    expect(() => act(new RowDecoder())).toThrow(ProtocolError);
-  });
 });
-
-function defineType(decoder: RowDecoder, type: string, typeShared = 0, schema: bigint | 'same' = 0n): void {
-  decoder.define({
-    type: 'define',
-    typeShared,
-    typeRest: Buffer.from(type),
-    keyShared: 0,
-    keyRest: new Uint8Array(),
-    schema,
-  });
-}

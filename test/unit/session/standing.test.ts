@@ -76,17 +76,9 @@ describe('a session with the control lane alone', () => {
     expect(closeOf(device.receive(encodeMessage({ type: 'open' }), 3))).toMatchObject({ code: 'protocol-error' });
   });
 
-  const define: Message = {
-    type: 'define',
-    typeShared: 0,
-    typeRest: Buffer.from('t'),
-    keyShared: 0,
-    keyRest: new Uint8Array(),
-    schema: 0n,
-  };
-  const event = (lane: Lane): Message => ({ type: 'event', lane, stream: 0, timeStepMs: 0, payload: new Uint8Array() });
+  const event = (lane: Lane): Message => ({ type: 'event', body: Uint8Array.of(lane, 0) });
   it.each<[string, Message[]]>([
-    ['an event of another lane', [define, event(3)]],
+    ['an event of another lane', [event(3)]],
     ['a GAP of another lane', [{ type: 'gap', lane: 1, skipped: 1, reason: 'not-kept' }]],
     ['an ACK of another lane', [{ type: 'ack', lane: 2, count: 1 }]],
     ['a WANT', [{ type: 'want', id: 1, sha256: new Uint8Array(32), offset: 0, length: 1 }]],

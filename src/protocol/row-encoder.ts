@@ -1,0 +1,31 @@
+import { BatchEncoder, BatchWorkspace, EventEncoder, LinkState } from './columns/index.ts';
+import type { Lane, Row } from './lane.ts';
+import type { RowMessage } from './message.ts';
+import { SchemaSet, type SchemaCatalogue } from './schema-catalogue.ts';
+
+/** Alone, payloads without columns go in a batch from here on: it compresses. */
+const minCompressedBytes = 256;
+
+/** Rows to the bodies of their frames: the writing end of one direction of a connection. */
+export class RowEncoder {
+  readonly schemas: SchemaSet;
+  readonly #events: EventEncoder;
+  readonly #batches: BatchEncoder;
+
+  constructor(catalogue: SchemaCatalogue, workspace = new BatchWorkspace('range')) {
+    this.schemas = new SchemaSet(catalogue);
+    const state = new LinkState((fingerprint) => this.schemas.columns(fingerprint));
+    this.#events = new EventEncoder(state);
+    this.#batches = new BatchEncoder(state, workspace);
+  }
+
+  /** One frame for all of `rows`, which has to be sent, in this order. */
+  encode(lane: Lane, rows: readonly Row[]): RowMessage {
+    const [row] = rows;
+    const alone = rows.length === 1 && row !== undefined;
+    if (alone && (row.payload.length < minCompressedBytes || this.schemas.columns(row.schema) !== undefined)) {
+      return { type: 'event', body: this.#events.encode(lane, row) };
+    }
+    return { type: 'batch', body: this.#batches.encode(lane, rows) };
+  }
+}

@@ -1,0 +1,56 @@
+import { Buffer } from 'node:buffer';
+import { columnSchema, maxSchemas, type ColumnSchema } from './columns/index.ts';
+import { maxSchemaBytes } from './limit.ts';
+import type { Define } from './message.ts';
+import { ProtocolError } from './protocol-error.ts';
+
+export interface KnownSchema {
+  /** Avro, as JSON: what DEFINE tells. */
+  text: string;
+  /** Missing when it has none: arrays, maps and the like. */
+  columns?: ColumnSchema;
+}
+
+/** Schemas that a process knows by CRC-64-AVRO fingerprint, for all of its connections. */
+export type SchemaCatalogue = ReadonlyMap<bigint, KnownSchema>;
+
+export const noSchemas: SchemaCatalogue = new Map();
+
+/** Throws SyntaxError when `text` is no JSON. */
+export function readSchema(text: string): KnownSchema {
+  const columns = columnSchema(JSON.parse(text));
+  return columns === undefined || Buffer.byteLength(text) > maxSchemaBytes ? { text } : { text, columns };
+}
+
+/** The schemas of one direction of a connection: the catalogue's, and those that DEFINE has told on it. */
+export class SchemaSet {
+  readonly #catalogue: SchemaCatalogue;
+  readonly #told = new Map<bigint, KnownSchema>();
+
+  constructor(catalogue: SchemaCatalogue) {
+    this.#catalogue = catalogue;
+  }
+
+  columns(fingerprint: bigint): ColumnSchema | undefined {
+    return (this.#told.get(fingerprint) ?? this.#catalogue.get(fingerprint))?.columns;
+  }
+
+  /** Takes up a DEFINE of the peer. */
+  define({ fingerprint, text }: Define): void {
+    if (this.#told.has(fingerprint)) throw new ProtocolError('schema', 'a schema that was told before');
+    if (this.#told.size === maxSchemas) throw new ProtocolError('schema', `more than ${maxSchemas} schemas`);
+    try {
+      this.#told.set(fingerprint, readSchema(text));
+    } catch (cause) {
+      throw new ProtocolError('schema', 'a schema is not JSON', { cause });
+    }
+  }
+
+  /** The DEFINE that has to go before rows of this schema, unless it went already or can't. */
+  tell(fingerprint: bigint): Define | undefined {
+    const known = this.#catalogue.get(fingerprint);
+    if (known?.columns === undefined || this.#told.has(fingerprint) || this.#told.size === maxSchemas) return undefined;
+    this.#told.set(fingerprint, known);
+    return { type: 'define', fingerprint, text: known.text };
+  }
+}
