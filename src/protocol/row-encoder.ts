@@ -12,8 +12,8 @@ export class RowEncoder {
   readonly #events: EventEncoder;
   readonly #batches: BatchEncoder;
 
-  constructor(catalogue: SchemaCatalogue, workspace = new BatchWorkspace('range')) {
-    this.schemas = new SchemaSet(catalogue);
+  constructor(catalogue: SchemaCatalogue, untold?: ReadonlySet<bigint>, workspace = new BatchWorkspace('range')) {
+    this.schemas = new SchemaSet(catalogue, untold);
     const state = new LinkState((fingerprint) => this.schemas.columns(fingerprint));
     this.#events = new EventEncoder(state);
     this.#batches = new BatchEncoder(state, workspace);

@@ -25,14 +25,19 @@ export function readSchema(text: string): KnownSchema {
 /** The schemas of one direction of a connection: the catalogue's, and those that DEFINE has told on it. */
 export class SchemaSet {
   readonly #catalogue: SchemaCatalogue;
+  readonly #untold: ReadonlySet<bigint>;
   readonly #told = new Map<bigint, KnownSchema>();
 
-  constructor(catalogue: SchemaCatalogue) {
+  /** @param untold those of the catalogue that hold only once they were told */
+  constructor(catalogue: SchemaCatalogue, untold: ReadonlySet<bigint> = new Set()) {
     this.#catalogue = catalogue;
+    this.#untold = untold;
   }
 
   columns(fingerprint: bigint): ColumnSchema | undefined {
-    return (this.#told.get(fingerprint) ?? this.#catalogue.get(fingerprint))?.columns;
+    const told = this.#told.get(fingerprint);
+    if (told !== undefined || this.#untold.has(fingerprint)) return told?.columns;
+    return this.#catalogue.get(fingerprint)?.columns;
   }
 
   /** Takes up a DEFINE of the peer. */
@@ -46,8 +51,9 @@ export class SchemaSet {
     }
   }
 
-  /** The DEFINE that has to go before rows of this schema, unless it went already or can't. */
+  /** The DEFINE that has to go before rows of this schema, if any; without room for it they go as they are. */
   tell(fingerprint: bigint): Define | undefined {
+    if (!this.#untold.has(fingerprint)) return undefined;
     const known = this.#catalogue.get(fingerprint);
     if (known?.columns === undefined || this.#told.has(fingerprint) || this.#told.size === maxSchemas) return undefined;
     this.#told.set(fingerprint, known);

@@ -14,7 +14,8 @@ import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { Lane } from '../protocol/lane.ts';
 import type { Effect } from './effect.ts';
 import { commonFeatures, commonVersion } from './negotiate.ts';
-import { allLanes, clip, Session, type SessionOption } from './session.ts';
+import { clip } from './clip.ts';
+import { allLanes, Session, type SessionOption } from './session.ts';
 import { WantServer } from './want-server.ts';
 
 export interface CoordinatorSessionOption extends SessionOption {

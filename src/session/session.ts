@@ -3,7 +3,7 @@ import { decodeMessage } from '../protocol/decode.ts';
 import { MessageEncoder } from '../protocol/encode.ts';
 import { FrameDecoder, maxBodyBytes } from '../protocol/frame.ts';
 import { laneCount, type Lane, type Row } from '../protocol/lane.ts';
-import { maxDetailBytes } from '../protocol/limit.ts';
+import { clip } from './clip.ts';
 import type {
   ChunkMessage,
   CloseCode,
@@ -15,36 +15,24 @@ import type {
   Standing,
 } from '../protocol/message.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
-import type { BatchDecoderWorkspace, BatchWorkspace } from '../protocol/columns/index.ts';
-import { laneOfBody, RowDecoder, UnknownSchema } from '../protocol/row-decoder.ts';
-import { RowEncoder } from '../protocol/row-encoder.ts';
-import { noSchemas, type SchemaCatalogue } from '../protocol/schema-catalogue.ts';
+import { laneOfBody, UnknownSchema } from '../protocol/row-decoder.ts';
 import { BulkWindow, defaultBulkWindow, type BulkWindowOption } from './bulk-window.ts';
 import type { Close, Effect } from './effect.ts';
 import { InboundLane } from './inbound-lane.ts';
 import { Keepalive } from './keepalive.ts';
 import { OutboundLane, rowOverheadBytes } from './outbound-lane.ts';
+import { RowFrames, takeMore, type RowOption } from './row-frames.ts';
 import { Scheduler } from './scheduler.ts';
 import { frameName, nextState, type Role, type SessionInput, type SessionState } from './transition.ts';
 
-export interface SessionOption {
+export interface SessionOption extends RowOption {
   keepaliveMs: number;
   /** For HELLO, WELCOME and PONG. */
   answerTimeoutMs: number;
   /** Rows of one lane that wait in memory. */
   maxQueuedBytes?: number;
   bulkWindow?: BulkWindowOption;
-  /** Schemas whose rows travel in columns. */
-  schemas?: SchemaCatalogue;
-  /** Of those, the ones that the peer has to be told first; it knows the others. */
-  untold?: ReadonlySet<bigint>;
-  /** Buffers that sessions of one thread share. */
-  workspace?: { encoder: BatchWorkspace; decoder: BatchDecoderWorkspace };
 }
-
-/** Rows of one frame: enough for columns to pay, little enough for an urgent frame to wait behind. */
-const maxBatchRows = 128;
-const maxBatchBytes = 8_192;
 
 /** Lane 0 has no window: this only bounds what the peer may hold unacknowledged. */
 const maxUrgentUnackedBytes = 262_144;
@@ -60,12 +48,7 @@ export abstract class Session {
   readonly #decoder: FrameDecoder;
   readonly #encoder = new MessageEncoder();
   readonly #control = new ByteWriter(64);
-  /** Made with the first row: most connections of a large fleet are silent. */
-  #rowEncoder: RowEncoder | undefined;
-  #rowDecoder: RowDecoder | undefined;
-  readonly #schemas: SchemaCatalogue;
-  readonly #untold: ReadonlySet<bigint>;
-  readonly #workspace: SessionOption['workspace'];
+  readonly #rows: RowFrames;
   readonly #scheduler = new Scheduler();
   readonly #maxQueuedBytes: number;
   #effects: Effect[] = [];
@@ -84,9 +67,7 @@ export abstract class Session {
     this.#state = state;
     this.#decoder = new FrameDecoder((type) => this.#allowed(type));
     this.#maxQueuedBytes = option.maxQueuedBytes ?? defaultMaxQueuedBytes;
-    this.#schemas = option.schemas ?? noSchemas;
-    this.#untold = option.untold ?? new Set();
-    this.#workspace = option.workspace;
+    this.#rows = new RowFrames(option);
     this.window = new BulkWindow(option.bulkWindow ?? defaultBulkWindow);
     this.keepalive = new Keepalive(option.keepaliveMs, option.answerTimeoutMs, nowMs);
   }
@@ -285,7 +266,7 @@ export abstract class Session {
         this.#onRows(message);
         break;
       case 'define':
-        this.#rows().schemas.define(message);
+        this.#rows.define(message);
         break;
       case 'gap': {
         this.#checkOpen(message.lane);
@@ -348,7 +329,7 @@ export abstract class Session {
     this.#checkOpen(said);
     let decoded: { lane: Lane; rows: Row[] };
     try {
-      decoded = this.#rows().decode(message);
+      decoded = this.#rows.decode(message);
     } catch (error) {
       if (!(error instanceof UnknownSchema)) throw error;
       // What follows can't be read either: the peer comes again and tells the schema first.
@@ -396,36 +377,12 @@ export abstract class Session {
     const { row, bytes, skipped, gapReason } = this.outbound[lane].take(nowMs)!;
     if (skipped > 0) this.say({ type: 'gap', lane, skipped, reason: gapReason });
     if (lane !== 0) this.window.sent(bytes);
-    const rows = [row, ...this.#takeMore(lane, bytes, nowMs)];
-    const encoder = (this.#rowEncoder ??= new RowEncoder(this.#schemas, this.#workspace?.encoder));
-    for (const { schema } of rows) {
-      const define = this.#untold.has(schema) ? encoder.schemas.tell(schema) : undefined;
-      if (define !== undefined) this.say(define);
-    }
-    this.say(encoder.encode(lane, rows));
+    const more = takeMore(this.outbound[lane], bytes, nowMs, (extra) =>
+      lane === 0 ? this.outbound[0].inFlight.bytes < maxUrgentUnackedBytes : this.window.admits(extra),
+    );
+    if (lane !== 0) this.window.sent(more.bytes);
+    for (const message of this.#rows.encode(lane, [row, ...more.rows])) this.say(message);
     return true;
-  }
-
-  /** The rows that go into the same frame as the first one. */
-  #takeMore(lane: Lane, firstBytes: number, nowMs: number): Row[] {
-    const rows: Row[] = [];
-    const outbound = this.outbound[lane];
-    let batchBytes = firstBytes;
-    for (
-      let bytes = outbound.followingBytes;
-      bytes !== undefined && batchBytes + bytes <= maxBatchBytes && rows.length < maxBatchRows - 1;
-      bytes = outbound.followingBytes
-    ) {
-      if (lane === 0 ? outbound.inFlight.bytes >= maxUrgentUnackedBytes : !this.window.admits(bytes)) break;
-      rows.push(outbound.take(nowMs)!.row);
-      batchBytes += bytes;
-      if (lane !== 0) this.window.sent(bytes);
-    }
-    return rows;
-  }
-
-  #rows(): RowDecoder {
-    return (this.#rowDecoder ??= new RowDecoder(this.#schemas, this.#workspace?.decoder));
   }
 
   #takeEffects(): Effect[] {
@@ -440,16 +397,4 @@ export const allLanes: PerLane<Lane> = [0, 1, 2, 3];
 
 function lanes<T>(make: () => T): PerLane<T> {
   return [make(), make(), make(), make()];
-}
-
-/** At most 64 bytes of UTF-8, cut between characters. */
-export function clip(text: string): string {
-  let clipped = '';
-  let bytes = 0;
-  for (const character of text.toWellFormed()) {
-    bytes += Buffer.byteLength(character);
-    if (bytes > maxDetailBytes) break;
-    clipped += character;
-  }
-  return clipped;
 }

@@ -232,8 +232,12 @@ describe('flotilla --json', () => {
   });
 
   it('is quiet when the reader goes away', async () => {
-    const ended = await flotillaInto(['event', 'tail', '--from', '1', '--follow', '--json'], 'head -n 1');
-    expect(ended).toEqual({ lines: 1, stderr: '' });
+    const ends = flotillaInto(['event', 'tail', '--from', '1', '--follow', '--json'], 'head -n 1');
+    const over = new AbortController();
+    void ends.finally(() => over.abort()).catch(() => undefined);
+    // A writer learns that its reader is gone when it writes again: so something has to happen.
+    for (let n = 0; !over.signal.aborted && n < 60; n += 1) await must(['device', 'tag', 'd-1', `turn=${n}`]);
+    expect(await ends).toEqual({ lines: 1, stderr: '' });
   });
 });
 

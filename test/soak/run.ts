@@ -19,8 +19,8 @@ function whole(name: string, text: string): number {
 }
 
 const soaks = {
-  'fuzz-decoder': () => {
-    const report = fuzzDecoder({
+  'fuzz-decoder': async () => {
+    const report = await fuzzDecoder({
       seconds: whole('seconds', values.seconds),
       seed: values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : whole('seed', values.seed),
       ...(values.points === undefined ? {} : { points: whole('points', values.points) }),
@@ -36,6 +36,6 @@ if (!Object.hasOwn(soaks, name)) {
   process.stderr.write(`no soak is named '${name}'; there are: ${Object.keys(soaks).join(', ')}\n`);
   process.exit(2);
 }
-const { report, problems } = soaks[name as keyof typeof soaks]();
+const { report, problems } = await soaks[name as keyof typeof soaks]();
 process.stdout.write(`${JSON.stringify({ ...report, passed: problems.length === 0, problems }, null, 2)}\n`);
 process.exitCode = problems.length === 0 ? 0 : 1;

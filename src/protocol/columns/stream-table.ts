@@ -26,7 +26,7 @@ interface Name {
   schema: bigint;
 }
 
-const definition = { sameLength: 0x80, sameStream: 0x40, lengthMask: 0x3f } as const;
+const definition = { whole: 0, wholeJson: 1, sameLength: 0x80, sameStream: 0x40, lengthMask: 0x3f } as const;
 
 /**
  * Streams of one direction of a connection, in slots; the n-th definition takes the place of the (n - 1024)th. It also
@@ -36,7 +36,8 @@ const definition = { sameLength: 0x80, sameStream: 0x40, lengthMask: 0x3f } as c
  *
  *     u8 0x80 | n          type and schema as before, a key of the same length: · the last n bytes of the key
  *     u8 0x40 | n          type and schema as before: · varint shared · n more bytes of the key
- *     u8 0                 block type · varint shared · block rest of the key · u64 schema
+ *     u8 1                 schema 0: · block type · varint shared · block rest of the key
+ *     u8 0                 the same · u64 schema
  *
  * n is 0 to 63; the first form that fits is the one to use.
  */
@@ -170,11 +171,11 @@ function writeDefinition(out: ByteWriter, last: Name, next: Name): void {
     if (!sameLength) out.varint(shared);
     out.bytes(rest);
   } else {
-    out.byte(0);
+    out.byte(next.schema === 0n ? definition.wholeJson : definition.whole);
     out.block(next.type);
     out.varint(shared);
     out.block(rest);
-    out.uint64(next.schema);
+    if (next.schema !== 0n) out.uint64(next.schema);
   }
 }
 
@@ -183,11 +184,12 @@ function readDefinition(reader: BodyReader, last: Name): Name {
   let { type, schema } = last;
   let shared: number;
   let rest: Uint8Array;
-  if (form === 0) {
+  if (form === definition.whole || form === definition.wholeJson) {
     type = new Uint8Array(reader.bytes(reader.varint(maxTypeBytes)));
     shared = reader.varint(last.key.length);
     rest = reader.bytes(reader.varint(maxKeyBytes));
-    schema = Buffer.from(reader.bytes(8)).readBigUInt64BE();
+    schema = form === definition.wholeJson ? 0n : Buffer.from(reader.bytes(8)).readBigUInt64BE();
+    if (form === definition.whole && schema === 0n) throw new ProtocolError('stream', 'schema 0 has a form of its own');
   } else {
     const restBytes = form & definition.lengthMask;
     const kind = form & ~definition.lengthMask;

@@ -1,7 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import avsc from 'avsc';
 import { describe, expect, it } from 'vitest';
+import type { Row } from '../../../src/protocol/lane.ts';
+import { readSchema } from '../../../src/protocol/schema-catalogue.ts';
 import { createBench, LedgerCore, textRow, type Bench, type BenchDevice } from '../../support/link-bench.ts';
 import { eventually } from '../../support/eventually.ts';
 
@@ -220,6 +223,35 @@ describe('a link and a gateway', () => {
     await eventually('stored again', () => bench.core.payloads('d1', 2).includes('after'));
     expect(first.log.instanceId).not.toBe(before);
     expect(bench.core.session('d1')!.connect.instanceId).toBe(first.log.instanceId);
+  });
+
+  it('tell a schema that the gateway does not know, when it asks for it, and lose nothing by that', async () => {
+    const avro = { type: 'record', name: 'Reading', fields: [{ name: 'volts', type: 'double' }] } as const;
+    const type = avsc.Type.forSchema(avro);
+    const row = (n: number): Row =>
+      textRow('', { schema: 7n, timestampMs: n, payload: type.toBuffer({ volts: 230 + n / 10 }) });
+    const schemas = new Map([[7n, readSchema(JSON.stringify(avro))]]);
+    await using bench = await createBench();
+    const device = await bench.addDevice('d1', { link: { schemas } });
+    const send = async (from: number, to: number): Promise<void> => {
+      device.log.transact(() => {
+        for (let n = from; n < to; n += 1) device.log.append(3, row(n));
+      });
+      device.link.wake();
+      await eventually('stored', () => device.log.ackedSeq()[3] === to);
+    };
+    await send(0, 20);
+    expect(device.link.nacks()['need-schema']).toBe(1);
+    await device.link.stop();
+    device.link.start();
+    await send(20, 40);
+    await send(40, 41);
+    expect(device.link.nacks()['need-schema']).toBe(1);
+    const [stored] = bench.core.stored.values();
+    expect(stored!.map((one) => Buffer.from(one.row.payload).toString('hex'))).toEqual(
+      Array.from({ length: 41 }, (_, n) => Buffer.from(row(n).payload).toString('hex')),
+    );
+    expect(bench.core.duplicates).toBe(0);
   });
 
   it('finds a peer that went silent and starts over', async () => {

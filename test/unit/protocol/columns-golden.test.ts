@@ -137,8 +137,7 @@ describe('golden bytes of the column codec', () => {
     const body = golden(`
       00 02                   # lane 0, 2 rows
       02                      # two definitions:
-        00 01 74 00 02 6b 31  #   type "t", key "k1"
-        00 00 00 00 00 00 00 00 # JSON
+        01 01 74 00 02 6b 31  #   of JSON: type "t", key "k1"
         81 32                 #   the same with a key as long: "k" and "2"
       00                      # slots as expected: 0, 1
       2c 05 00 03             # times: differences in fives: 1 0

@@ -148,7 +148,7 @@ describe('malformed batches and events', () => {
     Buffer.concat([
       Buffer.from('03', 'hex'),
       varint(rows),
-      Buffer.from('01000174000000000000000000000000', 'hex').subarray(0, 14),
+      Buffer.from('010101740000', 'hex'),
       // Slots in plain bytes: 0 is expected, then 1, which is one too much; from then on 0 follows 0.
       Buffer.from([6, 1]),
       Buffer.alloc(rows).fill(0xff, Math.min(1, rows), Math.min(2, rows)),

@@ -302,11 +302,11 @@ export class NaiveReader {
     let { type, schema } = last;
     let shared: number;
     let rest: Uint8Array;
-    if (form === 0) {
+    if (form < 2) {
       type = Buffer.from(reader.take(reader.count()));
       shared = reader.count();
       rest = reader.take(reader.count());
-      schema = Buffer.from(reader.take(8)).readBigUInt64BE();
+      schema = form === 1 ? 0n : Buffer.from(reader.take(8)).readBigUInt64BE();
     } else {
       const n = form & 63;
       shared = form >= 128 ? last.key.length - n : reader.count();

@@ -6,7 +6,7 @@ import type { Lane, Row } from '../../../src/protocol/lane.ts';
 import { CoordinatorSession } from '../../../src/session/coordinator-session.ts';
 import { DeviceSession, type DeviceGreeting } from '../../../src/session/device-session.ts';
 import type { Effect } from '../../../src/session/effect.ts';
-import { clip } from '../../../src/session/session.ts';
+import { clip } from '../../../src/session/clip.ts';
 
 const option = { keepaliveMs: 240_000, answerTimeoutMs: 20_000, helloTimeoutMs: 10_000 };
 const greeting: DeviceGreeting = {

@@ -5,8 +5,8 @@ import { checkBounds, fuzzDecoder, verdict } from '../../soak/fuzz-decoder.ts';
 const run = (seed: number) => fuzzDecoder({ seconds: 60, seed, points: 1_500, onProgress: () => undefined });
 
 describe('the fuzzing of the decoder', () => {
-  it('gives the same for the same seed, and reaches every state', () => {
-    const [one, two] = [run(11), run(11)];
+  it('gives the same for the same seed, and reaches every state', async () => {
+    const [one, two] = [await run(11), await run(11)];
     expect(one.byState).toEqual(two.byState);
     expect(one.failures).toEqual([]);
     const seen = Object.values(one.byState);
@@ -21,8 +21,8 @@ describe('the fuzzing of the decoder', () => {
     }
   });
 
-  it('fails when a point failed, when memory grew, when a bound did not hold', () => {
-    const good = run(1);
+  it('fails when a point failed, when memory grew, when a bound did not hold', async () => {
+    const good = await run(1);
     const failure = { seed: 5, state: 'live', reason: 'RangeError', hex: '' } as const;
     expect(verdict({ ...good, peakGrowthBytes: 0 })).toEqual([]);
     expect(verdict({ ...good, peakGrowthBytes: 0, failures: [failure] })).toEqual(['seed 5: RangeError']);

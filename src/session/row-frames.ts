@@ -1,0 +1,75 @@
+import type { BatchDecoderWorkspace, BatchWorkspace } from '../protocol/columns/index.ts';
+import type { Lane, Row } from '../protocol/lane.ts';
+import type { Define, Message, RowMessage } from '../protocol/message.ts';
+import { RowDecoder } from '../protocol/row-decoder.ts';
+import { RowEncoder } from '../protocol/row-encoder.ts';
+import { noSchemas, type SchemaCatalogue } from '../protocol/schema-catalogue.ts';
+import type { OutboundLane } from './outbound-lane.ts';
+
+export interface RowOption {
+  /** Schemas whose rows travel in columns. */
+  schemas?: SchemaCatalogue;
+  /** Of those, the ones that the peer has to be told first; it knows the others. */
+  untold?: ReadonlySet<bigint>;
+  /** Buffers that sessions of one thread share. */
+  workspace?: { encoder: BatchWorkspace; decoder: BatchDecoderWorkspace };
+}
+
+/** Rows of one frame: enough for columns to pay, little enough for an urgent frame to wait behind. */
+const maxBatchRows = 128;
+const maxBatchBytes = 8_192;
+
+/** Rows of a session, to frames and back. The codecs are made with the first row: most of a large fleet is silent. */
+export class RowFrames {
+  readonly #option: RowOption;
+  #encoder: RowEncoder | undefined;
+  #decoder: RowDecoder | undefined;
+
+  constructor(option: RowOption) {
+    this.#option = option;
+  }
+
+  /** One frame of rows, after the definitions that it needs. */
+  encode(lane: Lane, rows: readonly Row[]): Message[] {
+    const { schemas = noSchemas, untold, workspace } = this.#option;
+    const encoder = (this.#encoder ??= new RowEncoder(schemas, untold, workspace?.encoder));
+    const used = new Set(rows.map(({ schema }) => schema));
+    const defines = Array.from(used, (schema) => encoder.schemas.tell(schema)).filter((define) => define !== undefined);
+    return [...defines, encoder.encode(lane, rows)];
+  }
+
+  /** Throws ProtocolError; UnknownSchema when the schema has to be told first. */
+  decode(message: RowMessage): { lane: Lane; rows: Row[] } {
+    return this.#reader().decode(message);
+  }
+
+  define(message: Define): void {
+    this.#reader().schemas.define(message);
+  }
+
+  #reader(): RowDecoder {
+    const { schemas = noSchemas, workspace } = this.#option;
+    return (this.#decoder ??= new RowDecoder(schemas, workspace?.decoder));
+  }
+}
+
+/** Takes the rows that go into the same frame as one of `firstBytes`; `admits` is asked before each. */
+export function takeMore(
+  outbound: OutboundLane,
+  firstBytes: number,
+  nowMs: number,
+  admits: (bytes: number) => boolean,
+): { rows: Row[]; bytes: number } {
+  const rows: Row[] = [];
+  let bytes = 0;
+  for (
+    let next = outbound.followingBytes;
+    next !== undefined && rows.length < maxBatchRows - 1 && firstBytes + bytes + next <= maxBatchBytes;
+    next = outbound.followingBytes
+  ) {
+    if (!admits(bytes + next)) break;
+    rows.push(outbound.take(nowMs)!.row);
+    bytes += next;
+  }
+  return { rows, bytes };
+}
