@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -7,7 +8,8 @@ import { decodeMessage } from '../../../src/protocol/decode.ts';
 import { encodeMessage } from '../../../src/protocol/encode.ts';
 import { FrameDecoder, FrameType, maxBodyBytes, type Frame } from '../../../src/protocol/frame.ts';
 import type { Row } from '../../../src/protocol/lane.ts';
-import type { Message } from '../../../src/protocol/message.ts';
+import { maxPayloadBytes } from '../../../src/protocol/limit.ts';
+import type { Message, RowMessage } from '../../../src/protocol/message.ts';
 import { ProtocolError } from '../../../src/protocol/protocol-error.ts';
 import { RowDecoder, UnknownSchema } from '../../../src/protocol/row-decoder.ts';
 import { RowEncoder } from '../../../src/protocol/row-encoder.ts';
@@ -220,6 +222,16 @@ describe('rows', () => {
     const sizes = [0, 1, 2, 3, 4, 5].map((n) => encodeMessage(encoder.encode(3, [one(n)])).length);
     expect(sizes.slice(3)).toEqual([63, 63, 63]);
     expect(sizes[0]).toBeLessThan(100);
+  });
+
+  it('fit a frame with the longest names and the largest payload', () => {
+    const payload = randomBytes(maxPayloadBytes);
+    const largest = { type: 't'.repeat(128), key: 'k'.repeat(256), timestampMs: 2 ** 48 - 1, schema: 9n, payload };
+    expect(rowFault(largest)).toBeUndefined();
+    const bytes = encodeMessage(new RowEncoder(noSchemas).encode(3, [largest]));
+    const [read] = decodeAll(bytes);
+    const { rows } = new RowDecoder(noSchemas).decode(read as RowMessage);
+    expect(Buffer.from(rows[0]!.payload).equals(payload)).toBe(true);
   });
 
   it('are refused by name before they are logged when they could not travel', () => {
