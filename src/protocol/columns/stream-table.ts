@@ -26,7 +26,7 @@ interface Name {
   schema: bigint;
 }
 
-const definition = { whole: 0, wholeJson: 1, sameLength: 0x80, sameStream: 0x40, lengthMask: 0x3f } as const;
+const definition = { whole: 0, json: 1, hex: 2, sameLength: 0x80, sameStream: 0x40, lengthMask: 0x3f } as const;
 
 /**
  * Streams of one direction of a connection, in slots; the n-th definition takes the place of the (n - 1024)th. It also
@@ -38,6 +38,7 @@ const definition = { whole: 0, wholeJson: 1, sameLength: 0x80, sameStream: 0x40,
  *     u8 0x40 | n          type and schema as before: · varint shared · n more bytes of the key
  *     u8 1                 schema 0: · block type · varint shared · block rest of the key
  *     u8 0                 the same · u64 schema
+ *     u8 3, 2              as 1 and 0; the rest of the key is lower-case hex, two digits a byte
  *
  * n is 0 to 63; the first form that fits is the one to use.
  */
@@ -171,12 +172,19 @@ function writeDefinition(out: ByteWriter, last: Name, next: Name): void {
     if (!sameLength) out.varint(shared);
     out.bytes(rest);
   } else {
-    out.byte(next.schema === 0n ? definition.wholeJson : definition.whole);
+    const packed = packHex(rest);
+    out.byte((next.schema === 0n ? definition.json : definition.whole) | (packed === undefined ? 0 : definition.hex));
     out.block(next.type);
     out.varint(shared);
-    out.block(rest);
+    out.block(packed ?? rest);
     if (next.schema !== 0n) out.uint64(next.schema);
   }
+}
+
+/** Serial numbers and hashes are hex more often than not: half the bytes. */
+function packHex(text: Uint8Array): Uint8Array | undefined {
+  const latin1 = Buffer.from(text).toString('latin1');
+  return /^(?:[0-9a-f]{2}){2,}$/.test(latin1) ? Buffer.from(latin1, 'hex') : undefined;
 }
 
 function readDefinition(reader: BodyReader, last: Name): Name {
@@ -184,12 +192,14 @@ function readDefinition(reader: BodyReader, last: Name): Name {
   let { type, schema } = last;
   let shared: number;
   let rest: Uint8Array;
-  if (form === definition.whole || form === definition.wholeJson) {
+  if (form <= (definition.json | definition.hex)) {
     type = new Uint8Array(reader.bytes(reader.varint(maxTypeBytes)));
     shared = reader.varint(last.key.length);
     rest = reader.bytes(reader.varint(maxKeyBytes));
-    schema = form === definition.wholeJson ? 0n : Buffer.from(reader.bytes(8)).readBigUInt64BE();
-    if (form === definition.whole && schema === 0n) throw new ProtocolError('stream', 'schema 0 has a form of its own');
+    if ((form & definition.hex) !== 0) rest = Buffer.from(Buffer.from(rest).toString('hex'), 'latin1');
+    const isJson = (form & definition.json) !== 0;
+    schema = isJson ? 0n : Buffer.from(reader.bytes(8)).readBigUInt64BE();
+    if (!isJson && schema === 0n) throw new ProtocolError('stream', 'schema 0 has a form of its own');
   } else {
     const restBytes = form & definition.lengthMask;
     const kind = form & ~definition.lengthMask;

@@ -124,6 +124,25 @@ describe('golden bytes of the column codec', () => {
     expect(new EventDecoder(receiver).decode(body)).toEqual({ lane: 2, row });
   });
 
+  it('hold for a key of hex digits', () => {
+    const row: Row = { type: 't', key: '0a1b2c3d', schema: 0n, timestampMs: 5, payload: Buffer.from([9]) };
+    const body = golden(`
+      08                      # lane 0; not the expected stream; new; zero bits
+      03 01 74 00 04 0a 1b 2c 3d # its definition: JSON, type "t", nothing shared, 8 hex digits
+      83 02                   # time: length 4 (6 bits 3), 10 = fold(5); no columns
+      09                      # the payload
+    `);
+    const state = (): LinkState => new LinkState(() => undefined);
+    expect(Buffer.from(new EventEncoder(state()).encode(0, row)).toString('hex')).toBe(body);
+    expect(new EventDecoder(state()).decode(Buffer.from(body, 'hex'))).toEqual({ lane: 0, row });
+    // Too few digits, an odd number, capitals: as they are.
+    for (const key of ['0a', '0a1b2', '0A1B', 'meter']) {
+      const bytes = new EventEncoder(state()).encode(0, { ...row, key });
+      expect(Buffer.from(bytes).includes(Buffer.from(key))).toBe(true);
+      expect(new EventDecoder(state()).decode(bytes).row.key).toBe(key);
+    }
+  });
+
   it('hold for JSON rows of two streams and a single event', () => {
     const json = (key: string, timestampMs: number, byte: number): Row => ({
       type: 't',

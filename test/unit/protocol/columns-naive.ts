@@ -302,11 +302,12 @@ export class NaiveReader {
     let { type, schema } = last;
     let shared: number;
     let rest: Uint8Array;
-    if (form < 2) {
+    if (form < 4) {
       type = Buffer.from(reader.take(reader.count()));
       shared = reader.count();
       rest = reader.take(reader.count());
-      schema = form === 1 ? 0n : Buffer.from(reader.take(8)).readBigUInt64BE();
+      if (form >= 2) rest = Buffer.from([...rest].map((byte) => byte.toString(16).padStart(2, '0')).join(''));
+      schema = form % 2 === 1 ? 0n : Buffer.from(reader.take(8)).readBigUInt64BE();
     } else {
       const n = form & 63;
       shared = form >= 128 ? last.key.length - n : reader.count();
