@@ -137,9 +137,9 @@ describe('golden bytes of the column codec', () => {
     expect(new EventDecoder(state()).decode(Buffer.from(body, 'hex'))).toEqual({ lane: 0, row });
     // Too few digits, an odd number, capitals: as they are.
     for (const key of ['0a', '0a1b2', '0A1B', 'meter']) {
-      const bytes = new EventEncoder(state()).encode(0, { ...row, key });
-      expect(Buffer.from(bytes).includes(Buffer.from(key))).toBe(true);
-      expect(new EventDecoder(state()).decode(bytes).row.key).toBe(key);
+      const encoded = new EventEncoder(state()).encode(0, { ...row, key });
+      expect(Buffer.from(encoded).includes(Buffer.from(key))).toBe(true);
+      expect(new EventDecoder(state()).decode(encoded).row.key).toBe(key);
     }
   });
 
