@@ -7,6 +7,12 @@ export interface Extension {
   value: Uint8Array;
 }
 
+/** Tags of extensions. */
+export const extensionTags = {
+  /** HELLO: u64 token of the state of rows that the device has kept; WELCOME: empty, go on from it. */
+  warm: 1,
+} as const;
+
 export const protocolVersion = 1;
 /** What this code speaks; a session runs on the highest version that both speak. */
 export const spokenVersions = { min: 1, max: 1 } as const;

@@ -8,14 +8,15 @@ export { UnknownSchema } from './columns/index.ts';
 /** The bodies of row frames to rows: the reading end of one direction of a connection. */
 export class RowDecoder {
   readonly schemas: SchemaSet;
+  readonly #state: LinkState;
   readonly #events: EventDecoder;
   readonly #batches: BatchDecoder;
 
   constructor(catalogue: SchemaCatalogue, workspace = new BatchDecoderWorkspace()) {
     this.schemas = new SchemaSet(catalogue);
-    const state = new LinkState((fingerprint) => this.schemas.columns(fingerprint));
-    this.#events = new EventDecoder(state);
-    this.#batches = new BatchDecoder(state, workspace);
+    this.#state = new LinkState((fingerprint) => this.schemas.columns(fingerprint));
+    this.#events = new EventDecoder(this.#state);
+    this.#batches = new BatchDecoder(this.#state, workspace);
   }
 
   /** Payloads may be views of the frame. Throws ProtocolError; UnknownSchema when the schema has to be told first. */
@@ -23,6 +24,11 @@ export class RowDecoder {
     if (type === 'batch') return this.#batches.decode(body);
     const { lane, row } = this.#events.decode(body);
     return { lane, rows: [row] };
+  }
+
+  /** Of all that this end remembers: the other end's is the same when every frame has arrived. */
+  token(): bigint {
+    return this.#state.token();
   }
 }
 

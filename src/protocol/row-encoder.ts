@@ -9,14 +9,15 @@ const minCompressedBytes = 256;
 /** Rows to the bodies of their frames: the writing end of one direction of a connection. */
 export class RowEncoder {
   readonly schemas: SchemaSet;
+  readonly #state: LinkState;
   readonly #events: EventEncoder;
   readonly #batches: BatchEncoder;
 
   constructor(catalogue: SchemaCatalogue, untold?: ReadonlySet<bigint>, workspace = new BatchWorkspace('range')) {
     this.schemas = new SchemaSet(catalogue, untold);
-    const state = new LinkState((fingerprint) => this.schemas.columns(fingerprint));
-    this.#events = new EventEncoder(state);
-    this.#batches = new BatchEncoder(state, workspace);
+    this.#state = new LinkState((fingerprint) => this.schemas.columns(fingerprint));
+    this.#events = new EventEncoder(this.#state);
+    this.#batches = new BatchEncoder(this.#state, workspace);
   }
 
   /** One frame for all of `rows`, which has to be sent, in this order. */
@@ -27,5 +28,10 @@ export class RowEncoder {
       return { type: 'event', body: this.#events.encode(lane, row) };
     }
     return { type: 'batch', body: this.#batches.encode(lane, rows) };
+  }
+
+  /** Of all that this end remembers: the other end's is the same when every frame has arrived. */
+  token(): bigint {
+    return this.#state.token();
   }
 }

@@ -1,5 +1,7 @@
+import { Buffer } from 'node:buffer';
 import { maxFrameBytes } from '../protocol/limit.ts';
 import {
+  extensionTags,
   spokenFeatures,
   spokenVersions,
   type ChunkMessage,
@@ -11,11 +13,13 @@ import {
   type WantRefusal,
 } from '../protocol/message.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
+import type { RowDecoder } from '../protocol/row-decoder.ts';
 import type { Lane } from '../protocol/lane.ts';
 import type { Effect } from './effect.ts';
 import { commonFeatures, commonVersion } from './negotiate.ts';
 import { clip } from './clip.ts';
 import { allLanes, Session, type SessionOption } from './session.ts';
+import { tokenBytes } from './row-frames.ts';
 import { WantServer } from './want-server.ts';
 
 export interface CoordinatorSessionOption extends SessionOption {
@@ -31,6 +35,8 @@ export interface Admission {
   serverTimeMs: number;
   /** Default `accepted`. */
   standing?: Standing;
+  /** What an earlier session of this device and instance has left of the rows' state. */
+  warm?: RowDecoder;
 }
 
 const defaultCreditBytes = 1_048_576;
@@ -69,6 +75,11 @@ export class CoordinatorSession extends Session {
     this.act('admit');
     this.standing = admission.standing ?? 'accepted';
     this.#keepaliveMs = Math.min(Math.max(hello.keepaliveMs, 1_000), this.#maxKeepaliveMs);
+    const { warm } = admission;
+    const offered = hello.extensions.find(({ tag }) => tag === extensionTags.warm)?.value;
+    const isWarm =
+      warm !== undefined && offered !== undefined && Buffer.compare(offered, tokenBytes(warm.token())) === 0;
+    if (isWarm) this.rows.resume({ decoder: warm });
     const known = hello.knownCoordinatorInstanceId === admission.coordinatorInstanceId;
     for (const lane of allLanes) {
       this.inbound[lane].resume(admission.eventCursor[lane]!);
@@ -86,9 +97,19 @@ export class CoordinatorSession extends Session {
       creditBytes: this.#creditBytes,
       maxFrameBytes,
       serverTimeMs: Math.floor(admission.serverTimeMs),
-      extensions: [],
+      extensions: isWarm ? [{ tag: extensionTags.warm, value: new Uint8Array(0) }] : [],
     });
     return this.takeEffects();
+  }
+
+  /** As HELLO told it. */
+  get instanceId(): bigint | undefined {
+    return this.#hello?.instanceId;
+  }
+
+  /** For the next session's `warm`. */
+  get reader(): RowDecoder | undefined {
+    return this.rows.decoder;
   }
 
   /** The core's no. */

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import type { BatchDecoderWorkspace, BatchWorkspace } from '../protocol/columns/index.ts';
 import type { Lane, Row } from '../protocol/lane.ts';
 import type { Define, Message, RowMessage } from '../protocol/message.ts';
@@ -27,6 +28,22 @@ export class RowFrames {
 
   constructor(option: RowOption) {
     this.#option = option;
+  }
+
+  /** The writing end, to be kept for the next session; undefined when nothing was written. */
+  get encoder(): RowEncoder | undefined {
+    return this.#encoder;
+  }
+
+  /** The reading end, likewise. */
+  get decoder(): RowDecoder | undefined {
+    return this.#decoder;
+  }
+
+  /** Before the first row: goes on from what an earlier session has left. */
+  resume(ends: { encoder?: RowEncoder; decoder?: RowDecoder }): void {
+    this.#encoder = ends.encoder;
+    this.#decoder = ends.decoder;
   }
 
   /** One frame of rows, after the definitions that it needs. */
@@ -72,4 +89,11 @@ export function takeMore(
     bytes += next;
   }
   return { rows, bytes };
+}
+
+/** As it stands in HELLO: big-endian. */
+export function tokenBytes(token: bigint): Uint8Array {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(token);
+  return bytes;
 }

@@ -48,7 +48,7 @@ export abstract class Session {
   readonly #decoder: FrameDecoder;
   readonly #encoder = new MessageEncoder();
   readonly #control = new ByteWriter(64);
-  readonly #rows: RowFrames;
+  protected readonly rows: RowFrames;
   readonly #scheduler = new Scheduler();
   readonly #maxQueuedBytes: number;
   #effects: Effect[] = [];
@@ -67,7 +67,7 @@ export abstract class Session {
     this.#state = state;
     this.#decoder = new FrameDecoder((type) => this.#allowed(type));
     this.#maxQueuedBytes = option.maxQueuedBytes ?? defaultMaxQueuedBytes;
-    this.#rows = new RowFrames(option);
+    this.rows = new RowFrames(option);
     this.window = new BulkWindow(option.bulkWindow ?? defaultBulkWindow);
     this.keepalive = new Keepalive(option.keepaliveMs, option.answerTimeoutMs, nowMs);
   }
@@ -266,7 +266,7 @@ export abstract class Session {
         this.#onRows(message);
         break;
       case 'define':
-        this.#rows.define(message);
+        this.rows.define(message);
         break;
       case 'gap': {
         this.#checkOpen(message.lane);
@@ -329,7 +329,7 @@ export abstract class Session {
     this.#checkOpen(said);
     let decoded: { lane: Lane; rows: Row[] };
     try {
-      decoded = this.#rows.decode(message);
+      decoded = this.rows.decode(message);
     } catch (error) {
       if (!(error instanceof UnknownSchema)) throw error;
       // What follows can't be read either: the peer comes again and tells the schema first.
@@ -381,7 +381,7 @@ export abstract class Session {
       lane === 0 ? this.outbound[0].inFlight.bytes < maxUrgentUnackedBytes : this.window.admits(extra),
     );
     if (lane !== 0) this.window.sent(more.bytes);
-    for (const message of this.#rows.encode(lane, [row, ...more.rows])) this.say(message);
+    for (const message of this.rows.encode(lane, [row, ...more.rows])) this.say(message);
     return true;
   }
 

@@ -6,6 +6,7 @@ import { RetryTimer } from './backoff.ts';
 import { loadIdentity } from './identity.ts';
 import { defaultBackoff, type LinkOption } from './link-option.ts';
 import { nackClasses, type NackClass } from '../../protocol/message.ts';
+import type { RowEncoder } from '../../protocol/row-encoder.ts';
 import { KeepaliveInterval } from '../../session/keepalive-interval.ts';
 import { LiveSession } from './live-session.ts';
 import { noSchemas } from '../../protocol/schema-catalogue.ts';
@@ -38,6 +39,8 @@ class TlsLink implements Link {
   #dials = 0;
   #ticket: { ticket: Buffer; digest: string } | undefined;
   readonly #untold = new Set<bigint>();
+  /** What the last session has left of the rows' state. */
+  #writer: RowEncoder | undefined;
   /** The coordinator's time minus our monotonic one. */
   #coordinatorOffsetMs: number | undefined;
 
@@ -167,6 +170,7 @@ class TlsLink implements Link {
       interval: this.#interval,
       schemas: this.#option.schemas ?? noSchemas,
       untold: this.#untold,
+      warm: this.#writer,
       answerTimeoutMs: this.#option.answerTimeoutMs ?? defaultAnswerTimeoutMs,
       onRequest: () => this.#option.onRequest(),
       onNack: (kind) => {
@@ -187,6 +191,7 @@ class TlsLink implements Link {
 
   #over(reason: string, close: Close | undefined, retryAfterMs: number): void {
     const { log, logger, clock } = this.#option;
+    this.#writer = this.#session?.writer;
     this.#session = undefined;
     if (this.#liveSinceMs !== undefined) this.#retry.lived(clock.monotonicMs() - this.#liveSinceMs);
     this.#liveSinceMs = undefined;

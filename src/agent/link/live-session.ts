@@ -6,6 +6,7 @@ import { DeviceSession } from '../../session/device-session.ts';
 import type { KeepaliveInterval } from '../../session/keepalive-interval.ts';
 import type { Close, Effect } from '../../session/effect.ts';
 import type { Lane } from '../../protocol/lane.ts';
+import type { RowEncoder } from '../../protocol/row-encoder.ts';
 import type { SchemaCatalogue } from '../../protocol/schema-catalogue.ts';
 import { allLanes } from '../../session/session.ts';
 import type { ByteStream, StreamReceiver } from '../../transport/byte-stream.ts';
@@ -24,6 +25,7 @@ export interface LiveSessionOption {
   onOpen(): void;
   onNack(kind: NackClass): void;
   schemas: SchemaCatalogue;
+  warm: RowEncoder | undefined;
   /** Schemas that the coordinator has asked for; kept from session to session. */
   untold: Set<bigint>;
   /** Once: by a farewell of either side, or because the stream ended. */
@@ -56,7 +58,7 @@ export class LiveSession implements StreamReceiver {
   #retryAfterMs = 0;
 
   constructor(stream: ByteStream, option: LiveSessionOption) {
-    const { log, clock, agentVersion, interval, answerTimeoutMs, schemas, untold } = option;
+    const { log, clock, agentVersion, interval, answerTimeoutMs, schemas, untold, warm } = option;
     const { coordinatorInstanceId, seq } = log.requestCursor();
     this.#stream = stream;
     this.#option = option;
@@ -70,7 +72,14 @@ export class LiveSession implements StreamReceiver {
         agentVersion,
         newInstance: log.renewed,
       },
-      { keepaliveMs: interval.currentMs, interval, answerTimeoutMs, schemas, untold },
+      {
+        keepaliveMs: interval.currentMs,
+        interval,
+        answerTimeoutMs,
+        schemas,
+        untold,
+        ...(warm === undefined ? {} : { warm }),
+      },
       clock.monotonicMs(),
     );
     this.fetcher = new PartFetcher(this.#session, () => this.pump());
@@ -80,6 +89,11 @@ export class LiveSession implements StreamReceiver {
 
   get live(): boolean {
     return this.#session.state === 'live';
+  }
+
+  /** What the next session may go on from. */
+  get writer(): RowEncoder | undefined {
+    return this.#session.writer;
   }
 
   /** Live with all lanes. */

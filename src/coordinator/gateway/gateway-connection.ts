@@ -218,3 +218,9 @@ export function closeCodeOf(reason: string): CloseCode {
   if (reason === 'store-failed') return 'overloaded';
   return Object.hasOwn(closeCodes, reason) ? (reason as CloseCode) : 'closed';
 }
+
+/** For logs and events. */
+export function closeText(close: Close): string {
+  const side = close.by === 'us' ? '' : 'device: ';
+  return `${side}${close.code}${close.detail === '' ? '' : ` (${close.detail})`}`;
+}

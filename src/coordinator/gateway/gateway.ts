@@ -13,7 +13,7 @@ import type { Close, Effect } from '../../session/effect.ts';
 import type { ByteStream } from '../../transport/byte-stream.ts';
 import { Channel } from '../../transport/channel.ts';
 import { createTlsListener, type TlsListener } from '../../transport/tls-listener.ts';
-import { closeCodeOf, GatewayConnection, type ConnectionOwner } from './gateway-connection.ts';
+import { closeCodeOf, closeText, GatewayConnection, type ConnectionOwner } from './gateway-connection.ts';
 import {
   readAdmit,
   readClose,
@@ -36,6 +36,7 @@ import {
   type GatewayConfig,
 } from './ipc.ts';
 import type { PeerIdentity } from './port.ts';
+import { WarmReaders } from './warm-reader.ts';
 
 export interface GatewayOption {
   /** To the core; when it closes, so does the gateway. */
@@ -67,6 +68,7 @@ class Gateway implements ConnectionOwner {
   readonly #dirty = new Set<GatewayConnection>();
   #config!: GatewayConfig;
   #schemas: SchemaCatalogue = noSchemas;
+  readonly #warm = new WarmReaders();
   /** One of each for all connections: this process does one thing at a time. */
   readonly #workspace = { encoder: new BatchWorkspace('range'), decoder: new BatchDecoderWorkspace() };
   #log!: Log;
@@ -146,6 +148,7 @@ class Gateway implements ConnectionOwner {
   gone(connection: GatewayConnection, reason: string, close: Close | undefined): void {
     this.#connections.delete(connection.id);
     this.#dirty.delete(connection);
+    this.#warm.keep(connection);
     const { deviceId } = connection.identity;
     const { address, traffic } = connection.stream;
     const why = close === undefined ? reason : closeText(close);
@@ -177,7 +180,8 @@ class Gateway implements ConnectionOwner {
       case ToGateway.admit: {
         const { local, id, ...admittance } = readAdmit(body);
         const serverTimeMs = this.#option.clock.nowMs();
-        this.#connections.get(local)?.admit({ ...admittance, sessionId: id, serverTimeMs });
+        const connection = this.#connections.get(local);
+        connection?.admit({ ...admittance, ...this.#warm.take(connection), sessionId: id, serverTimeMs });
         break;
       }
       case ToGateway.refuse: {
@@ -391,8 +395,3 @@ const refusalCodes: Readonly<Partial<Record<string, CloseCode>>> = {
   revoked: 'revoked',
   'expired-certificate': 'expired',
 };
-
-function closeText(close: Close): string {
-  const side = close.by === 'us' ? '' : 'device: ';
-  return `${side}${close.code}${close.detail === '' ? '' : ` (${close.detail})`}`;
-}

@@ -254,6 +254,32 @@ describe('a link and a gateway', () => {
     expect(bench.core.duplicates).toBe(0);
   });
 
+  it('store every event once over reconnects, whether the gateway has kept their state or not', async () => {
+    await using bench = await createBench();
+    const device = await bench.addDevice('d1');
+    let sent = 0;
+    const send = async (count: number): Promise<void> => {
+      device.log.transact(() => {
+        for (let n = 0; n < count; n += 1) {
+          sent += 1;
+          device.log.append(3, textRow(`event ${sent}`, { key: `k${sent % 3}`, timestampMs: sent * 1_000 }));
+        }
+      });
+      device.link.wake();
+      await eventually('stored', () => device.log.ackedSeq()[3] === sent);
+    };
+    await send(5);
+    for (const between of [async () => {}, async () => {}, () => bench.restartPool('kill'), async () => {}]) {
+      await device.link.stop();
+      await between();
+      device.link.start();
+      await send(1);
+      await send(7);
+    }
+    expect(bench.core.payloads('d1', 3)).toEqual(Array.from({ length: sent }, (_, n) => `event ${n + 1}`));
+    expect(bench.core.duplicates).toBe(0);
+  });
+
   it('finds a peer that went silent and starts over', async () => {
     await using bench = await createBench();
     const device = await bench.addDevice('d1', { link: { keepaliveMs: 300, answerTimeoutMs: 300 } });
