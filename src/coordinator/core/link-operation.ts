@@ -301,6 +301,13 @@ function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
       return stepJob(turn, meaning.event.jobId, { kind: 'result', deviceId, event: meaning.event });
     case 'update':
       return stepRollout(turn, meaning.event.rolloutId, { kind: 'update', deviceId, event: meaning.event });
+    case 'log':
+    case 'gap':
+    case 'accepts':
+    case 'schema':
+    case 'config':
+    case 'reply':
+    case 'deadletter':
     case 'plain':
     case 'dead':
       return;
