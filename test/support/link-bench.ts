@@ -18,7 +18,7 @@ import { openDeviceDatabase } from '../../src/eventlog/open-device-database.ts';
 import { createDeviceLog } from '../../src/eventlog/sqlite-device-log.ts';
 import { createLog } from '../../src/log.ts';
 import type { Lane, Row } from '../../src/protocol/lane.ts';
-import type { Standing } from '../../src/protocol/message.ts';
+import type { GapReason, Standing } from '../../src/protocol/message.ts';
 import {
   coordinatorServerName,
   createIssuingAuthority,
@@ -108,6 +108,7 @@ export class LedgerCore implements GatewayHandler {
   readonly connects: Connect[] = [];
   readonly disconnects: { connection: ConnectionId; reason: string; receivedBytes: number; sentBytes: number }[] = [];
   readonly ackedRequests: { device: string; lane: Lane; upToSeq: number }[] = [];
+  readonly gaps: { device: string; lane: Lane; upToSeq: number; reason: GapReason }[] = [];
   duplicates = 0;
   /** Set: refuse everybody. */
   refusal: { code: RefuseCode; retryAfterMs: number; detail: string } | undefined;
@@ -141,6 +142,11 @@ export class LedgerCore implements GatewayHandler {
       else stored.push({ seq, row });
     });
     if (this.acknowledging) this.port.acknowledge(connection, lane, firstSeq + rows.length - 1);
+  }
+
+  gap(connection: ConnectionId, lane: Lane, upToSeq: number, reason: GapReason): void {
+    this.gaps.push({ device: this.sessions.get(connection)!.connect.identity.deviceId, lane, upToSeq, reason });
+    if (this.acknowledging) this.port.acknowledge(connection, lane, upToSeq);
   }
 
   requestsAcked(connection: ConnectionId, lane: Lane, upToSeq: number): void {

@@ -14,6 +14,7 @@ import {
   storeEvents,
   type ConnectPolicy,
 } from './link-operation.ts';
+import { storeGap } from './gap-operation.ts';
 import { Pressure } from './pressure.ts';
 import { createEventReader, type EventReader } from './read-event.ts';
 import { expireRequests } from './request-operation.ts';
@@ -140,6 +141,15 @@ export class Core {
         const verdict = { class: 'retry', code: 0, retryAfterMs, detail: 'not stored' } as const;
         this.#gateway?.nack(connection, lane, firstSeq, verdict);
         this.#gateway?.close(connection, 'store-failed', retryAfterMs);
+      });
+    },
+    gap: (connection, lane, upToSeq, reason) => {
+      this.submit((turn) => {
+        if (!this.#failed.has(connection)) storeGap(turn, connection, { lane, upToSeq, reason });
+      }).catch((error) => {
+        this.#failed.add(connection);
+        this.#report(error, 'a gap could not be stored');
+        this.#gateway?.close(connection, 'store-failed', retryAfter.overloadedMs * (1 + Math.random()));
       });
     },
     requestsAcked: (connection, lane, upToSeq) => {

@@ -29,6 +29,7 @@ import {
   ToGateway,
   writeConnect,
   writeDisconnect,
+  writeGap,
   writeJson,
   writeNumber,
   writeRows,
@@ -131,6 +132,8 @@ class Gateway implements ConnectionOwner {
         this.#core.send(ToCore.requestsAcked, (body) => writeUpTo(body, id, effect.lane, effect.upToSeq));
         break;
       case 'gap':
+        this.#core.send(ToCore.gap, (body) => writeGap(body, id, effect));
+        break;
       case 'nacked':
         this.#log.warn({ device: connection.identity.deviceId, ...effect }, 'the device says');
         break;

@@ -8,6 +8,7 @@ import { GatewayProcess } from './gateway-process.ts';
 import {
   readConnect,
   readDisconnect,
+  readGap,
   readNumber,
   readRows,
   readUpTo,
@@ -240,6 +241,9 @@ class Pool implements GatewayPool {
     } else if (kind === ToCore.events) {
       const { local, lane, firstSeq, rows } = readRows(body);
       this.#call(() => handler.events(ids.get(local)!, lane, firstSeq, rows));
+    } else if (kind === ToCore.gap) {
+      const { local, lane, upToSeq, reason } = readGap(body);
+      this.#call(() => handler.gap(ids.get(local)!, lane, upToSeq, reason));
     } else if (kind === ToCore.requestsAcked) {
       const { local, lane, upToSeq } = readUpTo(body);
       this.#call(() => handler.requestsAcked(ids.get(local)!, lane, upToSeq));
