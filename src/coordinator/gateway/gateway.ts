@@ -27,6 +27,7 @@ import {
   readUpTo,
   ToCore,
   ToGateway,
+  writeBlock,
   writeConnect,
   writeDisconnect,
   writeJson,
@@ -36,6 +37,7 @@ import {
   type GatewayConfig,
 } from './ipc.ts';
 import type { PeerIdentity } from './port.ts';
+import { runsOf } from './row-run.ts';
 import { WarmReaders } from './warm-reader.ts';
 
 export interface GatewayOption {
@@ -124,7 +126,12 @@ class Gateway implements ConnectionOwner {
         break;
       }
       case 'rows':
-        this.#core.send(ToCore.events, (body) => writeRows(body, id, effect.lane, effect.firstSeq, effect.rows));
+        for (const { firstSeq, rows, isProduct } of runsOf(effect.firstSeq, effect.rows)) {
+          const write = isProduct ? writeBlock : writeRows;
+          this.#core.send(isProduct ? ToCore.block : ToCore.events, (body) =>
+            write(body, id, effect.lane, firstSeq, rows),
+          );
+        }
         if (this.#core.bufferedBytes > maxCoreBacklogBytes) this.#hold(true);
         break;
       case 'acked':
