@@ -52,11 +52,8 @@ class Producer {
   }
 
   pump(): void {
-    while (
-      (phase === 'warm' || phase === 'measure') &&
-      this.#unconfirmed + batchRows <= maxUnconfirmed &&
-      this.speaker.open
-    ) {
+    if (phase !== 'warm' && phase !== 'measure') return;
+    while (this.#unconfirmed + batchRows <= maxUnconfirmed && this.speaker.open) {
       const batch = this.#source.take(batchRows);
       this.#out.push({ left: batchRows, atMs: performance.now() });
       this.#unconfirmed += batchRows;
