@@ -17,8 +17,10 @@ import type { DeviceLog } from '../../src/eventlog/device-log.ts';
 import { openDeviceDatabase } from '../../src/eventlog/open-device-database.ts';
 import { createDeviceLog } from '../../src/eventlog/sqlite-device-log.ts';
 import { createLog } from '../../src/log.ts';
+import { ByteReader } from '../../src/protocol/byte-reader.ts';
 import type { Lane, Row } from '../../src/protocol/lane.ts';
 import type { GapReason, Standing } from '../../src/protocol/message.ts';
+import { readPackedRows, type RowBlock } from '../../src/protocol/packed-rows.ts';
 import {
   coordinatorServerName,
   createIssuingAuthority,
@@ -147,6 +149,11 @@ export class LedgerCore implements GatewayHandler {
   gap(connection: ConnectionId, lane: Lane, upToSeq: number, reason: GapReason): void {
     this.gaps.push({ device: this.sessions.get(connection)!.connect.identity.deviceId, lane, upToSeq, reason });
     if (this.acknowledging) this.port.acknowledge(connection, lane, upToSeq);
+  }
+
+  eventBlock(connection: ConnectionId, lane: Lane, firstSeq: number, { bytes, count }: RowBlock): void {
+    const rows = [...readPackedRows(new ByteReader(bytes), count)];
+    this.events(connection, lane, firstSeq, rows);
   }
 
   requestsAcked(connection: ConnectionId, lane: Lane, upToSeq: number): void {
