@@ -8,4 +8,5 @@ export type { DeviceLogOption, RetentionRule } from './log-limit.ts';
 export { createDeviceLog } from './sqlite-device-log.ts';
 export { atomically, openDeviceDatabase } from './open-device-database.ts';
 export { freeRoom } from './free-room.ts';
+export { isLogFull } from './log-pressure.ts';
 export { jsonRow, parseJsonRow } from './json-row.ts';

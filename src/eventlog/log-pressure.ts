@@ -5,6 +5,8 @@ import type { StatementCache } from './statement-cache.ts';
 
 /** Given up at a time, as a share of `maxBytes`: one event tells of many rows, and little more goes than has to. */
 const stepShare = 64;
+/** The event that tells of it waits, too. */
+const noticeBytes = 256;
 /** Bytes that may be appended before the file system is asked again. */
 const checkEveryBytes = 65_536;
 /** Pages that a row may touch besides its own: leaves that split, the free list. */
@@ -36,8 +38,9 @@ export class LogPressure {
    * 0. Throws when they do not hold as much; lane 0 comes all the same, because it bounds itself: it answers requests.
    */
   excess(lane: Lane, bytes: number, lanes: readonly { waitingBytes: number }[]): number {
-    const over = lanes.reduce((sum, { waitingBytes }) => sum + waitingBytes, bytes) - this.#maxBytes;
-    if (over <= 0) return 0;
+    const crowded = lanes.reduce((sum, { waitingBytes }) => sum + waitingBytes, bytes) - this.#maxBytes;
+    if (crowded <= 0) return 0;
+    const over = crowded + noticeBytes;
     const lowest = Math.max(1, lane);
     const available = lanes.slice(lowest).reduce((sum, { waitingBytes }) => sum + waitingBytes, 0);
     if (available >= over) return Math.min(available, over + this.step(bytes) - bytes);
@@ -67,6 +70,11 @@ export function logFull(seen: string, cause?: unknown): FlotillaError {
     suggestion: 'try again when the device has been connected for a while, or raise events.maxBytes',
     ...(cause === undefined ? {} : { cause }),
   });
+}
+
+/** There was no room, whether the log or SQLite itself has said so. */
+export function isLogFull(error: unknown): boolean {
+  return isDiskFull(error) || (error instanceof FlotillaError && error.code === 'eventlog-full');
 }
 
 /** SQLITE_FULL: neither the database nor its journal can grow. */

@@ -140,6 +140,7 @@ class Gateway implements ConnectionOwner {
         break;
       case 'gap':
         this.#core.send(ToCore.gap, (body) => writeGap(body, id, effect));
+        if (this.#core.bufferedBytes > maxCoreBacklogBytes) this.#hold(true);
         break;
       case 'nacked':
         this.#log.warn({ device: connection.identity.deviceId, ...effect }, 'the device says');
