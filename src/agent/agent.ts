@@ -2,10 +2,12 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { AgentConfig, UpdateConfig } from '../config/agent-config.ts';
-import { createDeviceLog, jsonRow, openDeviceDatabase } from '../eventlog/index.ts';
+import { createDeviceLog, jsonRow, openDeviceDatabase, readWaiting } from '../eventlog/index.ts';
 import type { Log } from '../log.ts';
 import type { Running } from '../protocol/event.ts';
 import { Lane } from '../protocol/lane.ts';
+import { Door } from './door/door.ts';
+import { readProductSchemas, schemaCatalogue } from './door/product-schema.ts';
 import { Executor } from './executor/executor.ts';
 import { collectGrains } from './grain/collect-grain.ts';
 import { GrainReporter } from './grain/grain-reporter.ts';
@@ -51,6 +53,7 @@ export function createAgent(option: AgentOption): Agent {
   const database = openDeviceDatabase(join(config.state, 'agent.db'));
   const log = createDeviceLog(database);
   ensureAgentSchema(database);
+  const schemas = readProductSchemas(config.events.schemas);
 
   const link = option.createLink({
     endpoint: { host: config.coordinator.host, port: config.coordinator.port, serverName: option.serverName },
@@ -68,6 +71,7 @@ export function createAgent(option: AgentOption): Agent {
     maxKeepaliveMs: config.link.maxKeepaliveSeconds * 1_000,
     keyExchange: config.link.keyExchange,
     backoff: pickBackoff(config.link.backoff),
+    schemas: schemaCatalogue(schemas),
   });
   const slots = config.update === undefined ? undefined : createUbootSlots(slotOption(config.update));
   const running = () => readRunning(config.boot, slots);
@@ -127,6 +131,14 @@ export function createAgent(option: AgentOption): Agent {
       },
     },
   });
+  const door = new Door({
+    ...parts,
+    config: config.events,
+    schemas,
+    agentVersion,
+    waiting: () => readWaiting(database),
+    onFatal: option.onFatal,
+  });
   let stopWatchdog: (() => void) | undefined;
 
   return {
@@ -142,12 +154,14 @@ export function createAgent(option: AgentOption): Agent {
         else if (state === 'held') logger.warn({ reason }, 'connected with the control lane alone');
       });
       link.start();
+      await door.start();
       await updater?.start();
       inbox.wake();
       await grains.start();
     },
     async stop() {
       stopping.abort();
+      await door.stop();
       await Promise.all([inbox.stop(), executor.stop(), grains.stop(), updater?.stop()]);
       await link.stop();
       stopWatchdog?.();
