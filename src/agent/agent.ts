@@ -8,6 +8,8 @@ import type { Running } from '../protocol/event.ts';
 import { Lane } from '../protocol/lane.ts';
 import type { UpdateOffer } from '../protocol/request.ts';
 import { logOption } from './event-rule.ts';
+import { Door } from './door/door.ts';
+import { readProductSchemas, schemaCatalogue } from './door/product-schema.ts';
 import { Executor } from './executor/executor.ts';
 import { collectGrains } from './grain/collect-grain.ts';
 import { GrainReporter } from './grain/grain-reporter.ts';
@@ -55,6 +57,7 @@ export function createAgent(option: AgentOption): Agent {
   const database = openDeviceDatabase(join(config.state, 'agent.db'));
   const log = createDeviceLog(database, logOption(config.events, { state: config.state, nowMs: () => clock.nowMs() }));
   ensureAgentSchema(database);
+  const schemas = readProductSchemas(config.events.schemas);
 
   const link = option.createLink({
     endpoint: { host: config.coordinator.host, port: config.coordinator.port, serverName: option.serverName },
@@ -72,6 +75,7 @@ export function createAgent(option: AgentOption): Agent {
     maxKeepaliveMs: config.link.maxKeepaliveSeconds * 1_000,
     keyExchange: config.link.keyExchange,
     backoff: pickBackoff(config.link.backoff),
+    schemas: schemaCatalogue(schemas),
   });
   const slots = config.update === undefined ? undefined : createUbootSlots(slotOption(config.update));
   const running = () => readRunning(config.boot, slots);
@@ -138,6 +142,14 @@ export function createAgent(option: AgentOption): Agent {
       'update.offer': (offer, message) => refuseOffer(offer, { code: 'request-given-up', message }),
     },
   });
+  const door = new Door({
+    ...parts,
+    config: config.events,
+    schemas,
+    agentVersion,
+    waiting: () => log.state().lanes.map((state, lane) => ({ lane, ...state })),
+    onFatal: option.onFatal,
+  });
   let stopWatchdog: (() => void) | undefined;
 
   return {
@@ -154,6 +166,7 @@ export function createAgent(option: AgentOption): Agent {
         else if (state === 'held') logger.warn({ reason }, 'connected with the control lane alone');
       });
       link.start();
+      await door.start();
       await updater?.start();
       inbox.wake();
       await grains.start();
@@ -161,6 +174,7 @@ export function createAgent(option: AgentOption): Agent {
     async stop() {
       stopping.abort();
       reporter.stop();
+      await door.stop();
       await Promise.all([inbox.stop(), executor.stop(), grains.stop(), updater?.stop()]);
       await link.stop();
       stopWatchdog?.();

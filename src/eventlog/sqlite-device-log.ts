@@ -34,7 +34,9 @@ class SqliteDeviceLog implements DeviceLog {
   readonly #tally: Tally;
   readonly #meter = new WriteMeter();
   readonly #nowMs: () => number;
-  /** The least urgent row that found the disk full inside a caller's transaction: room is made before the next one. */
+  /** What the transaction under way has appended: the least urgent lane, and the bytes of all rows. */
+  #asked: { lane: Lane; bytes: number } = { lane: 0, bytes: 0 };
+  /** The same of a transaction that found the disk full: room is made before the next one. */
   #refused: { lane: Lane; bytes: number } | undefined;
 
   constructor(database: DatabaseSync, option: DeviceLogOption) {
@@ -67,25 +69,20 @@ class SqliteDeviceLog implements DeviceLog {
         seen: row.type.slice(0, 128),
       });
     }
-    const appended = (): number[] => items.map(({ lane, row }) => this.#outbox.append(lane, row));
-    const nested = this.#database.isTransaction;
-    const need = {
-      lane: items.reduce<Lane>((lane, item) => (item.lane > lane ? item.lane : lane), 0),
-      bytes: items.reduce((sum, { row }) => sum + storedBytes(row), 0),
-    };
-    if (!nested && this.#refused !== undefined) this.#relieve(this.#refused);
+    const appended = (): number[] =>
+      items.map(({ lane, row }) => {
+        this.#asked.lane = Math.max(this.#asked.lane, lane) as Lane;
+        this.#asked.bytes += storedBytes(row);
+        return this.#outbox.append(lane, row);
+      });
+    if (this.#database.isTransaction) return appended();
     try {
       return this.transact(appended);
     } catch (error) {
       if (!isDiskFull(error)) throw error;
-      if (nested) {
-        this.#refused = need;
-        throw logFull('SQLite says that the disk is full', error);
-      }
-      this.#relieve(need);
     }
     try {
-      return this.transact(appended);
+      return this.transact(appended); // once more, after room was made
     } catch (error) {
       throw isDiskFull(error) ? logFull('SQLite says that the disk is full', error) : error;
     }
@@ -93,7 +90,14 @@ class SqliteDeviceLog implements DeviceLog {
 
   transact<T>(work: () => T): T {
     if (this.#database.isTransaction) return work();
-    return this.#meter.measure(() => atomically(this.#database, work));
+    if (this.#refused !== undefined) this.#relieve(this.#refused);
+    this.#asked = { lane: 0, bytes: 0 };
+    try {
+      return this.#meter.measure(() => atomically(this.#database, work));
+    } catch (error) {
+      if (isDiskFull(error)) this.#refused = this.#asked;
+      throw error;
+    }
   }
 
   read(lane: Lane, afterSeq: number, maxRows: number, maxBytes: number): LogSlice {
