@@ -1,4 +1,6 @@
+import { readDeadLetterDepth, readDeadLetters, type DeadLetterQuery } from './dead-letter-table.ts';
 import { readDocument, readDocuments, readMembers, type DocumentTable } from './document-table.ts';
+import { scanEvents, type EventScan } from './event-scan.ts';
 import { readEvents, type EventPage } from './event-table.ts';
 import { readSnapshot } from './snapshot.ts';
 import type { Statements } from './statement.ts';
@@ -7,6 +9,9 @@ import type { Statements } from './statement.ts';
 export type Read =
   | { kind: 'snapshot' }
   | { kind: 'events'; page: EventPage }
+  | { kind: 'scan'; scan: EventScan }
+  | { kind: 'dead-letters'; query: DeadLetterQuery }
+  | { kind: 'dead-letter-depth' }
   | { kind: 'documents'; table: DocumentTable; limit: number }
   | { kind: 'document'; table: DocumentTable; id: string }
   | { kind: 'members'; table: DocumentTable; id: string; output: boolean };
@@ -17,6 +22,12 @@ export function answerRead(statements: Statements, read: Read): unknown {
       return readSnapshot(statements);
     case 'events':
       return readEvents(statements, read.page);
+    case 'scan':
+      return scanEvents(statements, read.scan);
+    case 'dead-letters':
+      return readDeadLetters(statements, read.query);
+    case 'dead-letter-depth':
+      return readDeadLetterDepth(statements);
     case 'documents':
       return readDocuments(statements, read.table, read.limit);
     case 'document':
