@@ -10,6 +10,7 @@ import { acquireLock, openStore, type Store } from '../store/index.ts';
 import { startApi } from './api/api.ts';
 import { Core } from './core/core.ts';
 import { loadState } from './core/load-state.ts';
+import { SuspectFile } from './core/suspect-file.ts';
 import type { GatewayPool } from './gateway/pool-option.ts';
 import type { GatewayHandler } from './gateway/port.ts';
 import { readRunFile, removeRunFile, writeRunFile } from './run-file.ts';
@@ -62,7 +63,9 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     const state = await loadState(store, config.fleetId, newInstanceId(), startedAtMs);
     const { minAgentVersion } = config.link;
     const policy = minAgentVersion === undefined ? {} : { minAgentVersion };
-    const core = new Core({ store, state, clock, log, policy });
+    const suspectFile = new SuspectFile(join(config.data, 'suspects'));
+    undo.defer(() => suspectFile.close());
+    const core = new Core({ store, state, clock, log, policy, suspectFile });
     undo.defer(() => core.stop());
     const pool = await option.startGateways({ handler: core.handler, blobDirectory });
     undo.defer(() => pool.stop());
