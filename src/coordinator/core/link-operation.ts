@@ -20,6 +20,7 @@ import { noteGivenUp } from './device-letter-operation.ts';
 import { noteDropped, noteHello, noteMissing, noteReport, noteStored } from './device-log-operation.ts';
 import { changeDevice, putDevice } from './device-operation.ts';
 import { appendBlock, appendEvent, appendOwnEvent } from './event-operation.ts';
+import { noteHistory } from './history-operation.ts';
 import { stepJob } from './job-operation.ts';
 import { parkLetter } from './park-letter.ts';
 import type { EventReader, Meaning } from './read-event.ts';
@@ -123,6 +124,7 @@ function admit(
   const { state, nowMs } = turn;
   const { connection, gateway, identity, address, agentVersion, resumed } = connect;
   const { deviceId, serialHex: serial } = identity;
+  noteHistory(turn, connect);
   changeDevice(turn, deviceId, { kind: 'connect', address, agentVersion, instanceId, serial });
   noteHello(turn, deviceId, instanceId, connect.nextSeq);
   turn.set(state.connections, connection, deviceId);
