@@ -1,4 +1,3 @@
-import type { SQLOutputValue } from 'node:sqlite';
 import type { ConsumerRow } from './row.ts';
 import type { Statements } from './statement.ts';
 
@@ -23,7 +22,7 @@ export function removeConsumer(statements: Statements, name: string): void {
 }
 
 export function readConsumers(statements: Statements): ConsumerRow[] {
-  const rows = statements.get('SELECT * FROM consumer ORDER BY name').all() as Record<string, SQLOutputValue>[];
+  const rows = statements.get('SELECT * FROM consumer ORDER BY name').all();
   return rows.map((row) => ({
     name: String(row['name']),
     offset: Number(row['offset']),

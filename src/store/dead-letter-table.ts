@@ -189,6 +189,27 @@ export function readDeadLetterDepth(statements: Statements): DeadLetterDepth[] {
   }));
 }
 
+/** Rows that one call gives at most. */
+const maxSurplus = 5_000;
+
+/** Letters that are older than `beforeMs`, or beyond the newest `keepRows`: the decided ones first, then the oldest. */
+export function readSurplusLetters(statements: Statements, keepRows: number, beforeMs: number): DeadLetterRow[] {
+  const { count } = statements.get('SELECT count(*) AS count FROM dead_letter WHERE last_ms >= ?').get(beforeMs) as {
+    count: number;
+  };
+  const chosen = columns.map((name) => (name === 'payload' ? `x'' AS payload` : name)).join(', ');
+  const rows = statements
+    .get(
+      `SELECT ${chosen} FROM (
+         SELECT * FROM dead_letter WHERE last_ms < :before
+         UNION ALL
+         SELECT * FROM (SELECT * FROM dead_letter WHERE last_ms >= :before ORDER BY (state = 'new'), id LIMIT :surplus)
+       ) WHERE id < (SELECT max(id) FROM dead_letter) LIMIT ${maxSurplus}`,
+    )
+    .all({ before: beforeMs, surplus: Math.max(0, count - keepRows) }) as Columns[];
+  return rows.map(letterOf);
+}
+
 export function readLastDeadLetter(statements: Statements): number {
   return Number((statements.get('SELECT coalesce(max(id), 0) AS last FROM dead_letter').get() as Columns)['last']);
 }

@@ -1,4 +1,3 @@
-import type { SQLOutputValue } from 'node:sqlite';
 import type { DeviceLogRow } from './row.ts';
 import type { Statements } from './statement.ts';
 
@@ -7,8 +6,11 @@ export function writeDeviceLog(statements: Statements, { deviceId, ...document }
 }
 
 export function readDeviceLogs(statements: Statements): DeviceLogRow[] {
-  return (statements.get('SELECT * FROM device_log').all() as Record<string, SQLOutputValue>[]).map((row) => ({
-    deviceId: String(row['device']),
-    ...JSON.parse(String(row['document'])),
-  }));
+  return statements
+    .get('SELECT * FROM device_log')
+    .all()
+    .map((row) => ({
+      deviceId: String(row['device']),
+      ...JSON.parse(String(row['document'])),
+    }));
 }

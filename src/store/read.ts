@@ -1,4 +1,4 @@
-import { readDeadLetterDepth, readDeadLetters, type DeadLetterQuery } from './dead-letter-table.ts';
+import { readDeadLetterDepth, readDeadLetters, readSurplusLetters, type DeadLetterQuery } from './dead-letter-table.ts';
 import { readDocument, readDocuments, readMembers, type DocumentTable } from './document-table.ts';
 import { scanEvents, type EventScan } from './event-scan.ts';
 import { readEvents, type EventPage } from './event-table.ts';
@@ -12,6 +12,7 @@ export type Read =
   | { kind: 'scan'; scan: EventScan }
   | { kind: 'dead-letters'; query: DeadLetterQuery }
   | { kind: 'dead-letter-depth' }
+  | { kind: 'surplus-letters'; keepRows: number; beforeMs: number }
   | { kind: 'documents'; table: DocumentTable; limit: number }
   | { kind: 'document'; table: DocumentTable; id: string }
   | { kind: 'members'; table: DocumentTable; id: string; output: boolean };
@@ -26,6 +27,8 @@ export function answerRead(statements: Statements, read: Read): unknown {
       return scanEvents(statements, read.scan);
     case 'dead-letters':
       return readDeadLetters(statements, read.query);
+    case 'surplus-letters':
+      return readSurplusLetters(statements, read.keepRows, read.beforeMs);
     case 'dead-letter-depth':
       return readDeadLetterDepth(statements);
     case 'documents':

@@ -1,4 +1,4 @@
-import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import type { RedactionRow } from './row.ts';
 import type { Statements } from './statement.ts';
 
@@ -9,9 +9,7 @@ import type { Statements } from './statement.ts';
  */
 export function redactEvents(statements: Statements, offsets: readonly number[], marker: RedactionRow): void {
   for (const offset of offsets) {
-    const row = statements
-      .get('SELECT device, instance, lane, seq, type, key FROM event WHERE offset = ?')
-      .get(offset) as Record<string, SQLOutputValue> | undefined;
+    const row = statements.get('SELECT device, instance, lane, seq, type, key FROM event WHERE offset = ?').get(offset);
     if (row === undefined) continue;
     const { device, instance, lane, seq, type, key } = row;
     statements

@@ -51,7 +51,7 @@ export function readPastRequest(
 ): PastRequest | undefined {
   const row = statements
     .get('SELECT * FROM request_past WHERE device = ? AND lane = ? AND seq = ?')
-    .get(deviceId, lane, seq) as Columns | undefined;
+    .get(deviceId, lane, seq);
   if (row === undefined) return undefined;
   return {
     type: String(row['type']),

@@ -26,6 +26,8 @@ export interface Store {
   deadLetters(query: DeadLetterQuery): Promise<DeadLetterRow[]>;
   /** Those of state new, by layer and type. */
   deadLetterDepth(): Promise<DeadLetterDepth[]>;
+  /** Those beyond what is kept, without payload; never the newest, whose id must not be given out again. */
+  surplusLetters(keepRows: number, beforeMs: number): Promise<DeadLetterRow[]>;
   /** Moves the write-ahead log into the database and empties it; false when a reader of another process holds it. */
   scrub(): Promise<boolean>;
   close(): Promise<void>;
@@ -73,6 +75,7 @@ export async function openStore({ entry, onLost, ...database }: StoreOption): Pr
     members: (table, id, output) => read({ kind: 'members', table, id, output }),
     deadLetters: (query) => read({ kind: 'dead-letters', query }),
     deadLetterDepth: () => read({ kind: 'dead-letter-depth' }),
+    surplusLetters: (keepRows, beforeMs) => read({ kind: 'surplus-letters', keepRows, beforeMs }),
     scrub: () => writer.call({ kind: 'scrub' }),
     async close() {
       await reader.close(); // first: the last connection to close moves the write-ahead log into the file

@@ -1,4 +1,3 @@
-import type { SQLOutputValue } from 'node:sqlite';
 import type { SuspectRow } from './row.ts';
 import type { Statements } from './statement.ts';
 
@@ -15,11 +14,14 @@ export function writeSuspect(statements: Statements, suspect: SuspectRow): void 
 }
 
 export function readSuspects(statements: Statements): SuspectRow[] {
-  return (statements.get('SELECT * FROM suspect').all() as Record<string, SQLOutputValue>[]).map((row) => ({
-    deviceId: String(row['device']),
-    instanceId: String(row['instance']),
-    lane: Number(row['lane']),
-    seq: Number(row['seq']),
-    attempts: Number(row['attempts']),
-  }));
+  return statements
+    .get('SELECT * FROM suspect')
+    .all()
+    .map((row) => ({
+      deviceId: String(row['device']),
+      instanceId: String(row['instance']),
+      lane: Number(row['lane']),
+      seq: Number(row['seq']),
+      attempts: Number(row['attempts']),
+    }));
 }

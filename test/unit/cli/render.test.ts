@@ -202,6 +202,7 @@ describe('the rest', () => {
       listen: { host: '::', port: 7443 },
       gateways: [{ pid: 2, connections: 3 }],
       devices: { total: 3, connected: 3, byState: { accepted: 3 } },
+      deadLetters: [],
       store: { path: '/x', events: 5, lastOffset: 5 },
       jobs: { running: 0 },
       rollouts: { running: 1 },
