@@ -57,12 +57,16 @@ export class HandlerProcess {
       else events.answer(answer);
     });
     const read = new Promise<void>((resolve) => lines.once('close', resolve));
-    void child.then(async ({ exitCode, signal, cause }) => {
-      await read; // its last answers
-      this.#hasEnded = true;
-      if (child.pid === undefined) events.ended(systemErrorCode(cause) ?? 'it could not be started');
-      else events.ended(signal === undefined ? `it ended with exit code ${exitCode}` : `it was ended by ${signal}`);
-    });
+    void this.#await(read, events);
+  }
+
+  async #await(read: Promise<void>, events: HandlerEvents): Promise<void> {
+    const child = this.#child;
+    const { exitCode, signal, cause } = await child;
+    await read; // its last answers
+    this.#hasEnded = true;
+    if (child.pid === undefined) events.ended(systemErrorCode(cause) ?? 'it could not be started');
+    else events.ended(signal === undefined ? `it ended with exit code ${exitCode}` : `it was ended by ${signal}`);
   }
 
   /** Undefined: it could not be started. */

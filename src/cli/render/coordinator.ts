@@ -14,7 +14,7 @@ export function formatStatus(status: CoordinatorStatus, nowMs: number): string {
     devices: `${devices.total}, ${devices.connected} connected${devices.total > 0 ? ` (${formatCounts(devices.byState)})` : ''}`,
     running: `${status.jobs.running} jobs, ${status.rollouts.running} rollouts`,
     store: `${store.path} (${store.events} events, last offset ${store.lastOffset})`,
-    'dead letters': formatDepth(status.deadLetters, nowMs),
+    deadletters: formatDepth(status.deadLetters, nowMs),
     bundles: status.blobDirectory,
     instance: status.instanceId,
   });

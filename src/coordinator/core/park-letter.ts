@@ -17,6 +17,8 @@ export function parkLetter(turn: Turn, letter: NewLetter): number {
     kind: 'dead-letter',
     letter: { ...letter, id, reason, attempts, firstAtMs, lastAtMs: nowMs, state: 'new' },
   });
+  // A handler that fails on what is said of its failures would never come to an end.
+  if (letter.layer === 'handler' && letter.type === 'coordinator.dead-letter') return id;
   const { deviceId, instanceId, lane, seq, layer, code, consumer, offset } = letter;
   const payload = {
     id,

@@ -102,7 +102,7 @@ export async function settleRows(context: ServiceContext, name: string, request:
 
 function inputOf(result: Settlement): ConsumerInput {
   const { letter, ...rest } = result;
-  return { ...rest, ...(letter === undefined ? {} : { letter }) } as ConsumerInput;
+  return { ...rest, ...(letter === undefined ? {} : { letter }) };
 }
 
 function lostInput({ offset, letter }: Settlement): ConsumerInput {

@@ -32,6 +32,7 @@ export async function listDeadLetters(context: ServiceContext, query: DeadLetter
 
 export async function showDeadLetter(context: ServiceContext, id: number): Promise<DeadLetter> {
   const { payload, schema, ...letter } = await readLetter(context, id);
+  if (payload.length === 0) return { ...letter, payload: null }; // redacted, or a request whose bytes are not kept
   const shown =
     letter.layer === 'frame' ? { base64: Buffer.from(payload).toString('base64') } : decode(schema, payload);
   return { ...letter, payload: shown };
@@ -97,6 +98,10 @@ export function discardDeadLetters(context: ServiceContext, { ids, note }: Disca
   });
 }
 
+function messageOf({ fault, message, detail }: FlotillaError): string {
+  return fault === 'failed' && detail.seen !== undefined ? `${message}: ${detail.seen}` : message;
+}
+
 const placeOf = ({ layer, deviceId, instanceId, lane, seq, type }: DeadLetterRow) => ({
   layer,
   deviceId,
@@ -122,7 +127,7 @@ async function decideEach(
       outcome.done.push(letter);
     } catch (error) {
       if (!(error instanceof FlotillaError) || error.fault === 'ours') throw error;
-      outcome.failed.push({ id, code: error.code, message: error.detail.seen ?? error.message });
+      outcome.failed.push({ id, code: error.code, message: messageOf(error) });
     }
   }
   return outcome;
