@@ -2,12 +2,12 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { AgentConfig, UpdateConfig } from '../config/agent-config.ts';
-import { createDeviceLog, jsonRow, openDeviceDatabase, readWaiting } from '../eventlog/index.ts';
+import { createDeviceLog, jsonRow, openDeviceDatabase } from '../eventlog/index.ts';
 import type { Log } from '../log.ts';
 import type { Running } from '../protocol/event.ts';
 import { Lane } from '../protocol/lane.ts';
 import { Door } from './door/door.ts';
-import { readProductSchemas, schemaCatalogue } from './door/product-schema.ts';
+import { SchemaShelf } from './door/schema-shelf.ts';
 import { Executor } from './executor/executor.ts';
 import { collectGrains } from './grain/collect-grain.ts';
 import { GrainReporter } from './grain/grain-reporter.ts';
@@ -53,7 +53,7 @@ export function createAgent(option: AgentOption): Agent {
   const database = openDeviceDatabase(join(config.state, 'agent.db'));
   const log = createDeviceLog(database);
   ensureAgentSchema(database);
-  const schemas = readProductSchemas(config.events.schemas);
+  const schemas = new SchemaShelf({ database, log, clock, directory: config.events.schemas });
 
   const link = option.createLink({
     endpoint: { host: config.coordinator.host, port: config.coordinator.port, serverName: option.serverName },
@@ -71,7 +71,7 @@ export function createAgent(option: AgentOption): Agent {
     maxKeepaliveMs: config.link.maxKeepaliveSeconds * 1_000,
     keyExchange: config.link.keyExchange,
     backoff: pickBackoff(config.link.backoff),
-    schemas: schemaCatalogue(schemas),
+    schemas: schemas.catalogue(),
   });
   const slots = config.update === undefined ? undefined : createUbootSlots(slotOption(config.update));
   const running = () => readRunning(config.boot, slots);
@@ -104,6 +104,7 @@ export function createAgent(option: AgentOption): Agent {
           onDecided: () => void grains.refresh(),
           onFatal: option.onFatal,
         });
+  const door = new Door({ ...parts, config: config.events, schemas, agentVersion, onFatal: option.onFatal });
   const inbox = new Inbox({
     log,
     logger,
@@ -129,15 +130,8 @@ export function createAgent(option: AgentOption): Agent {
         settle();
         void grains.refresh({ always: true });
       },
+      ...door.handlers,
     },
-  });
-  const door = new Door({
-    ...parts,
-    config: config.events,
-    schemas,
-    agentVersion,
-    waiting: () => readWaiting(database),
-    onFatal: option.onFatal,
   });
   let stopWatchdog: (() => void) | undefined;
 
