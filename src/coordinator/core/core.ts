@@ -19,6 +19,7 @@ import {
   storeEvents,
   type ConnectPolicy,
 } from './link-operation.ts';
+import { storeGap } from './gap-operation.ts';
 import { Pressure } from './pressure.ts';
 import { noteFrameFault } from './frame-fault-operation.ts';
 import { createEventReader, type EventReader, type Meaning } from './read-event.ts';
@@ -170,6 +171,8 @@ export class Core {
         this.#report(error, 'a protocol error could not be stored'),
       );
     },
+    gap: (connection, lane, upToSeq, reason) =>
+      this.#take(connection, lane, upToSeq, {}, (turn) => storeGap(turn, connection, { lane, upToSeq, reason })),
     requestsAcked: (connection, lane, upToSeq) => {
       this.submit((turn) => commitRequests(turn, connection, lane, upToSeq)).catch((error) => {
         this.#report(error, 'an acknowledgement could not be stored');
