@@ -49,12 +49,13 @@ function tableRegions(root: Section): Region[] {
   return [...byKind].map(([kind, tables]) => {
     const first = tables[0]!;
     const titles = tables.map(({ title }) => fromByteString(title));
-    return { ...plain('table', `${kind} ${titles.join(', ')}`, tableRange(first), first.place) };
+    return { ...plain('table', `${kind} table ${titles.join(', ')}`, tableRange(first), first.place) };
   });
 }
 
 function partitionRegions(root: Section, fats: ReadonlySet<number>): Region[] {
   const regions: Region[] = [];
+  const tableCount = tablesOf(root).length;
   for (const partition of tablesOf(root).flatMap(partitionsOf)) {
     if (partition.isExtended) continue;
     const { range, index, name, type, expands, section, table } = partition;
@@ -73,7 +74,12 @@ function partitionRegions(root: Section, fats: ReadonlySet<number>): Region[] {
       isFat: fats.has(range.firstBlock),
     });
   }
-  return regions;
+  // Only what is in every table is known well enough by its number.
+  return regions.map((region) => {
+    const [first] = region.tables;
+    const isPlain = region.name === `partition ${first?.index}`;
+    return isPlain && region.tables.length < tableCount ? { ...region, name: `${region.name} of ${first?.name}` } : region;
+  });
 }
 
 function environmentRegions(root: Section): Region[] {

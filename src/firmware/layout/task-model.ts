@@ -26,8 +26,8 @@ function kindOf(task: Section, steps: readonly Step[]): TaskKind {
   const effects = steps.flatMap((step) => step.effects);
   const writesData = steps.some(({ takesData }) => takesData);
   if (effects.some(({ kind }) => kind === 'stop')) return 'refusal';
-  if (/^complete\b/.test(task.title)) return 'install';
+  if (/\bcomplete\b/.test(task.title)) return 'install';
   if (!writesData || /reset|factory|wipe/i.test(task.title)) return 'other';
-  if (/^upgrade\b/.test(task.title) || task.calls.length > 0) return 'upgrade';
+  if (/\bupgrade\b/.test(task.title) || task.calls.length > 0) return 'upgrade';
   return effects.some(({ kind }) => kind === 'table') ? 'install' : 'upgrade';
 }
