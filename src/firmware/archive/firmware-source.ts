@@ -76,13 +76,13 @@ function readConfigurationSource(path: string, variables: SourceOption['variable
 
 /** Of the files as they are now; where one is missing, only what assert-size-lte promises. */
 function sizeOf(section: Section): ResourceSize {
+  const atMost = section.integer('assert-size-lte') ?? -1;
+  const limit = atMost < 0 ? {} : { atMostBytes: atMost * blockBytes };
   const contents = section.text('contents');
-  if (contents !== undefined) return { bytes: contents.length };
+  if (contents !== undefined) return { bytes: contents.length, ...limit };
   const { directory } = section.place.source;
   const paths = (section.text('host-path') ?? '').split(';').filter((path) => path !== '');
   const stats = paths.map((path) => statSync(hostPath(path, directory), { throwIfNoEntry: false }));
-  const atMost = section.integer('assert-size-lte') ?? -1;
-  const limit = atMost < 0 ? {} : { atMostBytes: atMost * blockBytes };
   if (stats.length === 0 || stats.some((stat) => !stat?.isFile())) return limit;
   return { bytes: stats.reduce((sum, stat) => sum + (stat?.size ?? 0), 0), ...limit };
 }

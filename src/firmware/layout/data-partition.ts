@@ -2,7 +2,8 @@ import { endOf, overlapOf } from './block-range.ts';
 import type { Region } from './region.ts';
 import type { TaskModel } from './task-model.ts';
 
-const dataName = /(?:^|[-_. ])(?:data|apps?|application|persist(?:ent)?|state|home|var|user|userdata|storage)(?:$|[-_. \d])/i;
+const dataName =
+  /(?:^|[-_. ])(?:data|apps?|application|persist(?:ent)?|state|home|var|user|userdata|storage)(?:$|[-_. \d])/i;
 
 /**
  * The partitions that belong to the device and not to a release: named so; or growing to the disk's end; or last, of
@@ -42,7 +43,8 @@ const isData = (effect: Effects[number]): boolean =>
   effect.kind === 'data' || (effect.kind === 'file' && effect.change === 'data');
 
 function dataIn(effect: Effects[number], { range }: Region): boolean {
-  if (effect.kind === 'data') return effect.range.firstBlock >= range.firstBlock && effect.range.firstBlock < endOf(range);
+  if (effect.kind === 'data')
+    return effect.range.firstBlock >= range.firstBlock && effect.range.firstBlock < endOf(range);
   if (effect.kind !== 'file' || effect.change !== 'data') return false;
   return overlapOf(range, { firstBlock: effect.fatBlock, blockCount: 1 }) !== undefined;
 }

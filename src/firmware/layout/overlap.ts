@@ -64,9 +64,7 @@ export function placesOf(effect: Effect, regions: readonly Region[], root: Secti
       return table === undefined ? [] : [tableRange(table)];
     }
     case 'environment':
-      return regions
-        .filter(({ environment }) => environment?.title === effect.environment)
-        .map(({ range }) => range);
+      return regions.filter(({ environment }) => environment?.title === effect.environment).map(({ range }) => range);
     default:
       return [];
   }

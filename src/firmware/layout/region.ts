@@ -78,7 +78,9 @@ function partitionRegions(root: Section, fats: ReadonlySet<number>): Region[] {
   return regions.map((region) => {
     const [first] = region.tables;
     const isPlain = region.name === `partition ${first?.index}`;
-    return isPlain && region.tables.length < tableCount ? { ...region, name: `${region.name} of ${first?.name}` } : region;
+    return isPlain && region.tables.length < tableCount
+      ? { ...region, name: `${region.name} of ${first?.name}` }
+      : region;
   });
 }
 
@@ -118,9 +120,7 @@ function formattedRegions(tasks: readonly TaskModel[]): Region[] {
   return tasks.flatMap(({ steps }) =>
     steps.flatMap(({ effects, call }) =>
       effects.flatMap((effect) =>
-        effect.kind === 'format'
-          ? [{ ...plain('file-system', 'FAT', effect.range, call.place), isFat: true }]
-          : [],
+        effect.kind === 'format' ? [{ ...plain('file-system', 'FAT', effect.range, call.place), isFat: true }] : [],
       ),
     ),
   );

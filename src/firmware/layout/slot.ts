@@ -47,7 +47,12 @@ export function requiredValue(task: Section, { key }: Switch): string | undefine
 }
 
 /** The slot that a device boots which this task accepts; undefined when its requirements do not say. */
-export function runningSlot(model: TaskModel, slots: readonly Slot[], switched: Switch, root: Section): Slot | undefined {
+export function runningSlot(
+  model: TaskModel,
+  slots: readonly Slot[],
+  switched: Switch,
+  root: Section,
+): Slot | undefined {
   const required = requiredValue(model.task, switched);
   if (required === undefined) return undefined;
   if (switched.kind !== 'file') return slots.find(({ value }) => value === required);

@@ -42,7 +42,10 @@ export const metadataRules: readonly Rule[] = [
       for (const environment of model.root.all('uboot-environment')) {
         const isWritten = model.tasks.some(({ kind, steps }) => kind !== 'install' && steps.some(({ effects }) => effects.some((effect) => effect.kind === 'environment' && effect.environment === environment.title))); // prettier-ignore
         if (environment.has('block-offset-redund') || !isWritten) continue;
-        yield { place: environment.place, seen: `${fromByteString(environment.title)} has one copy, and tasks change it` };
+        yield {
+          place: environment.place,
+          seen: `${fromByteString(environment.title)} has one copy, and tasks change it`,
+        };
       }
     },
   },

@@ -25,7 +25,8 @@ export const resourceRules: readonly Rule[] = [
       for (const task of model.tasks) {
         for (const on of task.task.all('on-resource')) {
           const steps = task.steps.filter(({ resource }) => resource?.title === on.title);
-          if (steps.some(({ takesData, effects }) => takesData || effects.some(({ kind }) => kind === 'stop'))) continue;
+          if (steps.some(({ takesData, effects }) => takesData || effects.some(({ kind }) => kind === 'stop')))
+            continue;
           yield { place: on.place, task, seen: `on-resource ${fromByteString(on.title)} has no action that takes the data` }; // prettier-ignore
         }
       }

@@ -115,12 +115,22 @@ function placeOfRequirement({ task }: TaskModel, key: string): Place {
 }
 
 /** What the task writes (`all`), and which of it other tasks write that make the running slot bootable (`hits`). */
-function sharedLocations(task: TaskModel, running: string | undefined, model: DiskModel): Record<'all' | 'hits', Location[]> {
+function sharedLocations(
+  task: TaskModel,
+  running: string | undefined,
+  model: DiskModel,
+): Record<'all' | 'hits', Location[]> {
   const all = locationsOf(task, model.switches, model.regions);
   const switched = model.switches.find(({ tellsSlots }) => tellsSlots);
   if (running === undefined || switched === undefined) return { all, hits: [] };
+  const placesOfTask = (other: TaskModel) => locationsOf(other, model.switches, model.regions);
   const makers = model.tasks.filter((other) => other !== task && targetOf(other, switched, model.root) === running);
-  const occupied = makers.flatMap((other) => locationsOf(other, model.switches, model.regions));
+  // What the task that makes the disk gives to another slot is that slot's: a maker that writes it is wrong itself.
+  const foreign = model.tasks
+    .filter(({ kind }) => kind === 'install')
+    .filter((install) => (targetOf(install, switched, model.root) ?? running) !== running)
+    .flatMap(placesOfTask);
+  const occupied = makers.flatMap(placesOfTask).filter((location) => !foreign.some((place) => meet(location, place)));
   return { all, hits: all.filter((location) => occupied.some((place) => meet(location, place))) };
 }
 

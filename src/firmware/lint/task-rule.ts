@@ -20,13 +20,15 @@ export const taskRules: readonly Rule[] = [
         const shadow = model.tasks
           .slice(0, at)
           .find(
-            (earlier) =>
-              mayStandIn(earlier, task) &&
-              earlier.task.calls.every((call) => wanted.has(signature(call))),
+            (earlier) => mayStandIn(earlier, task) && earlier.task.calls.every((call) => wanted.has(signature(call))),
           );
         if (shadow === undefined) continue;
         const needs = shadow.task.calls.length === 0 ? 'requires nothing' : 'requires nothing that this one does not require'; // prettier-ignore
-        yield { place: task.task.place, task, seen: `stands behind ${fromByteString(shadow.task.title)}, which ${needs}` };
+        yield {
+          place: task.task.place,
+          task,
+          seen: `stands behind ${fromByteString(shadow.task.title)}, which ${needs}`,
+        };
       }
     },
   },
@@ -58,7 +60,11 @@ export const taskRules: readonly Rule[] = [
     *check({ model }) {
       for (const task of model.tasks) {
         if (task.kind === 'upgrade' && task.task.calls.length === 0 && !task.task.has('require-partition1-offset')) {
-          yield { place: task.task.place, task, seen: `${fromByteString(task.task.title)} writes data and requires nothing` };
+          yield {
+            place: task.task.place,
+            task,
+            seen: `${fromByteString(task.task.title)} writes data and requires nothing`,
+          };
         }
       }
     },

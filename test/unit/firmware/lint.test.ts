@@ -1,0 +1,100 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { lintFirmware, rules, type LintFinding } from '../../../src/firmware/lint/lint.ts';
+import { soundConfig, spoiled } from '../../support/firmware-config.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
+
+async function lint(config: string, diskBlocks?: number): Promise<LintFinding[]> {
+  await using scratch = await temporaryDirectory();
+  const path = join(scratch.path, 'fwup.conf');
+  await writeFile(path, config);
+  return lintFirmware(path, diskBlocks === undefined ? {} : { diskBlocks });
+}
+
+const codesOf = (findings: readonly LintFinding[]) => [...new Set(findings.map(({ code }) => code))];
+const finish = (slot: string) => `on-finish { uboot_setenv(env, "${slot}.version", "1") uboot_setenv(env, "slot", "${slot}") }`; // prettier-ignore
+
+/** For each rule: what to change in the sound configuration, and the line (1-based) or task that must be named. */
+const broken: Record<string, { changes: [string, string][]; task?: string; diskBlocks?: number; also?: string[] }> = {
+  'regions-overlap': { changes: [['block-offset = 256 block-offset-redund', 'block-offset = 2040 block-offset-redund']], also: ['writes-overlap'] },
+  'writes-overlap': { changes: [['on-resource boot.img { raw_write(1024) }', 'on-resource boot.img { raw_write(2048) }']], task: 'complete' },
+  'resource-too-large': {
+    changes: [['partition 2 { block-offset = 3072 block-count = 1024', 'partition 2 { block-offset = 3072 block-count = 1'], ['contents = "root"', `contents = "${'r'.repeat(600)}"`]],
+    task: 'upgrade.b',
+    also: ['resource-may-outgrow'],
+  },
+  'past-partition': { changes: [['raw_memset(4096, 256, 0)', 'raw_memset(4096, 513, 0)']], task: 'complete' },
+  'past-disk-end': { changes: [], diskBlocks: 4607 },
+  'resource-may-outgrow': { changes: [['contents = "root" assert-size-lte = 1024', 'contents = "root" assert-size-lte = 1025']] },
+  'no-size-assertion': { changes: [['contents = "root" assert-size-lte = 1024', 'contents = "root"']] },
+  'shares-segment': { changes: [['partition 0 { block-offset = 1024 block-count = 256', 'partition 0 { block-offset = 1024 block-count = 1020'], ['partition 1 { block-offset = 2048', 'partition 1 { block-offset = 2047'], ['require-partition-offset(1, 2048)', ''], ['raw_write(2048) }\n    on-finish { uboot_setenv(env, "slot", "a")', 'raw_write(2047) }\n    on-finish { uboot_setenv(env, "slot", "a")'], ['raw_write(2048)', 'raw_write(2047)'], ['block-count = 1024 type = 0x83 }\n    partition 2', 'block-count = 1025 type = 0x83 }\n    partition 2']] },
+  'switch-before-data': { changes: [['info("a")', 'info("a") uboot_setenv(env, "slot", "a")'], [' uboot_setenv(env, "slot", "a") }\n}\ntask upgrade.b', ' }\n}\ntask upgrade.b']], task: 'upgrade.a', also: ['no-on-error'] },
+  'switch-not-last': { changes: [[finish('a'), 'on-finish { uboot_setenv(env, "slot", "a") uboot_setenv(env, "a.version", "1") }']], task: 'upgrade.a' },
+  'two-switches': {
+    changes: [
+      ['uboot-environment', 'mbr mbr-b { partition 0 { block-offset = 1024 block-count = 256 type = 0xda } partition 1 { block-offset = 3072 block-count = 1024 type = 0x83 } partition 2 { block-offset = 2048 block-count = 1024 type = 0x83 } partition 3 { block-offset = 4096 block-count = 512 type = 0x83 } }\nuboot-environment'],
+      [finish('a'), 'on-finish { uboot_setenv(env, "slot", "a") mbr_write(mbr) }'],
+      [finish('b'), 'on-finish { uboot_setenv(env, "slot", "b") mbr_write(mbr-b) }'],
+    ],
+    task: 'upgrade.a',
+  },
+  'table-in-upgrade': { changes: [['info("a")', 'info("a") mbr_write(mbr)']], task: 'upgrade.a', also: ['no-on-error'] },
+  'environment-cleared': { changes: [['info("b")', 'uboot_clearenv(env)']], task: 'upgrade.b', also: ['no-on-error'] },
+  'no-on-error': { changes: [['info("b")', 'uboot_clearenv(env)']], task: 'upgrade.b', also: ['environment-cleared'] },
+  'writes-running-slot': { changes: [['raw_write(3072)', 'raw_write(2048)']], task: 'upgrade.b' },
+  'writes-shared-place': { changes: [['on-resource rootfs.img { raw_write(3072) }', 'on-resource boot.img { raw_write(1024) }\n    on-resource rootfs.img { raw_write(3072) }']], task: 'upgrade.b' },
+  'writes-data-partition': { changes: [['on-resource rootfs.img { raw_write(3072) }', 'on-resource boot.img { raw_write(4096) }\n    on-resource rootfs.img { raw_write(3072) }']], task: 'upgrade.b' },
+  'switch-not-set': { changes: [['task upgrade.unexpected', 'task upgrade.c { require-uboot-variable(env, "slot", "a") require-partition-offset(0, 1024) on-resource boot.img { raw_write(3072) } }\ntask upgrade.unexpected']], task: 'upgrade.c' },
+  'switch-not-initialised': { changes: [['on-finish { uboot_setenv(env, "slot", "a") }', 'on-finish { info("done") }']], task: 'complete' },
+  'task-unreachable': { changes: [['require-uboot-variable(env, "slot", "b")', ''], ['require-partition-offset(1, 2048)', 'require-partition-offset(2, 3072)']], task: 'upgrade.b' },
+  'contradictory-requirements': { changes: [['require-partition-offset(1, 2048)', 'require-uboot-variable(env, "slot", "c")']], task: 'upgrade.a', also: ['requirement-never-met'] },
+  'upgrade-without-requirement': { changes: [['require-uboot-variable(env, "slot", "a")', ''], ['require-partition-offset(2, 3072)', '']], task: 'upgrade.b', also: ['task-unreachable'] },
+  'requirement-never-met': { changes: [['require-partition-offset(2, 3072)', 'require-partition-offset(2, 3073)']], task: 'upgrade.b' },
+  'needs-unsafe': { changes: [['info("b")', 'execute("sync")']], task: 'upgrade.b' },
+  'task-missing': { changes: [['task complete {', 'task provision-all {']] },
+  'resource-unused': { changes: [['file-resource boot.img', 'file-resource extra { contents = "x" }\nfile-resource boot.img']] },
+  'resource-not-written': { changes: [['on-resource boot.img { raw_write(1024) }', 'on-resource boot.img { info("skipped") }']], task: 'complete' },
+  'resource-taken-twice': { changes: [['on-resource boot.img { raw_write(1024) }', 'on-resource boot.img { raw_write(1024) raw_write(1100) }']], task: 'complete', also: ['resource-may-outgrow'] },
+  'fat-directory-missing': { changes: [['raw_memset(4096, 256, 0)', 'fat_mkfs(4096, 512) fat_touch(4096, "etc/id")']], task: 'complete' },
+  'secret-in-bundle': { changes: [['on-resource boot.img { raw_write(1024) }', 'on-resource boot.img { raw_write(1024, "cipher=aes-cbc-plain,secret=00ff") }']], task: 'complete' },
+  'metadata-missing': { changes: [['meta-platform = "board-1"\n', '']] },
+  'environment-not-redundant': { changes: [[' block-offset-redund = 512', '']] },
+  'environment-copies-close': { changes: [['block-offset-redund = 512', 'block-offset-redund = 272']] },
+}; // prettier-ignore
+
+describe('lint', () => {
+  it('finds nothing in a sound configuration', async () => {
+    expect(await lint(soundConfig)).toEqual([]);
+  });
+
+  it.each(Object.entries(broken))('%s', async (code, { changes, task, diskBlocks, also = [] }) => {
+    const findings = await lint(spoiled(soundConfig, ...changes), diskBlocks);
+    const found = findings.find((finding) => finding.code === code);
+    expect(codesOf(findings)).toEqual(expect.arrayContaining([code]));
+    expect(codesOf(findings).filter((other) => other !== code && !also.includes(other))).toEqual([]);
+    expect(found?.task).toBe(task ?? found?.task);
+    expect(found?.position.line).toBeGreaterThan(0);
+    for (const text of [found?.seen, found?.why, found?.mend]) expect(text).toMatch(/\S/);
+  });
+
+  it('has a broken configuration for every rule but those on bundles', () => {
+    const bundleOnly = ['unsigned', 'unknown-name'];
+    expect(rules.map(({ code }) => code).toSorted()).toEqual([...Object.keys(broken), ...bundleOnly].toSorted());
+  });
+
+  it('names the place of a text that does not parse, and goes on with the next file', async () => {
+    const [finding, ...others] = await lint('meta-product = "x"\ntask t { on-init { raw_memset(1) } }\n');
+    expect(others).toEqual([]);
+    expect(finding).toMatchObject({ code: 'does-not-parse', severity: 'error', position: { line: 2, column: 20 } });
+  });
+
+  it('says that a section was left open', async () => {
+    const findings = await lint(soundConfig.trimEnd().slice(0, -1));
+    expect(codesOf(findings)).toEqual(['section-not-closed']);
+  });
+
+  it('throws what is no fault of a text: a file that is not there', async () => {
+    await expect(lintFirmware('/nowhere/fwup.conf')).rejects.toMatchObject({ code: 'firmware-file-unreadable' });
+  });
+});
