@@ -14,8 +14,15 @@ export type { SignOption } from './archive/sign.ts';
 export type { VerifyOption } from './archive/verify.ts';
 export { readTaskWrites, type TaskWrite, type WrittenImage } from './archive/task-write.ts';
 export { readFirmwareSource, type FirmwareSource, type SourceOption } from './archive/firmware-source.ts';
+export { summarizeConfiguration, type ConfigurationSummary } from './archive/configuration-summary.ts';
 export { diskModel, type DiskModel } from './layout/disk-model.ts';
-export { diskLayout, type DiskLayout, type LayoutRegion, type LayoutTask, type LayoutWrite } from './layout/disk-layout.ts';
+export {
+  diskLayout,
+  type DiskLayout,
+  type LayoutRegion,
+  type LayoutTask,
+  type LayoutWrite,
+} from './layout/disk-layout.ts';
 export { parseDiskSize } from './layout/disk-size.ts';
 export { lintFirmware, type LintFinding } from './lint/lint.ts';
 export { severities, type Severity } from './lint/rule.ts';

@@ -125,8 +125,7 @@ function layoutRegion(region: Region, id: number, model: DiskModel, slots: strin
 }
 
 function layoutTask(task: TaskModel, model: DiskModel, ids: ReadonlyMap<Region, number>): LayoutTask {
-  const switched = model.switches.find(({ tellsSlots }) => tellsSlots);
-  const runs = switched && runningSlot(task, model.slots, switched, model.root);
+  const runs = runningSlot(task, model.slots, model.switches, model.root);
   const target = model.slots.find(({ tasks }) => tasks.includes(task));
   return {
     name: fromByteString(task.task.title),

@@ -50,15 +50,27 @@ export function requiredValue(task: Section, { key }: Switch): string | undefine
 export function runningSlot(
   model: TaskModel,
   slots: readonly Slot[],
-  switched: Switch,
+  switches: readonly Switch[],
   root: Section,
 ): Slot | undefined {
-  const required = requiredValue(model.task, switched);
-  if (required === undefined) return undefined;
-  if (switched.kind !== 'file') return slots.find(({ value }) => value === required);
-  // The text in a file and the file that brings it have different names: of two slots it is the other one.
-  const others = slots.filter(({ value }) => value !== targetOf(model, switched, root));
-  return slots.length === 2 && others.length === 1 ? others[0] : undefined;
+  const telling = switches.filter(({ tellsSlots }) => tellsSlots);
+  for (const [at, switched] of telling.entries()) {
+    const required = requiredValue(model.task, switched);
+    if (required === undefined) continue;
+    if (switched.kind === 'file') {
+      // The text in a file and the file that brings it have different names: of two slots it is the other one.
+      const target = targetOf(model, switched, root);
+      const others = slots.filter(({ tasks }) => tasks.some((task) => targetOf(task, switched, root) !== target));
+      if (target !== undefined && slots.length === 2 && others.length === 1) return others[0];
+      continue;
+    }
+    const found = slots.find(
+      ({ value, tasks }) =>
+        (at === 0 && value === required) || tasks.some((task) => targetOf(task, switched, root) === required),
+    );
+    if (found) return found;
+  }
+  return undefined;
 }
 
 /** What the task writes; the switch itself does not count. Data of unknown length counts as its whole region. */

@@ -20,7 +20,7 @@ export const slotRules: readonly Rule[] = [
       const switched = model.switches.find(({ tellsSlots }) => tellsSlots);
       if (switched === undefined) return;
       for (const task of upgradesOf(model)) {
-        const runs = runningSlot(task, model.slots, switched, model.root);
+        const runs = runningSlot(task, model.slots, model.switches, model.root);
         const target = targetOf(task, switched, model.root);
         const required = requiredValue(task.task, switched);
         if (required !== undefined && required === target && switched.kind !== 'file') {
@@ -42,7 +42,7 @@ export const slotRules: readonly Rule[] = [
       const switched = model.switches.find(({ tellsSlots }) => tellsSlots);
       if (switched === undefined) return;
       for (const task of upgradesOf(model)) {
-        const runs = runningSlot(task, model.slots, switched, model.root);
+        const runs = runningSlot(task, model.slots, model.switches, model.root);
         const { all, hits } = sharedLocations(task, runs?.value, model);
         if (runs === undefined || hits.length === 0 || hits.length === all.length) continue;
         yield { place: task.task.place, task, seen: `writes ${formatLocations(hits, model)}, which slot ${runs.name} uses too` }; // prettier-ignore
