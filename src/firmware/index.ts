@@ -26,3 +26,4 @@ export {
 export { parseDiskSize } from './layout/disk-size.ts';
 export { lintFirmware, type LintFinding } from './lint/lint.ts';
 export { severities, type Severity } from './lint/rule.ts';
+export { diffFirmware, type FirmwareDiff } from './diff/firmware-diff.ts';

@@ -1,5 +1,5 @@
 import type { DiskLayout, LayoutRegion, LayoutTask, LayoutWrite } from '../../firmware/index.ts';
-import { formatBytes } from '../human.ts';
+import { formatBytes, plural } from '../human.ts';
 import { paint, type Style } from '../paint.ts';
 import { displayWidth, printable, truncate } from '../printable.ts';
 import { formatTable, type TableOption } from '../table.ts';
@@ -125,7 +125,13 @@ function lane(task: LayoutTask, scale: DiskScale, { overlaps, regions }: DiskLay
   for (const overlap of overlaps) {
     if (overlap.task === task.name) fill(overlap.firstBlock, overlap.blockCount, '✗', 'red');
   }
-  return cells.map(({ glyph, style }) => paint(style, glyph, color)).join('');
+  const runs: { text: string; style: Style | undefined }[] = [];
+  for (const { glyph, style } of cells) {
+    const last = runs.at(-1);
+    if (last && last.style === style) last.text += glyph;
+    else runs.push({ text: glyph, style });
+  }
+  return runs.map(({ text, style }) => paint(style, text, color)).join('');
 }
 
 /** The offset of every border for which there is room. */
@@ -231,7 +237,7 @@ function formatTask(task: LayoutTask, { overlaps }: DiskLayout, { width, color =
       (width ?? defaultWidth) - indent,
     ).map((line, index) => `  ${(index === 0 ? printable(name) : '').padEnd(indent - 2)}${line}`),
   );
-  const wrong = overlaps.filter((overlap) => overlap.task === task.name).map(({ first, second, firstBlock, blockCount }) => paint('red', `  ✗ ${printable(first)} and ${printable(second)} overlap in ${blockCount} blocks from ${firstBlock}`, color)); // prettier-ignore
+  const wrong = overlaps.filter((overlap) => overlap.task === task.name).map(({ first, second, firstBlock, blockCount }) => paint('red', `  ✗ ${printable(first)} and ${printable(second)} overlap in ${plural(blockCount, 'block')} from ${firstBlock}`, color)); // prettier-ignore
   return `${[head, ...lines, ...wrong].join('\n')}\n`;
 }
 
