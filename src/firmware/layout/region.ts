@@ -46,11 +46,21 @@ export function regionAt(regions: readonly Region[], block: number): Region | un
 function tableRegions(root: Section): Region[] {
   const byKind = new Map<string, Section[]>();
   for (const table of tablesOf(root)) byKind.set(table.kind, [...(byKind.get(table.kind) ?? []), table]);
-  return [...byKind].map(([kind, tables]) => {
+  const heads = [...byKind].map(([kind, tables]) => {
     const first = tables[0]!;
     const titles = tables.map(({ title }) => fromByteString(title));
     return { ...plain('table', `${kind} table ${titles.join(', ')}`, tableRange(first), first.place) };
   });
+  const chains = tablesOf(root).flatMap((table) => {
+    const partitions = partitionsOf(table);
+    const frame = partitions.find(({ isExtended }) => isExtended);
+    const logical = partitions.filter(({ index }) => index > 3).length;
+    if (frame === undefined || logical === 0) return [];
+    const range = { firstBlock: frame.range.firstBlock, blockCount: logical };
+    return [plain('table', `logical partitions of ${fromByteString(table.title)}`, range, frame.section.place)];
+  });
+  const seen = new Set<number>(); // two tables may share a frame
+  return [...heads, ...chains.filter(({ range }) => !seen.has(range.firstBlock) && seen.add(range.firstBlock))];
 }
 
 function partitionRegions(root: Section, fats: ReadonlySet<number>): Region[] {
