@@ -209,7 +209,12 @@ class Application {
 /** Before a byte is written: whether the task wants more than it may. */
 function checkUnsafe(plan: TaskPlan, { unsafe }: ActionContext): void {
   if (unsafe) return;
-  const all = [plan.onInit, plan.onFinish, plan.onError, ...[...plan.onResource.values()].map(({ actions }) => actions)];
+  const all = [
+    plan.onInit,
+    plan.onFinish,
+    plan.onError,
+    ...[...plan.onResource.values()].map(({ actions }) => actions),
+  ];
   const first = all.flat().find(({ needsUnsafe }) => needsUnsafe === true);
   if (first) throw unsafeRefused(first.name);
 }

@@ -165,9 +165,8 @@ function encodeEntries({ partitions }: GptTable, diskBlocks: number): Buffer {
     out.writeBigUInt64LE(BigInt.asUintN(64, BigInt(partition.firstBlock + blockCount - 1)), at + 40);
     out.writeBigUInt64LE(partition.flags, at + 48);
     // Byte by byte, as fwup: the name is taken for ASCII.
-    for (const [index, char] of [...partition.name.slice(0, maxNameLength)].entries()) {
-      out[at + 56 + index * 2] = char.charCodeAt(0);
-    }
+    const name = Buffer.from(partition.name.slice(0, maxNameLength), 'latin1');
+    for (const [index, byte] of name.entries()) out[at + 56 + index * 2] = byte;
   }
   return out;
 }

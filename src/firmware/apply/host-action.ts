@@ -109,7 +109,11 @@ async function writeFirst(places: readonly string[], bytes: Buffer, given: strin
   for (const path of places) {
     const handle = await open(path, 'w', 0o666).catch(() => undefined);
     if (!handle) continue;
-    await handle.writeFile(bytes).finally(() => handle.close());
+    try {
+      await handle.writeFile(bytes);
+    } finally {
+      await handle.close();
+    }
     return;
   }
   throw hostError(`reboot-param can't open ${given === undefined ? 'under `/run`' : `'${given}'`}`);

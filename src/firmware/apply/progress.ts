@@ -22,7 +22,10 @@ export class Progress {
   #done = 0;
   #last = -1;
 
-  constructor(report: (report: ProgressReport) => void = () => undefined, range: ProgressRange = { low: 0, high: 100 }) {
+  constructor(
+    report: (report: ProgressReport) => void = () => undefined,
+    range: ProgressRange = { low: 0, high: 100 },
+  ) {
     this.#report = report;
     this.#low = range.low;
     this.#range = range.high - range.low;

@@ -49,7 +49,11 @@ export async function runResource(
 async function* noData(): AsyncGenerator<Buffer, void> {}
 
 /** fwup stops at the length that meta.conf tells, however much more there is. */
-async function* firstBytes(chunks: AsyncIterable<Buffer>, count: number, asFwup: boolean): AsyncGenerator<Buffer, void> {
+async function* firstBytes(
+  chunks: AsyncIterable<Buffer>,
+  count: number,
+  asFwup: boolean,
+): AsyncGenerator<Buffer, void> {
   let left = count;
   for await (const chunk of chunks) {
     const bytes = asFwup && chunk.length > left ? chunk.subarray(0, left) : chunk;

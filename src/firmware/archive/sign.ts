@@ -68,7 +68,7 @@ export async function resignLikeFwup(
   { privateKey, mtimeSeconds }: { privateKey: Buffer; mtimeSeconds: number },
   write: (bytes: Uint8Array) => Promise<void>,
 ): Promise<void> {
-  const sizes = await memberSizes(inputPath);
+  let sizes: Map<number, number> | undefined;
   const reader = new ByteReader(new BundleFile(inputPath));
   try {
     const zip = new ZipReader(reader);
@@ -76,7 +76,8 @@ export async function resignLikeFwup(
     const out = new ZipWriter(write);
     await addSignedHead(out, head.metaConfBytes, privateKey, mtimeSeconds);
     for (let member = await zip.next(); member; member = await zip.next()) {
-      const sizeBytes = sizes.get(member.localOffset) ?? 0;
+      sizes ??= member.sizeBytes === undefined ? await memberSizes(inputPath) : undefined;
+      const sizeBytes = member.sizeBytes ?? sizes?.get(member.localOffset) ?? 0;
       await out.add({ name: member.name, sizeBytes, data: memberData(zip, member, sizeBytes, member.name) });
     }
     await out.finish();

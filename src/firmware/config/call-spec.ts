@@ -38,11 +38,7 @@ export const actionSpecs: ReadonlyMap<ByteString, CallSpec> = new Map([
   spec('trim', ['block', 'count'], 'a block offset and count'),
   spec('uboot_clearenv', ['uboot-environment'], 'a uboot-environment reference'),
   spec('uboot_recover', ['uboot-environment'], 'a uboot-environment reference'),
-  spec(
-    'uboot_setenv',
-    ['uboot-environment', 'text', 'text'],
-    'a uboot-environment reference, variable name and value',
-  ),
+  spec('uboot_setenv', ['uboot-environment', 'text', 'text'], 'a uboot-environment reference, variable name and value'),
   spec('uboot_unsetenv', ['uboot-environment', 'text'], 'a uboot-environment reference and a variable name'),
   spec('error', ['text'], 'a message parameter'),
   spec('info', ['text'], 'a message parameter'),

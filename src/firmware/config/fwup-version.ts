@@ -1,9 +1,7 @@
 import semver from 'semver';
+import { compatibleFwupVersion } from './compatible-version.ts';
 import { configError, fromByteString } from './source-text.ts';
 import type { Section } from './section.ts';
-
-/** The version of fwup whose behaviour and file format this engine follows. */
-export const compatibleFwupVersion = '1.16.0';
 
 /** `require-fwup-version`, in semver order; missing parts count as 0. */
 export function checkFwupVersion(root: Section): void {

@@ -61,7 +61,8 @@ async function readWindow(reader: ByteReader): Promise<PatchWindow> {
   const lengths = [await integer(reader), await integer(reader), await integer(reader)] as const;
   const checksum = indicator & windowBit.adler32 ? (await take(reader, 4)).readUInt32BE(0) : undefined;
   const sectionBytes = lengths[0] + lengths[1] + lengths[2];
-  if (reader.offset - bodyStart + sectionBytes !== deltaLength) throw patchError('incorrect encoding length (redundant)');
+  if (reader.offset - bodyStart + sectionBytes !== deltaLength)
+    throw patchError('incorrect encoding length (redundant)');
   const [data, instructions, addresses] = [
     await take(reader, lengths[0]),
     await take(reader, lengths[1]),
