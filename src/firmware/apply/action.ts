@@ -1,44 +1,13 @@
-import { parseBlockNumber } from '../config/call-spec.ts';
-import type { ResourceRecord } from '../config/resource.ts';
 import type { Call, Section } from '../config/section.ts';
 import { configError, fromByteString, unsupportedError, type ByteString } from '../config/source-text.ts';
 import { FlotillaError } from '../../error.ts';
 import type { EnvironmentAccess } from './environment-access.ts';
+import { fatPlanners } from './fat/fat-action.ts';
 import { encodeMbr, mbrTable } from './mbr.ts';
-import type { Progress } from './progress.ts';
+import { numberArgument, type PlanInput, type PlannedAction, type Planner } from './planned-action.ts';
 import { writeRaw } from './raw-write.ts';
-import { blockBytes, segmentBytes, type SegmentCache } from './segment-cache.ts';
+import { blockBytes, segmentBytes } from './segment-cache.ts';
 import { ubootLayout } from './uboot-environment.ts';
-
-/** What an action works on. */
-export interface ActionContext {
-  readonly cache: SegmentCache;
-  /** Blocks of the destination, 0 if unknown. */
-  readonly diskBlocks: number;
-  readonly progress: Progress;
-  readonly onInfo: (text: string) => void;
-  readonly signal: AbortSignal | undefined;
-  environment(title: ByteString): EnvironmentAccess;
-}
-
-/** An action whose arguments have been read; planning one writes nothing. */
-export interface PlannedAction {
-  /** Of the progress. */
-  readonly units: number;
-  /** The first byte of the destination that it surely does not touch. */
-  readonly endBytes: number;
-  readonly readsData: boolean;
-  run(context: ActionContext, data: AsyncIterable<Buffer>): Promise<void>;
-}
-
-interface PlanInput {
-  readonly call: Call;
-  readonly root: Section;
-  /** Of the on-resource section. */
-  readonly record: ResourceRecord | undefined;
-}
-
-type Planner = (input: PlanInput) => PlannedAction;
 
 const planners: Record<string, Planner> = {
   raw_write: planRawWrite,
@@ -54,6 +23,7 @@ const planners: Record<string, Planner> = {
     planEnvironment(input, (environment, [name, value]) => environment.set(name ?? '', value ?? '')),
   uboot_unsetenv: (input) =>
     planEnvironment(input, (environment, [name]) => environment.change((variables) => variables.delete(name ?? ''))),
+  ...fatPlanners,
   info: ({ call }) => effect(async ({ onInfo }) => onInfo(fromByteString(call.args[0] ?? ''))),
   error: ({ call }) =>
     effect(async () => {
@@ -71,15 +41,9 @@ function effect(run: PlannedAction['run']): PlannedAction {
   return { units: 0, endBytes: 0, readsData: false, run };
 }
 
-function number({ args, place }: Call, index: number): number {
-  const value = parseBlockNumber(args[index] ?? '');
-  if (value === undefined) throw configError(place, `not a number: '${fromByteString(args[index] ?? '')}'`);
-  return value;
-}
-
 function planRawWrite({ call, record }: PlanInput): PlannedAction {
   if (!record) throw configError(call.place, 'raw_write only usable in on-resource');
-  const start = number(call, 0) * blockBytes;
+  const start = numberArgument(call, 0) * blockBytes;
   return {
     units: record.dataBytes,
     endBytes: start + Math.ceil(record.fileBytes / blockBytes) * blockBytes,
@@ -93,9 +57,9 @@ function planRawWrite({ call, record }: PlanInput): PlannedAction {
 }
 
 function planRawMemset({ call }: PlanInput): PlannedAction {
-  const start = number(call, 0) * blockBytes;
-  const length = number(call, 1) * blockBytes;
-  const value = number(call, 2);
+  const start = numberArgument(call, 0) * blockBytes;
+  const length = numberArgument(call, 1) * blockBytes;
+  const value = numberArgument(call, 2);
   return {
     units: length,
     endBytes: start + length,
@@ -131,8 +95,8 @@ function planMbrWrite({ call, root }: PlanInput): PlannedAction {
 }
 
 function planTrim({ call }: PlanInput): PlannedAction {
-  const start = number(call, 0) * blockBytes;
-  const count = number(call, 1);
+  const start = numberArgument(call, 0) * blockBytes;
+  const count = numberArgument(call, 1);
   const units = Math.floor(count / 256);
   return {
     units,

@@ -8,9 +8,10 @@ import { resourceNameOf } from '../config/resource.ts';
 import { fromByteString, toByteString } from '../config/source-text.ts';
 import type { Section } from '../config/section.ts';
 import { FlotillaError } from '../../error.ts';
-import type { ActionContext, PlannedAction } from './action.ts';
+import type { ActionContext, PlannedAction } from './planned-action.ts';
 import { Disk } from './disk.ts';
 import { EnvironmentAccess } from './environment-access.ts';
+import { FatVolumes } from './fat/volume-set.ts';
 import { checkMetaConfSupported, checkRoom, chooseTask, planTask, type TaskPlan } from './plan.ts';
 import { Progress } from './progress.ts';
 import { SegmentCache } from './segment-cache.ts';
@@ -87,6 +88,7 @@ function createContext(root: Section, disk: Disk, progress: Progress, option: Ap
   const environments = new Map<string, EnvironmentAccess>();
   return {
     cache,
+    fat: new FatVolumes(cache),
     diskBlocks: Math.floor(disk.endBytes / 512),
     progress,
     onInfo: option.onInfo ?? (() => undefined),
@@ -107,6 +109,7 @@ async function runPlan(plan: TaskPlan, zip: ZipReader, context: ActionContext): 
   try {
     await runActions(plan.onInit, context);
     await runResources(plan, zip, context);
+    context.fat.forget();
     await runActions(plan.onFinish, context);
     context.signal?.throwIfAborted();
     await context.cache.flush();
@@ -162,6 +165,7 @@ async function runActions(
 /** What is still in the cache is dropped; the first error is the one to tell, so errors in here are not. */
 async function runOnError(plan: TaskPlan, context: ActionContext): Promise<void> {
   context.cache.discard();
+  context.fat.forget();
   try {
     await runActions(plan.onError, { ...context, signal: undefined });
     await context.cache.flush();

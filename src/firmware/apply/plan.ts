@@ -5,8 +5,9 @@ import type { MetaConf } from '../config/meta-conf.ts';
 import { checkFwupVersion } from '../config/fwup-version.ts';
 import { checkTaskCalls, checkTaskSupported } from '../config/support.ts';
 import { FlotillaError } from '../../error.ts';
-import { planAction, type ActionContext, type PlannedAction } from './action.ts';
+import { planAction } from './action.ts';
 import { diskTooSmall, type Disk } from './disk.ts';
+import type { ActionContext, PlannedAction } from './planned-action.ts';
 import { requirementHolds } from './requirement.ts';
 
 /** A task made ready: every argument read, every reference found, nothing written. */
@@ -37,7 +38,7 @@ export function checkMetaConfSupported({ root, unknown, usesNickname }: MetaConf
 export async function chooseTask(
   root: Section,
   name: ByteString,
-  context: Pick<ActionContext, 'cache' | 'environment'>,
+  context: Pick<ActionContext, 'cache' | 'environment' | 'fat'>,
 ): Promise<Section> {
   const candidates = root.all('task').filter((task) => task.title.startsWith(name));
   for (const task of candidates) {

@@ -150,8 +150,8 @@ export class SegmentCache {
   async #drop(index: number, segment: Segment): Promise<void> {
     await this.#writeDirty(index, segment, true);
     this.#segments.delete(index);
-    // Once written, the disk is the truth for a trimmed segment too.
-    this.#trimmed = this.#trimmed.flatMap((range) => without(range, index));
+    // Once written, the disk is the truth for a trimmed segment too; one that was only read still is not on it.
+    if (!segment.trimmed) this.#trimmed = this.#trimmed.flatMap((range) => without(range, index));
   }
 
   async #writeDirty(index: number, segment: Segment, isWhole: boolean): Promise<void> {

@@ -38,17 +38,17 @@ export const actionSpecs: ReadonlyMap<ByteString, CallSpec> = new Map([
   spec('error', ['text']),
   spec('info', ['text']),
   spec('gpt_write', ['gpt'], foreign),
-  spec('fat_mkfs', ['block', 'count'], foreign),
-  spec('fat_write', ['block', 'text'], { ...foreign, optional: 1, resourceOnly: true }),
-  spec('fat_attrib', ['block', 'text', 'attributes'], foreign),
-  spec('fat_cp', ['block', 'text', 'text', 'text'], { ...foreign, optional: 1 }),
-  spec('fat_mv', ['block', 'text', 'text'], foreign),
-  spec('fat_mv!', ['block', 'text', 'text'], foreign),
-  spec('fat_rm', ['block', 'text'], foreign),
-  spec('fat_rm!', ['block', 'text'], foreign),
-  spec('fat_mkdir', ['block', 'text'], foreign),
-  spec('fat_setlabel', ['block', 'text'], foreign),
-  spec('fat_touch', ['block', 'text'], foreign),
+  spec('fat_mkfs', ['block', 'count']),
+  spec('fat_write', ['block', 'text'], { optional: 1, resourceOnly: true }),
+  spec('fat_attrib', ['block', 'text', 'attributes']),
+  spec('fat_cp', ['block', 'text', 'text', 'text'], { optional: 1 }),
+  spec('fat_mv', ['block', 'text', 'text']),
+  spec('fat_mv!', ['block', 'text', 'text']),
+  spec('fat_rm', ['block', 'text']),
+  spec('fat_rm!', ['block', 'text']),
+  spec('fat_mkdir', ['block', 'text']),
+  spec('fat_setlabel', ['block', 'text']),
+  spec('fat_touch', ['block', 'text']),
   spec('path_write', ['text'], { ...foreign, resourceOnly: true }),
   spec('pipe_write', ['text'], { ...foreign, resourceOnly: true }),
   spec('ubi_volume_write', ['text'], { ...foreign, resourceOnly: true }),
@@ -59,8 +59,8 @@ export const actionSpecs: ReadonlyMap<ByteString, CallSpec> = new Map([
 export const requirementSpecs: ReadonlyMap<ByteString, CallSpec> = new Map([
   spec('require-partition-offset', ['slot', 'block']),
   spec('require-uboot-variable', ['uboot-environment', 'text', 'text']),
-  spec('require-fat-file-exists', ['block', 'text'], foreign),
-  spec('require-fat-file-match', ['block', 'text', 'text'], foreign),
+  spec('require-fat-file-exists', ['block', 'text']),
+  spec('require-fat-file-match', ['block', 'text', 'text']),
   spec('require-path-on-device', ['text', 'text'], foreign),
   spec('require-path-at-offset', ['text', 'block'], foreign),
   spec('require-execute', ['text'], foreign),
@@ -107,6 +107,8 @@ export function checkCall(callSpec: CallSpec, call: Call, root: Section, inResou
     const argument = call.args[index];
     if (argument !== undefined) checkArgument(parameter, argument, call, root);
   });
+  // The one call whose arguments mean something else by their number: FROM, TO or FROM, TO's file system, TO.
+  if (name === 'fat_cp' && call.args.length === 4) checkArgument('block', call.args[2]!, call, root);
 }
 
 export function checkSupported(callSpec: CallSpec, call: Call): void {

@@ -118,13 +118,24 @@ function closeSection(section: Section, root: Section, variables: VariableSet, w
       ubootLayout(section);
       return;
     case 'on-resource':
-      if (root.find('file-resource', section.title)) return;
-      throw configError(section.place, `unknown resource: ${fromByteString(section.title)}`, {
-        expected: 'a file-resource of that name before the task',
-      });
+      if (!root.find('file-resource', section.title)) {
+        throw configError(section.place, `unknown resource: ${fromByteString(section.title)}`, {
+          expected: 'a file-resource of that name before the task',
+        });
+      }
+      nameFatFiles(section);
+      return;
     case 'task':
       checkTaskCalls(section, root);
   }
+}
+
+/** fat_write without a path writes to the resource's name: meta.conf says so in full, for older versions of fwup. */
+function nameFatFiles(section: Section): void {
+  section.calls.forEach((call, index) => {
+    if (call.name !== 'fat_write' || call.args.length !== 1) return;
+    section.calls[index] = { ...call, args: [...call.args, section.title] };
+  });
 }
 
 function checkFileResource(section: Section): void {
