@@ -28,7 +28,7 @@ const block = 63;
 /** A disk of old bytes with an empty file system on it, and the cache before it. */
 async function disk(sectors: number, cacheMebibytes = 8) {
   const path = join(scratch.path, `${++count}.img`);
-  await writeFile(path, Buffer.alloc(block * 512, 0xa5));
+  await writeFile(path, Buffer.alloc((block + Math.min(sectors, 10_000)) * 512, 0xa5));
   await truncate(path, (block + sectors) * 512);
   const medium = await Disk.open(path);
   const cache = new SegmentCache(medium, cacheMebibytes);
