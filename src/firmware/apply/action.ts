@@ -3,6 +3,7 @@ import type { Call, Section } from '../config/section.ts';
 import { FlotillaError } from '../../error.ts';
 import { diskCipher } from './disk-cipher.ts';
 import type { EnvironmentAccess } from './environment-access.ts';
+import { fatPlanners } from './fat/fat-action.ts';
 import { encodeGpt, gptTable, gptUnits, leastGptBlocks } from './gpt.ts';
 import { planExecute, planPathWrite, planPipeWrite, planRebootParam, planUbiVolumeWrite } from './host-action.ts';
 import { encodeMbr, mbrTable } from './mbr.ts';
@@ -27,6 +28,7 @@ const planners: Record<string, Planner> = {
     planEnvironment(input, (environment, [name, value]) => environment.set(name ?? '', value ?? '')),
   uboot_unsetenv: (input) =>
     planEnvironment(input, (environment, [name]) => environment.change((variables) => variables.delete(name ?? ''))),
+  ...fatPlanners,
   path_write: planPathWrite,
   pipe_write: planPipeWrite,
   ubi_volume_write: planUbiVolumeWrite,

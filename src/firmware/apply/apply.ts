@@ -10,6 +10,7 @@ import type { Section } from '../config/section.ts';
 import { FlotillaError } from '../../error.ts';
 import { Disk, type DiskOption } from './disk.ts';
 import { EnvironmentAccess } from './environment-access.ts';
+import { FatVolumes } from './fat/volume-set.ts';
 import { checkMetaConfSupported, checkRoom, chooseTask, planTask, type TaskPlan } from './plan.ts';
 import { unsafeRefused, type ActionContext, type PlannedAction } from './planned-action.ts';
 import { Progress, type ProgressRange, type ProgressReport } from './progress.ts';
@@ -139,6 +140,7 @@ class Application {
         return Math.floor(disk.endBytes / 512);
       },
       progress: this.#progress,
+      fat: new FatVolumes(cache),
       onInfo,
       signal,
       unsafe,
@@ -160,6 +162,7 @@ class Application {
     try {
       await runActions(plan.onInit, context);
       await this.#runResources(plan, context);
+      context.fat.forget();
       await runActions(plan.onFinish, context);
       context.signal?.throwIfAborted();
       await context.cache.flush();
@@ -234,6 +237,7 @@ async function runActions(actions: readonly PlannedAction[], context: ActionCont
  */
 async function failure(plan: TaskPlan, context: ActionContext, error: unknown, asFwup: boolean): Promise<unknown> {
   context.cache.discard();
+  context.fat.forget();
   let second: unknown;
   try {
     await runActions(plan.onError, { ...context, signal: undefined });

@@ -5,26 +5,40 @@ import type { Section } from '../config/section.ts';
 import { configError, fromByteString } from '../config/source-text.ts';
 import { FlotillaError } from '../../error.ts';
 import { diskCipher } from './disk-cipher.ts';
+import { openDeltaSource } from './fat/fat-action.ts';
 import type { ActionContext } from './planned-action.ts';
 import { blockBytes, segmentBytes } from './segment-cache.ts';
 
 /** Blocks of the source that are held: patches jump back and forth between few places. */
 const heldBlocks = 32;
 
+/** A source that is held open while the actions of its resource run: they may write to the file it is read from. */
+export interface OpenDeltaSource extends DeltaSource {
+  close(): void;
+}
+
 /** What the deltas of an on-resource section copy from, or undefined when it takes none. The raw one wins. */
-export function deltaSource(section: Section, context: ActionContext): DeltaSource | undefined {
-  const rawOffset = section.text('delta-source-raw-offset');
+export async function openSource(section: Section, context: ActionContext): Promise<OpenDeltaSource | undefined> {
   const rawCount = section.integer('delta-source-raw-count') ?? unsetBlockCount;
-  if (rawOffset !== undefined && rawCount > 0) {
-    const start = parseBlockNumber(rawOffset);
-    if (start === undefined) {
-      throw configError(section.placeOf('delta-source-raw-offset'), 'delta-source-raw-offset is not a block number', {
-        seen: fromByteString(rawOffset),
-      });
-    }
-    return new BlockedSource(rawReader(section, start * blockBytes, context), rawCount * blockBytes);
+  if (section.text('delta-source-raw-offset') !== undefined && rawCount > 0) {
+    const start = blockOption(section, 'delta-source-raw-offset') * blockBytes;
+    return new BlockedSource(rawReader(section, start, context), rawCount * blockBytes, () => undefined);
   }
-  return undefined;
+  const path = section.text('delta-source-fat-path');
+  if (section.text('delta-source-fat-offset') === undefined || path === undefined) return undefined;
+  const file = await openDeltaSource(context.fat, blockOption(section, 'delta-source-fat-offset'), path);
+  return new BlockedSource(
+    (offset, length) => file.read(offset, length),
+    file.sizeBytes,
+    () => file.close(),
+  );
+}
+
+function blockOption(section: Section, option: string): number {
+  const text = section.text(option) ?? '';
+  const block = parseBlockNumber(text);
+  if (block !== undefined) return block;
+  throw configError(section.placeOf(option), `${option} is not a block number`, { seen: fromByteString(text) });
 }
 
 type SourceReader = (offset: number, length: number) => Promise<Buffer>;
@@ -41,14 +55,16 @@ function rawReader(section: Section, start: number, { cache }: ActionContext): S
 }
 
 /** Reads whole 128 KiB blocks, as xdelta3 does, and holds the latest. */
-export class BlockedSource implements DeltaSource {
+class BlockedSource implements OpenDeltaSource {
   readonly #read: SourceReader;
   readonly #size: number;
   readonly #held = new Map<number, Buffer>();
+  readonly close: () => void;
 
-  constructor(read: SourceReader, sizeBytes: number) {
+  constructor(read: SourceReader, sizeBytes: number, close: () => void) {
     this.#read = read;
     this.#size = sizeBytes;
+    this.close = close;
   }
 
   async read(offset: number, length: number): Promise<Buffer> {

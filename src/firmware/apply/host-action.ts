@@ -3,6 +3,7 @@ import { execa } from 'execa';
 import { FlotillaError } from '../../error.ts';
 import { fromByteString } from '../config/source-text.ts';
 import { dataRuns, endingHole } from './file-run.ts';
+import { fillHoles } from './filled-hole.ts';
 import { resourceOf, unsafeRefused, type ActionContext, type PlanInput, type PlannedAction } from './planned-action.ts';
 import { blockBytes } from './segment-cache.ts';
 
@@ -153,7 +154,7 @@ async function pipeInto(
   });
   child.stdin.on('error', () => undefined); // a command that reads no more tells by its exit status
   try {
-    for await (const bytes of wholeFile(input, data)) {
+    for await (const bytes of fillHoles(resourceOf(input).map, data)) {
       if (!child.stdin.write(bytes)) await drained(child.stdin, child);
       progress.add(bytes.length);
     }
@@ -167,23 +168,6 @@ async function pipeInto(
 
 async function drained(stream: NodeJS.WritableStream, child: Promise<unknown>): Promise<void> {
   await Promise.race([new Promise<void>((resolve) => stream.once('drain', () => resolve())), child]);
-}
-
-/** The bytes of the file in order, holes as zeros. */
-async function* wholeFile(input: PlanInput, data: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void> {
-  const { map, fileBytes } = resourceOf(input);
-  let at = 0;
-  for await (const { offset, bytes } of dataRuns(map, data)) {
-    yield* zeros(offset - at);
-    yield bytes;
-    at = offset + bytes.length;
-  }
-  yield* zeros(fileBytes - at);
-}
-
-function* zeros(count: number): Generator<Buffer> {
-  const most = 64 * 1024;
-  for (let done = 0; done < count; done += most) yield Buffer.alloc(Math.min(most, count - done));
 }
 
 function requireUnsafe({ call }: PlanInput, { unsafe }: ActionContext): void {

@@ -4,6 +4,7 @@ import type { Call, Section } from '../config/section.ts';
 import { configError, fromByteString, type ByteString } from '../config/source-text.ts';
 import { FlotillaError } from '../../error.ts';
 import type { EnvironmentAccess } from './environment-access.ts';
+import type { FatVolumes } from './fat/volume-set.ts';
 import type { Progress } from './progress.ts';
 import type { SegmentCache } from './segment-cache.ts';
 
@@ -21,6 +22,8 @@ export interface ActionContext {
   readonly variables: Readonly<Record<string, string | undefined>>;
   /** Where reboot_param goes; undefined: where systemd, then Nerves looks for it. */
   readonly rebootParamPath: string | undefined;
+  /** The FAT file systems on it. */
+  readonly fat: FatVolumes;
   environment(title: ByteString): EnvironmentAccess;
 }
 

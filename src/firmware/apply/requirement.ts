@@ -2,6 +2,7 @@ import { parseBlockNumber } from '../config/call-spec.ts';
 import type { Call, Section } from '../config/section.ts';
 import { fromByteString, unsupportedError } from '../config/source-text.ts';
 import { isPathAtOffset, isPathOnDevice } from './device-path.ts';
+import { fatRequirementHolds } from './fat/fat-requirement.ts';
 import { runShell } from './host-action.ts';
 import type { ActionContext } from './planned-action.ts';
 
@@ -18,6 +19,8 @@ const requirements: Record<string, Requirement> = {
   'require-path-on-device': ([path = '', device = '']) => isPathOnDevice(fromByteString(path), fromByteString(device)),
   'require-path-at-offset': ([path = '', block = '']) =>
     isPathAtOffset(fromByteString(path), parseBlockNumber(block) ?? -1),
+  'require-fat-file-exists': (args, { fat }) => fatRequirementHolds('require-fat-file-exists', args, fat),
+  'require-fat-file-match': (args, { fat }) => fatRequirementHolds('require-fat-file-match', args, fat),
   'require-execute': async ([command = ''], context) =>
     context.unsafe && command !== '' && (await runShell(fromByteString(command), context)) === 0,
 };

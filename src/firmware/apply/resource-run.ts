@@ -1,25 +1,45 @@
-import { checkedData, isDelta, memberData, resourceDamaged } from '../archive/resource-check.ts';
+import { checkedData, isDelta, memberData, resourceDamaged, type DamageWords } from '../archive/resource-check.ts';
+import type { ResourceRecord } from '../config/resource.ts';
 import type { ZipMember, ZipReader } from '../archive/zip-reader.ts';
 import { decodeDelta } from '../delta/decode.ts';
 import { fromByteString } from '../config/source-text.ts';
-import { deltaSource } from './delta-source.ts';
+import { openSource } from './delta-source.ts';
 import type { ResourcePlan } from './plan.ts';
 import type { ActionContext } from './planned-action.ts';
 
 /** Runs the actions of one resource on a member of the archive. */
 export async function runResource(
-  { section, record, actions }: ResourcePlan,
+  plan: ResourcePlan,
   zip: ZipReader,
   member: ZipMember,
   context: ActionContext,
   asFwup: boolean,
 ): Promise<void> {
+  const { section, record } = plan;
   const name = fromByteString(record.name);
-  const isPatch = isDelta(member, record);
-  const raw = memberData(zip, member, isPatch ? member.sizeBytes! : asFwup ? Infinity : record.dataBytes, name);
-  const source = isPatch ? deltaSource(section, context) : undefined;
-  if (isPatch && !source) throw unexpectedSize(name, member.sizeBytes!, record.dataBytes);
-  const data = source ? decodeDelta(raw, source) : firstBytes(raw, record.dataBytes, asFwup);
+  if (!isDelta(member, record)) {
+    const raw = memberData(zip, member, asFwup ? Number.MAX_SAFE_INTEGER : record.dataBytes, name);
+    await runActions(plan, firstBytes(raw, record.dataBytes, asFwup), context, asFwup);
+    for await (const chunk of raw) void chunk; // up to the next member
+    return;
+  }
+  const source = await openSource(section, context);
+  if (!source) throw unexpectedSize(name, member.sizeBytes!, record.dataBytes);
+  try {
+    const raw = memberData(zip, member, member.sizeBytes!, name);
+    await runActions(plan, decodeDelta(raw, source), context, asFwup);
+    for await (const chunk of raw) void chunk;
+  } finally {
+    source.close();
+  }
+}
+
+async function runActions(
+  { record, actions }: ResourcePlan,
+  data: AsyncIterable<Buffer>,
+  context: ActionContext,
+  asFwup: boolean,
+): Promise<void> {
   let wasRead = false;
   for (const action of actions) {
     context.signal?.throwIfAborted();
@@ -27,23 +47,25 @@ export async function runResource(
       await action.run(context, noData());
       continue;
     }
-    const words = {
-      length: (bytes: number): string =>
-        bytes === 0
-          ? `${action.name} didn't write anything and was likely called twice in an on-resource for '${name}'. Try a "cp" function.`
-          : `${action.name} wrote ${bytes} bytes for '${name}', but should have written ${record.dataBytes}`,
-      hash: `${action.name} detected blake2b mismatch on '${name}'`,
-    };
-    const checked = checkedData(data, record, words);
+    const checked = checkedData(data, record, damageWords(action.name, record));
     await action.run(context, checked);
     for await (const chunk of checked) void chunk; // an action that stopped early: the rest counts for the hash
     wasRead = true;
   }
   // No action read it. Its hash is checked all the same, unless it is to be as with fwup.
-  if (!wasRead && !asFwup) {
-    for await (const chunk of checkedData(data, record, { length: () => '', hash: '' })) void chunk;
-  }
-  for await (const chunk of raw) void chunk; // up to the next member
+  if (wasRead || asFwup) return;
+  for await (const chunk of checkedData(data, record, damageWords('', record))) void chunk;
+}
+
+function damageWords(action: string, { name, dataBytes }: ResourceRecord): DamageWords {
+  const shown = fromByteString(name);
+  return {
+    length: (bytes) =>
+      bytes === 0
+        ? `${action} didn't write anything and was likely called twice in an on-resource for '${shown}'. Try a "cp" function.`
+        : `${action} wrote ${bytes} bytes for '${shown}', but should have written ${dataBytes}`,
+    hash: `${action} detected blake2b mismatch on '${shown}'`,
+  };
 }
 
 async function* noData(): AsyncGenerator<Buffer, void> {}

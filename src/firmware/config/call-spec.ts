@@ -122,6 +122,8 @@ export function checkCall(callSpec: CallSpec, call: Call, root: Section, inResou
     const argument = call.args[index];
     if (argument !== undefined) checkArgument(parameter, argument, call, root);
   });
+  // The one call whose arguments mean something else by their number: FROM, TO or FROM, TO's file system, TO.
+  if (name === 'fat_cp' && call.args.length === 4) checkArgument('block', call.args[2]!, call, root);
 }
 
 function checkArgument(parameter: Parameter, argument: ByteString, call: Call, root: Section): void {
