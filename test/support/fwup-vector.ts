@@ -19,6 +19,8 @@ export interface GoldenStep {
   env?: Record<string, string>;
   image_before?: string;
   image?: { label: string; size: number; sha256: string };
+  /** By path; a directory ends with a slash and has null, a file its sha256. */
+  fat_listing?: Record<string, string | null>;
   fw?: { file: string; meta_conf: string; uuid: string; members: { name: string; size: number; sha256: string }[] };
 }
 

@@ -12,13 +12,15 @@ export interface Medium {
   write(offset: number, bytes: Buffer): Promise<void>;
   extendTo(length: number): Promise<void>;
   sync(): Promise<void>;
+  /** Tells the medium that whole segments hold nothing worth keeping. */
+  discard?(offset: number, length: number): Promise<void>;
 }
 
 interface Segment {
   readonly data: Buffer;
   readonly blocks: Uint8Array;
   dirtyBlocks: number;
-  /** Inside a trimmed range and not written since: zeros that are not on the disk. */
+  /** Inside a trimmed range and not on the disk since: it reads as zeros, and if written at all, is written whole. */
   trimmed: boolean;
 }
 
@@ -62,8 +64,6 @@ export class SegmentCache {
     for (const part of partsOf(offset, bytes.length)) {
       const segment = this.#touch(part.index);
       bytes.copy(segment.data, part.from, part.at, part.at + part.to - part.from);
-      if (segment.trimmed) markDirty(segment, 0, blocksInSegment);
-      segment.trimmed = false;
       markDirty(segment, part.from / blockBytes, part.to / blockBytes);
       this.#touchedEnd = Math.max(this.#touchedEnd, (part.index + 1) * segmentBytes);
       const isFull = streamed && segment.dirtyBlocks === blocksInSegment && !this.#holdsDeferred(part.index);
@@ -87,6 +87,13 @@ export class SegmentCache {
     for (const index of this.#segments.keys()) {
       if (index >= first && index <= last) this.#segments.delete(index);
     }
+  }
+
+  /** Hands whole segments of the range back to the medium, where it takes that. */
+  async discardOnMedium(offset: number, length: number): Promise<void> {
+    const first = Math.ceil(offset / segmentBytes) * segmentBytes;
+    const last = Math.floor((offset + length) / segmentBytes) * segmentBytes;
+    if (last > first) await this.#disk.discard?.(first, last - first);
   }
 
   /** Writes everything: data first, synced, then the deferred ranges in order, each synced. */
@@ -150,11 +157,15 @@ export class SegmentCache {
   async #drop(index: number, segment: Segment): Promise<void> {
     await this.#writeDirty(index, segment, true);
     this.#segments.delete(index);
-    // Once written, the disk is the truth for a trimmed segment too.
-    this.#trimmed = this.#trimmed.flatMap((range) => without(range, index));
+    // Once written, the disk is the truth for a trimmed segment too; one that was only read still is not on it.
+    if (!segment.trimmed) this.#trimmed = this.#trimmed.flatMap((range) => without(range, index));
   }
 
   async #writeDirty(index: number, segment: Segment, isWhole: boolean): Promise<void> {
+    if (segment.trimmed && segment.dirtyBlocks > 0) {
+      markDirty(segment, 0, blocksInSegment);
+      segment.trimmed = false;
+    }
     if (isWhole || !this.#holdsDeferred(index)) {
       await this.#writeRuns(index, segment, 0, blocksInSegment);
       return;

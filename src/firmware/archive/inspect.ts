@@ -11,7 +11,7 @@ export async function inspectBundle(path: string): Promise<BundleSummary> {
 
 /** The same, with the parsed meta.conf. */
 export async function readUnproved(path: string): Promise<{ head: BundleHead; summary: BundleSummary }> {
-  const file = new BundleFile(path);
+  const file = new BundleFile(path, { hashed: true });
   const reader = new ByteReader(file);
   try {
     const head = await readBundleHead(new ZipReader(reader), {});

@@ -56,7 +56,6 @@ describe('configurations that only this engine refuses', () => {
 
   it.each([
     ['gpt', 'gpt g { guid = "x" }', 'a gpt section is not supported', 1],
-    ['fat', 'task t {\n on-init { fat_mkfs(1, 200) } }', 'fat_mkfs is not supported', 2],
     [
       'cipher',
       `${withResource('')}\ntask t { on-resource r { raw_write(0, "cipher=aes-cbc-plain") } }`,

@@ -37,7 +37,7 @@ afterAll(() => scratch[Symbol.asyncDispose]());
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 // prettier-ignore
-const built = ['unsigned', 'signed', 'multi', 'config', 'ab-uboot', 'ab-uboot-redundant', 'mbr', 'protocol', 'unsafe', 'zip-shapes']
+const built = ['unsigned', 'signed', 'multi', 'config', 'ab-uboot', 'ab-uboot-redundant', 'mbr', 'protocol', 'unsafe', 'zip-shapes', 'fat12', 'fat16', 'fat32', 'delta-fat']
   .flatMap((name) => goldenCase(name).steps.filter(({ cmd, fw }) => cmd.includes('-c') && fw).map((step) => ({ name, step, file: step.fw!.file })));
 
 describe.each(built)('$name/$file', ({ name, step }) => {
