@@ -134,19 +134,17 @@ function lane(task: LayoutTask, scale: DiskScale, { overlaps, regions }: DiskLay
   return runs.map(({ text, style }) => paint(style, text, color)).join('');
 }
 
-/** The offset of every border for which there is room. */
-function offsets({ pieces }: DiskScale, { endBlock }: DiskLayout, color: boolean): string {
+/** The offset of every border for which there is room; the disk's end, which counts most, at the right edge. */
+function offsets({ pieces, width }: DiskScale, { endBlock }: DiskLayout, color: boolean): string {
+  const end = formatBytes(endBlock * 512);
+  const endAt = width + 1 - end.length;
   let line = '';
-  for (const [block, position] of [
-    ...pieces.map(({ firstBlock, start }) => [firstBlock, start] as const),
-    [endBlock, (pieces.at(-1)?.start ?? 0) + (pieces.at(-1)?.width ?? 0)] as const,
-  ]) {
-    // prettier-ignore
-    const text = formatBytes(block * 512);
-    if (line !== '' && line.length + 2 > position) continue;
-    line = line.padEnd(position) + text;
+  for (const { firstBlock, start } of pieces) {
+    const text = formatBytes(firstBlock * 512);
+    if ((line !== '' && line.length + 2 > start) || start + text.length + 2 > endAt) continue;
+    line = line.padEnd(start) + text;
   }
-  return paint('dim', line, color);
+  return paint('dim', line.padEnd(endAt) + end, color);
 }
 
 /** What the glyphs mean that were used, in as many lines as it takes. */

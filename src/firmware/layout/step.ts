@@ -44,5 +44,5 @@ function stepsIn(section: Section, event: TaskEvent, resource: Section | undefin
 
 /** As it stands in a configuration: `raw_write(4096)`; a cipher's key is not shown. */
 export function formatCall({ name, args }: Call): string {
-  return `${name}(${args.map((argument) => argument.replace(/secret=[^,]*/g, 'secret=…')).join(', ')})`;
+  return `${name}(${args.map((argument) => argument.replace(/secret=[^,]*/g, 'secret=***')).join(', ')})`;
 }
