@@ -109,7 +109,7 @@ function taskChecks(before: DiskModel, after: DiskModel): UpgradeCheck[] {
   const upgrades = after.tasks.filter(({ kind }) => kind === 'upgrade');
   if (upgrades.length === 0) return [bad('there is no task that upgrades a device')];
   const takeable = upgrades.map((task) => ({ task, reason: unmetReason(task, before) }));
-  const refused = takeable.map(({ task, reason }) => (reason === undefined ? [] : [`${fromByteString(task.task.title)} is never taken: ${reason}`])).flat(); // prettier-ignore
+  const refused = takeable.flatMap(({ task, reason }) => (reason === undefined ? [] : [`${fromByteString(task.task.title)} is never taken: ${reason}`])); // prettier-ignore
   const usable = takeable.filter(({ reason }) => reason === undefined).map(({ task }) => task);
   if (usable.length === 0) return refused.map(bad);
   const slots = before.slots.map((slot) => {
