@@ -7,8 +7,7 @@ import { dataRanges } from '../archive/file-hole.ts';
 import { generateKeyPair } from '../archive/key.ts';
 import { resignLikeFwup } from '../archive/sign.ts';
 import { write, type FwupOutput } from './output.ts';
-import type { Environment } from './run.ts';
-import type { FwupSetting } from './setting.ts';
+import type { Environment, FwupSetting } from './setting.ts';
 import { systemErrorText } from './system-error.ts';
 
 /** libarchive writes to a pipe in blocks of this size, and fills the last one with zeros. */
