@@ -1,7 +1,9 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { lintFirmware, rules, type LintFinding } from '../../../src/firmware/lint/lint.ts';
+import { buildBundle, readFirmwareSource } from '../../../src/firmware/index.ts';
+import { lintFirmware, lintSource, parseRules, rules, type LintFinding } from '../../../src/firmware/lint/lint.ts';
+import { top } from '../../support/cli.ts';
 import { soundConfig, spoiled } from '../../support/firmware-config.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 
@@ -9,7 +11,7 @@ async function lint(config: string, diskBlocks?: number): Promise<LintFinding[]>
   await using scratch = await temporaryDirectory();
   const path = join(scratch.path, 'fwup.conf');
   await writeFile(path, config);
-  return lintFirmware(path, diskBlocks === undefined ? {} : { diskBlocks });
+  return await lintFirmware(path, diskBlocks === undefined ? {} : { diskBlocks }); // before the folder goes
 }
 
 const codesOf = (findings: readonly LintFinding[]) => [...new Set(findings.map(({ code }) => code))];
@@ -81,6 +83,27 @@ describe('lint', () => {
   it('has a broken configuration for every rule but those on bundles', () => {
     const bundleOnly = ['unsigned', 'unknown-name'];
     expect(rules.map(({ code }) => code).toSorted()).toEqual([...Object.keys(broken), ...bundleOnly].toSorted());
+  });
+
+  it('has every rule in the guide, with its severity and what happens', async () => {
+    const guide = await readFile(join(top, 'docs', 'guide', 'firmware.md'), 'utf8');
+    const listed = guide.match(/^\| `[a-z-]+` \| (?:error|warning|advice) \| .* \|$/gm);
+    const parsing = Object.entries(parseRules).map(([code, rule]) => ({ code, ...rule }));
+    expect(listed).toEqual(
+      [...parsing, ...rules].map(({ code, severity, why }) => `| \`${code}\` | ${severity} | ${why} |`),
+    );
+  });
+
+  it('warns of a bundle that is not signed, or has names that are not known', async () => {
+    await using scratch = await temporaryDirectory();
+    const path = join(scratch.path, 'fwup.conf');
+    const outputPath = join(scratch.path, 'u.fw');
+    await writeFile(path, soundConfig);
+    await buildBundle({ configPath: path, outputPath, engine: 'builtin' });
+    expect(codesOf(await lintFirmware(outputPath))).toEqual(['unsigned']);
+    const source = await readFirmwareSource(outputPath);
+    const unknown = [{ name: 'meta-mood', place: source.root.place }];
+    expect(codesOf(lintSource({ ...source, unknown }))).toEqual(['unsigned', 'unknown-name']);
   });
 
   it('names the place of a text that does not parse, and goes on with the next file', async () => {
