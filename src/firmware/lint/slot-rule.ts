@@ -2,7 +2,7 @@ import { fromByteString, type Place } from '../config/source-text.ts';
 import { formatRange, overlapOf } from '../layout/block-range.ts';
 import type { DiskModel } from '../layout/disk-model.ts';
 import { placesOf } from '../layout/overlap.ts';
-import { regionAt } from '../layout/region.ts';
+import { regionAt, type Region } from '../layout/region.ts';
 import { locationsOf, meet, requiredValue, runningSlot, targetOf, type Location } from '../layout/slot.ts';
 import { formatCall } from '../layout/step.ts';
 import { lastValues, requiredFact } from '../layout/switch.ts';
@@ -27,8 +27,17 @@ export const slotRules: readonly Rule[] = [
           yield { place: placeOfRequirement(task, switched.key), task, seen: `requires ${switched.label} to be ${required}, and sets it to ${required}` }; // prettier-ignore
           continue;
         }
+        if (required !== undefined && target !== undefined && bringsText(target, required, model)) {
+          yield { place: placeOfRequirement(task, switched.key), task, seen: `requires ${JSON.stringify(fromByteString(required))} in ${switched.label}, and brings ${target}, which has it` }; // prettier-ignore
+          continue;
+        }
         const shared = sharedLocations(task, runs?.value, model);
-        if (runs === undefined || shared.hits.length === 0 || shared.hits.length < shared.all.length) continue;
+        if (runs === undefined || shared.hits.length === 0) continue;
+        const twin = shared.hits.map((location) => unwrittenTwin(location, model)).find((region) => region);
+        if (twin !== undefined && shared.hits.length < shared.all.length) {
+          yield { place: task.task.place, task, seen: `taken by a device that runs slot ${runs.name}, and writes ${formatLocations(shared.hits, model)} of that slot, while no task writes ${twin.name}` }; // prettier-ignore
+        }
+        if (shared.hits.length < shared.all.length) continue;
         yield { place: task.task.place, task, seen: `taken by a device that runs slot ${runs.name}, and writes ${formatLocations(shared.hits, model)}, which is slot ${runs.name}` }; // prettier-ignore
       }
     },
@@ -45,6 +54,7 @@ export const slotRules: readonly Rule[] = [
         const runs = runningSlot(task, model.slots, model.switches, model.root);
         const { all, hits } = sharedLocations(task, runs?.value, model);
         if (runs === undefined || hits.length === 0 || hits.length === all.length) continue;
+        if (hits.some((location) => unwrittenTwin(location, model))) continue; // the rule above has said so
         yield { place: task.task.place, task, seen: `writes ${formatLocations(hits, model)}, which slot ${runs.name} uses too` }; // prettier-ignore
       }
     },
@@ -132,6 +142,33 @@ function sharedLocations(
     .flatMap(placesOfTask);
   const occupied = makers.flatMap(placesOfTask).filter((location) => !foreign.some((place) => meet(location, place)));
   return { all, hits: all.filter((location) => occupied.some((place) => meet(location, place))) };
+}
+
+/** A partition of the same size as the one written, which no task writes: the one that was meant. */
+function unwrittenTwin(location: Location, model: DiskModel): Region | undefined {
+  if (location.kind === 'file') return undefined;
+  const home = regionAt(model.regions, location.range.firstBlock);
+  if (home?.kind !== 'partition') return undefined;
+  const written = model.tasks.flatMap((task) => locationsOf(task, [], model.regions));
+  return model.regions.find(
+    ({ kind, range }) =>
+      kind === 'partition' &&
+      range.blockCount === home.range.blockCount &&
+      !written.some((place) => meet(place, { kind: 'blocks', range })),
+  );
+}
+
+/** Whether the file that a switch is copied from, or the resource, holds the text. Only a configuration shows it. */
+function bringsText(source: string, text: string, model: DiskModel): boolean {
+  const resources = model.tasks.flatMap(({ steps }) =>
+    steps.flatMap(({ resource, effects }) =>
+      resource && effects.some((effect) => effect.kind === 'file' && effect.change === 'data' && effect.path === source)
+        ? [resource]
+        : [],
+    ),
+  );
+  const named = model.root.all('file-resource').filter(({ title }) => fromByteString(title) === source);
+  return [...resources, ...named].some((resource) => resource.text('contents')?.includes(text) ?? false);
 }
 
 function formatLocations(locations: readonly Location[], model: DiskModel): string {

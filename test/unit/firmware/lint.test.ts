@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { buildBundle, readFirmwareSource } from '../../../src/firmware/index.ts';
 import { lintFirmware, lintSource, parseRules, rules, type LintFinding } from '../../../src/firmware/lint/lint.ts';
+import { boardStarter, type FirmwareBoard } from '../../../src/provision/firmware-template.ts';
 import { top } from '../../support/cli.ts';
 import { soundConfig, spoiled } from '../../support/firmware-config.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
@@ -65,6 +66,34 @@ const broken: Record<string, { changes: [string, string][]; task?: string; diskB
   'environment-copies-close': { changes: [['block-offset-redund = 512', 'block-offset-redund = 272']] },
 }; // prettier-ignore
 
+/** What is near a fault and is none. */
+const harmless: Record<string, [string, string][]> = {
+  'a note in the environment before the data': [['info("a")', 'uboot_setenv(env, "a.state", "writing")']],
+  'a switch set at once where the disk is made': [['uboot_clearenv(env) raw', 'uboot_clearenv(env) uboot_setenv(env, "slot", "a") raw'], ['on-finish { uboot_setenv(env, "slot", "a") }', '']],
+  'wiping before writing': [['on-init { mbr_write(mbr)', 'on-init { trim(0, 4608) raw_memset(2048, 1024, 0) mbr_write(mbr)']],
+  'mending an environment': [['info("b")', 'uboot_recover(env)']],
+  'a resource in two tasks at two places': [['on-resource boot.img { raw_write(1024) }', 'on-resource boot.img { raw_write(1024) }\n    on-error { error("x") }']],
+  'a file system on the data partition, made once': [['raw_memset(4096, 256, 0)', 'fat_mkfs(4096, 512) fat_mkdir(4096, "etc") fat_touch(4096, "etc/id")']],
+  'a data partition that grows': [['block-offset = 4096 block-count = 512 type = 0x83', 'block-offset = 4096 block-count = 512 type = 0x83 expand = true'], ['raw_memset(4096, 256, 0)', 'raw_memset(4096, 1024, 0)']],
+  'a reset that wipes data when it is asked to': [['task upgrade.unexpected', 'task factory-reset { require-partition-offset(3, 4096) on-init { raw_memset(4096, 256, 0) } }\ntask upgrade.unexpected']],
+  'upgrades named with dashes': [['task upgrade.a', 'task upgrade-a'], ['task upgrade.b', 'task upgrade-b'], ['task upgrade.unexpected', 'task upgrade-unexpected']],
+  'a key that the device gives': [['on-resource boot.img { raw_write(1024) }', 'on-resource boot.img { raw_write(1024, "cipher=aes-cbc-plain,secret=\\${KEY}") }']],
+}; // prettier-ignore
+
+/** Slips that a person makes in a starter. */
+const mistaken: [FirmwareBoard, string, [string, string][], string][] = [
+  ['x86-gpt', 'the wrong slot', [['on-resource rootfs { raw_write(${ROOTFS_B_OFFSET}) }', 'on-resource rootfs { raw_write(${ROOTFS_A_OFFSET}) }']], 'writes-running-slot'],
+  ['x86-gpt', 'the wrong requirement', [['"slot.cfg", "slot=a"', '"slot.cfg", "slot=b"']], 'writes-running-slot'],
+  ['x86-gpt', 'the switch first', [['info("writing slot a")', 'fat_cp(${EFI_OFFSET}, "slot-a.cfg", "slot.cfg")']], 'switch-before-data'],
+  ['x86-gpt', 'a data partition for a slot', [['on-resource rootfs { raw_write(${ROOTFS_B_OFFSET}) }', 'on-resource rootfs { raw_write(${DATA_OFFSET}) }']], 'writes-data-partition'],
+  ['x86-gpt', 'a folder that was not made', [['fat_mkdir(${EFI_OFFSET}, "EFI/BOOT")', '']], 'fat-directory-missing'],
+  ['raspberry-pi', 'the rootfs of the other slot', [['raw_write(${ROOTFS_B_OFFSET})', 'raw_write(${ROOTFS_A_OFFSET})']], 'writes-running-slot'],
+  ['raspberry-pi', 'a FAT over the next one', [['fat_mkfs(${BOOT_A_OFFSET}, ${BOOT_COUNT})', 'fat_mkfs(${BOOT_A_OFFSET}, ${ROOTFS_COUNT})']], 'past-partition'],
+  ['raspberry-pi', 'the refusal first', [['task upgrade.a {', 'task upgrade { on-init { error("no") } }\ntask upgrade.a {']], 'task-unreachable'],
+  ['uboot-ab', 'an environment in a slot', [['define(ENV_REDUND_OFFSET, 8448)', 'define(ENV_REDUND_OFFSET, 16384)']], 'regions-overlap'],
+  ['uboot-ab', 'the slot that runs', [['require-uboot-variable(env, "active_slot", "a")', 'require-uboot-variable(env, "active_slot", "b")']], 'writes-running-slot'],
+]; // prettier-ignore
+
 describe('lint', () => {
   it('finds nothing in a sound configuration', async () => {
     expect(await lint(soundConfig)).toEqual([]);
@@ -83,6 +112,20 @@ describe('lint', () => {
   it('has a broken configuration for every rule but those on bundles', () => {
     const bundleOnly = ['unsigned', 'unknown-name'];
     expect(rules.map(({ code }) => code).toSorted()).toEqual([...Object.keys(broken), ...bundleOnly].toSorted());
+  });
+
+  it.each(Object.entries(harmless))('has nothing against %s', async (_, changes) => {
+    expect(await lint(spoiled(soundConfig, ...changes))).toEqual([]);
+  });
+
+  it.each(mistaken)('in the starter for %s: %s', async (board, _, changes, code) => {
+    const [starter] = await boardStarter(board);
+    const findings = await lint(spoiled(starter?.text ?? '', ...changes));
+    expect(findings.filter(({ severity }) => severity === 'error').map((finding) => finding.code)).toContain(code);
+  });
+
+  it('finds nothing in the example product', async () => {
+    expect(await lintFirmware(join(top, 'firmware', 'fwup.conf'), { diskBlocks: 40_960 })).toEqual([]);
   });
 
   it('has every rule in the guide, with its severity and what happens', async () => {
