@@ -54,7 +54,7 @@ export async function genKeysCommand({ output: prefix = 'fwup-key' }: FwupSettin
   writeNewFile(privatePath, pair.privateKey);
   const names = { public: basename(publicPath), private: basename(privatePath) };
   output.result(
-    `A new key pair for signing firmware is in '${names.public}' and '${names.private}'\n` +
+    `New keys to sign firmware with were saved to '${names.public}' and '${names.private}'\n` +
       `Devices need '${names.public}' to tell who signed an update.\n` +
       `Keep '${names.private}' secret.\n`,
   );
