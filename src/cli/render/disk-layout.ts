@@ -26,7 +26,8 @@ const glyphs: readonly (readonly [LayoutWrite['effect'], string, Style, string])
 /** The disk as a bar with a lane for each task, then every region, then what each task does. */
 export function formatDiskLayout(layout: DiskLayout, option: TableOption = {}): string {
   if (layout.regions.length === 0 && layout.tasks.length === 0) return 'nothing on the disk\n';
-  return [formatDrawing(layout, option), formatRegions(layout, option), ...formatTasks(layout, option)].join('\n');
+  const regions = layout.regions.length === 0 ? [] : [formatRegions(layout, option)];
+  return [formatDrawing(layout, option), ...regions, ...formatTasks(layout, option)].join('\n');
 }
 
 // ---- the drawing

@@ -28,7 +28,9 @@ const color = {
 /** Slots take these in turn. */
 const slotColors = ['#a8d8a0', '#8fc0ee', '#e9b6d4', '#f0c39a'] as const;
 
-const laneColors: Record<LayoutWrite['effect'], string> = {
+type Drawn = Exclude<LayoutWrite['effect'], 'outside'>;
+
+const laneColors: Record<Drawn, string> = {
   data: '#2e7d32',
   file: '#558b2f',
   format: '#4f9bb0',
@@ -37,8 +39,8 @@ const laneColors: Record<LayoutWrite['effect'], string> = {
   table: '#c98a00',
   environment: '#e0ac3a',
 };
-const laneOrder: readonly LayoutWrite['effect'][] = ['trim', 'fill', 'format', 'environment', 'table', 'file', 'data'];
-const laneWords: Record<LayoutWrite['effect'], string> = {
+const laneOrder: readonly Drawn[] = ['trim', 'fill', 'format', 'environment', 'table', 'file', 'data'];
+const laneWords: Record<Drawn, string> = {
   data: 'data',
   file: 'files',
   format: 'new FAT',

@@ -53,7 +53,8 @@ export interface LayoutTask {
 export interface LayoutWrite {
   event: TaskEvent;
   action: string;
-  effect: 'data' | 'fill' | 'trim' | 'format' | 'file' | 'table' | 'environment';
+  /** `outside`: not on the disk, but a command, a file or a device of the machine. */
+  effect: 'data' | 'fill' | 'trim' | 'format' | 'file' | 'table' | 'environment' | 'outside';
   resource?: string;
   /** Where, if it is said: several for the two copies of an environment. */
   places: (BlockRange & { region?: number })[];
@@ -143,7 +144,7 @@ function layoutWrite(
   model: DiskModel,
   ids: ReadonlyMap<Region, number>,
 ): LayoutWrite[] {
-  if (effect.kind === 'outside' || effect.kind === 'stop') return [];
+  if (effect.kind === 'stop') return [];
   const places = placesOf(effect, model.regions, model.root).map((range) => {
     const region = regionAt(model.regions, range.firstBlock);
     return { ...range, ...(region === undefined ? {} : { region: ids.get(region)! }) };

@@ -104,6 +104,11 @@ describe('the layout of a disk', () => {
     ]); // prettier-ignore
   });
 
+  it('shows what leaves the disk: commands and files of the machine', () => {
+    const shown = formatDiskLayout(layoutOf('task t { on-init { execute("reboot") } }'));
+    expect(shown).toBe('nothing has a place on the disk\n\ntask t\n  on-init  execute(reboot)\n');
+  });
+
   it('does not show the key of a cipher', () => {
     const text =
       'file-resource r { contents = "x" }\ntask t { on-resource r { raw_write(1, "cipher=c,secret=00ff") } }';
