@@ -41,7 +41,7 @@ export function writeOverlaps({ task, steps }: TaskModel, regions: readonly Regi
     for (const second of writes.slice(at + 1)) {
       const range = overlapOf(first.range, second.range);
       if (range === undefined || first.step === second.step) continue;
-      if (spoils(first.effect, second.effect)) found.push({ task, first: first.step, second: second.step, range });
+      if (spoils(first, second)) found.push({ task, first: first.step, second: second.step, range });
     }
   }
   return found;
@@ -70,13 +70,20 @@ export function placesOf(effect: Effect, regions: readonly Region[], root: Secti
   }
 }
 
+interface Write {
+  readonly effect: Effect;
+  readonly range: BlockRange;
+}
+
 /** Whether the later write undoes the earlier one. Wiping first is a way to begin; files and an image go together. */
-function spoils(first: Effect, second: Effect): boolean {
+function spoils({ effect: first, range: firstRange }: Write, { effect: second, range: secondRange }: Write): boolean {
   if (first.kind === 'fill' || first.kind === 'trim') return false;
   const pair = `${first.kind} ${second.kind}`;
   switch (first.kind) {
     case 'data':
       // A table or an environment put into an image that begins at the disk's start is how such an image is finished.
+      // So is an image of the environment alone, into which variables are set.
+      if (second.kind === 'environment' && firstRange.firstBlock === secondRange.firstBlock) return false;
       if (second.kind === 'table' || second.kind === 'environment') return first.range.firstBlock !== 0;
       return second.kind !== 'file';
     case 'format':

@@ -16,7 +16,7 @@ export interface Slot {
 
 /** Where a task leaves content: blocks, or a file on a FAT. */
 export type Location =
-  | { readonly kind: 'blocks'; readonly range: BlockRange }
+  | { readonly kind: 'blocks'; readonly range: BlockRange; readonly isFormatted?: boolean }
   | { readonly kind: 'file'; readonly fatBlock: number; readonly path: string };
 
 /** The slots by the first switch that tells them apart; none if there is no such switch. */
@@ -81,7 +81,7 @@ export function locationsOf({ steps }: TaskModel, switches: readonly Switch[], r
       if (effect.kind === 'data' || effect.kind === 'format') {
         const { range } = effect;
         const whole = range.blockCount === undefined ? regionAt(regions, range.firstBlock)?.range : undefined;
-        return [{ kind: 'blocks', range: whole ?? range }];
+        return [{ kind: 'blocks', range: whole ?? range, isFormatted: effect.kind === 'format' }];
       }
       if (effect.kind !== 'file' || effect.change === 'directory' || effect.change === 'other') return [];
       const { fatBlock, path } = effect;

@@ -85,7 +85,7 @@ export function switchesOf(tasks: readonly TaskModel[], root: Section): Switch[]
     }
   }
   const found = [...facts.values()].filter(({ fact, required, set }) => {
-    if (set.size === 0) return false;
+    if (set.size === 0 || (fact.kind === 'variable' && describesSlot(fact.key))) return false;
     if (set.size > 1) return true;
     return fact.kind === 'file' ? required.size > 0 : new Set([...required, ...set]).size > 1;
   });
@@ -98,6 +98,11 @@ export function switchesOf(tasks: readonly TaskModel[], root: Section): Switch[]
       tellsSlots: (set.size > 1 && setters > 1) || (upgrades.length === 1 && required.size > 0),
     }))
     .sort((a, b) => Number(b.tellsSlots) - Number(a.tellsSlots) || order.indexOf(a.kind) - order.indexOf(b.kind));
+}
+
+/** `a.version`, `b.validated`: by convention what is told about one slot, not the choice between them. */
+function describesSlot(key: string): boolean {
+  return /\0[a-z0-9]{1,2}\.[^\0]*$/i.test(key);
 }
 
 /** What the steps leave behind, by the key of the fact. */

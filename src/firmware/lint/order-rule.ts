@@ -30,8 +30,9 @@ export const orderRules: readonly Rule[] = [
     mend: 'make the change of the switch the last action of on-finish',
     *check({ model }) {
       for (const task of upgradesOf(model)) {
-        const switching = task.steps.findLastIndex((step) => changesSwitch(step, model.switches, model) !== undefined);
-        if (switching < 0 || isEarly(task, switching)) continue;
+        const telling = model.switches.filter(({ tellsSlots }) => tellsSlots);
+        const switching = task.steps.findLastIndex((step) => changesSwitch(step, telling, model) !== undefined);
+        if (switching < 0 || isEarly(task, switching, model)) continue;
         const after = task.steps
           .slice(switching + 1)
           .find(({ effects }) => effects.some(({ kind }) => kind !== 'outside' && kind !== 'stop'));
@@ -94,7 +95,9 @@ export const orderRules: readonly Rule[] = [
     *check({ model }) {
       for (const task of upgradesOf(model)) {
         if ((task.task.find('on-error')?.calls.length ?? 0) > 0) continue;
-        const step = task.steps.find((candidate, at) => isEarly(task, at) && touchesRunning(candidate, task, model));
+        const step = task.steps.find(
+          (candidate, at) => isEarly(task, at, model) && touchesRunning(candidate, task, model),
+        );
         if (step === undefined) continue;
         yield { place: step.call.place, task, seen: `${shown(step)} in ${step.event}, and the task has no on-error` };
       }
@@ -108,14 +111,14 @@ function upgradesOf({ tasks }: Model): TaskModel[] {
   return tasks.filter(({ kind }) => kind === 'upgrade');
 }
 
-/** Whether data is still to come after this step. */
-function isEarly({ steps }: TaskModel, at: number): boolean {
-  return steps.slice(at + 1).some(({ takesData }) => takesData);
+/** Whether data is still to come after this step; the switch itself may be a resource. */
+function isEarly({ steps }: TaskModel, at: number, model: Model): boolean {
+  return steps.slice(at + 1).some((step) => step.takesData && changesSwitch(step, model.switches, model) === undefined);
 }
 
 function* earlyChanges(task: TaskModel, model: Model): Generator<{ step: Step; what: string }> {
   for (const [at, step] of task.steps.entries()) {
-    if (!isEarly(task, at)) continue;
+    if (!isEarly(task, at, model)) continue;
     const switched = changesSwitch(step, model.switches, model);
     if (switched) yield { step, what: switched.label };
     else {

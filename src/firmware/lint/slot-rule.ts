@@ -1,3 +1,4 @@
+import { parseBlockNumber } from '../config/call-spec.ts';
 import { fromByteString, type Place } from '../config/source-text.ts';
 import { formatRange, overlapOf } from '../layout/block-range.ts';
 import type { DiskModel } from '../layout/disk-model.ts';
@@ -17,6 +18,13 @@ export const slotRules: readonly Rule[] = [
     why: 'the device overwrites the system that it runs from, and has nothing left to go back to',
     mend: 'write the other slot, or require the slot that this task does not write',
     *check({ model }) {
+      for (const task of upgradesOf(model)) {
+        const root = rootBlock(task);
+        const written = locationsOf(task, model.switches, model.regions);
+        if (root && written.some((location) => meet(location, { kind: 'blocks', range: { firstBlock: root.block } }))) {
+          yield { place: root.place, task, seen: `requires that a file system in use begins at block ${root.block}, and writes there` }; // prettier-ignore
+        }
+      }
       const switched = model.switches.find(({ tellsSlots }) => tellsSlots);
       if (switched === undefined) return;
       for (const task of upgradesOf(model)) {
@@ -124,6 +132,13 @@ function placeOfRequirement({ task }: TaskModel, key: string): Place {
   return task.calls.find((call) => requiredFact(call)?.key === key)?.place ?? task.place;
 }
 
+/** From require-path-at-offset: where the file system of a path begins on a device that takes the task. */
+function rootBlock({ task }: TaskModel): { block: number; place: Place } | undefined {
+  const call = task.calls.find(({ name }) => name === 'require-path-at-offset');
+  const block = parseBlockNumber(call?.args[1] ?? '');
+  return call === undefined || block === undefined ? undefined : { block, place: call.place };
+}
+
 /** What the task writes (`all`), and which of it other tasks write that make the running slot bootable (`hits`). */
 function sharedLocations(
   task: TaskModel,
@@ -140,8 +155,18 @@ function sharedLocations(
     .filter(({ kind }) => kind === 'install')
     .filter((install) => (targetOf(install, switched, model.root) ?? running) !== running)
     .flatMap(placesOfTask);
-  const occupied = makers.flatMap(placesOfTask).filter((location) => !foreign.some((place) => meet(location, place)));
-  return { all, hits: all.filter((location) => occupied.some((place) => meet(location, place))) };
+  const occupied = makers.flatMap((maker) =>
+    placesOfTask(maker)
+      .filter((location) => !foreign.some((place) => meet(location, place)))
+      .map((location) => ({ location, byInstall: maker.kind === 'install' })),
+  );
+  const isOccupied = (written: Location): boolean =>
+    occupied.some(({ location, byInstall }) => {
+      // The task that makes the disk makes file systems for all slots: files in them are told apart by their names.
+      const isWholeDisk = byInstall && location.kind === 'blocks' && (location.isFormatted || written.kind === 'file');
+      return !isWholeDisk && meet(written, location);
+    });
+  return { all, hits: all.filter(isOccupied) };
 }
 
 /** A partition of the same size as the one written, which no task writes: the one that was meant. */

@@ -80,7 +80,8 @@ export const taskRules: readonly Rule[] = [
           const fact = requiredFact(call);
           if (fact?.value === undefined || fact.kind === 'file' || fact.value.includes('${')) continue;
           const made = valuesMade(model, fact.key);
-          if (made.size === 0 || made.has(fact.value)) continue;
+          // A flag that tasks set to one value only is turned by the device itself.
+          if (made.size < (fact.kind === 'variable' ? 2 : 1) || made.has(fact.value)) continue;
           yield { place: call.place, task, seen: `${shown(call)}; the tasks of this file make it ${[...made].join(' or ')}` }; // prettier-ignore
         }
       }

@@ -76,6 +76,9 @@ const harmless: Record<string, [string, string][]> = {
   'a file system on the data partition, made once': [['raw_memset(4096, 256, 0)', 'fat_mkfs(4096, 512) fat_mkdir(4096, "etc") fat_touch(4096, "etc/id")']],
   'a data partition that grows': [['block-offset = 4096 block-count = 512 type = 0x83', 'block-offset = 4096 block-count = 512 type = 0x83 expand = true'], ['raw_memset(4096, 256, 0)', 'raw_memset(4096, 1024, 0)']],
   'a reset that wipes data when it is asked to': [['task upgrade.unexpected', 'task factory-reset { require-partition-offset(3, 4096) on-init { raw_memset(4096, 256, 0) } }\ntask upgrade.unexpected']],
+  'a flag of one slot, cleared before it is written': [['info("a")', 'uboot_setenv(env, "a.validated", "0")'], ['info("b")', 'uboot_setenv(env, "b.validated", "0")'], ['require-partition-offset(1, 2048)', 'require-uboot-variable(env, "b.validated", "1")']],
+  'an environment that comes as an image': [['uboot_clearenv(env)', ''], ['file-resource rootfs.img', 'file-resource env.bin { contents = "env" }\nfile-resource rootfs.img'], ['on-resource boot.img { raw_write(1024) }', 'on-resource env.bin { raw_write(256) }\n    on-resource boot.img { raw_write(1024) }']],
+  'boot files by slot on one FAT that complete makes': [['on-init { mbr_write(mbr)', 'on-init { fat_mkfs(1024, 256) mbr_write(mbr)'], ['on-resource boot.img { raw_write(1024) }', 'on-resource boot.img { fat_write(1024, "kernel.a") }'], ['on-resource rootfs.img { raw_write(3072) }', 'on-resource boot.img { fat_write(1024, "kernel.b") }\n    on-resource rootfs.img { raw_write(3072) }']],
   'upgrades named with dashes': [['task upgrade.a', 'task upgrade-a'], ['task upgrade.b', 'task upgrade-b'], ['task upgrade.unexpected', 'task upgrade-unexpected']],
   'a key that the device gives': [['on-resource boot.img { raw_write(1024) }', 'on-resource boot.img { raw_write(1024, "cipher=aes-cbc-plain,secret=\\${KEY}") }']],
 }; // prettier-ignore
@@ -93,6 +96,27 @@ const mistaken: [FirmwareBoard, string, [string, string][], string][] = [
   ['uboot-ab', 'an environment in a slot', [['define(ENV_REDUND_OFFSET, 8448)', 'define(ENV_REDUND_OFFSET, 16384)']], 'regions-overlap'],
   ['uboot-ab', 'the slot that runs', [['require-uboot-variable(env, "active_slot", "a")', 'require-uboot-variable(env, "active_slot", "b")']], 'writes-running-slot'],
 ]; // prettier-ignore
+
+describe('lint of a switch that is a resource', () => {
+  const bySwitchFile = (order: string[]) =>
+    [
+      ...order.map((name) => `file-resource ${name} { contents = "${name}" assert-size-lte = 100 }`),
+      'task upgrade.a { require-fat-file-match(64, "slot", "b") on-resource data { raw_write(1024) } on-resource a { fat_write(64, "slot") } on-finish { info("x") } }',
+      'task upgrade.b { require-fat-file-match(64, "slot", "a") on-resource data { raw_write(2048) } on-resource b { fat_write(64, "slot") } on-finish { info("x") } }',
+    ].join('\n');
+
+  it('wants it behind the data in the archive', async () => {
+    expect(codesOf(await lint(bySwitchFile(['data', 'a', 'b'])))).not.toContain('switch-before-data');
+    expect(codesOf(await lint(bySwitchFile(['a', 'b', 'data'])))).toContain('switch-before-data');
+  });
+
+  it('knows by require-path-at-offset what runs', async () => {
+    const task = (block: number) =>
+      `file-resource data { contents = "x" }\ntask upgrade.a { require-path-at-offset("/", 2048) on-resource data { raw_write(${block}) } }`;
+    expect(codesOf(await lint(task(2048)))).toContain('writes-running-slot');
+    expect(codesOf(await lint(task(4096)))).not.toContain('writes-running-slot');
+  });
+});
 
 describe('lint', () => {
   it('finds nothing in a sound configuration', async () => {
