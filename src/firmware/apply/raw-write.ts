@@ -47,12 +47,21 @@ class BlockWriter {
 
   async data(offset: number, bytes: Buffer): Promise<void> {
     if (offset > this.#position) await this.#hole(offset - this.#position);
-    const all = this.#partial.length === 0 ? bytes : Buffer.concat([this.#partial, bytes]);
-    const whole = all.length - (all.length % blockBytes);
-    if (whole > 0) await this.#write(this.#position - this.#partial.length, all.subarray(0, whole));
-    this.#partial = Buffer.from(all.subarray(whole));
+    const missing = this.#partial.length === 0 ? 0 : Math.min(blockBytes - this.#partial.length, bytes.length);
+    if (missing > 0) {
+      const block = Buffer.concat([this.#partial, bytes.subarray(0, missing)]);
+      this.#partial = block;
+      this.#hasData = true;
+      this.#position += missing;
+      if (block.length < blockBytes) return;
+      await this.#write(this.#position - blockBytes, block);
+    }
+    const rest = bytes.subarray(missing);
+    const whole = rest.length - (rest.length % blockBytes);
+    if (whole > 0) await this.#write(this.#position, rest.subarray(0, whole));
+    this.#partial = Buffer.from(rest.subarray(whole));
     this.#hasData = this.#partial.length > 0;
-    this.#position += bytes.length;
+    this.#position += rest.length;
   }
 
   async finish(fileBytes: number, trailingHole: number): Promise<void> {

@@ -3,6 +3,8 @@ import { open } from 'node:fs/promises';
 import { FlotillaError } from '../../error.ts';
 
 const chunkBytes = 256 * 1024;
+/** A chunk's memory is used again for the third one after it: a reader joins at most two. */
+const buffers = 3;
 
 /** A .fw file as chunks, with its length and, where asked for, its SHA-256 counted on the way. */
 export class BundleFile implements AsyncIterable<Uint8Array> {
@@ -21,8 +23,9 @@ export class BundleFile implements AsyncIterable<Uint8Array> {
     });
     try {
       if (!(await handle.stat()).isFile()) throw this.#unreadable(new Error('not a regular file'));
-      for (;;) {
-        const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, this.bytes);
+      const ring = Array.from({ length: buffers }, () => Buffer.allocUnsafe(chunkBytes));
+      for (let turn = 0; ; turn++) {
+        const { buffer, bytesRead } = await handle.read(ring[turn % buffers]!, 0, chunkBytes, this.bytes);
         if (bytesRead === 0) return;
         const chunk = buffer.subarray(0, bytesRead);
         this.#hash?.update(chunk);

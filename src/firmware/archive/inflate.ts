@@ -1,6 +1,7 @@
 import { createInflateRaw } from 'node:zlib';
 import type { ByteReader } from './byte-reader.ts';
 import { MemberDamage } from './malformed.ts';
+import { YoungBuffers } from './young-buffer.ts';
 
 /**
  * fwup reads files 16 KiB at a time and inflates each piece into at most 256 KiB at once; what it reports of its
@@ -24,31 +25,44 @@ export async function* inflateFrom(reader: ByteReader, maxCompressedBytes: numbe
   inflate.on('data', (chunk: Buffer) => output.push(chunk));
   inflate.on('error', (error) => failures.push(error));
   inflate.on('close', () => wake?.()); // after an error the callback of write is not certain
+  const young = new YoungBuffers();
   let consumed = 0;
+  /** Gives the next piece to the stream and waits until it is taken; tells how much of it was. */
+  const step = async (): Promise<{ input: Buffer; used: number }> => {
+    const size = consumed < cutLikeFwupBytes ? fwupStepBytes - (reader.offset % fwupStepBytes) : stepBytes;
+    const input = await reader.some(Math.min(size, maxCompressedBytes - consumed));
+    if (input === undefined) {
+      throw new MemberDamage('the archive ends inside the compressed data', 'ZIP decompression failed (-5)');
+    }
+    await new Promise<void>((resolve) => {
+      wake = resolve;
+      inflate.write(input, () => resolve());
+    });
+    if (failures[0]) {
+      throw new MemberDamage(`decompression failed (${failures[0].message})`, 'ZIP decompression failed (-3)');
+    }
+    const used = inflate.bytesWritten - consumed; // counts what the stream took, not what it was given
+    consumed += used;
+    return { input, used };
+  };
+  let next = step();
   try {
     for (;;) {
-      const step = consumed < cutLikeFwupBytes ? fwupStepBytes - (reader.offset % fwupStepBytes) : stepBytes;
-      const input = await reader.some(Math.min(step, maxCompressedBytes - consumed));
-      if (input === undefined) {
-        throw new MemberDamage('the archive ends inside the compressed data', 'ZIP decompression failed (-5)');
+      const { input, used } = await next;
+      const pieces = [...inPieces(output.splice(0))];
+      for (const { length } of pieces) young.made(length);
+      const isEnd = used < input.length || consumed === maxCompressedBytes;
+      if (isEnd) {
+        if (used < input.length) reader.unread(input.subarray(used));
+        yield* pieces;
+        return consumed; // sizes and CRC tell whether it was all
       }
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-        inflate.write(input, () => resolve());
-      });
-      if (failures[0]) {
-        throw new MemberDamage(`decompression failed (${failures[0].message})`, 'ZIP decompression failed (-3)');
-      }
-      const used = inflate.bytesWritten - consumed; // counts what the stream took, not what it was given
-      consumed += used;
-      yield* inPieces(output.splice(0));
-      if (used < input.length) {
-        reader.unread(input.subarray(used));
-        return consumed;
-      }
-      if (consumed === maxCompressedBytes) return consumed; // sizes and CRC tell whether it was all
+      next = step(); // while the consumer works on these
+      next.catch(() => undefined); // told when its turn comes
+      yield* pieces;
     }
   } finally {
+    await next.catch(() => undefined);
     wake = undefined;
     inflate.destroy();
   }

@@ -1,4 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
 import { hostPath } from '../config/compile.ts';
 import { resourceError } from '../config/resource.ts';
 import type { Section } from '../config/section.ts';
@@ -16,6 +17,8 @@ export interface ResourceInput {
   /** Bytes of data: what the archive holds. */
   readonly sizeBytes: number;
   readonly blake2b256: string;
+  /** CRC-32, by which packing sees that the files are still the same. */
+  readonly crc: number;
   readonly parts: readonly InputPart[];
 }
 
@@ -30,8 +33,10 @@ export async function measureResource(section: Section): Promise<ResourceInput> 
   const parts = section.has('contents') ? [] : await findParts(section, map);
   const hash = await createBlake2b256();
   let sizeBytes = 0;
+  let crc = 0;
   for await (const chunk of readResource(section, parts)) {
     sizeBytes += chunk.length;
+    crc = crc32(chunk, crc);
     hash.update(chunk);
   }
   if (section.has('contents')) map.lengths[0] = sizeBytes;
@@ -39,17 +44,17 @@ export async function measureResource(section: Section): Promise<ResourceInput> 
   const blake2b256 = hash.digest('hex');
   section.set('length', map.lengths);
   section.set('blake2b-256', blake2b256);
-  return { section, sizeBytes, blake2b256, parts };
+  return { section, sizeBytes, blake2b256, crc, parts };
 }
 
 /** The same bytes again, to be packed; refuses files that changed in between. */
 export async function* packResource(input: ResourceInput): AsyncGenerator<Uint8Array, void> {
-  const hash = await createBlake2b256();
+  let crc = 0;
   for await (const chunk of readResource(input.section, input.parts)) {
-    hash.update(chunk);
+    crc = crc32(chunk, crc);
     yield chunk;
   }
-  if (hash.digest('hex') === input.blake2b256) return;
+  if (crc === input.crc) return;
   throw new FlotillaError(
     'failed',
     'firmware-input-changed',
@@ -96,12 +101,12 @@ async function* readResource(section: Section, parts: readonly InputPart[]): Asy
 
 /** Ends early where the file does: the size then shows that it changed. */
 async function* readRange(handle: FileHandle, { offset, length }: DataRange): AsyncGenerator<Uint8Array, void> {
+  const chunk = Buffer.allocUnsafe(Math.min(chunkBytes, length)); // used again: whoever keeps a chunk copies it
   for (let done = 0; done < length;) {
-    const count = Math.min(chunkBytes, length - done);
-    const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(count), 0, count, offset + done);
+    const { bytesRead } = await handle.read(chunk, 0, Math.min(chunk.length, length - done), offset + done);
     if (bytesRead === 0) return;
     done += bytesRead;
-    yield buffer.subarray(0, bytesRead);
+    yield chunk.subarray(0, bytesRead);
   }
 }
 
