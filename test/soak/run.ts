@@ -1,6 +1,9 @@
 /** `npm run soak -- NAME [--seconds N] [--seed N] [--points N]`: JSON on stdout, progress on stderr, 1 when it failed. */
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { fuzzDecoder, verdict } from './fuzz-decoder.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { fuzzDecoder, verdict as fuzzVerdict } from './fuzz-decoder.ts';
+import { powerCutApply, recordUpgrades, verdict as powerCutVerdict } from './power-cut-apply.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -18,16 +21,24 @@ function whole(name: string, text: string): number {
   process.exit(2);
 }
 
+const seconds = (): number => whole('seconds', values.seconds);
+const seed = (): number =>
+  values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : whole('seed', values.seed);
+const onProgress = (points: number, elapsedMs: number): void =>
+  void process.stderr.write(`${Math.round(elapsedMs / 1_000)} s, ${points} points\n`);
+
 const soaks = {
   'fuzz-decoder': async () => {
-    const report = await fuzzDecoder({
-      seconds: whole('seconds', values.seconds),
-      seed: values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : whole('seed', values.seed),
-      ...(values.points === undefined ? {} : { points: whole('points', values.points) }),
-      onProgress: (points, elapsedMs) =>
-        void process.stderr.write(`${Math.round(elapsedMs / 1_000)} s, ${points} points\n`),
-    });
-    return { report, problems: verdict(report) };
+    const points = values.points === undefined ? {} : { points: whole('points', values.points) };
+    const report = await fuzzDecoder({ seconds: seconds(), seed: seed(), ...points, onProgress });
+    return { report, problems: fuzzVerdict(report) };
+  },
+  'power-cut-apply': async () => {
+    await using scratch = await temporaryDirectory();
+    const points = whole('points', values.points ?? '300');
+    const recording = await recordUpgrades(join(scratch.path, 'soak'));
+    const report = await powerCutApply(recording, { seconds: seconds(), seed: seed(), points, onProgress });
+    return { report, problems: powerCutVerdict(report) };
   },
 };
 
