@@ -3,9 +3,9 @@ import { parseJsonRow, type DeviceLog, type StoredRequest } from '../eventlog/in
 import type { Log } from '../log.ts';
 import { requestSchemas, type RequestPayload, type RequestType } from '../protocol/request.ts';
 
-/** Each must call `settle` inside the transaction of its effect. */
+/** Each must call `settle` inside the transaction of its effect. A type without one is not understood here. */
 export type RequestHandlers = {
-  [T in RequestType]: (payload: RequestPayload[T], settle: () => void) => void | Promise<void>;
+  [T in RequestType]?: (payload: RequestPayload[T], settle: () => void) => void | Promise<void>;
 };
 
 export interface InboxOption {
@@ -66,7 +66,8 @@ export class Inbox {
     const type = request.type as RequestType;
     const schema = Object.hasOwn(requestSchemas, type) ? requestSchemas[type] : undefined;
     const payload = schema === undefined ? undefined : readPayload(request);
-    if (schema === undefined || !Check(schema, payload)) {
+    const handler = handlers[type] as ((payload: unknown, settle: () => void) => void | Promise<void>) | undefined;
+    if (schema === undefined || handler === undefined || !Check(schema, payload)) {
       logger.warn(
         { type: request.type, key: request.key, seq: request.seq },
         'a request that this agent does not understand',
@@ -74,7 +75,7 @@ export class Inbox {
       settle();
       return;
     }
-    await (handlers[type] as (payload: unknown, settle: () => void) => void | Promise<void>)(payload, settle);
+    await handler(payload, settle);
   }
 }
 

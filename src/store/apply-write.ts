@@ -1,6 +1,6 @@
 import { removeDevice, writeCertificate, writeCursor, writeDevice } from './device-table.ts';
 import { writeDocument, writeMember, writeRelease } from './document-table.ts';
-import { writeDeadLetter, writeEvent } from './event-table.ts';
+import { writeDeadLetter, writeEvent, writeEventBlock } from './event-table.ts';
 import { removeRequest, writeRequest, writeRequestSeq } from './request-table.ts';
 import type { Statements } from './statement.ts';
 import type { Write } from './write.ts';
@@ -21,6 +21,8 @@ export function applyWrite(statements: Statements, write: Write): void {
       return writeCursor(statements, write.cursor);
     case 'event':
       return writeEvent(statements, write.event);
+    case 'event-block':
+      return writeEventBlock(statements, write.block);
     case 'dead-letter':
       return writeDeadLetter(statements, write.letter);
     case 'request':

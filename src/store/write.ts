@@ -5,6 +5,7 @@ import type {
   DeadLetterRow,
   DeviceRow,
   DocumentRow,
+  EventBlockRow,
   EventRow,
   LaneCursor,
   MemberRow,
@@ -20,6 +21,7 @@ export type Write =
   | { kind: 'certificate'; certificate: CertificateRow }
   | { kind: 'cursor'; cursor: CursorRow }
   | { kind: 'event'; event: EventRow }
+  | { kind: 'event-block'; block: EventBlockRow }
   | { kind: 'dead-letter'; letter: DeadLetterRow }
   | { kind: 'request'; request: RequestRow }
   | { kind: 'request-removed'; row: number }
