@@ -12,6 +12,8 @@ export interface Medium {
   write(offset: number, bytes: Buffer): Promise<void>;
   extendTo(length: number): Promise<void>;
   sync(): Promise<void>;
+  /** Tells the medium that whole segments hold nothing worth keeping. */
+  discard?(offset: number, length: number): Promise<void>;
 }
 
 interface Segment {
@@ -85,6 +87,13 @@ export class SegmentCache {
     for (const index of this.#segments.keys()) {
       if (index >= first && index <= last) this.#segments.delete(index);
     }
+  }
+
+  /** Hands whole segments of the range back to the medium, where it takes that. */
+  async discardOnMedium(offset: number, length: number): Promise<void> {
+    const first = Math.ceil(offset / segmentBytes) * segmentBytes;
+    const last = Math.floor((offset + length) / segmentBytes) * segmentBytes;
+    if (last > first) await this.#disk.discard?.(first, last - first);
   }
 
   /** Writes everything: data first, synced, then the deferred ranges in order, each synced. */

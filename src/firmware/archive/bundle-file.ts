@@ -1,17 +1,18 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { FlotillaError } from '../../error.ts';
 
 const chunkBytes = 256 * 1024;
 
-/** A .fw file as chunks, with its length and SHA-256 counted on the way. */
+/** A .fw file as chunks, with its length and, where asked for, its SHA-256 counted on the way. */
 export class BundleFile implements AsyncIterable<Uint8Array> {
   readonly path: string;
-  readonly #hash = createHash('sha256');
+  readonly #hash: Hash | undefined;
   bytes = 0;
 
-  constructor(path: string) {
+  constructor(path: string, { hashed = false }: { hashed?: boolean } = {}) {
     this.path = path;
+    this.#hash = hashed ? createHash('sha256') : undefined;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void> {
@@ -24,7 +25,7 @@ export class BundleFile implements AsyncIterable<Uint8Array> {
         const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, this.bytes);
         if (bytesRead === 0) return;
         const chunk = buffer.subarray(0, bytesRead);
-        this.#hash.update(chunk);
+        this.#hash?.update(chunk);
         this.bytes += bytesRead;
         yield chunk;
       }
@@ -35,13 +36,14 @@ export class BundleFile implements AsyncIterable<Uint8Array> {
 
   /** Hex; of all that was read, so only the file's after it was read to the end. */
   sha256(): string {
-    return this.#hash.copy().digest('hex');
+    return this.#hash?.copy().digest('hex') ?? '';
   }
 
   #unreadable(cause: unknown): FlotillaError {
     return new FlotillaError('usage', 'firmware-file-unreadable', `cannot read the bundle ${this.path}`, {
       seen: cause instanceof Error ? cause.message : String(cause),
       cause,
+      fwup: `Failed to open '${this.path}'`,
     });
   }
 }

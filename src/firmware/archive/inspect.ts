@@ -6,7 +6,7 @@ import { ZipReader } from './zip-reader.ts';
 
 /** What the file says about itself. Needs no key and proves nothing: neither signature nor resources are checked. */
 export async function inspectBundle(path: string): Promise<BundleSummary> {
-  const file = new BundleFile(path);
+  const file = new BundleFile(path, { hashed: true });
   const reader = new ByteReader(file);
   try {
     const head = await readBundleHead(new ZipReader(reader), {});

@@ -1,5 +1,5 @@
 import { parseBlockNumber } from '../../config/call-spec.ts';
-import type { Call } from '../../config/section.ts';
+import type { ByteString } from '../../config/source-text.ts';
 import { FatFault } from './fat-fault.ts';
 import type { FileReader } from './file-reader.ts';
 import type { FatVolumes } from './volume-set.ts';
@@ -8,7 +8,11 @@ import type { FatVolumes } from './volume-set.ts';
 const maxTextBytes = 4095;
 
 /** require-fat-file-exists and require-fat-file-match. Whatever is wrong with the file system: not met. */
-export async function fatRequirementHolds({ name, args }: Call, fat: FatVolumes): Promise<boolean> {
+export async function fatRequirementHolds(
+  name: 'require-fat-file-exists' | 'require-fat-file-match',
+  args: readonly ByteString[],
+  fat: FatVolumes,
+): Promise<boolean> {
   const [blockText = '', path = '', text = ''] = args;
   const block = parseBlockNumber(blockText);
   if (block === undefined) return false;
