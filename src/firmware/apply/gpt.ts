@@ -119,7 +119,7 @@ function parseGuid(text: string | undefined): Buffer | undefined {
   );
   if (!groups) return undefined;
   const parts = groups.slice(1).map((hex) => Buffer.from(hex, 'hex'));
-  return Buffer.concat(parts.map((bytes, index) => (index < 3 ? bytes.reverse() : bytes)));
+  return Buffer.concat(parts.map((bytes, index) => (index < 3 ? bytes.toReversed() : bytes)));
 }
 
 /** The blocks that this table needs at least: up to the end of its last partition, and the copy behind it. */

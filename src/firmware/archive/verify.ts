@@ -1,6 +1,6 @@
 import { checkDeltaHeader, decodeDelta } from '../delta/decode.ts';
 import { resourceNameOf, resourceRecord } from '../config/resource.ts';
-import { fromByteString } from '../config/source-text.ts';
+import { fromByteString, type ByteString } from '../config/source-text.ts';
 import type { Section } from '../config/section.ts';
 import { BundleFile } from './bundle-file.ts';
 import { readBundleHead, type BundleHead } from './bundle-head.ts';
@@ -8,8 +8,8 @@ import { summarizeBundle, type BundleSummary } from './bundle-summary.ts';
 import { ByteReader } from './byte-reader.ts';
 import { checkCentralDirectory } from './central-directory.ts';
 import { malformed } from './malformed.ts';
-import { checkedResource, isDelta, memberData, resourceMissing } from './resource-check.ts';
-import { ZipReader, type ZipMember } from './zip-reader.ts';
+import { checkedResource, isDelta, memberData, resourceDamaged, resourceMissing } from './resource-check.ts';
+import { ZipReader } from './zip-reader.ts';
 
 export interface VerifyOption {
   path: string;
@@ -29,7 +29,7 @@ export async function verifyBundle({ path, publicKeys }: VerifyOption): Promise<
   try {
     const zip = new ZipReader(reader);
     const head = await readBundleHead(zip, { publicKeys });
-    await checkMembers(zip, head, checkDelta);
+    await checkMembers(zip, head, (name, data) => checkDelta(name, data, head));
     await checkCentralDirectory(reader, zip.members);
     while (await reader.some(1 << 20));
     return summarizeBundle(head, { fileBytes: file.bytes, sha256: file.sha256() });
@@ -47,7 +47,7 @@ export async function verifyLikeFwup({ path, publicKeys }: VerifyOption): Promis
   try {
     const zip = new ZipReader(reader);
     const head = await readBundleHead(zip, { publicKeys, asFwup: true });
-    await checkMembers(zip, head, async (_member, data) => {
+    await checkMembers(zip, head, async (_name, data) => {
       await checkDeltaHeader(data);
       for await (const chunk of data) void chunk;
     });
@@ -57,7 +57,10 @@ export async function verifyLikeFwup({ path, publicKeys }: VerifyOption): Promis
   }
 }
 
-async function checkDelta(_member: ZipMember, data: AsyncIterable<Buffer>): Promise<void> {
+/** A member of another size is a delta only for a task that takes one; else it is damage. */
+async function checkDelta(name: ByteString, data: AsyncIterable<Buffer>, { metaConf }: BundleHead): Promise<void> {
+  const isTaken = metaConf.root.all('task').some((task) => takesDelta(task.find('on-resource', name)));
+  if (!isTaken) throw resourceDamaged(fromByteString(name), 'its size is not the one in meta.conf');
   for await (const chunk of decodeDelta(data, undefined)) void chunk;
 }
 
@@ -65,7 +68,7 @@ async function checkDelta(_member: ZipMember, data: AsyncIterable<Buffer>): Prom
 async function checkMembers(
   zip: ZipReader,
   head: BundleHead,
-  delta: (member: ZipMember, data: AsyncGenerator<Buffer, void>) => Promise<void>,
+  delta: (name: ByteString, data: AsyncGenerator<Buffer, void>) => Promise<void>,
 ): Promise<void> {
   const expected = new Map(head.metaConf.root.all('file-resource').map((section) => [section.title, section]));
   const seen = new Set<string>();
@@ -79,12 +82,17 @@ async function checkMembers(
     checkExpected(fromByteString(name), section, seen.has(name));
     seen.add(name);
     const record = resourceRecord(section!);
-    if (isDelta(member, record)) await delta(member, memberData(zip, member, member.sizeBytes!, fromByteString(name)));
+    if (isDelta(member, record)) await delta(name, memberData(zip, member, member.sizeBytes!, fromByteString(name)));
     else for await (const chunk of checkedResource(zip, member, record)) void chunk;
   }
   for (const name of [...expected.keys()].toReversed()) {
     if (!seen.has(name)) throw resourceMissing(fromByteString(name));
   }
+}
+
+function takesDelta(section: Section | undefined): boolean {
+  if (!section) return false;
+  return section.has('delta-source-raw-offset') || section.has('delta-source-fat-path');
 }
 
 function checkExpected(shown: string, section: Section | undefined, isSecond: boolean): void {

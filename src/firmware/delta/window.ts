@@ -58,8 +58,8 @@ export class SectionCursor {
 
 /** Recently used addresses: 4 near ones in turn, 3 * 256 by their last digits. Empty at the start of each window. */
 class AddressCache {
-  readonly #near = new Array<number>(nearSlots).fill(0);
-  readonly #same = new Array<number>(sameSlots * 256).fill(0);
+  readonly #near = new Float64Array(nearSlots);
+  readonly #same = new Float64Array(sameSlots * 256);
   #next = 0;
 
   read(mode: number, here: number, addresses: SectionCursor): number {

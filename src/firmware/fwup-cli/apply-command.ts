@@ -5,8 +5,7 @@ import { chooseMemoryCard, confirmMemoryCard } from './card-choice.ts';
 import { deframe, standardInput } from './input.ts';
 import { unmountAll } from './memory-card.ts';
 import type { FwupOutput, ProgressMode } from './output.ts';
-import type { Environment } from './run.ts';
-import type { FwupSetting } from './setting.ts';
+import type { Environment, FwupSetting } from './setting.ts';
 
 /** fwup reads so much at a time; what it tells to have read is a multiple of it. */
 const inputBlockBytes = 16_384;

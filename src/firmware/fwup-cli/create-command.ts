@@ -7,8 +7,7 @@ import { dataRanges } from '../archive/file-hole.ts';
 import { generateKeyPair } from '../archive/key.ts';
 import { resignLikeFwup } from '../archive/sign.ts';
 import { write, type FwupOutput } from './output.ts';
-import type { Environment } from './run.ts';
-import type { FwupSetting } from './setting.ts';
+import type { Environment, FwupSetting } from './setting.ts';
 import { systemErrorText } from './system-error.ts';
 
 /** libarchive writes to a pipe in blocks of this size, and fills the last one with zeros. */
@@ -55,7 +54,7 @@ export async function genKeysCommand({ output: prefix = 'fwup-key' }: FwupSettin
   writeNewFile(privatePath, pair.privateKey);
   const names = { public: basename(publicPath), private: basename(privatePath) };
   output.result(
-    `A new key pair for signing firmware is in '${names.public}' and '${names.private}'\n` +
+    `New keys to sign firmware with were saved to '${names.public}' and '${names.private}'\n` +
       `Devices need '${names.public}' to tell who signed an update.\n` +
       `Keep '${names.private}' secret.\n`,
   );

@@ -8,8 +8,7 @@ import { metadataLines } from '../config/serialize.ts';
 import { toByteString } from '../config/source-text.ts';
 import { inputStream } from './apply-command.ts';
 import type { FwupOutput } from './output.ts';
-import type { Environment } from './run.ts';
-import type { FwupSetting } from './setting.ts';
+import type { Environment, FwupSetting } from './setting.ts';
 
 /** `-m`: what a bundle says about itself, or one value of it. */
 export async function metadataCommand(

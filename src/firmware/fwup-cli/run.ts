@@ -7,10 +7,15 @@ import { listCommand, metadataCommand, verifyCommand } from './look-command.ts';
 import { findMemoryCards } from './memory-card.ts';
 import { chooseMemoryCard } from './card-choice.ts';
 import type { FwupOutput } from './output.ts';
-import { newSetting, readSetting, type FwupCommand, type FwupSetting, type Immediate } from './setting.ts';
+import {
+  newSetting,
+  readSetting,
+  type Environment,
+  type FwupCommand,
+  type FwupSetting,
+  type Immediate,
+} from './setting.ts';
 import { usageText } from './usage.ts';
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 const commands: Record<FwupCommand, (setting: FwupSetting, output: FwupOutput, environment: Environment) => Promise<void>> = {
   apply: applyCommand,
@@ -89,7 +94,7 @@ function chooseCommand(setting: FwupSetting): FwupCommand {
   throw misuse('specify one of -a, -c, -l, -m, -S, -V, or -z');
 }
 
-export function misuse(message: string): FlotillaError {
+function misuse(message: string): FlotillaError {
   return new FlotillaError('usage', 'firmware-command-line', message);
 }
 

@@ -2,6 +2,8 @@ import { readArguments, type GivenOption } from './argument.ts';
 import { decodeKeyArgument, readKeyArgument } from './key-argument.ts';
 import type { FwupOutput } from './output.ts';
 
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 export type FwupCommand = 'apply' | 'create' | 'list' | 'metadata' | 'gen-keys' | 'sign' | 'verify' | 'sparse-check';
 
 /** Ends at once, before anything else on the command line is looked at. */
