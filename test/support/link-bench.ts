@@ -19,8 +19,8 @@ import { createDeviceLog } from '../../src/eventlog/sqlite-device-log.ts';
 import { createLog } from '../../src/log.ts';
 import { ByteReader } from '../../src/protocol/byte-reader.ts';
 import type { Lane, Row } from '../../src/protocol/lane.ts';
+import type { GapReason, Standing } from '../../src/protocol/message.ts';
 import { readPackedRows, type RowBlock } from '../../src/protocol/packed-rows.ts';
-import type { Standing } from '../../src/protocol/message.ts';
 import {
   coordinatorServerName,
   createIssuingAuthority,
@@ -110,6 +110,7 @@ export class LedgerCore implements GatewayHandler {
   readonly connects: Connect[] = [];
   readonly disconnects: { connection: ConnectionId; reason: string; receivedBytes: number; sentBytes: number }[] = [];
   readonly ackedRequests: { device: string; lane: Lane; upToSeq: number }[] = [];
+  readonly gaps: { device: string; lane: Lane; upToSeq: number; reason: GapReason }[] = [];
   duplicates = 0;
   /** Set: refuse everybody. */
   refusal: { code: RefuseCode; retryAfterMs: number; detail: string } | undefined;
@@ -143,6 +144,11 @@ export class LedgerCore implements GatewayHandler {
       else stored.push({ seq, row });
     });
     if (this.acknowledging) this.port.acknowledge(connection, lane, firstSeq + rows.length - 1);
+  }
+
+  gap(connection: ConnectionId, lane: Lane, upToSeq: number, reason: GapReason): void {
+    this.gaps.push({ device: this.sessions.get(connection)!.connect.identity.deviceId, lane, upToSeq, reason });
+    if (this.acknowledging) this.port.acknowledge(connection, lane, upToSeq);
   }
 
   eventBlock(connection: ConnectionId, lane: Lane, firstSeq: number, { bytes, count }: RowBlock): void {

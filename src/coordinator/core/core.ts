@@ -16,6 +16,7 @@ import {
   storeEvents,
   type ConnectPolicy,
 } from './link-operation.ts';
+import { storeGap } from './gap-operation.ts';
 import { Pressure } from './pressure.ts';
 import { createEventReader, type EventReader } from './read-event.ts';
 import { expireRequests } from './request-operation.ts';
@@ -128,6 +129,8 @@ export class Core {
       ),
     eventBlock: (connection, lane, firstSeq, block) =>
       this.#take(connection, lane, firstSeq, (turn) => storeBlock(turn, connection, lane, firstSeq, block)),
+    gap: (connection, lane, upToSeq, reason) =>
+      this.#take(connection, lane, upToSeq, (turn) => storeGap(turn, connection, { lane, upToSeq, reason })),
     requestsAcked: (connection, lane, upToSeq) => {
       this.submit((turn) => commitRequests(turn, connection, lane, upToSeq)).catch((error) => {
         this.#report(error, 'an acknowledgement could not be stored');

@@ -204,7 +204,7 @@ function leave(
 }
 
 /** The live connection with this number; a superseded one is a ghost. */
-function liveOf(turn: Turn, connection: ConnectionId): { deviceId: string; live: LiveConnection } | undefined {
+export function liveOf(turn: Turn, connection: ConnectionId): { deviceId: string; live: LiveConnection } | undefined {
   const deviceId = turn.state.connections.get(connection);
   const live = deviceId === undefined ? undefined : turn.state.live.get(deviceId);
   return deviceId === undefined || live?.connection !== connection ? undefined : { deviceId, live };

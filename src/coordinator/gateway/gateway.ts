@@ -29,6 +29,7 @@ import {
   writeBlock,
   writeConnect,
   writeDisconnect,
+  writeGap,
   writeJson,
   writeNumber,
   writeRows,
@@ -138,6 +139,9 @@ class Gateway implements ConnectionOwner {
         this.#core.send(ToCore.requestsAcked, (body) => writeUpTo(body, id, effect.lane, effect.upToSeq));
         break;
       case 'gap':
+        this.#core.send(ToCore.gap, (body) => writeGap(body, id, effect));
+        if (this.#core.bufferedBytes > maxCoreBacklogBytes) this.#hold(true);
+        break;
       case 'nacked':
         this.#log.warn({ device: connection.identity.deviceId, ...effect }, 'the device says');
         break;

@@ -8,8 +8,8 @@ import type { ByteWriter } from '../../protocol/byte-writer.ts';
 import { laneCount, type Lane, type Row } from '../../protocol/lane.ts';
 import { maxFrameBytes } from '../../protocol/limit.ts';
 import type { LogLevel } from '../../log.ts';
+import { gapReasons, standings, type GapReason, type NackClass, type Standing } from '../../protocol/message.ts';
 import { writePackedRows, type RowBlock } from '../../protocol/packed-rows.ts';
-import { standings, type NackClass, type Standing } from '../../protocol/message.ts';
 import type { Admittance, Connect, NackVerdict, PeerIdentity, RefuseCode, Traffic } from './port.ts';
 import type { GatewayLimits, GatewayTls } from './pool-option.ts';
 
@@ -41,6 +41,7 @@ export const ToCore = {
   disconnect: 37,
   probed: 38,
   block: 39, // product rows, packed
+  gap: 40,
 } as const;
 
 export interface GatewayConfig {
@@ -179,6 +180,23 @@ export function writeUpTo(body: ByteWriter, local: number, lane: Lane, upToSeq: 
 
 export function readUpTo(body: ByteReader): { local: number; lane: Lane; upToSeq: number } {
   return { local: body.varint(), lane: body.byte() as Lane, upToSeq: body.varint() };
+}
+
+const gapNames = new Map<number, GapReason>(
+  Object.entries(gapReasons).map(([name, number]) => [number, name as GapReason]),
+);
+
+export function writeGap(
+  body: ByteWriter,
+  local: number,
+  gap: { lane: Lane; upToSeq: number; reason: GapReason },
+): void {
+  writeUpTo(body, local, gap.lane, gap.upToSeq);
+  body.byte(gapReasons[gap.reason]);
+}
+
+export function readGap(body: ByteReader): { local: number; lane: Lane; upToSeq: number; reason: GapReason } {
+  return { ...readUpTo(body), reason: gapNames.get(body.byte()) ?? 'not-kept' };
 }
 
 /** For `request` and `events`. */

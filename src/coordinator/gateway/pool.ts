@@ -9,6 +9,7 @@ import {
   readBlock,
   readConnect,
   readDisconnect,
+  readGap,
   readNumber,
   readRows,
   readUpTo,
@@ -241,6 +242,9 @@ class Pool implements GatewayPool {
     } else if (kind === ToCore.events) {
       const { local, lane, firstSeq, rows } = readRows(body);
       this.#call(() => handler.events(ids.get(local)!, lane, firstSeq, rows));
+    } else if (kind === ToCore.gap) {
+      const { local, lane, upToSeq, reason } = readGap(body);
+      this.#call(() => handler.gap(ids.get(local)!, lane, upToSeq, reason));
     } else if (kind === ToCore.block) {
       const { local, lane, firstSeq, block } = readBlock(body);
       this.#call(() => handler.eventBlock(ids.get(local)!, lane, firstSeq, block));
