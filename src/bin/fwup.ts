@@ -7,6 +7,7 @@ const output = new FwupOutput();
 if (argv.length === 1 && argv[0] === '--version') {
   output.plain(`${compatibleFwupVersion}\n`); // scripts ask often: nothing else is loaded for it
 } else {
+  process.exitCode = 1; // should it end without a word
   const { runFwupCommandLine } = await import('../firmware/fwup-cli/run.ts');
   process.exit(await runFwupCommandLine(argv, output, process.env));
 }

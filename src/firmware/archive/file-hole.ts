@@ -28,7 +28,9 @@ export async function dataRanges(path: string, sizeBytes: number): Promise<DataR
   try {
     return (await readSparseMap(blocks, sizeBytes)) ?? whole;
   } finally {
-    child.kill();
+    // The rest of the archive is the file's data: nobody reads it, so the pipe has to go before the end is waited for.
+    await blocks.close();
+    child.kill('SIGKILL');
     await child;
   }
 }
@@ -84,6 +86,10 @@ class TarBlocks {
     const block = this.#pending.subarray(0, blockBytes);
     this.#pending = this.#pending.subarray(blockBytes);
     return block;
+  }
+
+  async close(): Promise<void> {
+    await this.#chunks.return?.();
   }
 
   /** The text of a member's data of `size` bytes. */

@@ -67,7 +67,9 @@ async function findParts(section: Section, map: SparseMap): Promise<InputPart[]>
     const handle = await open(path, 'r').catch((error) => unreadable(section, name, error));
     try {
       const stat = await handle.stat();
-      if (!stat.isFile()) unreadable(section, name, new Error('not a regular file'));
+      // /dev/null is a file of no bytes, as for fwup.
+      if (!stat.isFile() && !(stat.isCharacterDevice() && stat.size === 0))
+        unreadable(section, name, new Error('not a regular file'));
       const ranges = section.flag('skip-holes')
         ? await dataRanges(path, stat.size)
         : [{ offset: 0, length: stat.size }];

@@ -55,7 +55,7 @@ export async function genKeysCommand({ output: prefix = 'fwup-key' }: FwupSettin
   const names = { public: basename(publicPath), private: basename(privatePath) };
   output.result(
     `New keys to sign firmware with were saved to '${names.public}' and '${names.private}'\n` +
-      `Devices need '${names.public}' to tell who signed an update.\n` +
+      `Distribute '${names.public}' to the devices: by it they tell who signed an update.\n` +
       `Keep '${names.private}' secret.\n`,
   );
 }
