@@ -9,7 +9,7 @@ import { Lane } from '../protocol/lane.ts';
 import type { UpdateOffer } from '../protocol/request.ts';
 import { logOption } from './event-rule.ts';
 import { Door } from './door/door.ts';
-import { readProductSchemas, schemaCatalogue } from './door/product-schema.ts';
+import { SchemaShelf } from './door/schema-shelf.ts';
 import { Executor } from './executor/executor.ts';
 import { collectGrains } from './grain/collect-grain.ts';
 import { GrainReporter } from './grain/grain-reporter.ts';
@@ -57,7 +57,7 @@ export function createAgent(option: AgentOption): Agent {
   const database = openDeviceDatabase(join(config.state, 'agent.db'));
   const log = createDeviceLog(database, logOption(config.events, { state: config.state, nowMs: () => clock.nowMs() }));
   ensureAgentSchema(database);
-  const schemas = readProductSchemas(config.events.schemas);
+  const schemas = new SchemaShelf({ database, log, clock, directory: config.events.schemas });
 
   const link = option.createLink({
     endpoint: { host: config.coordinator.host, port: config.coordinator.port, serverName: option.serverName },
@@ -75,7 +75,7 @@ export function createAgent(option: AgentOption): Agent {
     maxKeepaliveMs: config.link.maxKeepaliveSeconds * 1_000,
     keyExchange: config.link.keyExchange,
     backoff: pickBackoff(config.link.backoff),
-    schemas: schemaCatalogue(schemas),
+    schemas: schemas.catalogue(),
   });
   const slots = config.update === undefined ? undefined : createUbootSlots(slotOption(config.update));
   const running = () => readRunning(config.boot, slots);
@@ -108,6 +108,13 @@ export function createAgent(option: AgentOption): Agent {
           onDecided: () => void grains.refresh(),
           onFatal: option.onFatal,
         });
+  const door = new Door({
+    ...parts,
+    config: config.events,
+    schemas,
+    agentVersion,
+    onFatal: option.onFatal,
+  });
   const reporter = new LogReporter(parts);
   const refuseOffer = (offer: UpdateOffer, reason: UpdateReason, settle?: () => void): void => {
     const store = new UpdateStore(parts);
@@ -136,19 +143,12 @@ export function createAgent(option: AgentOption): Agent {
         settle();
         void grains.refresh({ always: true });
       },
+      ...door.handlers,
     },
     abandon: {
       'job.start': (job, reason) => executor.abandon(job, reason),
       'update.offer': (offer, message) => refuseOffer(offer, { code: 'request-given-up', message }),
     },
-  });
-  const door = new Door({
-    ...parts,
-    config: config.events,
-    schemas,
-    agentVersion,
-    waiting: () => log.state().lanes.map((state, lane) => ({ lane, ...state })),
-    onFatal: option.onFatal,
   });
   let stopWatchdog: (() => void) | undefined;
 

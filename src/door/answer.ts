@@ -49,12 +49,76 @@ export const StatusSchema = Type.Object({
 export type DoorStatus = Static<typeof StatusSchema>;
 export type Pressure = DoorStatus['pressure'];
 
+const documentState = () => Type.Optional(Type.Enum(['applied', 'rejected', 'local']));
+const name = () => Type.String();
+
+/** A configuration document as the device has it. */
+export const DocumentSchema = Type.Object({
+  name: name(),
+  /** Changes on this device; 0: it has none yet, and `document` is null. */
+  revision: count(),
+  document: Type.Unknown(),
+  /** The last desired version that was applied; 0 for none. */
+  desiredVersion: count(),
+  /** Of the product's last word on it. */
+  state: documentState(),
+  reason: Type.Optional(Type.String()),
+  /** What the operator wants and the product has not decided on yet. */
+  desired: Type.Optional(
+    Type.Object({ version: Type.Integer({ minimum: 1 }), baseRevision: count(), document: Type.Unknown() }),
+  ),
+});
+export type DeviceDocument = Static<typeof DocumentSchema>;
+/** A row of `config.watch`: `desired` is there. */
+export type DesiredDocument = DeviceDocument & { desired: NonNullable<DeviceDocument['desired']> };
+
+export const DocumentListSchema = Type.Object({
+  documents: Type.Array(
+    Type.Object({
+      name: name(),
+      revision: count(),
+      desiredVersion: count(),
+      state: documentState(),
+      /** The version that waits for the product. */
+      pendingVersion: Type.Optional(Type.Integer({ minimum: 1 })),
+    }),
+  ),
+});
+export type DocumentList = Static<typeof DocumentListSchema>;
+
+/** A row of `requests.accept`: answer it with `requests.done` or `requests.failed`. */
+export const RequestRowSchema = Type.Object({
+  requestId: Type.String(),
+  type: Type.String(),
+  key: Type.String(),
+  value: Type.Unknown(),
+  /** By the coordinator's clock; an answer after it comes too late. */
+  expiresAtMs: Type.Number(),
+  /** 2: a program was given it before and went away without an answer; it may have carried it out. */
+  attempt: Type.Integer({ minimum: 1, maximum: 2 }),
+});
+export type RequestRow = Static<typeof RequestRowSchema>;
+
+const RevisionSchema = Type.Object({ revision: count() });
+/** All types that are announced for this device. */
+const TypesSchema = Type.Object({ types: Type.Array(Type.String()) });
+
 /** What is behind `ok`, by the shape of the request. */
 export const okSchemas = {
   publish: PublishedSchema,
   'publish rows': Type.Object({ rows: Type.Array(PublishedSchema) }),
   status: StatusSchema,
   watch: StatusSchema,
+  'config.list': DocumentListSchema,
+  'config.get': DocumentSchema,
+  'config.watch': Type.Object({}),
+  'config.applied': RevisionSchema,
+  'config.rejected': RevisionSchema,
+  'config.change': RevisionSchema,
+  'requests.accept': TypesSchema,
+  'requests.withdraw': TypesSchema,
+  'requests.done': Type.Object({}),
+  'requests.failed': Type.Object({}),
 } as const satisfies Record<string, TSchema>;
 export type OkOf<Shape extends keyof typeof okSchemas> = Static<(typeof okSchemas)[Shape]>;
 

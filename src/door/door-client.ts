@@ -1,6 +1,16 @@
 import { connect, type Socket } from 'node:net';
 import { FlotillaError, systemErrorCode } from '../error.ts';
-import type { Answer, DoorStatus, OkOf, Published, Pushed } from './answer.ts';
+import type {
+  Answer,
+  DesiredDocument,
+  DeviceDocument,
+  DocumentList,
+  DoorStatus,
+  OkOf,
+  Published,
+  Pushed,
+  RequestRow,
+} from './answer.ts';
 import { DoorError } from './door-error.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { maxLineBytes } from './limit.ts';
@@ -66,6 +76,8 @@ export class DoorClient implements AsyncDisposable {
   readonly #closed = Promise.withResolvers<void>();
   #lastId = 0;
   #over: FlotillaError | undefined;
+  /** By us: then the loops that watch just end. */
+  #closing = false;
 
   constructor(socket: Socket, path: string, timeoutMs: number) {
     this.#socket = socket;
@@ -100,8 +112,55 @@ export class DoorClient implements AsyncDisposable {
     yield* rows;
   }
 
+  async documents(): Promise<DocumentList['documents']> {
+    return (await this.#call('config.list', {})).documents;
+  }
+
+  document(name: string): Promise<DeviceDocument> {
+    return this.#call('config.get', { name });
+  }
+
+  /** What the operator wants of these documents, or of all. Decide on each by `applied` or `rejected`. */
+  async *watchDocuments(names?: readonly string[]): AsyncGenerator<DesiredDocument> {
+    const fields = names === undefined ? {} : { names: [...names] };
+    yield* (await this.#watch<'config.watch', DesiredDocument>('config.watch', fields)).rows;
+  }
+
+  /** The product runs with that version now; `taken.document` if it took it up in another form. */
+  applied(name: string, version: number, taken: { document?: unknown } = {}): Promise<{ revision: number }> {
+    return this.#call('config.applied', { name, version, ...taken });
+  }
+
+  rejected(name: string, version: number, reason: string): Promise<{ revision: number }> {
+    return this.#call('config.rejected', { name, version, reason });
+  }
+
+  /** The document was changed on the device itself. */
+  change(name: string, document: unknown): Promise<{ revision: number }> {
+    return this.#call('config.change', { name, document });
+  }
+
+  /** Requests of these types, at most `max` (1) that are not answered; answer each by `done` or `failed`. */
+  async *acceptRequests(types: readonly string[], option: { max?: number } = {}): AsyncGenerator<RequestRow> {
+    yield* (await this.#watch<'requests.accept', RequestRow>('requests.accept', { types: [...types], ...option })).rows;
+  }
+
+  /** No program of this device takes these any more. */
+  async withdrawRequests(types: readonly string[]): Promise<void> {
+    await this.#call('requests.withdraw', { types: [...types] });
+  }
+
+  async done(requestId: string, value?: unknown): Promise<void> {
+    await this.#call('requests.done', { requestId, ...(value === undefined ? {} : { value }) });
+  }
+
+  async failed(requestId: string, reason: string, value?: unknown): Promise<void> {
+    await this.#call('requests.failed', { requestId, reason, ...(value === undefined ? {} : { value }) });
+  }
+
   /** Lets the answers that are under way come in, then closes. */
   async close(): Promise<void> {
+    this.#closing = true;
     this.#socket.end();
     await this.#closed.promise;
   }
@@ -198,7 +257,7 @@ export class DoorClient implements AsyncDisposable {
       clearTimeout(timer);
       reject(this.#over);
     }
-    for (const stream of this.#streams.values()) stream.end(this.#over);
+    for (const stream of this.#streams.values()) stream.end(this.#closing ? undefined : this.#over);
     this.#pending.clear();
     this.#streams.clear();
   }

@@ -12,3 +12,9 @@ export const maxRows = 1_000;
 export const maxBadLines = 3;
 /** Arrays and objects inside each other in a value. */
 export const maxDepth = 64;
+/** Configuration documents of one device. */
+export const maxDocuments = 256;
+/** UTF-8 bytes of a document or of a reply, as JSON, with what is told around it. */
+export const maxFactBytes = 262_144;
+/** Types of requests that the programs of one device take. */
+export const maxRequestTypes = 256;

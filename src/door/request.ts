@@ -4,7 +4,7 @@
  * left out in silence would be worse.
  */
 import { Type, type Static } from 'typebox';
-import { maxRows } from './limit.ts';
+import { maxDocuments, maxRequestTypes, maxRows } from './limit.ts';
 
 const closed = { additionalProperties: false };
 export const IdSchema = Type.Union([
@@ -14,6 +14,8 @@ export const IdSchema = Type.Union([
 export type Id = Static<typeof IdSchema>;
 
 const text = () => Type.String();
+const name = () => Type.String({ minLength: 1, maxLength: 128 });
+const requestType = () => Type.String({ pattern: '^[A-Za-z][A-Za-z0-9_.-]{0,99}$' });
 
 /** Either `value`, or `base64`: the payload's own bytes, JSON without a `schema`, else Avro of that fingerprint. */
 const rowFields = {
@@ -42,6 +44,84 @@ export const requestSchemas = {
   status: Type.Object({ id: IdSchema, verb: Type.Literal('status') }, closed),
   /** The status now, and again whenever it has changed. */
   watch: Type.Object({ id: IdSchema, verb: Type.Literal('watch') }, closed),
+
+  /** Names and states of the documents; `config.get` has the document itself. */
+  'config.list': Type.Object({ id: IdSchema, verb: Type.Literal('config.list') }, closed),
+  'config.get': Type.Object({ id: IdSchema, verb: Type.Literal('config.get'), name: name() }, closed),
+  /** What the operator wants of these documents, or of all: now as far as it is undecided, later as it comes. */
+  'config.watch': Type.Object(
+    {
+      id: IdSchema,
+      verb: Type.Literal('config.watch'),
+      names: Type.Optional(Type.Array(name(), { maxItems: maxDocuments })),
+    },
+    closed,
+  ),
+  /** The product runs with that version now; `document` if it took it up in another form. */
+  'config.applied': Type.Object(
+    {
+      id: IdSchema,
+      verb: Type.Literal('config.applied'),
+      name: name(),
+      version: Type.Integer({ minimum: 1 }),
+      document: Type.Optional(Type.Unknown()),
+    },
+    closed,
+  ),
+  'config.rejected': Type.Object(
+    {
+      id: IdSchema,
+      verb: Type.Literal('config.rejected'),
+      name: name(),
+      version: Type.Integer({ minimum: 1 }),
+      reason: text(),
+    },
+    closed,
+  ),
+  /** The document was changed on the device itself. */
+  'config.change': Type.Object(
+    { id: IdSchema, verb: Type.Literal('config.change'), name: name(), document: Type.Unknown() },
+    closed,
+  ),
+
+  /** This program takes requests of these types, at most `max` (1) at a time; each follows as a row. */
+  'requests.accept': Type.Object(
+    {
+      id: IdSchema,
+      verb: Type.Literal('requests.accept'),
+      types: Type.Array(requestType(), { maxItems: maxRequestTypes }),
+      max: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 })),
+    },
+    closed,
+  ),
+  /** No program of this device takes these any more; the coordinator stops sending them. */
+  'requests.withdraw': Type.Object(
+    {
+      id: IdSchema,
+      verb: Type.Literal('requests.withdraw'),
+      types: Type.Array(requestType(), { maxItems: maxRequestTypes }),
+    },
+    closed,
+  ),
+  'requests.done': Type.Object(
+    {
+      id: IdSchema,
+      verb: Type.Literal('requests.done'),
+      requestId: text(),
+      value: Type.Optional(Type.Unknown()),
+    },
+    closed,
+  ),
+  'requests.failed': Type.Object(
+    {
+      id: IdSchema,
+      verb: Type.Literal('requests.failed'),
+      requestId: text(),
+      reason: text(),
+      value: Type.Optional(Type.Unknown()),
+    },
+    closed,
+  ),
 } as const;
 export type RequestShape = keyof typeof requestSchemas;
 export type RequestOf<Shape extends RequestShape> = Static<(typeof requestSchemas)[Shape]>;

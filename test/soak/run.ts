@@ -1,6 +1,6 @@
 /**
- * `npm run soak -- NAME [--seconds N] [--seed N] [--points N] [--agents N] [--events N] [--recording FILE]`: JSON on stdout, progress on
- * stderr, 1 when it failed.
+ * `npm run soak -- NAME [--seconds N] [--seed N] [--points N] [--agents N] [--events N] [--recording FILE]`: JSON on
+ * stdout, progress on stderr, 1 when it failed.
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,10 +8,12 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
 import { execa } from 'execa';
+import { temporaryDirectory } from '../support/temporary.ts';
 import { runChaos } from './chaos/chaos.ts';
 import { fuzzDecoder, verdict } from './fuzz-decoder.ts';
 import { recordLog, type LogRecording } from './log-recording.ts';
 import { powerCutLog, verdict as powerCutLogVerdict } from './power-cut-log.ts';
+import { powerCutApply, recordUpgrades, verdict as powerCutVerdict } from './power-cut-apply.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -35,6 +37,9 @@ function whole(name: string, text: string): number {
 const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : whole('seed', values.seed);
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
+const onProgress = (points: number, elapsedMs: number): void =>
+  say(`${Math.round(elapsedMs / 1_000)} s, ${points} points`);
+
 interface Soak {
   /** What node itself has to be told: the soak then runs in a process of its own. */
   nodeFlags?: readonly string[];
@@ -50,7 +55,7 @@ const soaks: Record<string, Soak> = {
         seconds: whole('seconds', values.seconds ?? '600'),
         seed,
         ...(values.points === undefined ? {} : { points: whole('points', values.points) }),
-        onProgress: (points, elapsedMs) => say(`${Math.round(elapsedMs / 1_000)} s, ${points} points`),
+        onProgress,
       });
       return { report, problems: verdict(report) };
     },
@@ -68,13 +73,26 @@ const soaks: Record<string, Soak> = {
         seed,
         points: whole('points', values.points ?? '300'),
         dir,
-        onProgress: (points, elapsedMs) => say(`${Math.round(elapsedMs / 1_000)} s, ${points} points`),
+        onProgress,
       });
       const problems = powerCutLogVerdict(report);
       // A recording is not the same twice: a failure is replayed with the one that it came from.
       if (problems.length === 0) await rm(dir, { recursive: true });
       else say(`again: npm run soak -- power-cut-log --recording ${file} --seed N --points 1`);
       return { report, problems };
+    },
+  },
+  'power-cut-apply': {
+    async run() {
+      await using scratch = await temporaryDirectory();
+      const recording = await recordUpgrades(join(scratch.path, 'soak'));
+      const report = await powerCutApply(recording, {
+        seconds: whole('seconds', values.seconds ?? '600'),
+        seed,
+        points: whole('points', values.points ?? '300'),
+        onProgress,
+      });
+      return { report, problems: powerCutVerdict(report) };
     },
   },
   chaos: {

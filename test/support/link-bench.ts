@@ -12,7 +12,13 @@ import type { Link } from '../../src/agent/link/port.ts';
 import { systemClock } from '../../src/clock.ts';
 import type { GatewayLimits, GatewayPool } from '../../src/coordinator/gateway/pool-option.ts';
 import { createGatewayPool } from '../../src/coordinator/gateway/pool.ts';
-import type { Connect, ConnectionId, GatewayHandler, RefuseCode } from '../../src/coordinator/gateway/port.ts';
+import type {
+  Connect,
+  ConnectionId,
+  FrameFault,
+  GatewayHandler,
+  RefuseCode,
+} from '../../src/coordinator/gateway/port.ts';
 import type { DeviceLog } from '../../src/eventlog/device-log.ts';
 import { openDeviceDatabase } from '../../src/eventlog/open-device-database.ts';
 import { createDeviceLog } from '../../src/eventlog/sqlite-device-log.ts';
@@ -118,6 +124,7 @@ export class LedgerCore implements GatewayHandler {
   acknowledging = true;
   standing: Standing = 'accepted';
   readonly probes: { connection: ConnectionId; answered: boolean }[] = [];
+  readonly faults: FrameFault[] = [];
 
   connect(connect: Connect): void {
     this.connects.push(connect);
@@ -158,6 +165,10 @@ export class LedgerCore implements GatewayHandler {
 
   requestsAcked(connection: ConnectionId, lane: Lane, upToSeq: number): void {
     this.ackedRequests.push({ device: this.sessions.get(connection)!.connect.identity.deviceId, lane, upToSeq });
+  }
+
+  frameFault(fault: FrameFault): void {
+    this.faults.push(fault);
   }
 
   probed(connection: ConnectionId, answered: boolean): void {

@@ -20,6 +20,8 @@ export interface DoorConnectionOption {
   /** What follows `ok`; a promise that waits for the disk counts as in flight. Throws what the program is told. */
   answer(shape: RequestShape, request: DoorRequest, connection: DoorConnection): object | Promise<object>;
   onClose(connection: DoorConnection): void;
+  /** A slow reader has caught up. */
+  onReady(): void;
   /** An error that is not meant for the program. */
   onFault(error: unknown): void;
 }
@@ -40,6 +42,8 @@ export class DoorConnection {
   /** No more lines are taken; it ends when the last answer has left. */
   #ending = false;
   #corked = false;
+  /** Rows that are made when there is room for them. */
+  #offers: { id: Id; make: () => object | undefined }[] = [];
   #cancelStuck: (() => void) | undefined;
 
   constructor(socket: Socket, option: DoorConnectionOption) {
@@ -53,7 +57,9 @@ export class DoorConnection {
       this.#cancelStuck?.();
       this.#cancelStuck = undefined;
       socket.resume();
+      this.#pushOffers();
       this.#take();
+      option.onReady();
     });
     socket.on('end', () => this.#finish());
     socket.on('error', () => undefined); // 'close' follows
@@ -71,6 +77,12 @@ export class DoorConnection {
   /** A row for a request that watches. */
   push(id: Id, row: object): void {
     this.#write({ id, row });
+  }
+
+  /** A row that is made once there is room for it, after what is being said now; `make` may find it needless by then. */
+  offer(id: Id, make: () => object | undefined): void {
+    this.#offers.push({ id, make });
+    if (this.#offers.length === 1) setImmediate(() => this.#pushOffers());
   }
 
   /** After the answers that are under way. */
@@ -91,6 +103,15 @@ export class DoorConnection {
       if (line === 'too-long') {
         this.#refuseLine(null, new DoorError('usage', 'line-too-long', `a line of more than ${maxLineBytes} bytes`));
       } else if (!isBlank(line)) this.#answer(this.#option.read(line));
+    }
+  }
+
+  #pushOffers(): void {
+    while (!this.blocked && this.#socket.writable) {
+      const offer = this.#offers.shift();
+      if (offer === undefined) return;
+      const row = offer.make();
+      if (row !== undefined) this.push(offer.id, row);
     }
   }
 

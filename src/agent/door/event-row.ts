@@ -1,11 +1,12 @@
 import { Buffer } from 'node:buffer';
 import type { EventTypeConfig } from '../../config/agent-config.ts';
 import { defaultEventType } from '../../config/agent-default.ts';
-import { DoorError, maxDepth, type NewEvent } from '../../door/index.ts';
+import { DoorError, type NewEvent } from '../../door/index.ts';
 import { Lane, type Row } from '../../protocol/lane.ts';
 import { maxPayloadBytes } from '../../protocol/limit.ts';
 import { rowFault } from '../../protocol/row-fault.ts';
 import { checkBytes, encodeValue } from './avro-value.ts';
+import { refuseDeep } from './value-depth.ts';
 import { isProductType, type ProductSchemas } from './product-schema.ts';
 
 export interface EventRowOption {
@@ -49,13 +50,7 @@ function payloadOf(event: NewEvent, { byType, faults }: ProductSchemas): Pick<Ro
   if (event.base64 !== undefined && event.schema !== undefined) return encodedPayload(event, schema);
   const bytes = jsonBytes(event);
   const value: unknown = 'value' in event ? event.value : parseBytes(bytes);
-  if (isDeeper(value, maxDepth)) {
-    throw new DoorError(
-      'usage',
-      'event-unfit',
-      `this event can't travel: more than ${maxDepth} arrays and objects deep`,
-    );
-  }
+  refuseDeep(value);
   if (schema !== undefined) return { schema: schema.fingerprint, payload: encodeValue(schema, value) };
   return { schema: 0n, payload: bytes ?? Buffer.from(JSON.stringify(value)) };
 }
@@ -116,12 +111,4 @@ function decodeBase64(text: string): Buffer {
 
 function twoPayloads(): DoorError {
   return new DoorError('usage', 'event-unfit', 'this event has both value and base64', { expected: 'one of them' });
-}
-
-/** Recurses no further than `depth`, so that no value is too deep to ask. */
-function isDeeper(value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  if (depth === 0) return true;
-  for (const part of Object.values(value)) if (isDeeper(part, depth - 1)) return true;
-  return false;
 }

@@ -4,7 +4,6 @@ import avro from 'avsc';
 import { systemErrorCode } from '../../error.ts';
 import { avroFingerprint } from '../../protocol/avro-fingerprint.ts';
 import { maxSchemaBytes, maxTypeBytes } from '../../protocol/limit.ts';
-import { readSchema, type SchemaCatalogue } from '../../protocol/schema-catalogue.ts';
 
 /** An Avro schema of the product; events of its type are encoded by it. */
 export interface ProductSchema {
@@ -57,11 +56,6 @@ export function readProductSchemas(directory: string): ProductSchemas {
   }
   for (const { type } of faults) byType.delete(type);
   return { byType, faults };
-}
-
-/** For the link: rows of these travel in columns. */
-export function schemaCatalogue({ byType }: ProductSchemas): SchemaCatalogue {
-  return new Map([...byType.values()].map(({ fingerprint, text }) => [fingerprint, readSchema(text)]));
 }
 
 /** @throws Error saying why this is no schema of an event type */

@@ -1,18 +1,17 @@
-import { systemErrorCode, FlotillaError } from '../../error.ts';
+import { FlotillaError } from '../../error.ts';
 import { DoorError, type Pressure, type Published } from '../../door/index.ts';
 import type { DeviceLog } from '../../eventlog/index.ts';
-import type { Log } from '../../log.ts';
 import type { LaneRow } from './event-row.ts';
+import { isLogFull, logRefusal } from './log-refusal.ts';
 
 export interface PublishQueueOption {
   log: Pick<DeviceLog, 'append' | 'transact'>;
-  logger: Log;
   monotonicMs(): number;
   /** Rows are on disk. */
   onCommit(): void;
   onPressure(): void;
-  /** The database can't go on. */
-  onFatal(error: unknown): void;
+  /** An error that is not meant for a program. */
+  onFault(error: unknown): void;
 }
 
 interface Waiting {
@@ -29,10 +28,7 @@ const maxWaitingBytes = 8 * 1024 * 1024;
 const maxBatchRows = 1_024;
 const maxBatchBytes = 2 * 1024 * 1024;
 
-const fullRetryMs = 1_000;
 const leastRetryMs = 20;
-/** SQLITE_FULL, https://www.sqlite.org/rescode.html */
-const sqliteFull = 13;
 
 /**
  * Group commit: what all connections have brought in one turn of the loop is one transaction, and is confirmed after
@@ -137,19 +133,10 @@ export class PublishQueue {
   }
 
   #refusal(error: unknown): FlotillaError {
-    const isFull = error instanceof FlotillaError ? error.code === 'eventlog-full' : sqliteCode(error) === sqliteFull;
-    if (isFull) {
-      this.#press('full');
-      return new DoorError('failed', 'eventlog-full', 'the log of this device takes no more events', {
-        seen: error instanceof Error ? error.message : String(error),
-        suggestion: 'try again later; what waits for the coordinator has to leave first',
-        retryAfterMs: fullRetryMs,
-        cause: error,
-      });
-    }
-    if (error instanceof FlotillaError) return error;
-    this.#option.logger.error({ err: error }, 'events could not be stored');
-    if (systemErrorCode(error) === 'ERR_SQLITE_ERROR') setImmediate(() => this.#option.onFatal(error));
+    if (isLogFull(error)) this.#press('full');
+    const refusal = logRefusal(error);
+    if (refusal !== undefined) return refusal;
+    this.#option.onFault(error);
     return new FlotillaError('ours', 'eventlog-failed', 'the event could not be stored', { cause: error });
   }
 
@@ -170,8 +157,4 @@ export function busy(retryAfterMs: number): DoorError {
     suggestion: `try again in ${retryAfterMs} ms; this one was not stored`,
     retryAfterMs,
   });
-}
-
-function sqliteCode(error: unknown): number | undefined {
-  return (error as { errcode?: number } | undefined)?.errcode;
 }

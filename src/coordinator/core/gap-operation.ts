@@ -3,6 +3,7 @@ import type { GapReason } from '../../protocol/message.ts';
 import type { LaneCursor } from '../../store/row.ts';
 import type { ConnectionId } from '../gateway/port.ts';
 import { zeroCursor } from './core-state.ts';
+import { noteMissing } from './device-log-operation.ts';
 import { appendOwnEvent } from './event-operation.ts';
 import { liveOf } from './link-operation.ts';
 import type { Turn } from './turn.ts';
@@ -34,5 +35,8 @@ export function storeGap(
     deviceId,
     new Map(cursors).set(instanceId, cursor.with(lane, upToSeq) as unknown as LaneCursor),
   );
-  turn.write({ kind: 'cursor', cursor: { deviceId, instanceId, lane, seq: upToSeq } });
+  const atMs = turn.state.laneTimes.get(deviceId)?.[lane] ?? 0;
+  turn.write({ kind: 'cursor', cursor: { deviceId, instanceId, lane, seq: upToSeq, atMs } });
+  // What was superseded, withdrawn or another history's is not missing here.
+  if (reason === 'not-kept' || reason === 'disk-pressure') noteMissing(turn, deviceId, upToSeq - storedSeq);
 }

@@ -10,7 +10,7 @@ import { maxFrameBytes } from '../../protocol/limit.ts';
 import type { LogLevel } from '../../log.ts';
 import { gapReasons, standings, type GapReason, type NackClass, type Standing } from '../../protocol/message.ts';
 import { writePackedRows, type RowBlock } from '../../protocol/packed-rows.ts';
-import type { Admittance, Connect, NackVerdict, PeerIdentity, RefuseCode, Traffic } from './port.ts';
+import type { Admittance, Connect, FrameFault, NackVerdict, PeerIdentity, RefuseCode, Traffic } from './port.ts';
 import type { GatewayLimits, GatewayTls } from './pool-option.ts';
 
 /** Core to gateway. */
@@ -42,6 +42,7 @@ export const ToCore = {
   probed: 38,
   block: 39, // product rows, packed
   gap: 40,
+  frameFault: 41, // a connection that ended for bytes that are no frames
 } as const;
 
 export interface GatewayConfig {
@@ -237,6 +238,7 @@ export function writeBlock(body: ByteWriter, local: number, lane: Lane, firstSeq
   for (const { schema } of rows) if (schema !== 0n) schemas.add(schema);
   body.varint(schemas.size);
   for (const schema of schemas) body.uint64(schema);
+  body.varint(rows.at(-1)?.timestampMs ?? 0);
   writePackedRows(body, rows);
 }
 
@@ -245,7 +247,22 @@ export function readBlock(body: ByteReader): { local: number; lane: Lane; firstS
   const head = { local: body.varint(), lane: body.byte() as Lane, firstSeq: body.varint() };
   const count = body.varint(body.remaining);
   const schemas = Array.from({ length: body.varint(body.remaining) }, () => body.uint64());
-  return { ...head, block: { count, schemas, bytes: Uint8Array.from(body.rest()) } };
+  const lastTimestampMs = body.varint();
+  return { ...head, block: { count, schemas, lastTimestampMs, bytes: Uint8Array.from(body.rest()) } };
+}
+
+const maxFaultBytes = 4_096;
+
+export function writeFrameFault(body: ByteWriter, { deviceId, detail, bytes }: FrameFault): void {
+  body.text(deviceId);
+  body.text(detail);
+  body.block(bytes);
+}
+
+export function readFrameFault(body: ByteReader): FrameFault {
+  const deviceId = body.text(maxTextBytes);
+  const detail = body.text(maxTextBytes);
+  return { deviceId, detail, bytes: Uint8Array.from(body.block(maxFaultBytes)) };
 }
 
 /** For `grantBlob`. */

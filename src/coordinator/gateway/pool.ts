@@ -9,6 +9,7 @@ import {
   readBlock,
   readConnect,
   readDisconnect,
+  readFrameFault,
   readGap,
   readNumber,
   readRows,
@@ -257,6 +258,9 @@ class Pool implements GatewayPool {
     } else if (kind === ToCore.probed) {
       const { local, value } = readNumber(body);
       this.#call(() => handler.probed(ids.get(local)!, value === 1));
+    } else if (kind === ToCore.frameFault) {
+      const fault = readFrameFault(body);
+      this.#call(() => handler.frameFault(fault));
     } else {
       throw new RangeError(`a gateway said ${kind}`);
     }

@@ -62,6 +62,16 @@ export interface GatewayHandler {
   disconnect(connection: ConnectionId, reason: string, traffic: Traffic): void;
   /** The one answer to `probe`, unless the connection ends first: then it is `disconnect`. */
   probed(connection: ConnectionId, answered: boolean): void;
+  /** A connection of this device was ended, with GOAWAY, because its bytes are no frames. */
+  frameFault(fault: FrameFault): void;
+}
+
+export interface FrameFault {
+  deviceId: string;
+  /** What is wrong, for a person. */
+  detail: string;
+  /** The first of the read that could not be parsed. */
+  bytes: Uint8Array;
 }
 
 /** Why a row is not taken as it is; a dead letter's detail is for the device's log: no internals. */

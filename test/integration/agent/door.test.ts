@@ -1,12 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Check } from 'typebox/value';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Door } from '../../../src/agent/door/door.ts';
-import { readProductSchemas } from '../../../src/agent/door/product-schema.ts';
-import { defaultAgentConfig, defaultEventType } from '../../../src/config/agent-default.ts';
+import type { Door } from '../../../src/agent/door/door.ts';
 import {
   ErrorAnswerSchema,
   maxConnections,
@@ -16,9 +14,9 @@ import {
   StatusSchema,
 } from '../../../src/door/index.ts';
 import { FlotillaError } from '../../../src/error.ts';
-import { readWaiting, type DeviceLog } from '../../../src/eventlog/index.ts';
 import type { Lane } from '../../../src/protocol/lane.ts';
 import { agentParts, type AgentParts } from '../../support/agent-parts.ts';
+import { openBench, type DoorBench, type DoorBenchOption } from '../../support/door-bench.ts';
 import { connectDoor } from '../../support/door-peer.ts';
 import { eventually } from '../../support/eventually.ts';
 
@@ -26,39 +24,12 @@ const meterSchema = join(import.meta.dirname, '..', '..', 'vectors', 'wire', 'me
 
 let parts: AgentParts;
 let door: Door;
+let bench: DoorBench;
 let socket: string;
-let transactions: number;
-let fatal: unknown[];
 
-async function open(option: { append?: DeviceLog['append']; schemas?: Record<string, string> } = {}): Promise<void> {
-  socket = join(parts.dir, 'door.sock');
-  const directory = join(parts.dir, 'schemas');
-  await mkdir(directory, { recursive: true });
-  for (const [name, text] of Object.entries(option.schemas ?? {})) await writeFile(join(directory, name), text);
-  transactions = 0;
-  fatal = [];
-  const log: Pick<DeviceLog, 'append' | 'transact'> = {
-    append: option.append ?? ((lane, row) => parts.log.append(lane, row)),
-    transact(work) {
-      transactions += 1;
-      return parts.log.transact(work);
-    },
-  };
-  door = new Door({
-    ...parts,
-    log,
-    config: {
-      ...defaultAgentConfig.events,
-      socket,
-      schemas: directory,
-      types: { 'pump.Alarm': { ...defaultEventType, lane: 'alarm' } },
-    },
-    schemas: readProductSchemas(directory),
-    agentVersion: '1.2.3',
-    waiting: () => readWaiting(parts.database),
-    onFatal: (error) => fatal.push(error),
-  });
-  await door.start();
+async function open(option: DoorBenchOption = {}): Promise<void> {
+  bench = await openBench(parts, option);
+  ({ door, socket } = bench);
 }
 
 beforeEach(async () => {
@@ -109,7 +80,7 @@ describe('publishing', () => {
     expect(new Set(seqs).size).toBe(100);
     // Each program's own order is kept.
     expect(first.map(({ ok }) => ok.seq)).toEqual(first.map(({ ok }) => ok.seq).toSorted((a, b) => a - b));
-    expect(transactions).toBeLessThan(20);
+    expect(bench.transactions).toBeLessThan(20);
   });
 
   it('takes several rows all or none, and names the one that is wrong', async () => {
@@ -378,7 +349,7 @@ describe('a log that takes no more', () => {
     await using client = await openDoor({ socket });
     expect(await client.publish({ type: 'a.B', value: 13 }, { patienceMs: 5_000 })).toEqual({ lane: 3, seq: 40 });
     expect((await client.status()).pressure).toBe('none');
-    expect(fatal).toEqual([]);
+    expect(bench.fatal).toEqual([]);
   });
 
   it('ends the agent when the database itself is broken, after the program was told', async () => {
@@ -390,8 +361,8 @@ describe('a log that takes no more', () => {
     });
     using peer = await connectDoor(socket);
     expect(await peer.ask(publish(1))).toMatchObject([{ error: { code: 'eventlog-failed', fault: 'ours' } }]);
-    await eventually('it is fatal', () => fatal.length > 0);
-    expect(fatal).toEqual([broken]);
+    await eventually('it is fatal', () => bench.fatal.length > 0);
+    expect(bench.fatal).toEqual([broken]);
   });
 });
 

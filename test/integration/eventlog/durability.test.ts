@@ -1,14 +1,15 @@
 /** What is on disk when, asked of the kernel. */
 import { join } from 'node:path';
-import { execa, execaSync } from 'execa';
+import { execa } from 'execa';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { openDeviceDatabase } from '../../../src/eventlog/index.ts';
 import { createDeviceLog } from '../../../src/eventlog/sqlite-device-log.ts';
 import { writtenBytes } from '../../../src/eventlog/written-bytes.ts';
+import { hasTools } from '../../support/system-tool.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 
-const hasStrace = execaSync('which', ['strace'], { reject: false, stdio: 'ignore' }).exitCode === 0;
+const hasStrace = hasTools('when a row is on disk', 'strace');
 const source = (path: string): string => JSON.stringify(join(import.meta.dirname, '../../../src', path));
 const row = { type: 'reading', key: 'k', timestampMs: 0, schema: 0n, payload: new Uint8Array(60) };
 

@@ -1,15 +1,13 @@
 /** 30 of the cuts of `npm run soak -- power-cut-log`, and a recording that has to fail. */
-import { execaSync } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { recordLog, type LogRecording } from '../../soak/log-recording.ts';
 import { powerCutLog, verdict } from '../../soak/power-cut-log.ts';
+import { hasTools } from '../../support/system-tool.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 
-const hasTools = ['strace', 'sqlite3'].every(
-  (tool) => execaSync('which', [tool], { reject: false, stdio: 'ignore' }).exitCode === 0,
-);
+const isJudged = hasTools('power cuts while an agent writes its log', 'strace', 'sqlite3');
 
-describe.skipIf(!hasTools)('a power cut while the agent writes its log', { timeout: 240_000 }, () => {
+describe.skipIf(!isJudged)('a power cut while the agent writes its log', { timeout: 240_000 }, () => {
   let scratch: Awaited<ReturnType<typeof temporaryDirectory>>;
   let recording: LogRecording;
   const run = (of: LogRecording, points: number) =>
