@@ -69,10 +69,14 @@ export async function recordLog(dir: string, option: { seed: number; events: num
     const { lane, seq } = await door.publish({ type, key: String(own % 3), value }, { patienceMs: 10_000 });
     confirmed.push({ id: own, type, lane, seq, atMs: performance.timeOrigin + performance.now() });
   };
-  const publishUntil = async (last: number): Promise<void> => {
-    while (id < last) await Promise.all(Array.from({ length: dice.of([1, 1, 1, 8]) }, publish));
+  const publishSome = async (least: number): Promise<void> => {
+    for (let left = least; left > 0;) {
+      const burst = dice.of([1, 1, 1, 8]);
+      await Promise.all(Array.from({ length: burst }, publish));
+      left -= burst;
+    }
   };
-  await publishUntil(Math.floor(option.events / 2));
+  await publishSome(Math.floor(option.events / 2));
   const listed = await eventually('the coordinator has the first half', async () => {
     const tail = await fleet.cli(['event', 'tail', '--from', '1', '--limit', '10000', '--json']);
     const rows = tail.rows<{
@@ -89,7 +93,7 @@ export async function recordLog(dir: string, option: { seed: number; events: num
   });
   await fleet.killCoordinator();
   const aloneSinceMs = performance.timeOrigin + performance.now();
-  await publishUntil(option.events);
+  await publishSome(Math.ceil(option.events / 2));
   await killTraced(recorded.child.pid!);
   const { files, timesMs } = await recorded.traces();
   const database = files.get(databasePath);

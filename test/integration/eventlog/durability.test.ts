@@ -34,11 +34,9 @@ describe('durability', () => {
       log.appendAll(Array.from({ length: 500 }, () => ({ lane: 3, row })));
       writeSync(wire, 'batch');
     `;
-    await execa('strace', [
-      ...['-f', '-y', '-q', '-e', 'trace=pwrite64,write,fsync,fdatasync', '-o', trace],
-      process.execPath,
-      ...['--disable-warning=ExperimentalWarning', '--input-type=module-typescript', '-e', program],
-    ]);
+    const strace = ['-f', '-y', '-q', '-e', 'trace=pwrite64,write,fsync,fdatasync', '-o', trace];
+    const node = [process.execPath, '--disable-warning=ExperimentalWarning', '--input-type=module-typescript'];
+    await execa('strace', [...strace, ...node, '-e', program]);
     const calls = (await readFile(trace, 'latin1')).split('\n').flatMap((line) => {
       if (/pwrite64\(\d+<[^>]*agent\.db-wal>/.test(line)) return ['journal'];
       if (/f(data)?sync\(\d+<[^>]*agent\.db-wal>/.test(line)) return ['sync'];
