@@ -39,6 +39,8 @@ export async function openBench(parts: AgentParts, option: DoorBenchOption = {})
       ...parts,
       log: {
         requestCursor: () => parts.log.requestCursor(),
+        state: () => parts.log.state(),
+        state: () => parts.log.state(),
         append: option.append ?? ((lane, row) => parts.log.append(lane, row)),
         transact(work) {
           bench.transactions += 1;

@@ -12,7 +12,7 @@ import {
   type RequestShape,
 } from '../../door/index.ts';
 import { FlotillaError } from '../../error.ts';
-import { readWaiting, type DeviceLog } from '../../eventlog/index.ts';
+import type { DeviceLog } from '../../eventlog/index.ts';
 import type { Log } from '../../log.ts';
 import type { RequestHandlers } from '../inbox.ts';
 import type { Link } from '../link/port.ts';
@@ -33,7 +33,7 @@ export interface DoorOption {
   config: EventsConfig;
   schemas: SchemaShelf;
   database: DatabaseSync;
-  log: Pick<DeviceLog, 'append' | 'transact' | 'requestCursor'>;
+  log: Pick<DeviceLog, 'append' | 'transact' | 'requestCursor' | 'state'>;
   link: Pick<Link, 'wake' | 'status' | 'onChange' | 'coordinatorNowMs'>;
   agentVersion: string;
   clock: Clock;
@@ -120,14 +120,14 @@ export class Door {
   }
 
   status(): DoorStatus {
-    const { agentVersion, link, schemas, database } = this.#option;
+    const { agentVersion, link, schemas, log } = this.#option;
     const { byType, faults } = schemas.current;
     const { state, sinceMs, reason } = link.status();
     return {
       door: 1,
       agentVersion,
       link: { state, sinceMs, ...(reason === undefined ? {} : { reason }) },
-      lanes: readWaiting(database),
+      lanes: log.state().lanes.map((state, lane) => ({ lane, ...state })),
       schemas: [...byType.values()].map(({ type, fingerprint }) => ({
         type,
         fingerprint: fingerprint.toString(16).padStart(16, '0'),
