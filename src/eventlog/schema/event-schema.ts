@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { FlotillaError } from '../../error.ts';
 import { maxSchemaBytes, maxTypeBytes } from '../../protocol/limit.ts';
 import { plainType } from './compile-schema.ts';
-import { avroFingerprint, fingerprintHex } from './fingerprint.ts';
+import { avroFingerprint } from '../../protocol/avro-fingerprint.ts';
 
 /** The schema of an event type: an Avro record. */
 export interface EventSchema {
@@ -43,7 +43,7 @@ export function parseSchema(text: string): EventSchema {
   if (/"name":"__proto__"/.test(canonicalForm)) throw malformed('a field __proto__', 'another name');
   return {
     type: name,
-    fingerprint: fingerprintHex(avroFingerprint(canonicalForm)),
+    fingerprint: avroFingerprint(canonicalForm).toString(16).padStart(16, '0'),
     sha256: createHash('sha256').update(whole).digest('hex'),
     text,
     document: document as Json,

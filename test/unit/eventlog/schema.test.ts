@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { checkSchema, type LabelledSchema } from '../../../src/eventlog/schema/compatibility.ts';
 import { exactType, plainType } from '../../../src/eventlog/schema/compile-schema.ts';
 import { parseSchema } from '../../../src/eventlog/schema/event-schema.ts';
-import { avroFingerprint } from '../../../src/eventlog/schema/fingerprint.ts';
+import { avroFingerprint } from '../../../src/protocol/avro-fingerprint.ts';
 import { PayloadReader } from '../../../src/eventlog/schema/payload-reader.ts';
 import { evolution, firstVersion, forbidden, record, type RecordDocument } from './evolution.ts';
 

@@ -1,11 +1,11 @@
 import { Buffer } from 'node:buffer';
 
-/** The polynomial, and the fingerprint of nothing (Avro specification, "Schema Fingerprints"). */
+/** The polynomial, and the fingerprint of nothing. */
 const empty = 0xc15d213aa4d7a795n;
 
 let table: bigint[] | undefined;
 
-/** CRC-64-AVRO of a schema in Parsing Canonical Form. */
+/** CRC-64-AVRO of a schema in Parsing Canonical Form (Avro specification, "Schema Fingerprints"). */
 export function avroFingerprint(canonicalForm: string): bigint {
   table ??= Array.from({ length: 256 }, (_, byte) => {
     let crc = BigInt(byte);
@@ -15,9 +15,4 @@ export function avroFingerprint(canonicalForm: string): bigint {
   let crc = empty;
   for (const byte of Buffer.from(canonicalForm)) crc = (crc >> 8n) ^ table[Number(crc & 0xffn) ^ byte]!;
   return crc;
-}
-
-/** 16 hex digits, as fingerprints stand in the store, in events and in requests. */
-export function fingerprintHex(fingerprint: bigint): string {
-  return BigInt.asUintN(64, fingerprint).toString(16).padStart(16, '0');
 }
