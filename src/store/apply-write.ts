@@ -1,7 +1,9 @@
+import { removeConfigs, writeConfig } from './config-table.ts';
 import { removeDevice, writeCertificate, writeCursor, writeDevice } from './device-table.ts';
 import { writeDocument, writeMember, writeRelease } from './document-table.ts';
 import { writeDeadLetter, writeEvent } from './event-table.ts';
 import { removeRequest, writeRequest, writeRequestSeq } from './request-table.ts';
+import { removeParked, writeParked, writeSchema } from './schema-table.ts';
 import type { Statements } from './statement.ts';
 import type { Write } from './write.ts';
 
@@ -14,6 +16,7 @@ export function applyWrite(statements: Statements, write: Write): void {
     case 'device':
       return writeDevice(statements, write.device);
     case 'device-removed':
+      removeConfigs(statements, write.deviceId);
       return removeDevice(statements, write.deviceId);
     case 'certificate':
       return writeCertificate(statements, write.certificate);
@@ -39,6 +42,14 @@ export function applyWrite(statements: Statements, write: Write): void {
       return writeMember(statements, 'rollout', write.member);
     case 'release':
       return writeRelease(statements, write.release);
+    case 'schema':
+      return writeSchema(statements, write.schema);
+    case 'parked-schema':
+      return writeParked(statements, write.parked);
+    case 'parked-schema-removed':
+      return removeParked(statements, write.fingerprint);
+    case 'config':
+      return writeConfig(statements, write.config);
     case 'audit': {
       const { atMs, actor, action, subject, detail } = write.audit;
       statements

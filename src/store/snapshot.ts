@@ -1,16 +1,21 @@
+import { readConfigs } from './config-table.ts';
 import { readCertificates, readCursors, readDevices } from './device-table.ts';
 import { readActiveDocuments, readMembers, readReleases, type DocumentTable } from './document-table.ts';
 import { countDeadLetters, readLastOffset } from './event-table.ts';
 import { readRequestSeqs, readRequests } from './request-table.ts';
+import { readParked, readSchemas } from './schema-table.ts';
 import type {
   CertificateRow,
+  ConfigRow,
   CursorRow,
   DeviceRow,
   DocumentRow,
   LaneCursor,
   MemberRow,
+  ParkedRow,
   ReleaseRow,
   RequestRow,
+  SchemaRow,
 } from './row.ts';
 import type { Statements } from './statement.ts';
 
@@ -25,6 +30,9 @@ export interface Snapshot {
   jobs: DocumentWithMembers[];
   rollouts: DocumentWithMembers[];
   releases: ReleaseRow[];
+  schemas: SchemaRow[];
+  parked: ParkedRow[];
+  configs: ConfigRow[];
   lastOffset: number;
   deadLetters: number;
 }
@@ -45,6 +53,9 @@ export function readSnapshot(statements: Statements): Snapshot {
     jobs: readActive(statements, 'job'),
     rollouts: readActive(statements, 'rollout'),
     releases: readReleases(statements),
+    schemas: readSchemas(statements),
+    parked: readParked(statements),
+    configs: readConfigs(statements),
     lastOffset: readLastOffset(statements),
     deadLetters: countDeadLetters(statements),
   };

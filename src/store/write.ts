@@ -1,6 +1,7 @@
 import type {
   AuditRow,
   CertificateRow,
+  ConfigRow,
   CursorRow,
   DeadLetterRow,
   DeviceRow,
@@ -8,8 +9,10 @@ import type {
   EventRow,
   LaneCursor,
   MemberRow,
+  ParkedRow,
   ReleaseRow,
   RequestRow,
+  SchemaRow,
 } from './row.ts';
 
 /** One change. All writes of a `commit` become durable together or not at all. */
@@ -30,4 +33,8 @@ export type Write =
   | { kind: 'rollout'; rollout: DocumentRow }
   | { kind: 'rollout-device'; member: MemberRow }
   | { kind: 'release'; release: ReleaseRow }
+  | { kind: 'schema'; schema: SchemaRow }
+  | { kind: 'parked-schema'; parked: ParkedRow }
+  | { kind: 'parked-schema-removed'; fingerprint: string }
+  | { kind: 'config'; config: ConfigRow }
   | { kind: 'audit'; audit: AuditRow };

@@ -108,6 +108,7 @@ export class LedgerCore implements GatewayHandler {
   readonly connects: Connect[] = [];
   readonly disconnects: { connection: ConnectionId; reason: string; receivedBytes: number; sentBytes: number }[] = [];
   readonly ackedRequests: { device: string; lane: Lane; upToSeq: number }[] = [];
+  readonly told: { connection: ConnectionId; fingerprint: bigint; text: string }[] = [];
   duplicates = 0;
   /** Set: refuse everybody. */
   refusal: { code: RefuseCode; retryAfterMs: number; detail: string } | undefined;
@@ -141,6 +142,10 @@ export class LedgerCore implements GatewayHandler {
       else stored.push({ seq, row });
     });
     if (this.acknowledging) this.port.acknowledge(connection, lane, firstSeq + rows.length - 1);
+  }
+
+  schema(connection: ConnectionId, fingerprint: bigint, text: string): void {
+    this.told.push({ connection, fingerprint, text });
   }
 
   requestsAcked(connection: ConnectionId, lane: Lane, upToSeq: number): void {

@@ -5,6 +5,7 @@ import type { Standing } from '../../protocol/message.ts';
 import type { Connect, ConnectionId } from '../gateway/port.ts';
 import type { JobDocument, JobState } from '../job/job-state.ts';
 import type { Outbox } from '../request/outbox.ts';
+import type { SchemaState } from './schema-state.ts';
 import type { RolloutDocument, RolloutState } from '../rollout/rollout-state.ts';
 
 /** An admitted connection. Presence is only here, in memory. */
@@ -52,6 +53,7 @@ export interface CoreState {
   readonly jobs: Map<string, JobState>;
   readonly rollouts: Map<string, RolloutState>;
   readonly releases: Map<string, StoredRelease>;
+  readonly schemas: SchemaState;
   readonly live: Map<string, LiveConnection>;
   /** By device. */
   readonly probes: Map<string, Probe>;

@@ -18,6 +18,8 @@ import { Pressure } from './pressure.ts';
 import { createEventReader, type EventReader } from './read-event.ts';
 import { expireRequests } from './request-operation.ts';
 import { stepRollout } from './rollout-operation.ts';
+import { defineSchema } from './schema-operation.ts';
+import { columnSchemas } from './schema-state.ts';
 import { settle } from './settle.ts';
 import { Turn } from './turn.ts';
 
@@ -80,6 +82,7 @@ export class Core {
   async start(gateway: GatewayPort): Promise<void> {
     this.#gateway = gateway;
     gateway.setRevoked(revokedSerials(this.state));
+    gateway.addSchemas(columnSchemas(this.state.schemas));
     await this.submit((turn) => {
       for (const id of turn.state.rollouts.keys()) stepRollout(turn, id, { kind: 'open' });
       for (const id of turn.state.jobs.keys()) stepJob(turn, id, { kind: 'open' });
@@ -141,6 +144,12 @@ export class Core {
         this.#gateway?.nack(connection, lane, firstSeq, verdict);
         this.#gateway?.close(connection, 'store-failed', retryAfterMs);
       });
+    },
+    schema: (connection, fingerprint, text) => {
+      // The rows that follow are stored in any case: at worst they wait for their schema.
+      this.submit((turn) => defineSchema(turn, connection, fingerprint, text)).catch((error) =>
+        this.#report(error, 'a schema could not be stored'),
+      );
     },
     requestsAcked: (connection, lane, upToSeq) => {
       this.submit((turn) => commitRequests(turn, connection, lane, upToSeq)).catch((error) => {

@@ -21,6 +21,7 @@ import { stepJob } from './job-operation.ts';
 import type { EventReader, Meaning } from './read-event.ts';
 import { acknowledgeRequests, loseSentJobs } from './request-operation.ts';
 import { neededBlobs, stepRollout } from './rollout-operation.ts';
+import { learnSchema, noteSchemas } from './schema-operation.ts';
 import type { Turn } from './turn.ts';
 
 /** What an operator has set about who may come. */
@@ -270,6 +271,7 @@ function storeEvent(
   if (reason === undefined) {
     try {
       appendEvent(turn, stored);
+      if (stored.schema !== undefined) noteSchemas(turn, deviceId, [stored.schema]);
       carryOut(turn, deviceId, meaning);
       return undefined;
     } catch (error) {
@@ -301,10 +303,11 @@ function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
       return stepJob(turn, meaning.event.jobId, { kind: 'result', deviceId, event: meaning.event });
     case 'update':
       return stepRollout(turn, meaning.event.rolloutId, { kind: 'update', deviceId, event: meaning.event });
+    case 'schema':
+      return learnSchema(turn, deviceId, meaning.event);
     case 'log':
     case 'gap':
     case 'accepts':
-    case 'schema':
     case 'config':
     case 'reply':
     case 'deadletter':

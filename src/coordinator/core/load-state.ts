@@ -6,6 +6,7 @@ import { createJobState, type JobDevice, type JobDocument } from '../job/job-sta
 import { createRolloutState, type RolloutDocument } from '../rollout/rollout-state.ts';
 import { type TargetDevice } from '../rollout/target-device.ts';
 import { zeroCursor, type CoreState } from './core-state.ts';
+import { loadSchemaState } from './schema-state.ts';
 
 /**
  * Reads everything that is needed to go on, and gives a new database its fleet and its own instance id.
@@ -51,6 +52,7 @@ function stateOf(snapshot: Snapshot, fleetId: string, instanceId: string, nowMs:
     jobs: new Map(),
     rollouts: new Map(),
     releases: new Map(),
+    schemas: loadSchemaState(snapshot.schemas, snapshot.parked),
     live: new Map(),
     probes: new Map(),
     connections: new Map(),

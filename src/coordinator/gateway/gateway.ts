@@ -2,18 +2,22 @@ import type { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../clock.ts';
-import { FlotillaError, systemErrorCode } from '../../error.ts';
 import { createLog, type Log } from '../../log.ts';
 import type { ByteReader } from '../../protocol/byte-reader.ts';
 import { BatchDecoderWorkspace, BatchWorkspace } from '../../protocol/columns/index.ts';
 import { encodeMessage } from '../../protocol/encode.ts';
-import type { CloseCode } from '../../protocol/message.ts';
-import { noSchemas, readSchema, type SchemaCatalogue } from '../../protocol/schema-catalogue.ts';
+import { readSchema, type KnownSchema } from '../../protocol/schema-catalogue.ts';
 import type { Close, Effect } from '../../session/effect.ts';
 import type { ByteStream } from '../../transport/byte-stream.ts';
 import { Channel } from '../../transport/channel.ts';
 import { createTlsListener, type TlsListener } from '../../transport/tls-listener.ts';
-import { closeCodeOf, closeText, GatewayConnection, type ConnectionOwner } from './gateway-connection.ts';
+import {
+  closeCodeOf,
+  closeText,
+  GatewayConnection,
+  refusalCodeOf,
+  type ConnectionOwner,
+} from './gateway-connection.ts';
 import {
   readAdmit,
   readClose,
@@ -23,11 +27,13 @@ import {
   readNumber,
   readRefuse,
   readRows,
+  readSchemaText,
   readSerials,
   readUpTo,
   ToCore,
   ToGateway,
   writeConnect,
+  writeDefine,
   writeDisconnect,
   writeJson,
   writeNumber,
@@ -36,6 +42,7 @@ import {
   type GatewayConfig,
 } from './ipc.ts';
 import type { PeerIdentity } from './port.ts';
+import { asStartFailure } from './start-failure.ts';
 import { WarmReaders } from './warm-reader.ts';
 
 export interface GatewayOption {
@@ -55,6 +62,8 @@ const maxFlushesPerTick = 128;
 const maxCoreBacklogBytes = 8 * 1024 * 1024;
 const answerTimeoutMs = 20_000;
 const drainMs = 3_000;
+const finalRetryMs = 60_000;
+const goodbyeMs = 500;
 
 /** Runs a gateway until the core ends it. */
 export function runGateway(option: GatewayOption): void {
@@ -67,7 +76,8 @@ class Gateway implements ConnectionOwner {
   readonly #connections = new Map<number, GatewayConnection>();
   readonly #dirty = new Set<GatewayConnection>();
   #config!: GatewayConfig;
-  #schemas: SchemaCatalogue = noSchemas;
+  /** Grows while connections read by it; what stands in it never changes. */
+  readonly #schemas = new Map<bigint, KnownSchema>();
   readonly #warm = new WarmReaders();
   /** One of each for all connections: this process does one thing at a time. */
   readonly #workspace = { encoder: new BatchWorkspace('range'), decoder: new BatchDecoderWorkspace() };
@@ -126,6 +136,9 @@ class Gateway implements ConnectionOwner {
       case 'rows':
         this.#core.send(ToCore.events, (body) => writeRows(body, id, effect.lane, effect.firstSeq, effect.rows));
         if (this.#core.bufferedBytes > maxCoreBacklogBytes) this.#hold(true);
+        break;
+      case 'schema':
+        this.#core.send(ToCore.schema, (body) => writeDefine(body, id, effect.fingerprint, effect.text));
         break;
       case 'acked':
         this.#core.send(ToCore.requestsAcked, (body) => writeUpTo(body, id, effect.lane, effect.upToSeq));
@@ -230,6 +243,11 @@ class Gateway implements ConnectionOwner {
       case ToGateway.revoked:
         this.#setRevoked(readSerials(body));
         break;
+      case ToGateway.schema: {
+        const { fingerprint, text } = readSchemaText(body);
+        this.#schemas.set(fingerprint, readSchema(text));
+        break;
+      }
       case ToGateway.ticketKeys:
         this.#listener?.setTicketKeys(Uint8Array.from(body.bytes(48)));
         break;
@@ -243,9 +261,6 @@ class Gateway implements ConnectionOwner {
 
   async #start(config: GatewayConfig): Promise<void> {
     this.#config = config;
-    this.#schemas = new Map(
-      Object.entries(config.schemas).map(([fingerprint, text]) => [BigInt(`0x${fingerprint}`), readSchema(text)]),
-    );
     this.#log = createLog({ name: 'gateway', level: config.logLevel, destination: config.logDestination });
     const { tls, limits, listen } = config;
     const [key, certificate, authority] = await Promise.all([
@@ -272,25 +287,13 @@ class Gateway implements ConnectionOwner {
   }
 
   #fail(error: unknown): void {
-    const code = systemErrorCode(error) ?? 'unknown';
-    const told =
-      error instanceof FlotillaError
-        ? error
-        : new FlotillaError(
-            'failed',
-            'gateway-start',
-            `a gateway can't start: ${error instanceof Error ? error.message : code}`,
-            {
-              seen: code,
-            },
-          );
-    this.#core.send(ToCore.failed, (body) => writeJson(body, told.toJSON()));
+    this.#core.send(ToCore.failed, (body) => writeJson(body, asStartFailure(error).toJSON()));
     this.#core.end();
   }
 
   #onStream(stream: ByteStream, certificate: X509Certificate, resumed: boolean): void {
     const refuse = (reason: string, device?: string, detail?: string): void => {
-      const code = refusalCodes[reason];
+      const code = refusalCodeOf(reason);
       if (code === undefined) stream.destroy();
       else {
         stream.write(encodeMessage({ type: 'reject', code, retryAfterMs: finalRetryMs, detail: '' }));
@@ -387,11 +390,3 @@ class Gateway implements ConnectionOwner {
     else this.#option.clock.schedule(drainMs, () => this.#core.end());
   }
 }
-
-const finalRetryMs = 60_000;
-const goodbyeMs = 500;
-/** What a device of ours is told after its handshake, without a word of its own. */
-const refusalCodes: Readonly<Partial<Record<string, CloseCode>>> = {
-  revoked: 'revoked',
-  'expired-certificate': 'expired',
-};

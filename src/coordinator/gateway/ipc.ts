@@ -28,6 +28,7 @@ export const ToGateway = {
   nack: 12,
   pause: 13,
   probe: 14,
+  schema: 15,
 } as const;
 
 /** Gateway to core. */
@@ -39,6 +40,7 @@ export const ToCore = {
   requestsAcked: 36,
   disconnect: 37,
   probed: 38,
+  schema: 39, // before the rows that it is for
 } as const;
 
 export interface GatewayConfig {
@@ -50,7 +52,6 @@ export interface GatewayConfig {
   blobDirectory: string;
   keyExchange: 'classic' | 'hybrid';
   limits: GatewayLimits;
-  schemas: Readonly<Record<string, string>>;
   logLevel: LogLevel;
   logDestination: string | 2;
 }
@@ -215,6 +216,26 @@ export function writeNamed(body: ByteWriter, local: number, text: string): void 
 
 export function readNamed(body: ByteReader): { local: number; text: string } {
   return { local: body.varint(), text: body.text(maxTextBytes) };
+}
+
+/** `ToGateway.schema`: for every connection. */
+export function writeSchema(body: ByteWriter, fingerprint: bigint, text: string): void {
+  body.uint64(fingerprint);
+  body.text(text);
+}
+
+export function readSchemaText(body: ByteReader): { fingerprint: bigint; text: string } {
+  return { fingerprint: body.uint64(), text: body.text(maxTextBytes) };
+}
+
+/** `ToCore.schema`: told on this connection. */
+export function writeDefine(body: ByteWriter, local: number, fingerprint: bigint, text: string): void {
+  body.varint(local);
+  writeSchema(body, fingerprint, text);
+}
+
+export function readDefine(body: ByteReader): { local: number; fingerprint: bigint; text: string } {
+  return { local: body.varint(), ...readSchemaText(body) };
 }
 
 export function writeSerials(body: ByteWriter, serials: ReadonlySet<string>): void {

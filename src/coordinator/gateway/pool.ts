@@ -7,6 +7,7 @@ import type { ByteWriter } from '../../protocol/byte-writer.ts';
 import { GatewayProcess } from './gateway-process.ts';
 import {
   readConnect,
+  readDefine,
   readDisconnect,
   readNumber,
   readRows,
@@ -20,6 +21,7 @@ import {
   writeNumber,
   writeRefuse,
   writeRows,
+  writeSchema,
   writeSerials,
   writeUpTo,
   type GatewayConfig,
@@ -105,6 +107,7 @@ class Pool implements GatewayPool {
   readonly #where = new Map<ConnectionId, { slot: number; local: number }>();
   #ticketKeys = randomBytes(48);
   #revoked: ReadonlySet<string> = new Set();
+  readonly #schemas: Map<string, string>;
   #lastId: ConnectionId = 0;
   /** Frames that came before the caller had its port. */
   #early: (() => void)[] | undefined = [];
@@ -113,6 +116,7 @@ class Pool implements GatewayPool {
 
   constructor(option: GatewayPoolOption, port: number) {
     this.#option = option;
+    this.#schemas = new Map(Object.entries(option.schemas ?? {}));
     this.port = port;
   }
 
@@ -187,6 +191,12 @@ class Pool implements GatewayPool {
     for (const { process } of this.#slots) this.#pushRevoked(process);
   }
 
+  addSchemas(schemas: Readonly<Record<string, string>>): void {
+    const added = Object.entries(schemas).filter(([fingerprint, text]) => this.#schemas.get(fingerprint) !== text);
+    for (const [fingerprint, text] of added) this.#schemas.set(fingerprint, text);
+    for (const { process } of this.#slots) this.#pushSchemas(process, added);
+  }
+
   get #limits() {
     return { ...defaultGatewayLimits, ...this.#option.limits };
   }
@@ -208,7 +218,6 @@ class Pool implements GatewayPool {
       blobDirectory,
       keyExchange: this.#option.keyExchange ?? 'hybrid',
       limits: this.#limits,
-      schemas: this.#option.schemas ?? {},
       logLevel: logLevel ?? 'info',
       logDestination: logDestination ?? 2,
     };
@@ -221,11 +230,18 @@ class Pool implements GatewayPool {
       onExit: (reason) => this.#onExit(n, ids, reason),
     });
     this.#pushRevoked(process);
+    this.#pushSchemas(process, this.#schemas);
     return { process, ids, startedMs: performance.now(), restartMs };
   }
 
   #pushRevoked(process: GatewayProcess): void {
     process.send(ToGateway.revoked, (body) => writeSerials(body, this.#revoked));
+  }
+
+  #pushSchemas(process: GatewayProcess, schemas: Iterable<[fingerprint: string, text: string]>): void {
+    for (const [fingerprint, text] of schemas) {
+      process.send(ToGateway.schema, (body) => writeSchema(body, BigInt(`0x${fingerprint}`), text));
+    }
   }
 
   #onFrame(slot: number, ids: Map<number, ConnectionId>, kind: number, body: ByteReader): void {
@@ -243,6 +259,9 @@ class Pool implements GatewayPool {
     } else if (kind === ToCore.requestsAcked) {
       const { local, lane, upToSeq } = readUpTo(body);
       this.#call(() => handler.requestsAcked(ids.get(local)!, lane, upToSeq));
+    } else if (kind === ToCore.schema) {
+      const { local, fingerprint, text } = readDefine(body);
+      this.#call(() => handler.schema(ids.get(local)!, fingerprint, text));
     } else if (kind === ToCore.disconnect) {
       const { local, reason, traffic } = readDisconnect(body);
       this.#call(() => this.#disconnect(ids, local, reason, traffic));

@@ -52,6 +52,8 @@ export interface GatewayHandler {
   connect(connect: Connect): void;
   /** Rows of one lane, in order, the first with seq `firstSeq`. The core answers with `acknowledge` after its commit. */
   events(connection: ConnectionId, lane: Lane, firstSeq: number, rows: Row[]): void;
+  /** The device has told the Avro schema (JSON) of rows that follow, under the fingerprint that they name. */
+  schema(connection: ConnectionId, fingerprint: bigint, text: string): void;
   /** The device has committed our requests of this lane up to and including `upToSeq`. */
   requestsAcked(connection: ConnectionId, lane: Lane, upToSeq: number): void;
   disconnect(connection: ConnectionId, reason: string, traffic: Traffic): void;
@@ -94,6 +96,8 @@ export interface GatewayPort {
   /** From now on this connection may fetch parts of this blob (a file named by its SHA-256 in the blob folder). */
   grantBlob(connection: ConnectionId, sha256: string): void;
   close(connection: ConnectionId, reason: string, retryAfterMs?: number): void;
+  /** Avro (JSON) by fingerprint, 16 hex digits: no device needs to tell these any more. Adds to what was given before. */
+  addSchemas(schemas: Readonly<Record<string, string>>): void;
   /** Serial numbers that no handshake may complete with; the whole set, pushed at start and on each change. */
   setRevoked(serialsHex: ReadonlySet<string>): void;
 }

@@ -25,6 +25,7 @@ export class FakeGateways {
   handler!: GatewayHandler;
   readonly devices = new Map<number, FakeDevice>();
   revoked: ReadonlySet<string> = new Set();
+  readonly schemas: Record<string, string> = {};
   #lastConnection = 0;
 
   readonly pool: GatewayPool = {
@@ -45,6 +46,7 @@ export class FakeGateways {
       void this.devices.get(connection)?.requests.push({ lane, seq, row: sent }),
     grantBlob: (connection, sha256) => void this.devices.get(connection)?.blobs.add(sha256),
     close: (connection, reason) => this.devices.get(connection)?.closed.resolve(reason),
+    addSchemas: (schemas) => void Object.assign(this.schemas, schemas),
     setRevoked: (serials) => void (this.revoked = serials),
   };
 
