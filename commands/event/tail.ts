@@ -25,6 +25,9 @@ Offsets count all events of the fleet from 1 and never change: remember the last
     limit: Flags.integer({ description: 'at most this many; left out: 20, or 100 with --from', min: 1 }),
     type: Flags.string({ description: "only this type; a glob, such as 'flotilla.*'", helpValue: 'GLOB' }),
     selector: Flags.string({ description: 'only events of devices that match', helpValue: 'SELECTOR' }),
+    'as-written': Flags.boolean({
+      description: 'Avro payloads by the schema of their writer, not by the newest that is registered',
+    }),
     follow: Flags.boolean({ char: 'f', description: 'go on with new events until Ctrl-C' }),
   };
 
@@ -32,7 +35,7 @@ Offsets count all events of the fleet from 1 and never change: remember the last
     const { flags } = await this.parse(Tail);
     const client = await openClient(flags['fleet-dir']);
     const { from, limit, type, selector, follow } = flags;
-    const filter = defined({ type, selector });
+    const filter = defined({ type, selector, asWritten: flags['as-written'] || undefined });
     const show = (event: StoredEvent) =>
       this.json ? this.emit(event) : this.print(formatEvent(event, stdoutOption()));
     if (!follow) {

@@ -1,13 +1,20 @@
 import type {
   Certificate,
   Changed,
+  ConfigRequest,
+  ConfigResolve,
+  ConfigSetResult,
+  ConfigView,
   CoordinatorStatus,
   Device,
   DeviceWatchRow,
   EventQuery,
+  EventSchemaDocument,
   Job,
   JobFollowRow,
   JobRequest,
+  RegisteredSchemas,
+  RegisterRequest,
   Release,
   Revoked,
   RevokeRequest,
@@ -15,6 +22,7 @@ import type {
   RolloutChange,
   RolloutFollowRow,
   RolloutRequest,
+  SchemaList,
   SelectExplanation,
   SelectMatch,
   SelectRequest,
@@ -79,6 +87,21 @@ export class CoordinatorClient {
   followEvents = (query: EventQuery, signal?: AbortSignal) =>
     this.#http.rows<StoredEvent>('/v1/events/follow', { ...query }, signal);
 
+  registerSchemas = (request: RegisterRequest) => this.#http.post<RegisteredSchemas>('/v1/schemas', request);
+  schemas = (query: { text?: boolean } = {}) => this.#http.get<SchemaList>('/v1/schemas', query);
+  /** By `TYPE`, `TYPE@VERSION`, fingerprint or SHA-256. */
+  schema = (reference: string) => this.#http.get<EventSchemaDocument>(`/v1/schemas/${encodeURIComponent(reference)}`);
+
+  setConfig = (request: ConfigRequest) => this.#http.post<ConfigSetResult[]>('/v1/configs', request);
+  configs = (deviceId: string) => this.#http.get<ConfigView[]>(`/v1/configs/${encodeURIComponent(deviceId)}`);
+  config = (deviceId: string, name: string) => this.#http.get<ConfigView>(configPath(deviceId, name));
+  resolveConfig = (deviceId: string, name: string, resolve: ConfigResolve) =>
+    this.#http.post<ConfigView>(`${configPath(deviceId, name)}/resolve`, resolve);
+
   why = (deviceId: string, query: { rollout?: string }) =>
     this.#http.get<Why>(`/v1/why/${encodeURIComponent(deviceId)}`, query);
+}
+
+function configPath(deviceId: string, name: string): string {
+  return `/v1/configs/${encodeURIComponent(deviceId)}/${encodeURIComponent(name)}`;
 }

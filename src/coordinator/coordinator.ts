@@ -4,12 +4,14 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { CoordinatorConfig } from '../config/index.ts';
+import { PayloadReader } from '../eventlog/schema/index.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import type { Log } from '../log.ts';
 import { acquireLock, openStore, type Store } from '../store/index.ts';
 import { startApi } from './api/api.ts';
 import { Core } from './core/core.ts';
 import { loadState } from './core/load-state.ts';
+import { schemaSource } from './core/schema-state.ts';
 import type { GatewayPool } from './gateway/pool-option.ts';
 import type { GatewayHandler } from './gateway/port.ts';
 import { readRunFile, removeRunFile, writeRunFile } from './run-file.ts';
@@ -75,6 +77,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       actor: `local:${process.getuid?.() ?? 0}`,
       jobs: config.jobs,
       rolloutTimers: timersOf(config),
+      payloads: new PayloadReader(schemaSource(state.schemas)),
       issuing: option.issuing,
       blobDirectory,
       keyDirectory: option.keyDirectory,

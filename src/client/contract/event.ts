@@ -9,7 +9,10 @@ export interface StoredEvent {
   key: string;
   timestampMs: number; // the writer's clock
   receivedAtMs: number; // the coordinator's
-  /** Decoded when the schema is 0 (JSON), else base64 under `base64`. */
+  /**
+   * JSON as it came, or an Avro payload as JSON, by the newest registered schema of its type: longs beyond 2^53, NaN and
+   * the infinities are text, bytes are base64. What can't be read: `{ schema, base64, error }`.
+   */
   payload: unknown;
 }
 
@@ -19,4 +22,5 @@ export interface EventQuery {
   limit?: number;
   selector?: string;
   type?: string; // a glob: `flotilla.*`
+  asWritten?: boolean; // Avro payloads by the schema of their writer
 }

@@ -2,6 +2,7 @@ import type { Release } from '../../client/contract/release.ts';
 import type { CertificateRow, DeviceRow, EventRow, LaneCursor, MemberRow } from '../../store/row.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
 import type { Standing } from '../../protocol/message.ts';
+import type { ConfigDocument } from '../config/config-document.ts';
 import type { Connect, ConnectionId } from '../gateway/port.ts';
 import type { JobDocument, JobState } from '../job/job-state.ts';
 import type { Outbox } from '../request/outbox.ts';
@@ -54,6 +55,8 @@ export interface CoreState {
   readonly rollouts: Map<string, RolloutState>;
   readonly releases: Map<string, StoredRelease>;
   readonly schemas: SchemaState;
+  /** Documents of settings, by device and name. */
+  readonly configs: Map<string, ReadonlyMap<string, ConfigDocument>>;
   readonly live: Map<string, LiveConnection>;
   /** By device. */
   readonly probes: Map<string, Probe>;

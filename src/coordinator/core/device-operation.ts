@@ -1,3 +1,4 @@
+import type { AcceptsEvent } from '../../protocol/event.ts';
 import type { CertificateRow, DeviceRow } from '../../store/row.ts';
 import { reduceDevice, type DeviceInput } from '../registry/reduce-device.ts';
 import { appendOwnEvent } from './event-operation.ts';
@@ -19,6 +20,12 @@ export function changeDevice(turn: Turn, deviceId: string, input: DeviceInput): 
   if (after === before) return false;
   putDevice(turn, after);
   return true;
+}
+
+/** What the device takes from now on; requests that waited for it leave. */
+export function announceTypes(turn: Turn, deviceId: string, event: AcceptsEvent): void {
+  changeDevice(turn, deviceId, { kind: 'accepts', event });
+  turn.toFlush.add(deviceId);
 }
 
 export function putCertificate(turn: Turn, certificate: CertificateRow): void {
@@ -84,6 +91,7 @@ export function removeDevice(turn: Turn, deviceId: string): void {
   turn.delete(state.cursors, deviceId);
   turn.delete(state.outboxes, deviceId);
   turn.delete(state.requestSeqs, deviceId);
+  turn.delete(state.configs, deviceId);
   const probe = state.probes.get(deviceId);
   if (probe !== undefined) {
     const refusal = { code: 'unknown-device', retryAfterMs: 0, detail: 'removed' } as const;

@@ -15,7 +15,8 @@ import {
 import { newDevice } from '../registry/reduce-device.ts';
 import { quarantineClones, suspectClone, takeProbe } from './clone-operation.ts';
 import { instanceHex, zeroCursor, type LiveConnection } from './core-state.ts';
-import { changeDevice, putDevice } from './device-operation.ts';
+import { loseConfigs, resendConfigs, stepConfig } from './config-operation.ts';
+import { announceTypes, changeDevice, putDevice } from './device-operation.ts';
 import { appendEvent, appendOwnEvent } from './event-operation.ts';
 import { stepJob } from './job-operation.ts';
 import type { EventReader, Meaning } from './read-event.ts';
@@ -108,7 +109,9 @@ function settleRequests(turn: Turn, connect: Connect, instanceId: string): void 
     return;
   }
   const before = turn.state.devices.get(deviceId)?.instanceId;
-  if (before !== undefined && before !== instanceId) loseSentJobs(turn, deviceId);
+  if (before === undefined || before === instanceId) return;
+  loseSentJobs(turn, deviceId);
+  loseConfigs(turn, deviceId);
 }
 
 function admit(
@@ -141,6 +144,7 @@ function admit(
   turn.afterCommit((port) => port.admit(connection, welcome));
   turn.toFlush.add(deviceId);
   if (standing !== 'accepted') return;
+  resendConfigs(turn, deviceId);
   for (const sha256 of neededBlobs(state, deviceId)) turn.afterCommit((port) => port.grantBlob(connection, sha256));
   for (const id of state.jobs.keys()) stepJob(turn, id, { kind: 'connected', deviceId });
   for (const id of state.rollouts.keys()) stepRollout(turn, id, { kind: 'presence', deviceId });
@@ -305,10 +309,12 @@ function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
       return stepRollout(turn, meaning.event.rolloutId, { kind: 'update', deviceId, event: meaning.event });
     case 'schema':
       return learnSchema(turn, deviceId, meaning.event);
+    case 'accepts':
+      return announceTypes(turn, deviceId, meaning.event);
+    case 'config':
+      return stepConfig(turn, deviceId, meaning.event.name, { kind: 'report', event: meaning.event });
     case 'log':
     case 'gap':
-    case 'accepts':
-    case 'config':
     case 'reply':
     case 'deadletter':
     case 'plain':

@@ -1,3 +1,4 @@
+import type { SchemaSource } from '../../eventlog/schema/index.ts';
 import type { ParkedRow, SchemaRow } from '../../store/row.ts';
 
 /** The registry of event schemas. Changed through a Turn only. */
@@ -47,4 +48,12 @@ export function reviewedOf(state: SchemaState, type: string): SchemaRow[] {
 export function columnSchemas(state: SchemaState): Record<string, string> {
   const reviewed = [...state.byFingerprint.values()].filter((row) => row.state === 'reviewed');
   return Object.fromEntries(reviewed.map(({ fingerprint, text }) => [fingerprint, text]));
+}
+
+/** For reading payloads: the registry as it is at each call. */
+export function schemaSource(state: SchemaState): SchemaSource {
+  return {
+    writer: (fingerprint) => state.byFingerprint.get(fingerprint),
+    newest: (type) => state.newest.get(type),
+  };
 }

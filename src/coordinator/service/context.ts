@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
+import type { PayloadReader } from '../../eventlog/schema/index.ts';
 import type { Core } from '../core/core.ts';
 import type { Turn } from '../core/turn.ts';
 import type { JobPolicy } from '../job/plan-job.ts';
@@ -15,6 +16,8 @@ export interface ServiceContext {
   actor: string;
   jobs: JobPolicy;
   rolloutTimers: TimerPolicy;
+  /** Reads Avro payloads by what the registry holds at that time. */
+  payloads: PayloadReader;
   issuing: IssuingAuthority;
   /** Where published bundles lie, named by their SHA-256. */
   blobDirectory: string;

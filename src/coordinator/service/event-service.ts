@@ -1,4 +1,5 @@
 import type { EventQuery, StoredEvent } from '../../client/contract/event.ts';
+import type { PayloadReader } from '../../eventlog/schema/index.ts';
 import { parseSelector, selectIds } from '../../selector/index.ts';
 import type { EventPage, EventRow } from '../../store/index.ts';
 import type { CoreState } from '../core/core-state.ts';
@@ -10,10 +11,11 @@ const defaultLimit = 100;
 const pageRows = 500;
 
 /** A page of the log, in order of offset; without `from` its end. */
-export async function listEvents({ core }: ServiceContext, query: EventQuery): Promise<StoredEvent[]> {
+export async function listEvents({ core, payloads }: ServiceContext, query: EventQuery): Promise<StoredEvent[]> {
   const filter = await core.submit(({ state }) => filterOf(state, query));
   const page: EventPage = { ...filter, limit: query.limit ?? defaultLimit };
-  return (await core.store.events(query.from === undefined ? page : { ...page, from: query.from })).map(viewEvent);
+  const rows = await core.store.events(query.from === undefined ? page : { ...page, from: query.from });
+  return rows.map((row) => viewEvent(row, payloads, query.asWritten));
 }
 
 /**
@@ -21,7 +23,7 @@ export async function listEvents({ core }: ServiceContext, query: EventQuery): P
  * in memory and misses nothing. @throws FlotillaError before the first row for a bad selector
  */
 export async function followEvents(
-  { core }: ServiceContext,
+  { core, payloads }: ServiceContext,
   query: EventQuery,
   signal: AbortSignal,
 ): Promise<AsyncGenerator<StoredEvent>> {
@@ -41,7 +43,7 @@ export async function followEvents(
         const { filter, lastOffset } = await end();
         const limit = Math.min(pageRows, left);
         const page = from > lastOffset ? [] : await core.store.events({ ...filter, from, limit });
-        for (const row of page) yield viewEvent(row);
+        for (const row of page) yield viewEvent(row, payloads, query.asWritten);
         left -= page.length;
         from = Math.max(
           from,
@@ -69,16 +71,16 @@ function filterOf(state: CoreState, { selector, type }: EventQuery): Partial<Eve
   };
 }
 
-function viewEvent({ schema, payload, ...row }: EventRow): StoredEvent {
-  return { ...row, payload: decode(schema, payload) };
+/** @param asWritten Avro payloads by the schema of their writer, not by the newest */
+export function viewEvent(row: EventRow, payloads: PayloadReader, asWritten?: boolean): StoredEvent {
+  const { schema, payload, ...event } = row;
+  return { ...event, payload: schema === undefined ? decodeJson(payload) : payloads.read(schema, payload, asWritten) };
 }
 
-function decode(schema: string | undefined, payload: Uint8Array): unknown {
-  const bytes = Buffer.from(payload);
-  if (schema !== undefined) return { schema, base64: bytes.toString('base64') };
+function decodeJson(payload: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
   } catch {
-    return { base64: bytes.toString('base64') };
+    return { base64: Buffer.from(payload).toString('base64') };
   }
 }

@@ -3,6 +3,7 @@
  * changes something is audited in the same transaction.
  */
 export * from './certificate-service.ts';
+export * from './config-service.ts';
 export type { IssuingAuthority, ServiceContext } from './context.ts';
 export * from './device-service.ts';
 export * from './event-service.ts';
@@ -12,6 +13,7 @@ export { followRollout } from './follow-rollout.ts';
 export * from './job-service.ts';
 export * from './release-service.ts';
 export * from './rollout-service.ts';
+export * from './schema-service.ts';
 export * from './select-service.ts';
 export { showStatus } from './status-service.ts';
 export { why } from './why-service.ts';

@@ -26,19 +26,19 @@ describe('what may reach a device that is kept out', () => {
   const cancel = request(2, { type: 'job.cancel' });
 
   it('is all for an accepted one, nothing for a pending one', () => {
-    expect(deliverable([start, cancel], 'accepted')).toEqual([start, cancel]);
-    expect(deliverable([start, cancel], 'pending')).toEqual([]);
+    expect(deliverable([start, cancel], 'accepted', {})).toEqual([start, cancel]);
+    expect(deliverable([start, cancel], 'pending', {})).toEqual([]);
   });
 
   it('is the end of what it may still be doing for a quarantined one', () => {
-    expect(deliverable([start, cancel], 'quarantined')).toEqual([cancel]);
+    expect(deliverable([start, cancel], 'quarantined', {})).toEqual([cancel]);
     const off = request(3, { type: 'update.cancel' });
-    expect(deliverable([start, off, request(4, { type: 'update.offer' })], 'quarantined')).toEqual([off]);
+    expect(deliverable([start, off, request(4, { type: 'update.offer' })], 'quarantined', {})).toEqual([off]);
   });
 
   it('never passes a number that has to wait: the next one would acknowledge it', () => {
     const rows = [{ ...cancel, seq: 7 }, { ...start, seq: 8 }, request(3, { type: 'job.cancel', seq: 9 }), request(4)];
-    expect(deliverable(rows.toReversed(), 'quarantined')).toEqual([rows[0]]);
+    expect(deliverable(rows.toReversed(), 'quarantined', {})).toEqual([rows[0]]);
   });
 });
 
