@@ -6,6 +6,8 @@ import { createDeviceLog, jsonRow, openDeviceDatabase } from '../eventlog/index.
 import type { Log } from '../log.ts';
 import type { Running } from '../protocol/event.ts';
 import { Lane } from '../protocol/lane.ts';
+import { Door } from './door/door.ts';
+import { SchemaShelf } from './door/schema-shelf.ts';
 import { Executor } from './executor/executor.ts';
 import { collectGrains } from './grain/collect-grain.ts';
 import { GrainReporter } from './grain/grain-reporter.ts';
@@ -51,6 +53,7 @@ export function createAgent(option: AgentOption): Agent {
   const database = openDeviceDatabase(join(config.state, 'agent.db'));
   const log = createDeviceLog(database);
   ensureAgentSchema(database);
+  const schemas = new SchemaShelf({ database, log, clock, directory: config.events.schemas });
 
   const link = option.createLink({
     endpoint: { host: config.coordinator.host, port: config.coordinator.port, serverName: option.serverName },
@@ -68,6 +71,7 @@ export function createAgent(option: AgentOption): Agent {
     maxKeepaliveMs: config.link.maxKeepaliveSeconds * 1_000,
     keyExchange: config.link.keyExchange,
     backoff: pickBackoff(config.link.backoff),
+    schemas: schemas.catalogue(),
   });
   const slots = config.update === undefined ? undefined : createUbootSlots(slotOption(config.update));
   const running = () => readRunning(config.boot, slots);
@@ -100,6 +104,7 @@ export function createAgent(option: AgentOption): Agent {
           onDecided: () => void grains.refresh(),
           onFatal: option.onFatal,
         });
+  const door = new Door({ ...parts, config: config.events, schemas, agentVersion, onFatal: option.onFatal });
   const inbox = new Inbox({
     log,
     logger,
@@ -125,6 +130,7 @@ export function createAgent(option: AgentOption): Agent {
         settle();
         void grains.refresh({ always: true });
       },
+      ...door.handlers,
     },
   });
   let stopWatchdog: (() => void) | undefined;
@@ -142,12 +148,14 @@ export function createAgent(option: AgentOption): Agent {
         else if (state === 'held') logger.warn({ reason }, 'connected with the control lane alone');
       });
       link.start();
+      await door.start();
       await updater?.start();
       inbox.wake();
       await grains.start();
     },
     async stop() {
       stopping.abort();
+      await door.stop();
       await Promise.all([inbox.stop(), executor.stop(), grains.stop(), updater?.stop()]);
       await link.stop();
       stopWatchdog?.();

@@ -6,3 +6,4 @@ export type { DeviceLog, StoredRequest } from './device-log.ts';
 export { createDeviceLog, type DeviceLogOption } from './sqlite-device-log.ts';
 export { atomically, openDeviceDatabase } from './open-device-database.ts';
 export { jsonRow, parseJsonRow } from './json-row.ts';
+export { readWaiting, type WaitingLane } from './waiting-row.ts';

@@ -155,12 +155,15 @@ export const ConfigNameSchema = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._
 /** `flotilla.config`, lane state, key = name: a document as it is on the device. */
 export const ConfigEventSchema = Type.Object({
   name: ConfigNameSchema,
-  /** The device's own count of changes to this document, from 1. */
-  revision: Type.Integer({ minimum: 1 }),
-  /** The last desired version that it has taken up, 0 for none: the base of what was changed on the device since. */
+  /** The device's own count of changes to this document; 0 with a null document: it has rejected the first one. */
+  revision: count(),
+  /**
+   * The last desired version that it has taken up, 0 for none: the base of what was changed on the device since. Of
+   * `rejected` it is the version that it would not take.
+   */
   desiredVersion: count(),
   document: Type.Unknown(),
-  /** `local`: changed on the device; `rejected`: the product would not take that desired version. */
+  /** `local`: changed on the device; `rejected`: the product keeps the document that it has, which is told with it. */
   state: Type.Enum(['applied', 'rejected', 'local']),
   reason: Type.Optional(text(512)),
 });

@@ -1,7 +1,7 @@
 import { removeConfigs, writeConfig } from './config-table.ts';
 import { removeDevice, writeCertificate, writeCursor, writeDevice } from './device-table.ts';
 import { writeDocument, writeMember, writeRelease } from './document-table.ts';
-import { writeDeadLetter, writeEvent } from './event-table.ts';
+import { writeDeadLetter, writeEvent, writeEventBlock } from './event-table.ts';
 import { removeRequest, writeRequest, writeRequestSeq } from './request-table.ts';
 import { removeParked, writeParked, writeSchema } from './schema-table.ts';
 import type { Statements } from './statement.ts';
@@ -24,6 +24,8 @@ export function applyWrite(statements: Statements, write: Write): void {
       return writeCursor(statements, write.cursor);
     case 'event':
       return writeEvent(statements, write.event);
+    case 'event-block':
+      return writeEventBlock(statements, write.block);
     case 'dead-letter':
       return writeDeadLetter(statements, write.letter);
     case 'request':

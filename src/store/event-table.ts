@@ -1,5 +1,7 @@
 import type { SQLOutputValue } from 'node:sqlite';
-import type { DeadLetterRow, EventRow } from './row.ts';
+import { ByteReader } from '../protocol/byte-reader.ts';
+import { readPackedRows } from '../protocol/packed-rows.ts';
+import type { DeadLetterRow, EventBlockRow, EventRow } from './row.ts';
 import type { Statements } from './statement.ts';
 
 type Columns = Record<string, SQLOutputValue>;
@@ -15,9 +17,11 @@ export interface EventPage {
   deviceIds?: string[];
 }
 
+const insertEvent = 'INSERT INTO event VALUES (?,?,?,?,?,?,?,?,?,?,?)';
+
 export function writeEvent(statements: Statements, event: EventRow): void {
   statements
-    .get('INSERT INTO event VALUES (?,?,?,?,?,?,?,?,?,?,?)')
+    .get(insertEvent)
     .run(
       event.offset,
       event.deviceId,
@@ -31,6 +35,24 @@ export function writeEvent(statements: Statements, event: EventRow): void {
       event.schema ?? null,
       event.payload,
     );
+}
+
+/** Each row of the block that is not left out, under offsets that follow. */
+export function writeEventBlock(statements: Statements, block: EventBlockRow): void {
+  const insert = statements.get(insertEvent);
+  const { deviceId, instanceId, lane, firstSeq, skip, count, receivedAtMs, bytes } = block;
+  let offset = block.firstOffset;
+  let position = 0;
+  for (const row of readPackedRows(new ByteReader(bytes), count)) {
+    if (position >= skip) {
+      const schema = row.schema === 0n ? null : row.schema.toString(16).padStart(16, '0');
+      const { type, key, timestampMs, payload } = row;
+      const seq = firstSeq + position;
+      insert.run(offset, deviceId, instanceId, lane, seq, type, key, timestampMs, receivedAtMs, schema, payload);
+      offset += 1;
+    }
+    position += 1;
+  }
 }
 
 /** Rows in order of offset. Without `from` they are the newest of the log. */

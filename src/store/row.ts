@@ -81,6 +81,22 @@ export interface EventRow {
   payload: Uint8Array;
 }
 
+/** Rows of a lane that came together: one write, a row of the log each. */
+export interface EventBlockRow {
+  firstOffset: number;
+  deviceId: string;
+  instanceId: string;
+  lane: number;
+  /** Of the block's first row, left out or not. */
+  firstSeq: number;
+  /** Rows at the beginning that are stored already. */
+  skip: number;
+  count: number;
+  receivedAtMs: number;
+  /** See `writePackedRows`. */
+  bytes: Uint8Array;
+}
+
 /** An event that does not fit its schema: parked with its bytes and the reason, while its lane moves on. */
 export interface DeadLetterRow extends Omit<EventRow, 'offset'> {
   reason: string;

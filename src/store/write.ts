@@ -6,6 +6,7 @@ import type {
   DeadLetterRow,
   DeviceRow,
   DocumentRow,
+  EventBlockRow,
   EventRow,
   LaneCursor,
   MemberRow,
@@ -23,6 +24,7 @@ export type Write =
   | { kind: 'certificate'; certificate: CertificateRow }
   | { kind: 'cursor'; cursor: CursorRow }
   | { kind: 'event'; event: EventRow }
+  | { kind: 'event-block'; block: EventBlockRow }
   | { kind: 'dead-letter'; letter: DeadLetterRow }
   | { kind: 'request'; request: RequestRow }
   | { kind: 'request-removed'; row: number }

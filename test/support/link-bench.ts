@@ -17,7 +17,9 @@ import type { DeviceLog } from '../../src/eventlog/device-log.ts';
 import { openDeviceDatabase } from '../../src/eventlog/open-device-database.ts';
 import { createDeviceLog } from '../../src/eventlog/sqlite-device-log.ts';
 import { createLog } from '../../src/log.ts';
+import { ByteReader } from '../../src/protocol/byte-reader.ts';
 import type { Lane, Row } from '../../src/protocol/lane.ts';
+import { readPackedRows, type RowBlock } from '../../src/protocol/packed-rows.ts';
 import type { Standing } from '../../src/protocol/message.ts';
 import {
   coordinatorServerName,
@@ -146,6 +148,11 @@ export class LedgerCore implements GatewayHandler {
 
   schema(connection: ConnectionId, fingerprint: bigint, text: string): void {
     this.told.push({ connection, fingerprint, text });
+  }
+
+  eventBlock(connection: ConnectionId, lane: Lane, firstSeq: number, { bytes, count }: RowBlock): void {
+    const rows = [...readPackedRows(new ByteReader(bytes), count)];
+    this.events(connection, lane, firstSeq, rows);
   }
 
   requestsAcked(connection: ConnectionId, lane: Lane, upToSeq: number): void {

@@ -46,7 +46,7 @@ export interface ConfigView extends ConfigSummary {
   desired?: { version: number; document: unknown; baseRevision: number; setAtMs: number; setBy: string };
   reported?: {
     revision: number;
-    document: unknown;
+    document?: unknown;
     desiredVersion: number;
     state: 'applied' | 'rejected' | 'local';
     reason?: string;

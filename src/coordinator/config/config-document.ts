@@ -12,6 +12,10 @@ export interface ConfigDocument {
   outstanding: { version: number; document: unknown }[];
   /** The last desired version that the device has committed; what it makes of it comes as a report. */
   deliveredVersion: number;
+  /** The last desired version that the device says it has taken up, 0 for none. */
+  takenVersion: number;
+  /** The last version that the product would not take. */
+  rejection?: { version: number; reason?: string };
   /** Nothing is sent until it is resolved. */
   contest?: Contest;
 }
@@ -31,7 +35,8 @@ export interface DesiredDocument {
 export interface ReportedDocument {
   /** The device's own count of changes. */
   revision: number;
-  document: unknown;
+  /** Absent at revision 0: it has rejected the first one and has none of its own. */
+  document?: unknown;
   /** The last desired version that it has taken up; of state `rejected` the one that it refused. */
   desiredVersion: number;
   state: 'applied' | 'rejected' | 'local';
@@ -48,17 +53,17 @@ export interface Contest {
 }
 
 export function newConfig(deviceId: string, name: string): ConfigDocument {
-  return { deviceId, name, outstanding: [], deliveredVersion: 0 };
+  return { deviceId, name, outstanding: [], deliveredVersion: 0, takenVersion: 0 };
 }
 
 /** The device has the newest desired version, whatever it has changed since. */
-export function isTakenUp({ desired, reported }: ConfigDocument): boolean {
-  if (desired === undefined || reported === undefined) return false;
-  return reported.state !== 'rejected' && reported.desiredVersion >= desired.version;
+export function isTakenUp({ desired, takenVersion }: ConfigDocument): boolean {
+  return desired !== undefined && takenVersion >= desired.version;
 }
 
-export function isRejected({ desired, reported }: ConfigDocument): boolean {
-  return reported?.state === 'rejected' && reported.desiredVersion === desired?.version;
+/** And stays so, whatever else the device reports, until another version is wanted. */
+export function isRejected({ desired, rejection }: ConfigDocument): boolean {
+  return rejection !== undefined && rejection.version === desired?.version;
 }
 
 /** The newest desired version waits to be sent or answered. */

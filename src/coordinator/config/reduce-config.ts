@@ -5,7 +5,7 @@
  */
 import type { ConfigEvent } from '../../protocol/event.ts';
 import type { Effect, Reduced } from '../effect.ts';
-import { isTakenUp, isUnderWay, type ConfigDocument, type ReportedDocument } from './config-document.ts';
+import { isRejected, isTakenUp, isUnderWay, type ConfigDocument, type ReportedDocument } from './config-document.ts';
 import { mergeDocuments, type Merged } from './merge-document.ts';
 
 export type ConfigInput =
@@ -36,10 +36,8 @@ export function reduceConfig(config: ConfigDocument, input: ConfigInput, nowMs: 
     case 'delivered':
       if (input.version <= config.deliveredVersion) return { state: config, effects: [] };
       return { state: { ...config, deliveredVersion: input.version }, effects: [] };
-    case 'history-lost': {
-      const { base: _, reported: __, ...rest } = config;
-      return startOver({ ...rest, outstanding: [], deliveredVersion: 0 }, 0, nowMs);
-    }
+    case 'history-lost':
+      return startOver(withoutHistory(config), 0, nowMs);
     case 'resend':
       return isUnderWay(config)
         ? { state: config, effects: [requestOf(config, nowMs)] }
@@ -66,9 +64,11 @@ function set(config: ConfigDocument, { document, by }: Given, nowMs: number): Re
     // What the device had told was there to be seen.
     return send(reported === undefined ? next : { ...next, base: reported.document }, nowMs);
   }
-  const base = contest === undefined ? desired.given : contest.base;
-  const theirs = contest?.theirs ?? (isTakenUp(config) ? reported!.document : desired.document);
-  return join(next, { base, theirs }, nowMs);
+  if (contest !== undefined) return join(next, contest, nowMs);
+  // The device never had the rejected one: its own document is what it is.
+  if (isRejected(config)) return join(next, { base: config.base, theirs: reported!.document }, nowMs);
+  const theirs = isTakenUp(config) ? reported!.document : desired.document;
+  return join(next, { base: desired.given, theirs }, nowMs);
 }
 
 /** The operator has seen both sides: nothing of the device's is kept that is not in the document. */
@@ -83,53 +83,66 @@ function decide(config: ConfigDocument, { document, by }: Given, nowMs: number):
 
 function report(config: ConfigDocument, event: ConfigEvent, nowMs: number): Reduced<ConfigDocument> {
   const before = config.reported;
-  const { revision, document, desiredVersion, state, reason } = event;
-  const reported: ReportedDocument = {
-    revision,
-    document,
-    desiredVersion,
-    state,
-    ...(reason === undefined ? {} : { reason }),
-    atMs: nowMs,
-  };
   const { desired, contest } = config;
-  const next: ConfigDocument = { ...config, reported };
+  const next = told(config, event, nowMs);
   if (desired === undefined) return { state: next, effects: [] };
-  if (before !== undefined && (revision < before.revision || desiredVersion < before.desiredVersion)) {
+  const isSetBack = event.state !== 'rejected' && event.desiredVersion < config.takenVersion;
+  if (isSetBack || (before !== undefined && event.revision < before.revision)) {
     // Set back or wiped: what it has is no change that somebody made.
-    const { base: _, contest: __, ...rest } = next;
-    return startOver({ ...rest, outstanding: [], deliveredVersion: 0 }, revision, nowMs);
+    return startOver({ ...withoutHistory(next), reported: next.reported! }, event.revision, nowMs);
   }
   if (contest !== undefined) {
-    const theirs = mergeDocuments(before?.document, contest.theirs, document).document;
+    const theirs = mergeDocuments(before?.document, contest.theirs, next.reported!.document).document;
     return join(next, { base: contest.base, theirs }, nowMs);
   }
-  if (isTakenUp(next)) return { state: { ...next, base: agreedOn(config, reported), outstanding: [] }, effects: [] };
-  if (state !== 'local' || revision <= desired.baseRevision) return { state: next, effects: [] };
-  const renewed = { ...next, desired: { ...desired, version: nextVersion(next), baseRevision: revision } };
-  return join(renewed, { base: ancestorOf(config, reported), theirs: document }, nowMs);
+  if (isTakenUp(next)) return { state: { ...next, base: agreedOn(next), outstanding: [] }, effects: [] };
+  const isChange = event.state === 'local' && event.revision > desired.baseRevision;
+  if (!isChange || isRejected(next)) return { state: next, effects: [] };
+  const renewed = { ...next, desired: { ...desired, version: nextVersion(next), baseRevision: event.revision } };
+  return join(renewed, { base: ancestorOf(config, event), theirs: event.document }, nowMs);
+}
+
+/** With what the device says of itself. */
+function told(config: ConfigDocument, event: ConfigEvent, nowMs: number): ConfigDocument {
+  const { revision, document, desiredVersion, state, reason } = event;
+  const why = reason === undefined ? {} : { reason };
+  const reported: ReportedDocument = {
+    revision,
+    ...(revision === 0 ? {} : { document }),
+    desiredVersion,
+    state,
+    ...why,
+    atMs: nowMs,
+  };
+  if (state === 'rejected') return { ...config, reported, rejection: { version: desiredVersion, ...why } };
+  return { ...config, reported, takenVersion: desiredVersion };
+}
+
+function withoutHistory(config: ConfigDocument): ConfigDocument {
+  const { base: _, reported: __, rejection: ___, contest: ____, ...rest } = config;
+  return { ...rest, outstanding: [], deliveredVersion: 0, takenVersion: 0 };
 }
 
 /** Never one that the device may know with another document, not even after our database was set back. */
-function nextVersion({ desired, reported }: ConfigDocument): number {
-  return Math.max(desired?.version ?? 0, reported?.desiredVersion ?? 0) + 1;
+function nextVersion({ desired, takenVersion, rejection }: ConfigDocument): number {
+  return Math.max(desired?.version ?? 0, takenVersion, rejection?.version ?? 0) + 1;
 }
 
 /** What the device has taken up: its own word, or ours when it has changed that since. */
-function agreedOn({ desired }: ConfigDocument, reported: ReportedDocument): unknown {
-  return reported.state === 'applied' ? reported.document : desired!.document;
+function agreedOn({ desired, reported }: ConfigDocument): unknown {
+  return reported!.state === 'applied' ? reported!.document : desired!.document;
 }
 
 /** What the device's changes come from: the desired version that it says, or what it reported before. */
-function ancestorOf({ outstanding, reported: before }: ConfigDocument, reported: ReportedDocument): unknown {
-  if (before !== undefined && before.desiredVersion >= reported.desiredVersion) return before.document;
-  return outstanding.find(({ version }) => version === reported.desiredVersion)?.document ?? before?.document;
+function ancestorOf({ outstanding, takenVersion, reported: before }: ConfigDocument, event: ConfigEvent): unknown {
+  if (before !== undefined && takenVersion >= event.desiredVersion) return before.document;
+  return outstanding.find(({ version }) => version === event.desiredVersion)?.document ?? before?.document;
 }
 
 /** Brings the two sides together: sends what becomes of it, or tells where they contradict each other. */
 function join(
   config: ConfigDocument,
-  { base, theirs }: { base: unknown; theirs: unknown },
+  { base, theirs }: { base?: unknown; theirs: unknown },
   nowMs: number,
 ): Reduced<ConfigDocument> {
   const { contest: before, desired, reported, ...rest } = config;

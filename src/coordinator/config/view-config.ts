@@ -37,12 +37,13 @@ export function holdReason(row: Pick<Outbox[number], 'type' | 'payload'>, taker:
 }
 
 function stateOf(config: ConfigDocument, outbox: Outbox, taker: Taker): { state: ConfigState; reason?: string } {
-  const { name, desired, reported, contest, deliveredVersion } = config;
+  const { name, desired, rejection, contest, deliveredVersion } = config;
   if (contest !== undefined) return { state: 'conflict' };
   if (desired === undefined) return { state: 'local' };
   if (isTakenUp(config)) return { state: 'applied' };
-  if (isRejected(config))
-    return { state: 'rejected', ...(reported?.reason === undefined ? {} : { reason: reported.reason }) };
+  if (isRejected(config)) {
+    return { state: 'rejected', ...(rejection?.reason === undefined ? {} : { reason: rejection.reason }) };
+  }
   const rows = outbox.filter(({ type, key }) => type === 'config.desired' && key === name);
   if (deliveredVersion >= desired.version) return { state: 'sent' };
   const unsent = rows.find(({ seq }) => seq === undefined);

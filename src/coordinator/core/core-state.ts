@@ -1,5 +1,5 @@
 import type { Release } from '../../client/contract/release.ts';
-import type { CertificateRow, DeviceRow, EventRow, LaneCursor, MemberRow } from '../../store/row.ts';
+import type { CertificateRow, DeviceRow, LaneCursor, MemberRow } from '../../store/row.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
 import type { Standing } from '../../protocol/message.ts';
 import type { ConfigDocument } from '../config/config-document.ts';
@@ -70,7 +70,8 @@ export interface CoreState {
 export type Change =
   | { kind: 'device'; id: string }
   | { kind: 'device-removed'; id: string }
-  | { kind: 'event'; event: EventRow }
+  /** The log has grown. */
+  | { kind: 'event' }
   | { kind: 'job'; document: JobDocument }
   | { kind: 'job-device'; member: MemberRow }
   | { kind: 'rollout'; document: RolloutDocument }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import { FlotillaError } from '../../error.ts';
 import type { Log } from '../../log.ts';
+import type { Lane } from '../../protocol/lane.ts';
 import type { Store } from '../../store/store.ts';
 import type { ConnectionId, GatewayHandler, GatewayPort } from '../gateway/port.ts';
 import { retryAfter } from '../identity/judge-connect.ts';
@@ -11,6 +12,7 @@ import {
   connectDevice,
   disconnectDevice,
   probedDevice,
+  storeBlock,
   storeEvents,
   type ConnectPolicy,
 } from './link-operation.ts';
@@ -123,28 +125,12 @@ export class Core {
         this.#gateway?.refuse(connect.connection, refusal);
       });
     },
-    events: (connection, lane, firstSeq, rows) => {
-      const pauseMs = this.#pressure.pauseMs(connection, lane, this.#queue.length, this.#clock.monotonicMs());
-      if (pauseMs !== undefined) this.#gateway?.pause(connection, lane, pauseMs);
-      this.submit((turn) => {
-        // Runs after the failure of an earlier input was reported: see #process.
-        if (this.#failed.has(connection)) return;
-        try {
-          storeEvents(turn, connection, lane, firstSeq, rows, this.#readEvent);
-        } catch (error) {
-          this.#failed.add(connection);
-          throw error;
-        }
-      }).catch((error) => {
-        // Not acknowledged: the device keeps them at the head of the lane and sends them again on its next connection.
-        this.#failed.add(connection);
-        this.#report(error, 'events could not be stored');
-        const retryAfterMs = retryAfter.overloadedMs * (1 + Math.random());
-        const verdict = { class: 'retry', code: 0, retryAfterMs, detail: 'not stored' } as const;
-        this.#gateway?.nack(connection, lane, firstSeq, verdict);
-        this.#gateway?.close(connection, 'store-failed', retryAfterMs);
-      });
-    },
+    events: (connection, lane, firstSeq, rows) =>
+      this.#take(connection, lane, firstSeq, (turn) =>
+        storeEvents(turn, connection, lane, firstSeq, rows, this.#readEvent),
+      ),
+    eventBlock: (connection, lane, firstSeq, block) =>
+      this.#take(connection, lane, firstSeq, (turn) => storeBlock(turn, connection, lane, firstSeq, block)),
     schema: (connection, fingerprint, text) => {
       // The rows that follow are stored in any case: at worst they wait for their schema.
       this.submit((turn) => defineSchema(turn, connection, fingerprint, text)).catch((error) =>
@@ -178,6 +164,30 @@ export class Core {
       });
     },
   };
+
+  /** Rows of a connection; `store` runs only while every earlier row of it was stored. */
+  #take(connection: ConnectionId, lane: Lane, firstSeq: number, store: (turn: Turn) => void): void {
+    const pauseMs = this.#pressure.pauseMs(connection, lane, this.#queue.length, this.#clock.monotonicMs());
+    if (pauseMs !== undefined) this.#gateway?.pause(connection, lane, pauseMs);
+    this.submit((turn) => {
+      // Runs after the failure of an earlier input was reported: see #process.
+      if (this.#failed.has(connection)) return;
+      try {
+        store(turn);
+      } catch (error) {
+        this.#failed.add(connection);
+        throw error;
+      }
+    }).catch((error) => {
+      // Not acknowledged: the device keeps them at the head of the lane and sends them again on its next connection.
+      this.#failed.add(connection);
+      this.#report(error, 'events could not be stored');
+      const retryAfterMs = retryAfter.overloadedMs * (1 + Math.random());
+      const verdict = { class: 'retry', code: 0, retryAfterMs, detail: 'not stored' } as const;
+      this.#gateway?.nack(connection, lane, firstSeq, verdict);
+      this.#gateway?.close(connection, 'store-failed', retryAfterMs);
+    });
+  }
 
   async #work(): Promise<void> {
     await Promise.resolve(); // the rest of what arrives in this tick joins the batch

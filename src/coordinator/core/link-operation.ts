@@ -1,5 +1,6 @@
 /** What the gateways tell: connects, events, acknowledgements, disconnects. Each becomes changes of the state. */
 import type { Lane, Row } from '../../protocol/lane.ts';
+import type { RowBlock } from '../../protocol/packed-rows.ts';
 import type { LaneCursor } from '../../store/row.ts';
 import type { Connect, ConnectionId, NackVerdict, Traffic } from '../gateway/port.ts';
 import type { Standing } from '../../protocol/message.ts';
@@ -17,12 +18,13 @@ import { quarantineClones, suspectClone, takeProbe } from './clone-operation.ts'
 import { instanceHex, zeroCursor, type LiveConnection } from './core-state.ts';
 import { loseConfigs, resendConfigs, stepConfig } from './config-operation.ts';
 import { announceTypes, changeDevice, putDevice } from './device-operation.ts';
-import { appendEvent, appendOwnEvent } from './event-operation.ts';
+import { appendBlock, appendEvent, appendOwnEvent } from './event-operation.ts';
+import { noteHistory } from './history-operation.ts';
 import { stepJob } from './job-operation.ts';
 import type { EventReader, Meaning } from './read-event.ts';
 import { acknowledgeRequests, loseSentJobs } from './request-operation.ts';
 import { neededBlobs, stepRollout } from './rollout-operation.ts';
-import { learnSchema, noteSchemas } from './schema-operation.ts';
+import { learnSchema, noteBlock, noteSchemas } from './schema-operation.ts';
 import type { Turn } from './turn.ts';
 
 /** What an operator has set about who may come. */
@@ -123,6 +125,7 @@ function admit(
   const { state, nowMs } = turn;
   const { connection, gateway, identity, address, agentVersion, resumed } = connect;
   const { deviceId, serialHex: serial } = identity;
+  noteHistory(turn, connect);
   changeDevice(turn, deviceId, { kind: 'connect', address, agentVersion, instanceId, serial });
   turn.set(state.connections, connection, deviceId);
   turn.set(state.live, deviceId, {
@@ -217,7 +220,52 @@ export function commitRequests(turn: Turn, connection: ConnectionId, lane: Lane,
   if (peer !== undefined) acknowledgeRequests(turn, peer.deviceId, lane, upToSeq);
 }
 
-/** Stores what is new of a lane; the acknowledgement leaves after the commit. */
+/** Where rows that came stand in their lane. */
+interface Claim {
+  deviceId: string;
+  instanceId: string;
+  /** Rows at the beginning that were stored before: only their acknowledgement got lost. */
+  skip: number;
+  /** Comes last: what is said about a row stands before the acknowledgement that covers it. */
+  acknowledge(): void;
+}
+
+/**
+ * Moves the lane's cursor behind `count` rows from `firstSeq`. Undefined when nothing of them is to be stored: a
+ * ghost's, or a repetition, which is acknowledged again.
+ */
+function claimRows(
+  turn: Turn,
+  connection: ConnectionId,
+  lane: Lane,
+  firstSeq: number,
+  count: number,
+): Claim | undefined {
+  const peer = liveOf(turn, connection);
+  if (peer === undefined || count === 0) return undefined;
+  const { deviceId, live } = peer;
+  const { instanceId } = live;
+  const cursors = turn.state.cursors.get(deviceId) ?? new Map<string, LaneCursor>();
+  const cursor = cursors.get(instanceId) ?? zeroCursor;
+  const storedSeq = cursor[lane];
+  const lastSeq = firstSeq + count - 1;
+  const acknowledge = (): void =>
+    turn.afterCommit((gateway) => gateway.acknowledge(connection, lane, Math.max(storedSeq, lastSeq)));
+  if (lastSeq <= storedSeq) {
+    acknowledge();
+    return undefined;
+  }
+  if (firstSeq > storedSeq + 1) {
+    const payload = { instanceId, lane, from: storedSeq + 1, to: firstSeq - 1 };
+    appendOwnEvent(turn, { deviceId, type: 'coordinator.gap', key: '', payload });
+  }
+  const next = cursor.with(lane, lastSeq) as unknown as LaneCursor;
+  turn.set(turn.state.cursors, deviceId, new Map(cursors).set(instanceId, next));
+  turn.write({ kind: 'cursor', cursor: { deviceId, instanceId, lane, seq: lastSeq } });
+  return { deviceId, instanceId, skip: Math.max(0, storedSeq + 1 - firstSeq), acknowledge };
+}
+
+/** Stores what is new of a lane, row by row. */
 export function storeEvents(
   turn: Turn,
   connection: ConnectionId,
@@ -226,30 +274,26 @@ export function storeEvents(
   rows: readonly Row[],
   readEvent: EventReader,
 ): void {
-  const peer = liveOf(turn, connection);
-  if (peer === undefined || rows.length === 0) return;
-  const { deviceId, live } = peer;
-  const cursors = turn.state.cursors.get(deviceId) ?? new Map<string, LaneCursor>();
-  const cursor = cursors.get(live.instanceId) ?? zeroCursor;
-  const storedSeq = cursor[lane];
-  const lastSeq = firstSeq + rows.length - 1;
-  const acknowledge = (): void =>
-    turn.afterCommit((gateway) => gateway.acknowledge(connection, lane, Math.max(storedSeq, lastSeq)));
-  if (lastSeq <= storedSeq) return acknowledge();
-  if (firstSeq > storedSeq + 1) {
-    const payload = { instanceId: live.instanceId, lane, from: storedSeq + 1, to: firstSeq - 1 };
-    appendOwnEvent(turn, { deviceId, type: 'coordinator.gap', key: '', payload });
-  }
+  const claim = claimRows(turn, connection, lane, firstSeq, rows.length);
+  if (claim === undefined) return;
+  const { deviceId, instanceId, skip, acknowledge } = claim;
   for (const [index, row] of rows.entries()) {
-    if (firstSeq + index <= storedSeq) continue; // a repetition: it was stored, only its acknowledgement got lost
+    if (index < skip) continue;
     const seq = firstSeq + index;
-    const verdict = storeEvent(turn, deviceId, { instanceId: live.instanceId, lane, seq }, row, readEvent(row));
+    const verdict = storeEvent(turn, deviceId, { instanceId, lane, seq }, row, readEvent(row));
     if (verdict !== undefined) turn.afterCommit((gateway) => gateway.nack(connection, lane, seq, verdict));
   }
   acknowledge();
-  const next = cursor.with(lane, lastSeq) as unknown as LaneCursor;
-  turn.set(turn.state.cursors, deviceId, new Map(cursors).set(live.instanceId, next));
-  turn.write({ kind: 'cursor', cursor: { deviceId, instanceId: live.instanceId, lane, seq: lastSeq } });
+}
+
+/** Stores what is new of a run of product rows, unread. */
+export function storeBlock(turn: Turn, connection: ConnectionId, lane: Lane, firstSeq: number, block: RowBlock): void {
+  const claim = claimRows(turn, connection, lane, firstSeq, block.count);
+  if (claim === undefined) return;
+  const { acknowledge, ...place } = claim;
+  appendBlock(turn, { ...place, lane, firstSeq, block });
+  noteBlock(turn, place.deviceId, block, place.skip);
+  acknowledge();
 }
 
 /** One bad event is parked with its bytes and its reason; it never stops its lane. Returns what the device is told. */

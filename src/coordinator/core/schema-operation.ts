@@ -1,7 +1,9 @@
 /** What becomes of event schemas: registered by an operator, told by devices, missed and asked for. */
 import { checkSchema, parseSchema, type EventSchema, type LabelledSchema } from '../../eventlog/schema/index.ts';
 import { FlotillaError } from '../../error.ts';
+import { ByteReader } from '../../protocol/byte-reader.ts';
 import type { SchemaEvent } from '../../protocol/event.ts';
+import { readPackedRows, type RowBlock } from '../../protocol/packed-rows.ts';
 import type { ParkedRow, SchemaRow } from '../../store/row.ts';
 import type { ConnectionId } from '../gateway/port.ts';
 import { instanceHex } from './core-state.ts';
@@ -33,6 +35,15 @@ export function noteSchemas(turn: Turn, deviceId: string, fingerprints: Iterable
     if (!schemas.byFingerprint.has(fingerprint)) unknown.set(fingerprint, (unknown.get(fingerprint) ?? 0) + 1);
   }
   for (const [fingerprint, events] of unknown) park(turn, deviceId, fingerprint, events);
+}
+
+/** The same for a block of product rows but for the first `skip`: looked into only when a schema is not known. */
+export function noteBlock(turn: Turn, deviceId: string, { schemas, bytes, count }: RowBlock, skip: number): void {
+  const known = turn.state.schemas.byFingerprint;
+  if (schemas.every((fingerprint) => known.has(instanceHex(fingerprint)))) return;
+  const rows = [...readPackedRows(new ByteReader(bytes), count)].slice(skip);
+  const fingerprints = rows.filter(({ schema }) => schema !== 0n).map(({ schema }) => instanceHex(schema));
+  noteSchemas(turn, deviceId, fingerprints);
 }
 
 function park(turn: Turn, deviceId: string, fingerprint: string, events: number): void {

@@ -219,12 +219,6 @@ export function closeCodeOf(reason: string): CloseCode {
   return Object.hasOwn(closeCodes, reason) ? (reason as CloseCode) : 'closed';
 }
 
-/** What a device of ours is told after its handshake, without a word of its own; undefined: nothing. */
-export function refusalCodeOf(reason: string): CloseCode | undefined {
-  if (reason === 'expired-certificate') return 'expired';
-  return reason === 'revoked' ? 'revoked' : undefined;
-}
-
 /** For logs and events. */
 export function closeText(close: Close): string {
   const side = close.by === 'us' ? '' : 'device: ';

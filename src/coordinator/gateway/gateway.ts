@@ -11,13 +11,7 @@ import type { Close, Effect } from '../../session/effect.ts';
 import type { ByteStream } from '../../transport/byte-stream.ts';
 import { Channel } from '../../transport/channel.ts';
 import { createTlsListener, type TlsListener } from '../../transport/tls-listener.ts';
-import {
-  closeCodeOf,
-  closeText,
-  GatewayConnection,
-  refusalCodeOf,
-  type ConnectionOwner,
-} from './gateway-connection.ts';
+import { closeCodeOf, closeText, GatewayConnection, type ConnectionOwner } from './gateway-connection.ts';
 import {
   readAdmit,
   readClose,
@@ -32,6 +26,7 @@ import {
   readUpTo,
   ToCore,
   ToGateway,
+  writeBlock,
   writeConnect,
   writeDefine,
   writeDisconnect,
@@ -41,7 +36,9 @@ import {
   writeUpTo,
   type GatewayConfig,
 } from './ipc.ts';
+import { judgePeer, type PeerRefusal } from './judge-peer.ts';
 import type { PeerIdentity } from './port.ts';
+import { runsOf } from './row-run.ts';
 import { asStartFailure } from './start-failure.ts';
 import { WarmReaders } from './warm-reader.ts';
 
@@ -134,7 +131,12 @@ class Gateway implements ConnectionOwner {
         break;
       }
       case 'rows':
-        this.#core.send(ToCore.events, (body) => writeRows(body, id, effect.lane, effect.firstSeq, effect.rows));
+        for (const { firstSeq, rows, isProduct } of runsOf(effect.firstSeq, effect.rows)) {
+          const write = isProduct ? writeBlock : writeRows;
+          this.#core.send(isProduct ? ToCore.block : ToCore.events, (body) =>
+            write(body, id, effect.lane, firstSeq, rows),
+          );
+        }
         if (this.#core.bufferedBytes > maxCoreBacklogBytes) this.#hold(true);
         break;
       case 'schema':
@@ -292,27 +294,14 @@ class Gateway implements ConnectionOwner {
   }
 
   #onStream(stream: ByteStream, certificate: X509Certificate, resumed: boolean): void {
-    const refuse = (reason: string, device?: string, detail?: string): void => {
-      const code = refusalCodeOf(reason);
-      if (code === undefined) stream.destroy();
-      else {
-        stream.write(encodeMessage({ type: 'reject', code, retryAfterMs: finalRetryMs, detail: '' }));
-        stream.end();
-        this.#option.clock.schedule(goodbyeMs, () => stream.destroy());
-      }
-      this.#log.warn({ reason, address: stream.address, device, detail }, 'connection refused');
-    };
-    let identity: PeerIdentity;
-    try {
-      identity = this.#option.parseIdentity(certificate);
-    } catch (error) {
-      return refuse('no-device-identity', undefined, error instanceof Error ? error.message : undefined);
-    }
-    const { deviceId, serialHex, notAfterMs, fleetId } = identity;
-    if (fleetId !== this.#config.fleetId) return refuse('other-fleet', deviceId, fleetId);
-    // A resumed handshake has not looked at the certificate again.
-    if (this.#revoked.has(serialHex)) return refuse('revoked', deviceId, serialHex);
-    if (this.#option.clock.nowMs() > notAfterMs) return refuse('expired-certificate', deviceId);
+    const verdict = judgePeer(certificate, {
+      parseIdentity: this.#option.parseIdentity,
+      fleetId: this.#config.fleetId,
+      revoked: this.#revoked,
+      nowMs: this.#option.clock.nowMs(),
+    });
+    if ('refusal' in verdict) return this.#turnAway(stream, verdict.refusal);
+    const { identity } = verdict;
     if (this.#draining) return stream.destroy();
     const { limits, blobDirectory } = this.#config;
     this.#lastId += 1;
@@ -338,6 +327,16 @@ class Gateway implements ConnectionOwner {
     );
     this.#connections.set(connection.id, connection);
     if (this.#held) connection.hold(true);
+  }
+
+  #turnAway(stream: ByteStream, { code, ...refusal }: PeerRefusal): void {
+    if (code === undefined) stream.destroy();
+    else {
+      stream.write(encodeMessage({ type: 'reject', code, retryAfterMs: finalRetryMs, detail: '' }));
+      stream.end();
+      this.#option.clock.schedule(goodbyeMs, () => stream.destroy());
+    }
+    this.#log.warn({ address: stream.address, ...refusal }, 'connection refused');
   }
 
   #setRevoked(serials: ReadonlySet<string>): void {

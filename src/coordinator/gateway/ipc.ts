@@ -8,6 +8,7 @@ import type { ByteWriter } from '../../protocol/byte-writer.ts';
 import { laneCount, type Lane, type Row } from '../../protocol/lane.ts';
 import { maxFrameBytes } from '../../protocol/limit.ts';
 import type { LogLevel } from '../../log.ts';
+import { writePackedRows, type RowBlock } from '../../protocol/packed-rows.ts';
 import { standings, type NackClass, type Standing } from '../../protocol/message.ts';
 import type { Admittance, Connect, NackVerdict, PeerIdentity, RefuseCode, Traffic } from './port.ts';
 import type { GatewayLimits, GatewayTls } from './pool-option.ts';
@@ -40,7 +41,8 @@ export const ToCore = {
   requestsAcked: 36,
   disconnect: 37,
   probed: 38,
-  schema: 39, // before the rows that it is for
+  block: 39, // product rows, packed
+  schema: 40, // before the rows that it is for
 } as const;
 
 export interface GatewayConfig {
@@ -206,6 +208,27 @@ export function readRows(body: ByteReader): { local: number; lane: Lane; firstSe
     payload: Uint8Array.from(body.block(maxFrameBytes)),
   }));
   return { ...head, rows };
+}
+
+/** A run of product rows. */
+export function writeBlock(body: ByteWriter, local: number, lane: Lane, firstSeq: number, rows: readonly Row[]): void {
+  body.varint(local);
+  body.byte(lane);
+  body.varint(firstSeq);
+  body.varint(rows.length);
+  const schemas = new Set<bigint>();
+  for (const { schema } of rows) if (schema !== 0n) schemas.add(schema);
+  body.varint(schemas.size);
+  for (const schema of schemas) body.uint64(schema);
+  writePackedRows(body, rows);
+}
+
+/** The rows' bytes are a copy of their own: they go on to the store's thread. */
+export function readBlock(body: ByteReader): { local: number; lane: Lane; firstSeq: number; block: RowBlock } {
+  const head = { local: body.varint(), lane: body.byte() as Lane, firstSeq: body.varint() };
+  const count = body.varint(body.remaining);
+  const schemas = Array.from({ length: body.varint(body.remaining) }, () => body.uint64());
+  return { ...head, block: { count, schemas, bytes: Uint8Array.from(body.rest()) } };
 }
 
 /** For `grantBlob`. */

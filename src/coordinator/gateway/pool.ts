@@ -6,6 +6,7 @@ import type { ByteReader } from '../../protocol/byte-reader.ts';
 import type { ByteWriter } from '../../protocol/byte-writer.ts';
 import { GatewayProcess } from './gateway-process.ts';
 import {
+  readBlock,
   readConnect,
   readDefine,
   readDisconnect,
@@ -256,6 +257,9 @@ class Pool implements GatewayPool {
     } else if (kind === ToCore.events) {
       const { local, lane, firstSeq, rows } = readRows(body);
       this.#call(() => handler.events(ids.get(local)!, lane, firstSeq, rows));
+    } else if (kind === ToCore.block) {
+      const { local, lane, firstSeq, block } = readBlock(body);
+      this.#call(() => handler.eventBlock(ids.get(local)!, lane, firstSeq, block));
     } else if (kind === ToCore.requestsAcked) {
       const { local, lane, upToSeq } = readUpTo(body);
       this.#call(() => handler.requestsAcked(ids.get(local)!, lane, upToSeq));

@@ -4,6 +4,7 @@
  */
 import type { Lane, Row } from '../../protocol/lane.ts';
 import type { Nack, Standing } from '../../protocol/message.ts';
+import type { RowBlock } from '../../protocol/packed-rows.ts';
 
 /** Unique over the life of the core process: later connections have higher numbers, which kills ghosts. */
 export type ConnectionId = number;
@@ -52,6 +53,8 @@ export interface GatewayHandler {
   connect(connect: Connect): void;
   /** Rows of one lane, in order, the first with seq `firstSeq`. The core answers with `acknowledge` after its commit. */
   events(connection: ConnectionId, lane: Lane, firstSeq: number, rows: Row[]): void;
+  /** The same for a run of the product's own rows, which nobody has to look into. */
+  eventBlock(connection: ConnectionId, lane: Lane, firstSeq: number, block: RowBlock): void;
   /** The device has told the Avro schema (JSON) of rows that follow, under the fingerprint that they name. */
   schema(connection: ConnectionId, fingerprint: bigint, text: string): void;
   /** The device has committed our requests of this lane up to and including `upToSeq`. */
