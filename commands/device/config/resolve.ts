@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { BaseCommand } from '../../../src/cli/base-command.ts';
 import { openClient } from '../../../src/cli/open-client.ts';
-import { readSettings } from '../../../src/cli/read-document.ts';
+import { readSettings } from '../../../src/cli/read-settings.ts';
 import { formatConfigState } from '../../../src/cli/render/config.ts';
 import type { ConfigResolve, ConfigView } from '../../../src/client/contract/index.ts';
 

@@ -3,7 +3,7 @@ import { BaseCommand } from '../../../src/cli/base-command.ts';
 import { defined } from '../../../src/cli/defined.ts';
 import { ExitCode } from '../../../src/cli/exit-code.ts';
 import { openClient } from '../../../src/cli/open-client.ts';
-import { readSettings } from '../../../src/cli/read-document.ts';
+import { readSettings } from '../../../src/cli/read-settings.ts';
 import { formatConfigSet } from '../../../src/cli/render/config.ts';
 import { sendConfirmed } from '../../../src/cli/send-confirmed.ts';
 import { stdoutOption } from '../../../src/cli/terminal.ts';
@@ -24,7 +24,8 @@ gw-003: conflict, version 3 (changed on both sides: /flow/max)`,
   static override args = {
     selector: Args.string({ description: 'which devices', required: true }),
     name: Args.string({ description: 'the name of the document', required: true }),
-    file: Args.string({ description: 'a YAML or JSON file; - is stdin', required: true }),
+    // oclif would read standard input for a missing argument.
+    file: Args.string({ description: 'a YAML or JSON file; - is stdin', required: true, ignoreStdin: true }),
   };
   static override flags = {
     max: Flags.integer({ description: 'refuse when more devices match', min: 1 }),

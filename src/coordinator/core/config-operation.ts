@@ -45,6 +45,9 @@ export function resendConfigs(turn: Turn, deviceId: string): void {
   const queued = new Set(
     (turn.state.outboxes.get(deviceId) ?? []).filter(({ type }) => type === 'config.desired').map(({ key }) => key),
   );
+  for (const effect of turn.effects) {
+    if (effect.kind === 'request' && effect.deviceId === deviceId) queued.add(effect.request.key); // in a moment
+  }
   for (const [name, config] of turn.state.configs.get(deviceId) ?? []) {
     const delivered = config.desired !== undefined && config.deliveredVersion >= config.desired.version;
     if (isUnderWay(config) && !delivered && !queued.has(name)) stepConfig(turn, deviceId, name, { kind: 'resend' });

@@ -14,6 +14,8 @@ import type {
 } from '../../../src/coordinator/gateway/port.ts';
 import { createLog } from '../../../src/log.ts';
 import { createIssuingAuthority, createRootAuthority } from '../../../src/pki/index.ts';
+import { ByteWriter } from '../../../src/protocol/byte-writer.ts';
+import { writePackedRows } from '../../../src/protocol/packed-rows.ts';
 import { Lane, type Row } from '../../../src/protocol/lane.ts';
 import { eventually } from '../../support/eventually.ts';
 
@@ -94,6 +96,19 @@ export class FakeDevice {
   say(type: string, payload: unknown, { key = '', lane = Lane.control }: { key?: string; lane?: Lane } = {}): void {
     this.handler.events(this.connection, lane, this.seq[lane]!, [row(type, payload, key)]);
     this.seq[lane]! += 1;
+  }
+
+  /** Rows of the product, packed as a gateway packs them. */
+  sendBlock(rows: readonly Row[], lane: Lane): void {
+    const body = new ByteWriter(4_096);
+    writePackedRows(body, rows);
+    const schemas = [...new Set(rows.map(({ schema }) => schema))].filter((schema) => schema !== 0n);
+    this.#handler.eventBlock(this.connection, lane, this.seq[lane]!, {
+      count: rows.length,
+      schemas,
+      bytes: body.take(),
+    });
+    this.seq[lane]! += rows.length;
   }
 
   get handler(): GatewayHandler {

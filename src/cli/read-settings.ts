@@ -1,14 +1,14 @@
-import { Buffer } from 'node:buffer';
 import { parseDocument } from 'yaml';
 import { FlotillaError } from '../error.ts';
 import { readInput } from './read-input.ts';
+import { readStdin } from './read-stdin.ts';
 
-const maxBytes = 128 * 1024;
+const what = 'a document of settings, YAML or JSON';
 
 /** A document of settings from a YAML or JSON file, or from stdin for `-`. Nothing that JSON can't hold passes. */
 export async function readSettings(path: string): Promise<unknown> {
-  const bytes = path === '-' ? await readStdin() : await readInput(path, 'a document of settings, YAML or JSON');
-  const document = parseDocument(bytes.toString('utf8'), { intAsBigInt: true, prettyErrors: true });
+  const text = path === '-' ? await readStdin(what) : (await readInput(path, what)).toString('utf8');
+  const document = parseDocument(text, { intAsBigInt: true, prettyErrors: true });
   const [error] = document.errors;
   if (error !== undefined) {
     const [place] = error.linePos ?? [];
@@ -41,19 +41,4 @@ function unfit(at: string, seen: string, expected: string): FlotillaError {
     seen,
     expected,
   });
-}
-
-async function readStdin(): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of process.stdin) {
-    chunks.push(chunk as Buffer);
-    size += (chunk as Buffer).length;
-    if (size > maxBytes) {
-      throw new FlotillaError('usage', 'file-too-large', 'stdin is too large for a document of settings', {
-        expected: `at most ${maxBytes} bytes`,
-      });
-    }
-  }
-  return Buffer.concat(chunks);
 }
