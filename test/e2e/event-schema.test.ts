@@ -59,7 +59,7 @@ describe('schemas of events', () => {
     expect(schemas).toMatchObject([{ type: 'meter.Reading', state: 'unreviewed', source: 'device:gw-1' }]);
   });
 
-  it('that do not travel in columns are asked for: parked first, then read, with no long cut short', async () => {
+  it('that do not travel in columns are asked for: stored before they can be read', async () => {
     await door.publish({ type: 'meter.Series', key: 'm-1', value: { values: [1, 2] } });
     const { fingerprint } = parseSchema(list);
     await eventually('the event is there', async () => (await tail('meter.Series')).length === 1);
@@ -69,6 +69,10 @@ describe('schemas of events', () => {
     });
     expect(await tail('meter.Series')).toEqual([{ values: [1, 2] }]);
     expect((await fleet.cli(['event', 'schema', 'list', '--json'])).json().parked).toEqual([]);
+    const log = (await fleet.cli(['event', 'tail', '--from', '1', '--limit', '1000', '--json'])).rows();
+    const offset = (type: string) =>
+      log.find((row) => row.type === type && row.key !== parseSchema(v1).fingerprint)!.offset;
+    expect(offset('meter.Series')).toBeLessThan(offset('coordinator.schema-unreviewed'));
     const asked = await tail('flotilla.schema');
     expect(asked).toEqual([{ fingerprint, text: expect.any(String) }]);
   });
