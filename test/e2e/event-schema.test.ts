@@ -112,7 +112,7 @@ describe('schemas of events', () => {
     const bad = await fleet.cli(['event', 'schema', 'check', file('v1.avsc'), file('bad.avsc')], alone);
     expect(bad.exitCode).toBe(4);
     expect(bad.stdout).toContain('bad  meter.Reading, field volts');
-    expect(bad.stdout).toContain('2 schemas: not compatible with each other');
+    expect(bad.stdout).toContain('2 schemas compared with each other: not compatible');
     await mkdir(file('all'));
     for (const [n, text] of [v1, v2].entries()) await writeFile(join(file('all'), `reading.v${n + 9}.avsc`), text);
     const good = await fleet.cli(['event', 'schema', 'check', file('all'), '--offline', '--json'], alone);

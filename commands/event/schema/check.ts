@@ -19,7 +19,7 @@ Exit codes: 0 all compatible, 2 a file that is no schema, 4 some are not compati
 bad  meter.Reading, field flow: its unit changed from "l/h" to "m3/h": the same bytes would mean something else
       of:   schemas/reading.v1.avsc, and schemas/reading.v2.avsc
       try:  leave the field as it is, with a default, and add a new field for the new meaning
-2 schemas: not compatible with each other`,
+2 schemas compared with each other: not compatible`,
     '<%= config.bin %> <%= command.id %> reading.avsc --json',
   ];
   static override strict = false;

@@ -64,8 +64,7 @@ export function formatSchemaReport(report: SchemaReport, option: TableOption = {
       older === newer ? `      in:   ${printable(newer)}` : `      of:   ${printable(older)}, and ${printable(newer)}`,
       `      try:  ${printable(suggestion)}`,
     ]);
-  const files = plural(report.checked.length, 'schema');
-  const against = report.against === 'files' ? 'with each other' : 'with each other and with all that are registered';
-  const end = report.ok ? `${files}: compatible ${against}` : `${files}: not compatible ${against}`;
+  const against = report.against === 'files' ? 'each other' : 'each other and all that are registered';
+  const end = `${plural(report.checked.length, 'schema')} compared with ${against}: ${report.ok ? '' : 'not '}compatible`;
   return `${[...lines(report.incompatibilities, 'bad'), ...lines(report.warnings, 'warn'), end].join('\n')}\n`;
 }

@@ -1,7 +1,8 @@
 import type avro from 'avsc';
 
-/** Values in one payload. No event needs more, and a few hostile bytes could claim billions. */
-const maxValues = 1_000_000;
+/** Values in one payload, empty ones and records included: a few hostile bytes could claim billions of nothings. */
+const minValueBound = 10_000;
+const maxValuesPerByte = 16;
 /** Records and collections in each other. */
 const maxDepth = 256;
 
@@ -17,11 +18,13 @@ export function checkPayload(type: avro.Type, payload: Uint8Array): void {
 
 class Walk {
   readonly #bytes: Uint8Array;
+  readonly #maxValues: number;
   #at = 0;
   #values = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
+    this.#maxValues = minValueBound + maxValuesPerByte * bytes.length;
   }
 
   get left(): number {
@@ -30,7 +33,7 @@ class Walk {
 
   skip(type: avro.Type, depth: number): void {
     this.#values += 1;
-    if (this.#values > maxValues) throw new RangeError(`more than ${maxValues} values`);
+    if (this.#values > this.#maxValues) throw new RangeError(`more than ${this.#maxValues} values`);
     if (depth > maxDepth) throw new RangeError(`deeper than ${maxDepth} records and collections`);
     const kind = type.typeName;
     if (kind === 'null') return;
@@ -63,7 +66,7 @@ class Walk {
         count = -count;
         this.#length();
       }
-      if (count > BigInt(maxValues)) throw new RangeError(`a block of ${count} values`);
+      if (count > BigInt(this.#maxValues)) throw new RangeError(`a block of ${count} values`);
       for (let n = 0; n < Number(count); n += 1) {
         if (keyed) this.#take(this.#length());
         this.skip(item, depth + 1);
