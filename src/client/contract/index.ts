@@ -4,6 +4,8 @@
  */
 export * from './certificate.ts';
 export * from './config.ts';
+export * from './consumer.ts';
+export * from './dead-letter.ts';
 export * from './device.ts';
 export * from './event.ts';
 export * from './job.ts';

@@ -30,6 +30,8 @@ import {
   writeConnect,
   writeDefine,
   writeDisconnect,
+  writeFrameFault,
+  writeGap,
   writeJson,
   writeNumber,
   writeRows,
@@ -39,7 +41,7 @@ import {
 import { judgePeer, type PeerRefusal } from './judge-peer.ts';
 import type { PeerIdentity } from './port.ts';
 import { runsOf } from './row-run.ts';
-import { asStartFailure } from './start-failure.ts';
+import { startError } from './start-error.ts';
 import { WarmReaders } from './warm-reader.ts';
 
 export interface GatewayOption {
@@ -146,6 +148,9 @@ class Gateway implements ConnectionOwner {
         this.#core.send(ToCore.requestsAcked, (body) => writeUpTo(body, id, effect.lane, effect.upToSeq));
         break;
       case 'gap':
+        this.#core.send(ToCore.gap, (body) => writeGap(body, id, effect));
+        if (this.#core.bufferedBytes > maxCoreBacklogBytes) this.#hold(true);
+        break;
       case 'nacked':
         this.#log.warn({ device: connection.identity.deviceId, ...effect }, 'the device says');
         break;
@@ -174,6 +179,8 @@ class Gateway implements ConnectionOwner {
     if (refused)
       this.#log.warn({ device: deviceId, address, reason: close.code, detail: close.detail }, 'connection refused');
     else this.#log.debug({ device: deviceId, address, reason: why }, 'connection ended');
+    const { fault } = connection;
+    if (fault !== undefined) this.#core.send(ToCore.frameFault, (body) => writeFrameFault(body, fault));
     if (connection.announced)
       this.#core.send(ToCore.disconnect, (body) => writeDisconnect(body, connection.id, why, traffic));
     if (this.#draining && this.#connections.size === 0) this.#core.end();
@@ -289,7 +296,7 @@ class Gateway implements ConnectionOwner {
   }
 
   #fail(error: unknown): void {
-    this.#core.send(ToCore.failed, (body) => writeJson(body, asStartFailure(error).toJSON()));
+    this.#core.send(ToCore.failed, (body) => writeJson(body, startError(error).toJSON()));
     this.#core.end();
   }
 

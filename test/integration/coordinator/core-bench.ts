@@ -103,11 +103,9 @@ export class FakeDevice {
     const body = new ByteWriter(4_096);
     writePackedRows(body, rows);
     const schemas = [...new Set(rows.map(({ schema }) => schema))].filter((schema) => schema !== 0n);
-    this.#handler.eventBlock(this.connection, lane, this.seq[lane]!, {
-      count: rows.length,
-      schemas,
-      bytes: body.take(),
-    });
+    const lastTimestampMs = rows.at(-1)!.timestampMs;
+    const block = { count: rows.length, schemas, lastTimestampMs, bytes: body.take() };
+    this.#handler.eventBlock(this.connection, lane, this.seq[lane]!, block);
     this.seq[lane]! += rows.length;
   }
 
