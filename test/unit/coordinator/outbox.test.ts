@@ -10,6 +10,7 @@ import {
   nextToSend,
   recall,
   type Outbox,
+  type Taker,
 } from '../../../src/coordinator/request/outbox.ts';
 import type { LaneCursor, RequestRow } from '../../../src/store/row.ts';
 
@@ -45,6 +46,9 @@ describe('what may reach a device that is kept out', () => {
     expect(deliverable(rows.toReversed(), 'quarantined', {})).toEqual([rows[0]]);
   });
 });
+
+const takerOf = (agentVersion: string, accepts: Taker['accepts']): Taker =>
+  accepts === undefined ? { agentVersion } : { agentVersion, accepts };
 
 describe('what a device was never heard to take', () => {
   const desired = request(1, { type: 'config.desired' });
@@ -91,7 +95,8 @@ describe('what a device was never heard to take', () => {
         let outbox: Outbox = [];
         let lastSeq: LaneCursor = [0, 0, 0, 0];
         let sent = new Set<number>();
-        let taker: Parameters<typeof isAnnounced>[1] = { agentVersion: '1' };
+        let heard: Taker['accepts'];
+        let taker = takerOf('1', heard);
         let rows = 0;
         let held = 0; // the highest number that the device has, contiguous but for gaps that are announced
         let committed = 0;
@@ -103,17 +108,15 @@ describe('what a device was never heard to take', () => {
             outbox = outbox.concat(request(rows, { type: one.type, payload: JSON.stringify({ type: one.product }) }));
           } else if (one.kind === 'connect') {
             lastAgent = one.agentVersion;
-            taker = { ...taker, agentVersion: lastAgent };
+            taker = takerOf(lastAgent, heard);
             sent = new Set();
             outbox = acknowledged(outbox, 0, committed).rest; // HELLO tells
             held = committed;
           } else if (one.kind === 'announce') {
             announced.clear(); // only the last announcement is known
             announced.set(lastAgent, one.names);
-            taker = {
-              ...taker,
-              accepts: { agentVersion: lastAgent, types: Object.fromEntries(one.names.map((name) => [name, 1])) },
-            };
+            heard = { agentVersion: lastAgent, types: Object.fromEntries(one.names.map((name) => [name, 1])) };
+            taker = takerOf(lastAgent, heard);
           } else if (one.kind === 'flush') {
             outbox = recall(outbox, taker, sent).outbox;
             const next = nextToSend(deliverable(outbox, 'accepted', taker), lastSeq, sent);
