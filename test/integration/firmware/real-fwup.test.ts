@@ -24,8 +24,8 @@ beforeAll(async () => {
 afterAll(() => scratch[Symbol.asyncDispose]());
 
 async function run(who: 'real' | 'ours', cwd: string, ...argv: string[]): Promise<string> {
-  const [program, ...first] = who === 'real' ? [real!] : [process.execPath, fwupLauncher];
-  const { stdout, exitCode } = await execa(program!, [...first, ...argv], {
+  const [program, ...first]: [string, ...string[]] = who === 'real' ? [real!] : [process.execPath, fwupLauncher];
+  const { stdout, exitCode } = await execa(program, [...first, ...argv], {
     cwd,
     reject: false,
     env: { SOURCE_DATE_EPOCH: String(golden.epoch), TZ: 'UTC', XDG_CACHE_HOME: join(scratch.path, 'cache') },
