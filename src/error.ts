@@ -11,6 +11,7 @@ export type Fault =
   | 'unreachable' // the coordinator does not answer
   | 'forbidden' // the operator may not do this
   | 'failed' // the thing was tried and failed (verification, build, a device's refusal)
+  | 'undecided' // no answer in time: it may have happened or not
   | 'ours';
 
 export interface ErrorDetail {

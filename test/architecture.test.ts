@@ -10,6 +10,7 @@ const src = files.filter(({ path }) => path.startsWith('src/'));
 const arrows: Record<string, string[]> = {
   '': [],
   protocol: [],
+  door: [],
   selector: [],
   pki: [],
   firmware: [],
@@ -20,7 +21,7 @@ const arrows: Record<string, string[]> = {
   client: ['protocol'],
   config: ['pki'],
   provision: ['config', 'pki', 'firmware', 'client'],
-  agent: ['protocol', 'session', 'transport', 'eventlog', 'firmware', 'config', 'pki'],
+  agent: ['protocol', 'session', 'transport', 'eventlog', 'firmware', 'config', 'pki', 'door'],
   board: ['firmware', 'config'],
   coordinator: [
     'protocol',
@@ -34,9 +35,9 @@ const arrows: Record<string, string[]> = {
     'client',
     'config',
   ],
-  cli: ['client', 'config', 'pki', 'firmware'],
+  cli: ['client', 'config', 'pki', 'firmware', 'door'],
   demo: ['cli', 'client', 'config', 'board', 'firmware', 'protocol', 'eventlog', 'agent'],
-  commands: ['cli', 'client', 'config', 'pki', 'firmware', 'provision', 'agent', 'demo'],
+  commands: ['cli', 'client', 'config', 'pki', 'firmware', 'provision', 'agent', 'demo', 'door'],
 };
 
 /** Code without sockets, files, processes, clocks, chance or SQL: what it needs of them is an argument. */

@@ -1,14 +1,22 @@
 /** The validator of the agent's file. */
-import type { AgentConfig, BackoffConfig, HealthCheckConfig, SlotConfig, UpdateConfig } from './agent-config.ts';
+import type {
+  AgentConfig,
+  BackoffConfig,
+  EventTypeConfig,
+  HealthCheckConfig,
+  SlotConfig,
+  UpdateConfig,
+} from './agent-config.ts';
 import {
   defaultAgentConfig,
   defaultAgentCoordinator,
+  defaultEventType,
   defaultHealthCheckConfig,
   defaultSlotConfig,
   defaultUpdateConfig,
   defaultWatchdogConfig,
 } from './agent-default.ts';
-import { type Field, boolean, check, choice, integer, list, number, record, text } from './field.ts';
+import { type Field, boolean, check, choice, integer, list, mapOf, number, record, text } from './field.ts';
 import { argv, host, logLevels, milliseconds, path, seconds } from './rule.ts';
 
 const defaults = defaultAgentConfig;
@@ -99,6 +107,28 @@ const backoff: Field<BackoffConfig> = check(
         },
 );
 
+const gibibyte = 1024 ** 3;
+
+const eventType: Field<EventTypeConfig> = record<EventTypeConfig>(
+  {
+    lane: choice<EventTypeConfig['lane']>(['alarm', 'state', 'bulk']),
+    keepRows: integer({ min: 0, max: 100_000_000, unit: 'rows' }),
+    keepSeconds: seconds(0, 3_650),
+    keepBytes: integer({ min: 0, max: 1024 * gibibyte, unit: 'bytes' }),
+    latestOnly: boolean(),
+  },
+  defaultEventType,
+);
+
+const eventTypes: Field<Record<string, EventTypeConfig>> = check(
+  mapOf({ pattern: /^[A-Za-z][\w.-]*$/, expected: 'an event type such as meter.Reading' }, eventType),
+  (types, key) => {
+    const ours = Object.keys(types).find((type) => /^(flotilla|coordinator)\./.test(type));
+    if (ours === undefined) return undefined;
+    return { message: `${key} holds a type that is not the product's`, seen: ours, expected: 'types of your own' };
+  },
+);
+
 /** The file as it stands, paths unresolved. */
 export const agentConfigField: Field<AgentConfig> = record<AgentConfig>(
   {
@@ -138,6 +168,16 @@ export const agentConfigField: Field<AgentConfig> = record<AgentConfig>(
         backoff,
       },
       defaults.link,
+    ),
+    events: record(
+      {
+        socket: path,
+        schemas: path,
+        maxBytes: integer({ min: 65_536, max: 1024 * gibibyte, unit: 'bytes' }),
+        minFreeBytes: integer({ min: 0, max: 1024 * gibibyte, unit: 'bytes' }),
+        types: eventTypes,
+      },
+      defaults.events,
     ),
     log: record<AgentConfig['log']>({ level: choice(logLevels), file: path }, defaults.log, ['file']),
   },

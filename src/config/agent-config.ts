@@ -47,7 +47,32 @@ export interface AgentConfig {
     keyExchange: 'classic' | 'hybrid';
     backoff: BackoffConfig;
   };
+  events: EventsConfig;
   log: { level: LogLevel; file?: string };
+}
+
+/** The device's event log, and the door by which the product's own programs reach it. */
+export interface EventsConfig {
+  /** Unix socket of the door; absolute once loaded. */
+  socket: string;
+  /** Folder of the product's Avro schemas, `*.avsc`; the record's full name is the event type. Absolute once loaded. */
+  schemas: string;
+  /** Of what waits to be sent. Beyond it the lowest lane's oldest rows go, and a GAP event says so. */
+  maxBytes: number;
+  /** Room on the file system of `state`; below it likewise. */
+  minFreeBytes: number;
+  /** By event type. What stands nowhere here travels in the lane bulk and is kept as `defaultEventType` says. */
+  types: Record<string, EventTypeConfig>;
+}
+
+/** How events of a type travel, and how long they stay on the device once the coordinator has them. */
+export interface EventTypeConfig {
+  lane: 'alarm' | 'state' | 'bulk';
+  keepRows: number;
+  keepSeconds: number;
+  keepBytes: number;
+  /** Only the newest event of a key matters: older ones that were not sent yet are left out. */
+  latestOnly: boolean;
 }
 
 /** The first delay is drawn from firstMinMs..firstMaxMs; each later one grows by factor, jittered, up to maxMs. */

@@ -1,5 +1,5 @@
 /** The agent's defaults. Paths are relative to the file until it is loaded. */
-import type { AgentConfig, HealthCheckConfig, SlotConfig, UpdateConfig } from './agent-config.ts';
+import type { AgentConfig, EventTypeConfig, HealthCheckConfig, SlotConfig, UpdateConfig } from './agent-config.ts';
 
 /** What the `coordinator:` section may leave out; its host no default can know. */
 export const defaultAgentCoordinator = { port: 7443 } satisfies Partial<AgentConfig['coordinator']>;
@@ -16,7 +16,23 @@ export const defaultAgentConfig: Omit<AgentConfig, 'coordinator' | 'update'> = {
     keyExchange: 'classic',
     backoff: { firstMinMs: 200, firstMaxMs: 5_000, factor: 2, maxMs: 300_000 },
   },
+  events: {
+    socket: 'door.sock',
+    schemas: 'schemas',
+    maxBytes: 64 * 1024 * 1024,
+    minFreeBytes: 16 * 1024 * 1024,
+    types: {},
+  },
   log: { level: 'info' },
+};
+
+/** A day's worth for a coordinator that is restored from a backup, within bounds. */
+export const defaultEventType: EventTypeConfig = {
+  lane: 'bulk',
+  keepRows: 1_000,
+  keepSeconds: 86_400,
+  keepBytes: 1024 * 1024,
+  latestOnly: false,
 };
 
 /** What an `update:` section may leave out. */

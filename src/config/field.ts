@@ -168,6 +168,45 @@ export function record<T extends object>(
   };
 }
 
+/** A map whose keys the file's author chooses; each value is read by `value`. */
+export function mapOf<T>(
+  name: TextRule,
+  value: Field<T>,
+  { max = 256 }: { max?: number } = {},
+): Field<Record<string, T>> {
+  const { pattern, expected = 'a name', maxLength = 128 } = name;
+  return (node, key, reading) => {
+    if (!isMap(node)) {
+      return report(reading, node, key, {
+        message: `${key} must be a map`,
+        seen: show(node),
+        expected: `${expected} as key`,
+      });
+    }
+    if (node.items.length > max) {
+      const seen = `${node.items.length} entries`;
+      return report(reading, node, key, { message: `${key} has too many entries`, seen, expected: `at most ${max}` });
+    }
+    const before = reading.problems.length;
+    const result: Record<string, T> = {};
+    for (const pair of node.items) {
+      const entry = scalarOf(pair.key);
+      const path = `${key}.${typeof entry === 'string' ? entry : show(pair.key as Node)}`;
+      if (typeof entry !== 'string' || entry.length > maxLength || pattern?.test(entry) === false) {
+        report(reading, pair.key as Node, path, {
+          message: `${path} is not valid`,
+          seen: show(pair.key as Node),
+          expected,
+        });
+        continue;
+      }
+      const read = readNode(value, pair.value as Node | null, path, reading, pair.key as Node);
+      if (read !== undefined) result[entry] = read;
+    }
+    return reading.problems.length === before ? result : undefined;
+  };
+}
+
 function readNode<T>(field: Field<T>, node: Node | null, key: string, reading: Reading, parent: Node): T | undefined {
   const resolved = isAlias(node) ? node.resolve(reading.document) : node;
   if (isEmpty(resolved)) return report(reading, node ?? parent, key, { message: `${key} has no value` });

@@ -1,18 +1,30 @@
 import { dirname, resolve } from 'node:path';
 import type { AgentConfig, UpdateConfig } from './agent-config.ts';
 import { agentConfigField } from './agent-config-field.ts';
+import { check } from './field.ts';
 import { readConfigFile } from './read-config.ts';
+import { maxSocketPathBytes } from './rule.ts';
 
 /** Reads and checks an agent's file; every path becomes absolute, relative to the file. Throws ConfigError. */
 export async function loadAgentConfig(file: string): Promise<AgentConfig> {
   const directory = dirname(resolve(file));
-  const config = await readConfigFile(file, agentConfigField, 'provisioning writes this file; check --config');
+  const field = check(agentConfigField, ({ events }) => {
+    const bytes = Buffer.byteLength(resolve(directory, events.socket));
+    if (bytes <= maxSocketPathBytes) return undefined;
+    return {
+      message: "the path of the door's socket is too long for this system",
+      seen: `${bytes} bytes: ${resolve(directory, events.socket)}`,
+      expected: `at most ${maxSocketPathBytes} bytes`,
+      suggestion: 'set events.socket: to a short absolute path such as /run/flotilla/door.sock',
+    };
+  });
+  const config = await readConfigFile(file, field, 'provisioning writes this file; check --config');
   return resolveAgentPaths(config, directory);
 }
 
 function resolveAgentPaths(config: AgentConfig, directory: string): AgentConfig {
   const at = (path: string) => resolve(directory, path);
-  const { identity, grains, boot, update, log } = config;
+  const { identity, grains, boot, update, events, log } = config;
   return {
     ...config,
     identity: { key: at(identity.key), certificate: at(identity.certificate), authority: at(identity.authority) },
@@ -20,6 +32,7 @@ function resolveAgentPaths(config: AgentConfig, directory: string): AgentConfig 
     grains: { ...grains, file: at(grains.file), directory: at(grains.directory) },
     boot: { idFile: at(boot.idFile), ...(boot.slotFile === undefined ? {} : { slotFile: at(boot.slotFile) }) },
     ...(update === undefined ? {} : { update: resolveUpdatePaths(update, at) }),
+    events: { ...events, socket: at(events.socket), schemas: at(events.schemas) },
     log: { ...log, ...(log.file === undefined ? {} : { file: at(log.file) }) },
   };
 }

@@ -105,11 +105,100 @@ export const UpdateEventSchema = Type.Object({
 });
 export type UpdateEvent = Static<typeof UpdateEventSchema>;
 
+const count = () => Type.Integer({ minimum: 0 });
+
+/** `flotilla.log`, lane control: what waits on the device, and what writing it has cost. */
+export const LogEventSchema = Type.Object({
+  /** By lane, 0 to 3. */
+  lanes: Type.Array(
+    Type.Object({ nextSeq: Type.Integer({ minimum: 1 }), waitingRows: count(), waitingBytes: count() }),
+    {
+      minItems: 4,
+      maxItems: 4,
+    },
+  ),
+  /** Since the start of this agent; `writtenBytes` is what the kernel counts as sent to the disk, where it tells. */
+  sinceStart: Type.Object({ events: count(), writtenBytes: Type.Optional(count()) }),
+  /** In the life of this database: given up before they were sent, and refused by the coordinator. */
+  droppedRows: count(),
+  deadRows: count(),
+});
+export type LogEvent = Static<typeof LogEventSchema>;
+
+/** `flotilla.gap`, lane control: rows that were given up before the coordinator had them. */
+export const GapEventSchema = Type.Object({
+  lane: Type.Integer({ minimum: 0, maximum: 3 }),
+  fromSeq: Type.Integer({ minimum: 1 }),
+  toSeq: Type.Integer({ minimum: 1 }),
+  rows: count(),
+  bytes: count(),
+  reason: Type.Enum(['disk-pressure']),
+});
+export type GapEvent = Static<typeof GapEventSchema>;
+
+/** `flotilla.accepts`, lane control: request types that this device takes, each with its highest version. */
+export const AcceptsEventSchema = Type.Object({
+  agentVersion: text(64),
+  accepts: Type.Record(text(128), Type.Integer({ minimum: 1 })),
+});
+export type AcceptsEvent = Static<typeof AcceptsEventSchema>;
+
+const fingerprint = () => Type.String({ pattern: '^[0-9a-f]{16}$' });
+
+/** `flotilla.schema`, lane control, key = fingerprint: the answer to `schema.tell`; no `text`: it is not known here. */
+export const SchemaEventSchema = Type.Object({ fingerprint: fingerprint(), text: Type.Optional(text(65_536)) });
+export type SchemaEvent = Static<typeof SchemaEventSchema>;
+
+/** `flotilla.config`, lane state, key = name: a document as it is on the device. */
+export const ConfigEventSchema = Type.Object({
+  name: text(128),
+  /** The device's own count of changes to this document; 0 with a null document: it has rejected the first one. */
+  revision: count(),
+  /**
+   * The last desired version that it has taken up, 0 for none: the base of what was changed on the device since. Of
+   * `rejected` it is the version that it would not take.
+   */
+  desiredVersion: count(),
+  document: Type.Unknown(),
+  /** `local`: changed on the device; `rejected`: the product keeps the document that it has, which is told with it. */
+  state: Type.Enum(['applied', 'rejected', 'local']),
+  reason: Type.Optional(text(512)),
+});
+export type ConfigEvent = Static<typeof ConfigEventSchema>;
+
+/** `flotilla.reply`, lane control, key = request id: what the product made of a request to it. */
+export const ReplyEventSchema = Type.Object({
+  requestId: text(64),
+  type: text(128),
+  outcome: Type.Enum(['done', 'failed', 'expired', 'unknown']),
+  value: Type.Optional(Type.Unknown()),
+  reason: Type.Optional(text(512)),
+});
+export type ReplyEvent = Static<typeof ReplyEventSchema>;
+
+/** `flotilla.deadletter`, lane control: a request that this device has given up. */
+export const DeadLetterEventSchema = Type.Object({
+  type: text(256),
+  key: text(256),
+  lane: Type.Integer({ minimum: 0, maximum: 3 }),
+  seq: Type.Integer({ minimum: 1 }),
+  attempts: count(),
+  reason: text(512),
+});
+export type DeadLetterEvent = Static<typeof DeadLetterEventSchema>;
+
 /** Event types and the schema of each. */
 export const eventSchemas = {
   'flotilla.boot': BootEventSchema,
   'flotilla.grains': GrainsEventSchema,
   'flotilla.job': JobEventSchema,
   'flotilla.update': UpdateEventSchema,
+  'flotilla.log': LogEventSchema,
+  'flotilla.gap': GapEventSchema,
+  'flotilla.accepts': AcceptsEventSchema,
+  'flotilla.schema': SchemaEventSchema,
+  'flotilla.config': ConfigEventSchema,
+  'flotilla.reply': ReplyEventSchema,
+  'flotilla.deadletter': DeadLetterEventSchema,
 } as const;
 export type BuiltinEventType = keyof typeof eventSchemas;

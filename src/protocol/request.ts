@@ -51,12 +51,49 @@ export type UpdateCancel = Static<typeof UpdateCancelSchema>;
 export const GrainsRefreshSchema = Type.Object({});
 export type GrainsRefresh = Static<typeof GrainsRefreshSchema>;
 
+/** `config.desired`, lane control, key = name: what the operator wants a document of this device to be. */
+export const ConfigDesiredSchema = Type.Object({
+  name: text(128),
+  /** Of the desired document, from 1. */
+  version: Type.Integer({ minimum: 1 }),
+  /** The device's revision that it was made against; 0: none was known. */
+  baseRevision: Type.Integer({ minimum: 0 }),
+  document: Type.Unknown(),
+});
+export type ConfigDesired = Static<typeof ConfigDesiredSchema>;
+
+/** `schema.tell`, lane control, key = fingerprint: answer with `flotilla.schema`. */
+export const SchemaTellSchema = Type.Object({ fingerprint: Type.String({ pattern: '^[0-9a-f]{16}$' }) });
+export type SchemaTell = Static<typeof SchemaTellSchema>;
+
+/** `product.request`, lane control, key = request id: for a program on the device that takes requests of this type. */
+export const ProductRequestSchema = Type.Object({
+  requestId: text(64),
+  type: text(128),
+  key: text(256),
+  value: Type.Unknown(),
+  expiresAtMs: Type.Number(),
+});
+export type ProductRequest = Static<typeof ProductRequestSchema>;
+
 export const requestSchemas = {
   'job.start': JobStartSchema,
   'job.cancel': JobCancelSchema,
   'update.offer': UpdateOfferSchema,
   'update.cancel': UpdateCancelSchema,
   'grains.refresh': GrainsRefreshSchema,
+  'config.desired': ConfigDesiredSchema,
+  'schema.tell': SchemaTellSchema,
+  'product.request': ProductRequestSchema,
 } as const;
+
+/** What every agent takes; the others only one that has announced them by `flotilla.accepts`. */
+export const alwaysAccepted: ReadonlySet<string> = new Set([
+  'job.start',
+  'job.cancel',
+  'update.offer',
+  'update.cancel',
+  'grains.refresh',
+]);
 export type RequestType = keyof typeof requestSchemas;
 export type RequestPayload = { [T in RequestType]: Static<(typeof requestSchemas)[T]> };

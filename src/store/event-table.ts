@@ -1,5 +1,7 @@
 import type { SQLOutputValue } from 'node:sqlite';
-import type { DeadLetterRow, EventRow } from './row.ts';
+import { ByteReader } from '../protocol/byte-reader.ts';
+import { readPackedRows } from '../protocol/packed-rows.ts';
+import type { EventBlockRow, EventRow } from './row.ts';
 import type { Statements } from './statement.ts';
 
 type Columns = Record<string, SQLOutputValue>;
@@ -15,9 +17,11 @@ export interface EventPage {
   deviceIds?: string[];
 }
 
+const insertEvent = 'INSERT INTO event VALUES (?,?,?,?,?,?,?,?,?,?,?)';
+
 export function writeEvent(statements: Statements, event: EventRow): void {
   statements
-    .get('INSERT INTO event VALUES (?,?,?,?,?,?,?,?,?,?,?)')
+    .get(insertEvent)
     .run(
       event.offset,
       event.deviceId,
@@ -33,22 +37,49 @@ export function writeEvent(statements: Statements, event: EventRow): void {
     );
 }
 
+/** Each row of the block that is not left out, under offsets that follow. */
+export function writeEventBlock(statements: Statements, block: EventBlockRow): void {
+  const insert = statements.get(insertEvent);
+  const { deviceId, instanceId, lane, firstSeq, skip, count, receivedAtMs, bytes } = block;
+  let offset = block.firstOffset;
+  let position = 0;
+  for (const row of readPackedRows(new ByteReader(bytes), count)) {
+    if (position >= skip) {
+      const schema = row.schema === 0n ? null : row.schema.toString(16).padStart(16, '0');
+      const { type, key, timestampMs, payload } = row;
+      const seq = firstSeq + position;
+      insert.run(offset, deviceId, instanceId, lane, seq, type, key, timestampMs, receivedAtMs, schema, payload);
+      offset += 1;
+    }
+    position += 1;
+  }
+}
+
 /** Rows in order of offset. Without `from` they are the newest of the log. */
 export function readEvents(statements: Statements, { from, limit, type, deviceIds }: EventPage): EventRow[] {
   const conditions = [
-    ...(from === undefined ? [] : ['offset >= :from']),
+    ...(from === undefined ? [] : ['event.offset >= :from']),
     ...(type === undefined ? [] : ['type GLOB :type']),
     ...(deviceIds === undefined ? [] : ['device IN (SELECT value FROM json_each(:devices))']),
   ];
   const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
   const order = from === undefined ? 'DESC' : 'ASC';
-  const rows = statements.get(`SELECT * FROM event ${where} ORDER BY offset ${order} LIMIT :limit`).all({
+  const rows = statements.get(`${selectEvents} ${where} ORDER BY event.offset ${order} LIMIT :limit`).all({
     limit,
     ...(from === undefined ? {} : { from }),
     ...(type === undefined ? {} : { type }),
     ...(deviceIds === undefined ? {} : { devices: JSON.stringify(deviceIds) }),
   }) as Columns[];
-  const events = rows.map((row) => ({
+  const events = rows.map(eventOf);
+  return from === undefined ? events.toReversed() : events;
+}
+
+/** A row of the log with the marker of its redaction, for `eventOf`. */
+export const selectEvents = `SELECT event.*, redaction.actor AS redacted_by, redaction.reason AS redacted_reason,
+  redaction.at_ms AS redacted_ms FROM event LEFT JOIN redaction ON redaction.offset = event.offset`;
+
+export function eventOf(row: Columns): EventRow {
+  return {
     offset: Number(row['offset']),
     deviceId: String(row['device']),
     instanceId: String(row['instance']),
@@ -60,33 +91,19 @@ export function readEvents(statements: Statements, { from, limit, type, deviceId
     receivedAtMs: Number(row['received_ms']),
     ...(row['schema'] === null ? {} : { schema: String(row['schema']) }),
     payload: row['payload'] as Uint8Array,
-  }));
-  return from === undefined ? events.toReversed() : events;
+    ...(row['redacted_ms'] === null
+      ? {}
+      : {
+          redacted: {
+            by: String(row['redacted_by']),
+            reason: String(row['redacted_reason']),
+            atMs: Number(row['redacted_ms']),
+          },
+        }),
+  };
 }
 
 export function readLastOffset(statements: Statements): number {
   const row = statements.get('SELECT coalesce(max(offset), 0) AS last FROM event').get() as Columns;
   return Number(row['last']);
-}
-
-export function writeDeadLetter(statements: Statements, letter: DeadLetterRow): void {
-  statements
-    .get('INSERT INTO dead_letter VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?)')
-    .run(
-      letter.deviceId,
-      letter.instanceId,
-      letter.lane,
-      letter.seq,
-      letter.type,
-      letter.key,
-      letter.timestampMs,
-      letter.receivedAtMs,
-      letter.schema ?? null,
-      letter.payload,
-      letter.reason,
-    );
-}
-
-export function countDeadLetters(statements: Statements): number {
-  return Number((statements.get('SELECT count(*) AS count FROM dead_letter').get() as Columns)['count']);
 }

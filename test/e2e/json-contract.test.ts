@@ -47,6 +47,16 @@ const cases: Record<string, Case> = {
     fails: () => [scratch('agent-bad'), '--id', 'No Such Id', '--coordinator', '127.0.0.1:7443'],
     exitCode: 2,
   },
+  'agent publish': {
+    ok: () => ['meter.Reading', 'm-1', '{"v":1}', '--config', scratch('d-1', 'agent.yaml')],
+    fails: () => ['meter.Reading', 'm-1', '{"v":', '--config', scratch('d-1', 'agent.yaml')],
+    exitCode: 2,
+  },
+  'agent status': {
+    ok: () => ['--config', scratch('d-1', 'agent.yaml')],
+    fails: () => ['--socket', scratch('no.sock')],
+    exitCode: 7,
+  },
   'agent run': { missing: 'it never ends', fails: () => ['--config', scratch('no-agent.yaml')], exitCode: 2 },
 
   'cert issue': {

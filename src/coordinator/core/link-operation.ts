@@ -1,5 +1,6 @@
 /** What the gateways tell: connects, events, acknowledgements, disconnects. Each becomes changes of the state. */
 import type { Lane, Row } from '../../protocol/lane.ts';
+import type { RowBlock } from '../../protocol/packed-rows.ts';
 import type { LaneCursor } from '../../store/row.ts';
 import type { Connect, ConnectionId, NackVerdict, Traffic } from '../gateway/port.ts';
 import type { Standing } from '../../protocol/message.ts';
@@ -15,9 +16,13 @@ import {
 import { newDevice } from '../registry/reduce-device.ts';
 import { quarantineClones, suspectClone, takeProbe } from './clone-operation.ts';
 import { instanceHex, zeroCursor, type LiveConnection } from './core-state.ts';
+import { noteGivenUp } from './device-letter-operation.ts';
+import { noteDropped, noteHello, noteMissing, noteReport, noteStored } from './device-log-operation.ts';
 import { changeDevice, putDevice } from './device-operation.ts';
-import { appendEvent, appendOwnEvent } from './event-operation.ts';
+import { appendBlock, appendEvent, appendOwnEvent } from './event-operation.ts';
+import { noteHistory } from './history-operation.ts';
 import { stepJob } from './job-operation.ts';
+import { parkLetter } from './park-letter.ts';
 import type { EventReader, Meaning } from './read-event.ts';
 import { acknowledgeRequests, loseSentJobs } from './request-operation.ts';
 import { neededBlobs, stepRollout } from './rollout-operation.ts';
@@ -119,7 +124,9 @@ function admit(
   const { state, nowMs } = turn;
   const { connection, gateway, identity, address, agentVersion, resumed } = connect;
   const { deviceId, serialHex: serial } = identity;
+  noteHistory(turn, connect);
   changeDevice(turn, deviceId, { kind: 'connect', address, agentVersion, instanceId, serial });
+  noteHello(turn, deviceId, instanceId, connect.nextSeq);
   turn.set(state.connections, connection, deviceId);
   turn.set(state.live, deviceId, {
     connection,
@@ -201,7 +208,7 @@ function leave(
 }
 
 /** The live connection with this number; a superseded one is a ghost. */
-function liveOf(turn: Turn, connection: ConnectionId): { deviceId: string; live: LiveConnection } | undefined {
+export function liveOf(turn: Turn, connection: ConnectionId): { deviceId: string; live: LiveConnection } | undefined {
   const deviceId = turn.state.connections.get(connection);
   const live = deviceId === undefined ? undefined : turn.state.live.get(deviceId);
   return deviceId === undefined || live?.connection !== connection ? undefined : { deviceId, live };
@@ -212,7 +219,54 @@ export function commitRequests(turn: Turn, connection: ConnectionId, lane: Lane,
   if (peer !== undefined) acknowledgeRequests(turn, peer.deviceId, lane, upToSeq);
 }
 
-/** Stores what is new of a lane; the acknowledgement leaves after the commit. */
+/** Where rows that came stand in their lane. */
+interface Claim {
+  deviceId: string;
+  instanceId: string;
+  /** Rows at the beginning that were stored before: only their acknowledgement got lost. */
+  skip: number;
+  /** Comes last: what is said about a row stands before the acknowledgement that covers it. */
+  acknowledge(): void;
+}
+
+/**
+ * Moves the lane's cursor behind `count` rows from `firstSeq`. Undefined when nothing of them is to be stored: a
+ * ghost's, or a repetition, which is acknowledged again.
+ */
+function claimRows(
+  turn: Turn,
+  connection: ConnectionId,
+  lane: Lane,
+  firstSeq: number,
+  { count, lastTimestampMs }: { count: number; lastTimestampMs: number },
+): Claim | undefined {
+  const peer = liveOf(turn, connection);
+  if (peer === undefined || count === 0) return undefined;
+  const { deviceId, live } = peer;
+  const { instanceId } = live;
+  const cursors = turn.state.cursors.get(deviceId) ?? new Map<string, LaneCursor>();
+  const cursor = cursors.get(instanceId) ?? zeroCursor;
+  const storedSeq = cursor[lane];
+  const lastSeq = firstSeq + count - 1;
+  const acknowledge = (): void =>
+    turn.afterCommit((gateway) => gateway.acknowledge(connection, lane, Math.max(storedSeq, lastSeq)));
+  if (lastSeq <= storedSeq) {
+    acknowledge();
+    return undefined;
+  }
+  if (firstSeq > storedSeq + 1) {
+    const payload = { instanceId, lane, from: storedSeq + 1, to: firstSeq - 1 };
+    appendOwnEvent(turn, { deviceId, type: 'coordinator.gap', key: '', payload });
+    noteMissing(turn, deviceId, firstSeq - 1 - storedSeq);
+  }
+  const next = cursor.with(lane, lastSeq) as unknown as LaneCursor;
+  turn.set(turn.state.cursors, deviceId, new Map(cursors).set(instanceId, next));
+  const atMs = noteStored(turn, deviceId, lane, lastTimestampMs);
+  turn.write({ kind: 'cursor', cursor: { deviceId, instanceId, lane, seq: lastSeq, atMs } });
+  return { deviceId, instanceId, skip: Math.max(0, storedSeq + 1 - firstSeq), acknowledge };
+}
+
+/** Stores what is new of a lane, row by row. */
 export function storeEvents(
   turn: Turn,
   connection: ConnectionId,
@@ -221,30 +275,28 @@ export function storeEvents(
   rows: readonly Row[],
   readEvent: EventReader,
 ): void {
-  const peer = liveOf(turn, connection);
-  if (peer === undefined || rows.length === 0) return;
-  const { deviceId, live } = peer;
-  const cursors = turn.state.cursors.get(deviceId) ?? new Map<string, LaneCursor>();
-  const cursor = cursors.get(live.instanceId) ?? zeroCursor;
-  const storedSeq = cursor[lane];
-  const lastSeq = firstSeq + rows.length - 1;
-  const acknowledge = (): void =>
-    turn.afterCommit((gateway) => gateway.acknowledge(connection, lane, Math.max(storedSeq, lastSeq)));
-  if (lastSeq <= storedSeq) return acknowledge();
-  if (firstSeq > storedSeq + 1) {
-    const payload = { instanceId: live.instanceId, lane, from: storedSeq + 1, to: firstSeq - 1 };
-    appendOwnEvent(turn, { deviceId, type: 'coordinator.gap', key: '', payload });
-  }
+  const claim = claimRows(turn, connection, lane, firstSeq, {
+    count: rows.length,
+    lastTimestampMs: rows.at(-1)?.timestampMs ?? 0,
+  });
+  if (claim === undefined) return;
+  const { deviceId, instanceId, skip, acknowledge } = claim;
   for (const [index, row] of rows.entries()) {
-    if (firstSeq + index <= storedSeq) continue; // a repetition: it was stored, only its acknowledgement got lost
+    if (index < skip) continue;
     const seq = firstSeq + index;
-    const verdict = storeEvent(turn, deviceId, { instanceId: live.instanceId, lane, seq }, row, readEvent(row));
+    const verdict = storeEvent(turn, deviceId, { instanceId, lane, seq }, row, readEvent(row));
     if (verdict !== undefined) turn.afterCommit((gateway) => gateway.nack(connection, lane, seq, verdict));
   }
   acknowledge();
-  const next = cursor.with(lane, lastSeq) as unknown as LaneCursor;
-  turn.set(turn.state.cursors, deviceId, new Map(cursors).set(live.instanceId, next));
-  turn.write({ kind: 'cursor', cursor: { deviceId, instanceId: live.instanceId, lane, seq: lastSeq } });
+}
+
+/** Stores what is new of a run of product rows, unread. */
+export function storeBlock(turn: Turn, connection: ConnectionId, lane: Lane, firstSeq: number, block: RowBlock): void {
+  const claim = claimRows(turn, connection, lane, firstSeq, block);
+  if (claim === undefined) return;
+  const { acknowledge, ...place } = claim;
+  appendBlock(turn, { ...place, lane, firstSeq, block });
+  acknowledge();
 }
 
 /** One bad event is parked with its bytes and its reason; it never stops its lane. Returns what the device is told. */
@@ -277,18 +329,22 @@ function storeEvent(
       reason = `could not be carried out: ${error instanceof Error ? error.message : String(error)}`.slice(0, 256);
     }
   }
-  turn.next('dead-letter');
-  turn.write({ kind: 'dead-letter', letter: { ...stored, reason } });
-  const payload = { ...place, type: row.type.slice(0, 256), reason };
-  appendOwnEvent(turn, { deviceId, type: 'coordinator.dead-letter', key: '', payload });
+  parkLetter(turn, { ...stored, ...letterOf(meaning), reason });
   // What went wrong in here is nobody's business out there.
   const told = meaning.kind === 'dead' ? meaning : { class: 'reject' as const, reason: 'could not be carried out' };
   return { class: told.class, code: nackCodes[told.class], retryAfterMs: 0, detail: told.reason };
 }
 
+/** How a dead letter is filed: what can't be read, what could not be carried out. */
+function letterOf(meaning: Meaning) {
+  if (meaning.kind !== 'dead') return { layer: 'decode', code: 'not-carried-out' } as const;
+  const { layer = 'decode', code = meaning.class, attempts = 1 } = meaning;
+  return { layer, code, attempts } as const;
+}
+
 const nackCodes = { reject: 1, 'too-large': 2, forbidden: 3 } as const;
 
-function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
+export function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
   switch (meaning.kind) {
     case 'boot':
       changeDevice(turn, deviceId, { kind: 'boot', ...meaning.event });
@@ -301,6 +357,16 @@ function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
       return stepJob(turn, meaning.event.jobId, { kind: 'result', deviceId, event: meaning.event });
     case 'update':
       return stepRollout(turn, meaning.event.rolloutId, { kind: 'update', deviceId, event: meaning.event });
+    case 'log':
+      return noteReport(turn, deviceId, meaning.event);
+    case 'gap':
+      return noteDropped(turn, deviceId, meaning.event);
+    case 'deadletter':
+      return noteGivenUp(turn, deviceId, meaning.event);
+    case 'accepts':
+    case 'schema':
+    case 'config':
+    case 'reply':
     case 'plain':
     case 'dead':
       return;

@@ -1,9 +1,17 @@
 import { Compile } from 'typebox/compile';
+import type { TSchema } from 'typebox';
 import {
   eventSchemas,
+  type AcceptsEvent,
   type BootEvent,
+  type ConfigEvent,
+  type DeadLetterEvent,
+  type GapEvent,
   type GrainsEvent,
   type JobEvent,
+  type LogEvent,
+  type ReplyEvent,
+  type SchemaEvent,
   type UpdateEvent,
 } from '../../protocol/event.ts';
 import type { Row } from '../../protocol/lane.ts';
@@ -15,8 +23,23 @@ export type Meaning =
   | { kind: 'grains'; event: GrainsEvent }
   | { kind: 'job'; event: JobEvent }
   | { kind: 'update'; event: UpdateEvent }
+  | { kind: 'log'; event: LogEvent }
+  | { kind: 'gap'; event: GapEvent }
+  | { kind: 'accepts'; event: AcceptsEvent }
+  | { kind: 'schema'; event: SchemaEvent }
+  | { kind: 'config'; event: ConfigEvent }
+  | { kind: 'reply'; event: ReplyEvent }
+  | { kind: 'deadletter'; event: DeadLetterEvent }
   /** It does not fit; the reason is for a person. */
-  | { kind: 'dead'; class: 'reject' | 'too-large' | 'forbidden'; reason: string };
+  | {
+      kind: 'dead';
+      class: 'reject' | 'too-large' | 'forbidden';
+      reason: string;
+      /** Of the dead letter, where it is not a payload that can't be read. */
+      layer?: 'handler';
+      code?: string;
+      attempts?: number;
+    };
 
 export type EventReader = (row: Row) => Meaning;
 
@@ -24,13 +47,20 @@ const maxNameBytes = 256;
 /** Of what is kept in memory for each device; the output of jobs is bounded by the jobs. */
 const maxFactBytes = 262_144;
 
+/** Which field of the payload the key must repeat. */
+const keyFields: Partial<Record<string, string>> = {
+  'flotilla.job': 'jobId',
+  'flotilla.update': 'rolloutId',
+  'flotilla.schema': 'fingerprint',
+  'flotilla.config': 'name',
+  'flotilla.reply': 'requestId',
+};
+
 /** Reads events with the schemas compiled once. Never throws. */
 export function createEventReader(): EventReader {
-  const boot = Compile(eventSchemas['flotilla.boot']);
-  const grains = Compile(eventSchemas['flotilla.grains']);
-  const job = Compile(eventSchemas['flotilla.job']);
-  const update = Compile(eventSchemas['flotilla.update']);
-
+  const validators = new Map(
+    Object.entries(eventSchemas as Record<string, TSchema>).map(([type, schema]) => [type, Compile(schema)]),
+  );
   return (row) => {
     if (Buffer.byteLength(row.type) > maxNameBytes || Buffer.byteLength(row.key) > maxNameBytes) {
       return dead(`type or key is longer than ${maxNameBytes} bytes`, 'too-large');
@@ -39,25 +69,19 @@ export function createEventReader(): EventReader {
     if (row.type.startsWith('coordinator.')) {
       return dead('coordinator.* is written by the coordinator alone', 'forbidden');
     }
-    if (!(row.type in eventSchemas)) return { kind: 'plain' };
+    const validator = validators.get(row.type);
+    if (validator === undefined) return { kind: 'plain' };
     if (row.schema !== 0n) return dead('a built-in type with a schema of its own');
     if (row.type !== 'flotilla.job' && row.payload.length > maxFactBytes) {
       return dead(`${row.payload.length} bytes, at most ${maxFactBytes}`, 'too-large');
     }
-    const payload = parseJson(row.payload);
-    if (payload === undefined) return dead('the payload is not JSON in UTF-8');
-    switch (row.type as keyof typeof eventSchemas) {
-      case 'flotilla.boot':
-        return boot.Check(payload) ? { kind: 'boot', event: payload } : dead(firstError(boot, payload));
-      case 'flotilla.grains':
-        return grains.Check(payload) ? { kind: 'grains', event: payload } : dead(firstError(grains, payload));
-      case 'flotilla.job':
-        if (!job.Check(payload)) return dead(firstError(job, payload));
-        return payload.jobId === row.key ? { kind: 'job', event: payload } : dead('jobId is not the key');
-      case 'flotilla.update':
-        if (!update.Check(payload)) return dead(firstError(update, payload));
-        return payload.rolloutId === row.key ? { kind: 'update', event: payload } : dead('rolloutId is not the key');
-    }
+    const event = parseJson(row.payload);
+    if (event === undefined) return dead('the payload is not JSON in UTF-8');
+    if (!validator.Check(event)) return dead(firstError(validator, event));
+    const keyField = keyFields[row.type];
+    if (keyField !== undefined && (event as Record<string, unknown>)[keyField] !== row.key)
+      return dead(`${keyField} is not the key`);
+    return { kind: row.type.slice('flotilla.'.length), event } as Meaning;
   };
 }
 

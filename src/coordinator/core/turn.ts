@@ -49,9 +49,14 @@ export class Turn {
   }
 
   next(counter: 'offset' | 'request-row' | 'dead-letter'): number {
-    const value = (this.state.counters.get(counter) ?? 0) + 1;
-    this.set(this.state.counters, counter, value);
-    return value;
+    return this.reserve(counter, 1);
+  }
+
+  /** The first of `count` numbers in a row. */
+  reserve(counter: 'offset' | 'request-row' | 'dead-letter', count: number): number {
+    const last = this.state.counters.get(counter) ?? 0;
+    this.set(this.state.counters, counter, last + count);
+    return last + 1;
   }
 
   write(write: Write): void {

@@ -2,12 +2,10 @@ import type { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../clock.ts';
-import { FlotillaError, systemErrorCode } from '../../error.ts';
 import { createLog, type Log } from '../../log.ts';
 import type { ByteReader } from '../../protocol/byte-reader.ts';
 import { BatchDecoderWorkspace, BatchWorkspace } from '../../protocol/columns/index.ts';
 import { encodeMessage } from '../../protocol/encode.ts';
-import type { CloseCode } from '../../protocol/message.ts';
 import { noSchemas, readSchema, type SchemaCatalogue } from '../../protocol/schema-catalogue.ts';
 import type { Close, Effect } from '../../session/effect.ts';
 import type { ByteStream } from '../../transport/byte-stream.ts';
@@ -27,15 +25,21 @@ import {
   readUpTo,
   ToCore,
   ToGateway,
+  writeBlock,
   writeConnect,
   writeDisconnect,
+  writeFrameFault,
+  writeGap,
   writeJson,
   writeNumber,
   writeRows,
   writeUpTo,
   type GatewayConfig,
 } from './ipc.ts';
+import { judgePeer, type PeerRefusal } from './judge-peer.ts';
 import type { PeerIdentity } from './port.ts';
+import { runsOf } from './row-run.ts';
+import { startError } from './start-error.ts';
 import { WarmReaders } from './warm-reader.ts';
 
 export interface GatewayOption {
@@ -124,13 +128,21 @@ class Gateway implements ConnectionOwner {
         break;
       }
       case 'rows':
-        this.#core.send(ToCore.events, (body) => writeRows(body, id, effect.lane, effect.firstSeq, effect.rows));
+        for (const { firstSeq, rows, isProduct } of runsOf(effect.firstSeq, effect.rows)) {
+          const write = isProduct ? writeBlock : writeRows;
+          this.#core.send(isProduct ? ToCore.block : ToCore.events, (body) =>
+            write(body, id, effect.lane, firstSeq, rows),
+          );
+        }
         if (this.#core.bufferedBytes > maxCoreBacklogBytes) this.#hold(true);
         break;
       case 'acked':
         this.#core.send(ToCore.requestsAcked, (body) => writeUpTo(body, id, effect.lane, effect.upToSeq));
         break;
       case 'gap':
+        this.#core.send(ToCore.gap, (body) => writeGap(body, id, effect));
+        if (this.#core.bufferedBytes > maxCoreBacklogBytes) this.#hold(true);
+        break;
       case 'nacked':
         this.#log.warn({ device: connection.identity.deviceId, ...effect }, 'the device says');
         break;
@@ -159,6 +171,8 @@ class Gateway implements ConnectionOwner {
     if (refused)
       this.#log.warn({ device: deviceId, address, reason: close.code, detail: close.detail }, 'connection refused');
     else this.#log.debug({ device: deviceId, address, reason: why }, 'connection ended');
+    const { fault } = connection;
+    if (fault !== undefined) this.#core.send(ToCore.frameFault, (body) => writeFrameFault(body, fault));
     if (connection.announced)
       this.#core.send(ToCore.disconnect, (body) => writeDisconnect(body, connection.id, why, traffic));
     if (this.#draining && this.#connections.size === 0) this.#core.end();
@@ -272,44 +286,19 @@ class Gateway implements ConnectionOwner {
   }
 
   #fail(error: unknown): void {
-    const code = systemErrorCode(error) ?? 'unknown';
-    const told =
-      error instanceof FlotillaError
-        ? error
-        : new FlotillaError(
-            'failed',
-            'gateway-start',
-            `a gateway can't start: ${error instanceof Error ? error.message : code}`,
-            {
-              seen: code,
-            },
-          );
-    this.#core.send(ToCore.failed, (body) => writeJson(body, told.toJSON()));
+    this.#core.send(ToCore.failed, (body) => writeJson(body, startError(error).toJSON()));
     this.#core.end();
   }
 
   #onStream(stream: ByteStream, certificate: X509Certificate, resumed: boolean): void {
-    const refuse = (reason: string, device?: string, detail?: string): void => {
-      const code = refusalCodes[reason];
-      if (code === undefined) stream.destroy();
-      else {
-        stream.write(encodeMessage({ type: 'reject', code, retryAfterMs: finalRetryMs, detail: '' }));
-        stream.end();
-        this.#option.clock.schedule(goodbyeMs, () => stream.destroy());
-      }
-      this.#log.warn({ reason, address: stream.address, device, detail }, 'connection refused');
-    };
-    let identity: PeerIdentity;
-    try {
-      identity = this.#option.parseIdentity(certificate);
-    } catch (error) {
-      return refuse('no-device-identity', undefined, error instanceof Error ? error.message : undefined);
-    }
-    const { deviceId, serialHex, notAfterMs, fleetId } = identity;
-    if (fleetId !== this.#config.fleetId) return refuse('other-fleet', deviceId, fleetId);
-    // A resumed handshake has not looked at the certificate again.
-    if (this.#revoked.has(serialHex)) return refuse('revoked', deviceId, serialHex);
-    if (this.#option.clock.nowMs() > notAfterMs) return refuse('expired-certificate', deviceId);
+    const verdict = judgePeer(certificate, {
+      parseIdentity: this.#option.parseIdentity,
+      fleetId: this.#config.fleetId,
+      revoked: this.#revoked,
+      nowMs: this.#option.clock.nowMs(),
+    });
+    if ('refusal' in verdict) return this.#turnAway(stream, verdict.refusal);
+    const { identity } = verdict;
     if (this.#draining) return stream.destroy();
     const { limits, blobDirectory } = this.#config;
     this.#lastId += 1;
@@ -335,6 +324,16 @@ class Gateway implements ConnectionOwner {
     );
     this.#connections.set(connection.id, connection);
     if (this.#held) connection.hold(true);
+  }
+
+  #turnAway(stream: ByteStream, { code, ...refusal }: PeerRefusal): void {
+    if (code === undefined) stream.destroy();
+    else {
+      stream.write(encodeMessage({ type: 'reject', code, retryAfterMs: finalRetryMs, detail: '' }));
+      stream.end();
+      this.#option.clock.schedule(goodbyeMs, () => stream.destroy());
+    }
+    this.#log.warn({ address: stream.address, ...refusal }, 'connection refused');
   }
 
   #setRevoked(serials: ReadonlySet<string>): void {
@@ -390,8 +389,3 @@ class Gateway implements ConnectionOwner {
 
 const finalRetryMs = 60_000;
 const goodbyeMs = 500;
-/** What a device of ours is told after its handshake, without a word of its own. */
-const refusalCodes: Readonly<Partial<Record<string, CloseCode>>> = {
-  revoked: 'revoked',
-  'expired-certificate': 'expired',
-};

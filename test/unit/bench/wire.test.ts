@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { avroFingerprint } from '../../bench/wire/avro-fingerprint.ts';
+import { avroFingerprint } from '../../../src/protocol/avro-fingerprint.ts';
 import { brokerMessages } from '../../bench/wire/batch-body.ts';
 import { defaultVectorDirectory, loadEventSet } from '../../bench/wire/event-set.ts';
 import { reportBatches } from '../../bench/wire/report.ts';
