@@ -22,7 +22,8 @@ const sourceOf = (bytes: Buffer) => ({
 
 async function decode(patch: Buffer, source: Buffer | undefined): Promise<Buffer> {
   const parts: Buffer[] = [];
-  for await (const part of decodeDelta(Readable.from([patch]), source && sourceOf(source))) parts.push(Buffer.from(part));
+  for await (const part of decodeDelta(Readable.from([patch]), source && sourceOf(source)))
+    parts.push(Buffer.from(part));
   return Buffer.concat(parts);
 }
 
