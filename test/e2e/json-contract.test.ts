@@ -89,6 +89,32 @@ const cases: Record<string, Case> = {
   'device tag': { ok: () => ['d-1', 'ring=canary'], fails: () => ['d-1', 'Ring'], exitCode: 2 },
   'device remove': { ok: () => ['x-4', '--yes'], fails: () => ['d-1'], exitCode: 6 },
 
+  'deadletter list': { ok: () => [], fails: () => ['--device', malformed], exitCode: 2 },
+  'deadletter show': { missing: 'see event-log.test.ts', fails: () => ['999'], exitCode: 2 },
+  'deadletter replay': { missing: 'see event-log.test.ts', fails: () => ['--all'], exitCode: 3 },
+  'deadletter discard': {
+    missing: 'test/integration/coordinator/dead-letter.test.ts',
+    fails: () => ['--all', '--note', 'x'],
+    exitCode: 3,
+  },
+  'event consumer list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
+  'event consumer remove': { ok: () => ['c-1', '--yes'], fails: () => ['c-2'], exitCode: 6 },
+  'event consumer reset': { ok: () => ['c-3', '--from', '1', '--yes'], fails: () => ['c-2'], exitCode: 2 },
+  'event export': {
+    missing: 'its summary is on stderr: event-log.test.ts',
+    fails: () => ['--selector', malformed],
+    exitCode: 2,
+  },
+  'event handle': {
+    ok: () => ['h-1', '--type', 'coordinator.pending', '--once', '--', 'cat'],
+    fails: () => ['h-2'],
+    exitCode: 2,
+  },
+  'event redact': {
+    ok: () => ['3', '--reason', 'test', '--yes'],
+    fails: () => ['4', '--reason', 'not confirmed'],
+    exitCode: 6,
+  },
   'event tail': {
     ok: () => ['--from', '1', '--follow'],
     until: ({ offset }) => offset === 3,
@@ -163,6 +189,7 @@ beforeAll(async () => {
   openJob = last(await must(['run', 'x-1', '--detach', '--', 'true'])).job.id;
   for (const id of ['x-1', 'x-2', 'x-3']) rollouts[id] = (await must(['rollout', 'start', 'tiny/1.0.0', id])).json().id;
   await must(['rollout', 'pause', rollouts['x-2'] ?? '']);
+  for (const name of ['c-1', 'c-2', 'c-3']) await must(['event', 'tail', '--consumer', name, '--limit', '1']);
 });
 afterAll(() => fleet?.[Symbol.asyncDispose]());
 

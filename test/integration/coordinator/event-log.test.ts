@@ -73,8 +73,8 @@ describe('the log', () => {
     });
     // 300,000 rows; the clock goes back an hour in the middle.
     const timeOf = (offset: number) => offset * 10 + (offset > 150_000 ? -3_600_000 : 0) + 10_000_000;
-    for (let offset = 1; offset <= 300_000;) {
-      const rows = Array.from({ length: 5_000 }, () => event(offset, timeOf(offset++)));
+    for (let first = 1; first <= 300_000; first += 5_000) {
+      const rows = Array.from({ length: 5_000 }, (_, n) => event(first + n, timeOf(first + n)));
       await store.commit(rows.map((one) => ({ kind: 'event', event: one })));
     }
     const from = timeOf(280_000);
