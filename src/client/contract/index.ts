@@ -6,6 +6,7 @@ export * from './certificate.ts';
 export * from './device.ts';
 export * from './event.ts';
 export * from './job.ts';
+export * from './product-request.ts';
 export * from './release.ts';
 export * from './rollout.ts';
 export * from './select.ts';

@@ -4,6 +4,7 @@ import { Type } from 'typebox';
 import {
   DeviceStateSchema,
   JobRequestSchema,
+  ProductRequestBodySchema,
   RevokeRequestSchema,
   RolloutChangeSchema,
   RolloutRequestSchema,
@@ -13,6 +14,7 @@ import {
   TargetSchema,
   type EventQuery,
   type JobRequest,
+  type ProductRequestBody,
   type RevokeRequest,
   type RolloutChange,
   type RolloutRequest,
@@ -83,6 +85,11 @@ function addDeviceRoutes(app: FastifyInstance, context: service.ServiceContext, 
   );
   app.delete<IdParams>('/v1/devices/:id', { schema: { params: Id } }, ({ params }) =>
     service.dropDevice(context, params.id),
+  );
+  app.post<IdParams & { Body: ProductRequestBody }>(
+    '/v1/devices/:id/requests',
+    { schema: { params: Id, body: ProductRequestBodySchema } },
+    ({ params, body }) => service.sendProductRequest(context, params.id, body),
   );
   const target = { schema: { body: TargetSchema } };
   app.post<{ Body: { selector: string } }>('/v1/devices/accept', target, ({ body }) =>

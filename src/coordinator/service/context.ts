@@ -25,7 +25,7 @@ export interface ServiceContext {
   /** Uniform in [0, 1). */
   random(): number;
   /** A new id that starts with this letter. */
-  newId(prefix: 'j' | 'r'): string;
+  newId(prefix: 'j' | 'q' | 'r'): string;
   /** Begins the shutdown; returns at once. */
   shutdown(): void;
 }
