@@ -1,14 +1,24 @@
 import type {
   Certificate,
   Changed,
+  Consumer,
+  ConsumerQuery,
   CoordinatorStatus,
+  DeadLetter,
+  DeadLetterOutcome,
+  DeadLetterQuery,
   Device,
   DeviceWatchRow,
+  DiscardRequest,
   EventQuery,
+  ExportRow,
+  HandlerRow,
   Job,
   JobFollowRow,
   JobRequest,
   ProductRequestBody,
+  Redacted,
+  RedactRequest,
   Release,
   Revoked,
   RevokeRequest,
@@ -20,6 +30,8 @@ import type {
   SelectMatch,
   SelectRequest,
   SentRequest,
+  Settled,
+  SettleRequest,
   Signed,
   SignRequest,
   StoredEvent,
@@ -27,6 +39,8 @@ import type {
   Why,
 } from './contract/index.ts';
 import type { HttpConnection } from './http-connection.ts';
+
+const consumerPath = (name: string): string => `/v1/consumers/${encodeURIComponent(name)}`;
 
 /** One method for each route. Throws FlotillaError: the coordinator's own, or `coordinator-unreachable`. */
 export class CoordinatorClient {
@@ -79,6 +93,28 @@ export class CoordinatorClient {
     this.#http.post<Rollout>(`/v1/rollouts/${encodeURIComponent(id)}/${verb}`, change);
   followRollout = (id: string, signal?: AbortSignal) =>
     this.#http.rows<RolloutFollowRow>(`/v1/rollouts/${encodeURIComponent(id)}/follow`, {}, signal);
+
+  redact = (request: RedactRequest) => this.#http.post<Redacted>('/v1/events/redact', request);
+  exportEvents = (query: EventQuery, signal?: AbortSignal) =>
+    this.#http.rows<ExportRow>('/v1/events/export', { ...query }, signal);
+
+  consumers = () => this.#http.get<Consumer[]>('/v1/consumers');
+  removeConsumer = (name: string) => this.#http.delete<{ removed: string }>(consumerPath(name));
+  resetConsumer = (name: string, offset: number) =>
+    this.#http.post<Consumer>(`${consumerPath(name)}/reset`, { offset });
+  streamConsumer = (name: string, query: ConsumerQuery, signal?: AbortSignal) =>
+    this.#http.rows<StoredEvent>(`${consumerPath(name)}/stream`, { ...query }, signal);
+  acknowledge = (name: string, offset: number) =>
+    this.#http.post<{ offset: number }>(`${consumerPath(name)}/ack`, { offset });
+  streamHandler = (name: string, query: ConsumerQuery, signal?: AbortSignal) =>
+    this.#http.rows<HandlerRow>(`${consumerPath(name)}/handle`, { ...query }, signal);
+  settle = (name: string, request: SettleRequest) => this.#http.post<Settled>(`${consumerPath(name)}/settle`, request);
+
+  deadLetters = (query: DeadLetterQuery) => this.#http.get<DeadLetter[]>('/v1/deadletters', { ...query });
+  deadLetter = (id: number) => this.#http.get<DeadLetter>(`/v1/deadletters/${id}`);
+  replayDeadLetters = (ids: readonly number[]) => this.#http.post<DeadLetterOutcome>('/v1/deadletters/replay', { ids });
+  discardDeadLetters = (request: DiscardRequest) =>
+    this.#http.post<DeadLetterOutcome>('/v1/deadletters/discard', request);
 
   events = (query: EventQuery) => this.#http.get<StoredEvent[]>('/v1/events', { ...query });
   followEvents = (query: EventQuery, signal?: AbortSignal) =>

@@ -1,8 +1,13 @@
+import { removeConsumer, writeConsumer } from './consumer-table.ts';
+import { changeDeadLetter, removeDeadLetters, writeDeadLetter } from './dead-letter-table.ts';
+import { writeDeviceLog } from './device-log-table.ts';
 import { removeDevice, writeCertificate, writeCursor, writeDevice } from './device-table.ts';
 import { writeDocument, writeMember, writeRelease } from './document-table.ts';
-import { writeDeadLetter, writeEvent, writeEventBlock } from './event-table.ts';
+import { writeEvent, writeEventBlock } from './event-table.ts';
+import { redactEvents } from './redaction-table.ts';
 import { removeRequest, writeRequest, writeRequestSeq } from './request-table.ts';
 import type { Statements } from './statement.ts';
+import { writeSuspect } from './suspect-table.ts';
 import type { Write } from './write.ts';
 
 /** Carries out one write inside the open transaction. */
@@ -25,6 +30,20 @@ export function applyWrite(statements: Statements, write: Write): void {
       return writeEventBlock(statements, write.block);
     case 'dead-letter':
       return writeDeadLetter(statements, write.letter);
+    case 'dead-letter-change':
+      return changeDeadLetter(statements, write.change);
+    case 'dead-letters-removed':
+      return removeDeadLetters(statements, write.ids);
+    case 'consumer':
+      return writeConsumer(statements, write.consumer);
+    case 'consumer-removed':
+      return removeConsumer(statements, write.name);
+    case 'suspect':
+      return writeSuspect(statements, write.suspect);
+    case 'device-log':
+      return writeDeviceLog(statements, write.log);
+    case 'redact':
+      return redactEvents(statements, write.offsets, write.marker);
     case 'request':
       return writeRequest(statements, write.request);
     case 'request-removed':

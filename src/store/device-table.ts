@@ -31,7 +31,10 @@ export function removeDevice(statements: Statements, deviceId: string): void {
   statements.get('DELETE FROM device WHERE id = ?').run(deviceId);
   statements.get('DELETE FROM cursor WHERE device = ?').run(deviceId);
   statements.get('DELETE FROM request WHERE device = ?').run(deviceId);
+  statements.get('DELETE FROM request_past WHERE device = ?').run(deviceId);
   statements.get('DELETE FROM request_seq WHERE device = ?').run(deviceId);
+  statements.get('DELETE FROM device_log WHERE device = ?').run(deviceId);
+  statements.get('DELETE FROM suspect WHERE device = ?').run(deviceId);
 }
 
 export function readDevices(statements: Statements): DeviceRow[] {
@@ -56,8 +59,8 @@ export function readDevices(statements: Statements): DeviceRow[] {
 
 export function writeCursor(statements: Statements, cursor: CursorRow): void {
   statements
-    .get('INSERT OR REPLACE INTO cursor VALUES (?,?,?,?)')
-    .run(cursor.deviceId, cursor.instanceId, cursor.lane, cursor.seq);
+    .get('INSERT OR REPLACE INTO cursor (device, instance, lane, seq, at_ms) VALUES (?,?,?,?,?)')
+    .run(cursor.deviceId, cursor.instanceId, cursor.lane, cursor.seq, cursor.atMs);
 }
 
 export function readCursors(statements: Statements): CursorRow[] {
@@ -66,6 +69,7 @@ export function readCursors(statements: Statements): CursorRow[] {
     instanceId: String(row['instance']),
     lane: Number(row['lane']),
     seq: Number(row['seq']),
+    atMs: Number(row['at_ms']),
   }));
 }
 

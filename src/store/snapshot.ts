@@ -1,18 +1,25 @@
+import { readConsumers } from './consumer-table.ts';
+import { readLastDeadLetter } from './dead-letter-table.ts';
+import { readDeviceLogs } from './device-log-table.ts';
 import { readCertificates, readCursors, readDevices } from './device-table.ts';
 import { readActiveDocuments, readMembers, readReleases, type DocumentTable } from './document-table.ts';
-import { countDeadLetters, readLastOffset } from './event-table.ts';
+import { readLastOffset } from './event-table.ts';
 import { readRequestSeqs, readRequests } from './request-table.ts';
 import type {
   CertificateRow,
+  ConsumerRow,
   CursorRow,
+  DeviceLogRow,
   DeviceRow,
   DocumentRow,
   LaneCursor,
   MemberRow,
   ReleaseRow,
   RequestRow,
+  SuspectRow,
 } from './row.ts';
 import type { Statements } from './statement.ts';
+import { readSuspects } from './suspect-table.ts';
 
 /** Everything that the core needs to go on where it stopped. */
 export interface Snapshot {
@@ -26,7 +33,11 @@ export interface Snapshot {
   rollouts: DocumentWithMembers[];
   releases: ReleaseRow[];
   lastOffset: number;
-  deadLetters: number;
+  /** The highest id. */
+  lastDeadLetter: number;
+  consumers: ConsumerRow[];
+  deviceLogs: DeviceLogRow[];
+  suspects: SuspectRow[];
 }
 
 export interface DocumentWithMembers extends DocumentRow {
@@ -46,7 +57,10 @@ export function readSnapshot(statements: Statements): Snapshot {
     rollouts: readActive(statements, 'rollout'),
     releases: readReleases(statements),
     lastOffset: readLastOffset(statements),
-    deadLetters: countDeadLetters(statements),
+    lastDeadLetter: readLastDeadLetter(statements),
+    consumers: readConsumers(statements),
+    deviceLogs: readDeviceLogs(statements),
+    suspects: readSuspects(statements),
   };
 }
 

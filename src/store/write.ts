@@ -1,16 +1,21 @@
+import type { DeadLetterChange } from './dead-letter-table.ts';
 import type {
   AuditRow,
   CertificateRow,
+  ConsumerRow,
   CursorRow,
   DeadLetterRow,
+  DeviceLogRow,
   DeviceRow,
   DocumentRow,
   EventBlockRow,
   EventRow,
   LaneCursor,
   MemberRow,
+  RedactionRow,
   ReleaseRow,
   RequestRow,
+  SuspectRow,
 } from './row.ts';
 
 /** One change. All writes of a `commit` become durable together or not at all. */
@@ -23,6 +28,14 @@ export type Write =
   | { kind: 'event'; event: EventRow }
   | { kind: 'event-block'; block: EventBlockRow }
   | { kind: 'dead-letter'; letter: DeadLetterRow }
+  | { kind: 'dead-letter-change'; change: DeadLetterChange }
+  | { kind: 'dead-letters-removed'; ids: readonly number[] }
+  | { kind: 'consumer'; consumer: ConsumerRow }
+  | { kind: 'consumer-removed'; name: string }
+  | { kind: 'suspect'; suspect: SuspectRow }
+  | { kind: 'device-log'; log: DeviceLogRow }
+  /** Takes key and payload out of rows of the log, for good. */
+  | { kind: 'redact'; offsets: readonly number[]; marker: RedactionRow }
   | { kind: 'request'; request: RequestRow }
   | { kind: 'request-removed'; row: number }
   /** The last seq that was given to a request, per lane. */

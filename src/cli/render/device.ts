@@ -10,6 +10,41 @@ const formatTags = (tags: Device['tags']) =>
     .map(([key, value]) => `${key}=${value}`)
     .join(' ');
 
+/** "now", "2h5m ago, 120 behind": how old what is known of it is. */
+function formatDataAge({ freshness }: Device, nowMs: number): string | undefined {
+  if (freshness === undefined) return undefined;
+  const lag = freshness.lanes.reduce((sum, { lagEvents }) => sum + lagEvents, 0);
+  return `${formatAge(freshness.asOfMs, nowMs)}${lag > 0 ? `, ${lag} behind` : ''}`;
+}
+
+const laneNames = ['control', 'alarm', 'state', 'bulk'];
+
+function formatLag({ freshness, log }: Device, nowMs: number): string | undefined {
+  const behind = freshness?.lanes.filter(({ lagEvents }) => lagEvents > 0) ?? [];
+  if (freshness === undefined) return undefined;
+  if (behind.length === 0) return 'nothing waits on the device';
+  const lanes = behind.map(({ lane, lagEvents, lagBytes, asOfMs }) => {
+    const bytes = lagBytes === undefined ? '' : `, ${formatBytes(lagBytes)}`;
+    return `${laneNames[lane]} ${plural(lagEvents, 'event')}${bytes}, as of ${formatAge(asOfMs, nowMs)}`;
+  });
+  const reported = log?.reportedAtMs === undefined ? '' : ` (bytes as reported ${formatAge(log.reportedAtMs, nowMs)})`;
+  return `${lanes.join('; ')}${reported}`;
+}
+
+function formatGaps({ log }: Device, nowMs: number): string | undefined {
+  if (log === undefined || (log.missingRows === 0 && log.explainedRows === 0)) return undefined;
+  const explained = log.explainedRows > 0 ? `, ${log.explainedRows} of them given up there (${log.gapReason})` : '';
+  return `${plural(log.missingRows, 'row')} never came${explained}, last ${formatAge(log.lastGapAtMs, nowMs)}`;
+}
+
+/** "1200 events since the agent's start, 310 bytes written for each": flash wear. */
+function formatWear({ log }: Device): string | undefined {
+  const { eventsSinceStart: events, writtenBytesSinceStart: bytes } = log ?? {};
+  if (events === undefined) return undefined;
+  const each = bytes === undefined || events === 0 ? '' : `, ${Math.round(bytes / events)} bytes written for each`;
+  return `${plural(events, 'event')} since the agent's start${each}`;
+}
+
 export function formatDevices(devices: readonly Device[], nowMs: number, option: TableOption = {}): string {
   if (devices.length === 0) return 'no devices\n';
   const table = formatTable(
@@ -19,6 +54,7 @@ export function formatDevices(devices: readonly Device[], nowMs: number, option:
       { title: 'STATE', value: (device) => device.state, style: (device) => styleOfState(device.state) },
       { title: 'LINK', value: linkState, style: (device) => styleOfState(linkState(device)) },
       { title: 'SINCE', value: (device) => formatAge(device.sinceMs, nowMs) },
+      { title: 'DATA', value: (device) => formatDataAge(device, nowMs) },
       { title: 'VERSION', value: (device) => device.running?.version },
       { title: 'SLOT', value: (device) => device.running?.slot },
       { title: 'ADDRESS', value: (device) => device.address, shrink: true },
@@ -35,6 +71,13 @@ export function formatDevice(device: Device, nowMs: number): string {
     device: device.id,
     state: device.state,
     link: `${linkState(device)}${device.sinceMs === undefined ? '' : ` since ${formatTime(device.sinceMs)} (${formatAge(device.sinceMs, nowMs)})`}`,
+    'data as of':
+      device.freshness === undefined
+        ? undefined
+        : `${formatTime(device.freshness.asOfMs)} (${formatAge(device.freshness.asOfMs, nowMs)})`,
+    lag: formatLag(device, nowMs),
+    gaps: formatGaps(device, nowMs),
+    log: formatWear(device),
     address: device.address,
     agent: device.agentVersion,
     version: device.running?.version,

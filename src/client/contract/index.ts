@@ -3,6 +3,8 @@
  * of replies. Errors travel as `{ error: ErrorDocument }` with a 4xx or 5xx status; `fault` decides the exit code.
  */
 export * from './certificate.ts';
+export * from './consumer.ts';
+export * from './dead-letter.ts';
 export * from './device.ts';
 export * from './event.ts';
 export * from './job.ts';

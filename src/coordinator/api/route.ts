@@ -12,7 +12,6 @@ import {
   SignRequestSchema,
   TagChangeSchema,
   TargetSchema,
-  type EventQuery,
   type JobRequest,
   type ProductRequestBody,
   type RevokeRequest,
@@ -24,17 +23,14 @@ import {
 } from '../../client/contract/index.ts';
 import * as service from '../service/index.ts';
 import { maxBlobBytes } from '../service/receive-blob.ts';
+import { addConsumerRoutes } from './consumer-route.ts';
+import { addDeadLetterRoutes } from './dead-letter-route.ts';
+import { addEventRoutes } from './event-route.ts';
 import { sendRows } from './send-rows.ts';
 
 const text = Type.String({ minLength: 1, maxLength: 10_240 });
 const Id = Type.Object({ id: Type.String({ minLength: 1, maxLength: 256 }) });
 const Empty = Type.Object({});
-const EventQuerySchema = Type.Object({
-  from: Type.Optional(Type.Integer({ minimum: 0 })),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
-  selector: Type.Optional(text),
-  type: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
-});
 type IdParams = { Params: { id: string } };
 
 /** Each route of CoordinatorClient, by name of its path. What is not here does not exist. */
@@ -55,11 +51,9 @@ export function addRoutes(app: FastifyInstance, context: service.ServiceContext,
   app.post<{ Body: SelectRequest }>('/v1/select/match', select, ({ body }) => service.matchSelector(context, body));
   app.post<{ Body: SelectRequest }>('/v1/select/explain', select, ({ body }) => service.explain(context, body));
 
-  const events = { schema: { querystring: EventQuerySchema } };
-  app.get<{ Querystring: EventQuery }>('/v1/events', events, ({ query }) => service.listEvents(context, query));
-  app.get<{ Querystring: EventQuery }>('/v1/events/follow', events, (request, reply) =>
-    sendRows(request, reply, closing, (signal) => service.followEvents(context, request.query, signal)),
-  );
+  addEventRoutes(app, context, closing);
+  addConsumerRoutes(app, context, closing);
+  addDeadLetterRoutes(app, context);
 
   const why = { schema: { params: Id, querystring: Type.Object({ rollout: Type.Optional(text) }) } };
   app.get<IdParams & { Querystring: { rollout?: string } }>('/v1/why/:id', why, ({ params, query }) =>

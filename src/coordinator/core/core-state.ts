@@ -1,5 +1,13 @@
 import type { Release } from '../../client/contract/release.ts';
-import type { CertificateRow, DeviceRow, LaneCursor, MemberRow } from '../../store/row.ts';
+import type {
+  CertificateRow,
+  ConsumerRow,
+  DeviceLogRow,
+  DeviceRow,
+  LaneCursor,
+  MemberRow,
+  SuspectRow,
+} from '../../store/row.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
 import type { Standing } from '../../protocol/message.ts';
 import type { Connect, ConnectionId } from '../gateway/port.ts';
@@ -52,6 +60,14 @@ export interface CoreState {
   readonly jobs: Map<string, JobState>;
   readonly rollouts: Map<string, RolloutState>;
   readonly releases: Map<string, StoredRelease>;
+  readonly consumers: Map<string, ConsumerRow>;
+  readonly deviceLogs: Map<string, DeviceLogRow>;
+  /** When the newest stored row of each lane was written, by device. */
+  readonly laneTimes: Map<string, readonly number[]>;
+  /** Events that have stood alone when a process ended: see suspect-operation.ts. */
+  readonly suspects: Map<string, SuspectRow>;
+  /** When a device sent what is no frame, lately. */
+  readonly frameFaults: Map<string, readonly number[]>;
   readonly live: Map<string, LiveConnection>;
   /** By device. */
   readonly probes: Map<string, Probe>;

@@ -90,6 +90,8 @@ export function removeDevice(turn: Turn, deviceId: string): void {
   }
   turn.delete(state.outboxes, deviceId);
   turn.delete(state.requestSeqs, deviceId);
+  turn.delete(state.deviceLogs, deviceId);
+  turn.delete(state.laneTimes, deviceId);
   const probe = state.probes.get(deviceId);
   if (probe !== undefined) {
     const refusal = { code: 'unknown-device', retryAfterMs: 0, detail: 'removed' } as const;

@@ -16,10 +16,13 @@ import {
 import { newDevice } from '../registry/reduce-device.ts';
 import { quarantineClones, suspectClone, takeProbe } from './clone-operation.ts';
 import { instanceHex, zeroCursor, type LiveConnection } from './core-state.ts';
+import { noteGivenUp } from './device-letter-operation.ts';
+import { noteDropped, noteHello, noteMissing, noteReport, noteStored } from './device-log-operation.ts';
 import { changeDevice, putDevice } from './device-operation.ts';
 import { appendBlock, appendEvent, appendOwnEvent } from './event-operation.ts';
 import { noteHistory } from './history-operation.ts';
 import { stepJob } from './job-operation.ts';
+import { parkLetter } from './park-letter.ts';
 import type { EventReader, Meaning } from './read-event.ts';
 import { acknowledgeRequests, loseSentJobs } from './request-operation.ts';
 import { neededBlobs, stepRollout } from './rollout-operation.ts';
@@ -123,6 +126,7 @@ function admit(
   const { deviceId, serialHex: serial } = identity;
   noteHistory(turn, connect);
   changeDevice(turn, deviceId, { kind: 'connect', address, agentVersion, instanceId, serial });
+  noteHello(turn, deviceId, instanceId, connect.nextSeq);
   turn.set(state.connections, connection, deviceId);
   turn.set(state.live, deviceId, {
     connection,
@@ -204,7 +208,7 @@ function leave(
 }
 
 /** The live connection with this number; a superseded one is a ghost. */
-function liveOf(turn: Turn, connection: ConnectionId): { deviceId: string; live: LiveConnection } | undefined {
+export function liveOf(turn: Turn, connection: ConnectionId): { deviceId: string; live: LiveConnection } | undefined {
   const deviceId = turn.state.connections.get(connection);
   const live = deviceId === undefined ? undefined : turn.state.live.get(deviceId);
   return deviceId === undefined || live?.connection !== connection ? undefined : { deviceId, live };
@@ -234,7 +238,7 @@ function claimRows(
   connection: ConnectionId,
   lane: Lane,
   firstSeq: number,
-  count: number,
+  { count, lastTimestampMs }: { count: number; lastTimestampMs: number },
 ): Claim | undefined {
   const peer = liveOf(turn, connection);
   if (peer === undefined || count === 0) return undefined;
@@ -253,10 +257,12 @@ function claimRows(
   if (firstSeq > storedSeq + 1) {
     const payload = { instanceId, lane, from: storedSeq + 1, to: firstSeq - 1 };
     appendOwnEvent(turn, { deviceId, type: 'coordinator.gap', key: '', payload });
+    noteMissing(turn, deviceId, firstSeq - 1 - storedSeq);
   }
   const next = cursor.with(lane, lastSeq) as unknown as LaneCursor;
   turn.set(turn.state.cursors, deviceId, new Map(cursors).set(instanceId, next));
-  turn.write({ kind: 'cursor', cursor: { deviceId, instanceId, lane, seq: lastSeq } });
+  const atMs = noteStored(turn, deviceId, lane, lastTimestampMs);
+  turn.write({ kind: 'cursor', cursor: { deviceId, instanceId, lane, seq: lastSeq, atMs } });
   return { deviceId, instanceId, skip: Math.max(0, storedSeq + 1 - firstSeq), acknowledge };
 }
 
@@ -269,7 +275,10 @@ export function storeEvents(
   rows: readonly Row[],
   readEvent: EventReader,
 ): void {
-  const claim = claimRows(turn, connection, lane, firstSeq, rows.length);
+  const claim = claimRows(turn, connection, lane, firstSeq, {
+    count: rows.length,
+    lastTimestampMs: rows.at(-1)?.timestampMs ?? 0,
+  });
   if (claim === undefined) return;
   const { deviceId, instanceId, skip, acknowledge } = claim;
   for (const [index, row] of rows.entries()) {
@@ -283,7 +292,7 @@ export function storeEvents(
 
 /** Stores what is new of a run of product rows, unread. */
 export function storeBlock(turn: Turn, connection: ConnectionId, lane: Lane, firstSeq: number, block: RowBlock): void {
-  const claim = claimRows(turn, connection, lane, firstSeq, block.count);
+  const claim = claimRows(turn, connection, lane, firstSeq, block);
   if (claim === undefined) return;
   const { acknowledge, ...place } = claim;
   appendBlock(turn, { ...place, lane, firstSeq, block });
@@ -320,18 +329,22 @@ function storeEvent(
       reason = `could not be carried out: ${error instanceof Error ? error.message : String(error)}`.slice(0, 256);
     }
   }
-  turn.next('dead-letter');
-  turn.write({ kind: 'dead-letter', letter: { ...stored, reason } });
-  const payload = { ...place, type: row.type.slice(0, 256), reason };
-  appendOwnEvent(turn, { deviceId, type: 'coordinator.dead-letter', key: '', payload });
+  parkLetter(turn, { ...stored, ...letterOf(meaning), reason });
   // What went wrong in here is nobody's business out there.
   const told = meaning.kind === 'dead' ? meaning : { class: 'reject' as const, reason: 'could not be carried out' };
   return { class: told.class, code: nackCodes[told.class], retryAfterMs: 0, detail: told.reason };
 }
 
+/** How a dead letter is filed: what can't be read, what could not be carried out. */
+function letterOf(meaning: Meaning) {
+  if (meaning.kind !== 'dead') return { layer: 'decode', code: 'not-carried-out' } as const;
+  const { layer = 'decode', code = meaning.class, attempts = 1 } = meaning;
+  return { layer, code, attempts } as const;
+}
+
 const nackCodes = { reject: 1, 'too-large': 2, forbidden: 3 } as const;
 
-function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
+export function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
   switch (meaning.kind) {
     case 'boot':
       changeDevice(turn, deviceId, { kind: 'boot', ...meaning.event });
@@ -345,12 +358,15 @@ function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
     case 'update':
       return stepRollout(turn, meaning.event.rolloutId, { kind: 'update', deviceId, event: meaning.event });
     case 'log':
+      return noteReport(turn, deviceId, meaning.event);
     case 'gap':
+      return noteDropped(turn, deviceId, meaning.event);
+    case 'deadletter':
+      return noteGivenUp(turn, deviceId, meaning.event);
     case 'accepts':
     case 'schema':
     case 'config':
     case 'reply':
-    case 'deadletter':
     case 'plain':
     case 'dead':
       return;

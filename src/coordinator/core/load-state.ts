@@ -6,6 +6,7 @@ import { createJobState, type JobDevice, type JobDocument } from '../job/job-sta
 import { createRolloutState, type RolloutDocument } from '../rollout/rollout-state.ts';
 import { type TargetDevice } from '../rollout/target-device.ts';
 import { zeroCursor, type CoreState } from './core-state.ts';
+import { suspectKey } from './suspect-operation.ts';
 
 /**
  * Reads everything that is needed to go on, and gives a new database its fleet and its own instance id.
@@ -51,22 +52,29 @@ function stateOf(snapshot: Snapshot, fleetId: string, instanceId: string, nowMs:
     jobs: new Map(),
     rollouts: new Map(),
     releases: new Map(),
+    consumers: new Map(snapshot.consumers.map((consumer) => [consumer.name, consumer])),
+    deviceLogs: new Map(snapshot.deviceLogs.map((log) => [log.deviceId, log])),
+    laneTimes: new Map(),
+    suspects: new Map(snapshot.suspects.map((suspect) => [suspectKey(suspect), suspect])),
+    frameFaults: new Map(),
     live: new Map(),
     probes: new Map(),
     connections: new Map(),
     counters: new Map([
       ['offset', snapshot.lastOffset],
       ['request-row', snapshot.requests.at(-1)?.row ?? 0],
-      ['dead-letter', snapshot.deadLetters],
+      ['dead-letter', snapshot.lastDeadLetter],
     ]),
   };
   for (const { serial, deviceId } of snapshot.certificates) {
     state.serials.set(deviceId, [...(state.serials.get(deviceId) ?? []), serial]);
   }
-  for (const { deviceId, instanceId: history, lane, seq } of snapshot.cursors) {
+  for (const { deviceId, instanceId: history, lane, seq, atMs } of snapshot.cursors) {
     const known = state.cursors.get(deviceId) ?? new Map<string, LaneCursor>();
     const cursor = (known.get(history) ?? zeroCursor).with(lane, seq) as unknown as LaneCursor;
     state.cursors.set(deviceId, new Map(known).set(history, cursor));
+    const times = state.laneTimes.get(deviceId) ?? [0, 0, 0, 0];
+    state.laneTimes.set(deviceId, times.with(lane, Math.max(times[lane]!, atMs)));
   }
   for (const request of snapshot.requests) {
     state.outboxes.set(request.deviceId, [...(state.outboxes.get(request.deviceId) ?? []), request]);

@@ -2,7 +2,6 @@ import type { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../clock.ts';
-import { FlotillaError, systemErrorCode } from '../../error.ts';
 import { createLog, type Log } from '../../log.ts';
 import type { ByteReader } from '../../protocol/byte-reader.ts';
 import { BatchDecoderWorkspace, BatchWorkspace } from '../../protocol/columns/index.ts';
@@ -29,6 +28,8 @@ import {
   writeBlock,
   writeConnect,
   writeDisconnect,
+  writeFrameFault,
+  writeGap,
   writeJson,
   writeNumber,
   writeRows,
@@ -38,6 +39,7 @@ import {
 import { judgePeer, type PeerRefusal } from './judge-peer.ts';
 import type { PeerIdentity } from './port.ts';
 import { runsOf } from './row-run.ts';
+import { startError } from './start-error.ts';
 import { WarmReaders } from './warm-reader.ts';
 
 export interface GatewayOption {
@@ -138,6 +140,9 @@ class Gateway implements ConnectionOwner {
         this.#core.send(ToCore.requestsAcked, (body) => writeUpTo(body, id, effect.lane, effect.upToSeq));
         break;
       case 'gap':
+        this.#core.send(ToCore.gap, (body) => writeGap(body, id, effect));
+        if (this.#core.bufferedBytes > maxCoreBacklogBytes) this.#hold(true);
+        break;
       case 'nacked':
         this.#log.warn({ device: connection.identity.deviceId, ...effect }, 'the device says');
         break;
@@ -166,6 +171,8 @@ class Gateway implements ConnectionOwner {
     if (refused)
       this.#log.warn({ device: deviceId, address, reason: close.code, detail: close.detail }, 'connection refused');
     else this.#log.debug({ device: deviceId, address, reason: why }, 'connection ended');
+    const { fault } = connection;
+    if (fault !== undefined) this.#core.send(ToCore.frameFault, (body) => writeFrameFault(body, fault));
     if (connection.announced)
       this.#core.send(ToCore.disconnect, (body) => writeDisconnect(body, connection.id, why, traffic));
     if (this.#draining && this.#connections.size === 0) this.#core.end();
@@ -279,19 +286,7 @@ class Gateway implements ConnectionOwner {
   }
 
   #fail(error: unknown): void {
-    const code = systemErrorCode(error) ?? 'unknown';
-    const told =
-      error instanceof FlotillaError
-        ? error
-        : new FlotillaError(
-            'failed',
-            'gateway-start',
-            `a gateway can't start: ${error instanceof Error ? error.message : code}`,
-            {
-              seen: code,
-            },
-          );
-    this.#core.send(ToCore.failed, (body) => writeJson(body, told.toJSON()));
+    this.#core.send(ToCore.failed, (body) => writeJson(body, startError(error).toJSON()));
     this.#core.end();
   }
 

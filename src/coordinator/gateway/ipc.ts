@@ -8,9 +8,9 @@ import type { ByteWriter } from '../../protocol/byte-writer.ts';
 import { laneCount, type Lane, type Row } from '../../protocol/lane.ts';
 import { maxFrameBytes } from '../../protocol/limit.ts';
 import type { LogLevel } from '../../log.ts';
+import { gapReasons, standings, type GapReason, type NackClass, type Standing } from '../../protocol/message.ts';
 import { writePackedRows, type RowBlock } from '../../protocol/packed-rows.ts';
-import { standings, type NackClass, type Standing } from '../../protocol/message.ts';
-import type { Admittance, Connect, NackVerdict, PeerIdentity, RefuseCode, Traffic } from './port.ts';
+import type { Admittance, Connect, FrameFault, NackVerdict, PeerIdentity, RefuseCode, Traffic } from './port.ts';
 import type { GatewayLimits, GatewayTls } from './pool-option.ts';
 
 /** Core to gateway. */
@@ -41,6 +41,8 @@ export const ToCore = {
   disconnect: 37,
   probed: 38,
   block: 39, // product rows, packed
+  gap: 40,
+  frameFault: 41, // a connection that ended for bytes that are no frames
 } as const;
 
 export interface GatewayConfig {
@@ -181,6 +183,23 @@ export function readUpTo(body: ByteReader): { local: number; lane: Lane; upToSeq
   return { local: body.varint(), lane: body.byte() as Lane, upToSeq: body.varint() };
 }
 
+const gapNames = new Map<number, GapReason>(
+  Object.entries(gapReasons).map(([name, number]) => [number, name as GapReason]),
+);
+
+export function writeGap(
+  body: ByteWriter,
+  local: number,
+  gap: { lane: Lane; upToSeq: number; reason: GapReason },
+): void {
+  writeUpTo(body, local, gap.lane, gap.upToSeq);
+  body.byte(gapReasons[gap.reason]);
+}
+
+export function readGap(body: ByteReader): { local: number; lane: Lane; upToSeq: number; reason: GapReason } {
+  return { ...readUpTo(body), reason: gapNames.get(body.byte()) ?? 'not-kept' };
+}
+
 /** For `request` and `events`. */
 export function writeRows(body: ByteWriter, local: number, lane: Lane, firstSeq: number, rows: readonly Row[]): void {
   body.varint(local);
@@ -219,6 +238,7 @@ export function writeBlock(body: ByteWriter, local: number, lane: Lane, firstSeq
   for (const { schema } of rows) if (schema !== 0n) schemas.add(schema);
   body.varint(schemas.size);
   for (const schema of schemas) body.uint64(schema);
+  body.varint(rows.at(-1)?.timestampMs ?? 0);
   writePackedRows(body, rows);
 }
 
@@ -227,7 +247,22 @@ export function readBlock(body: ByteReader): { local: number; lane: Lane; firstS
   const head = { local: body.varint(), lane: body.byte() as Lane, firstSeq: body.varint() };
   const count = body.varint(body.remaining);
   const schemas = Array.from({ length: body.varint(body.remaining) }, () => body.uint64());
-  return { ...head, block: { count, schemas, bytes: Uint8Array.from(body.rest()) } };
+  const lastTimestampMs = body.varint();
+  return { ...head, block: { count, schemas, lastTimestampMs, bytes: Uint8Array.from(body.rest()) } };
+}
+
+const maxFaultBytes = 4_096;
+
+export function writeFrameFault(body: ByteWriter, { deviceId, detail, bytes }: FrameFault): void {
+  body.text(deviceId);
+  body.text(detail);
+  body.block(bytes);
+}
+
+export function readFrameFault(body: ByteReader): FrameFault {
+  const deviceId = body.text(maxTextBytes);
+  const detail = body.text(maxTextBytes);
+  return { deviceId, detail, bytes: Uint8Array.from(body.block(maxFaultBytes)) };
 }
 
 /** For `grantBlob`. */

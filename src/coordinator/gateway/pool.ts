@@ -9,6 +9,8 @@ import {
   readBlock,
   readConnect,
   readDisconnect,
+  readFrameFault,
+  readGap,
   readNumber,
   readRows,
   readUpTo,
@@ -241,6 +243,9 @@ class Pool implements GatewayPool {
     } else if (kind === ToCore.events) {
       const { local, lane, firstSeq, rows } = readRows(body);
       this.#call(() => handler.events(ids.get(local)!, lane, firstSeq, rows));
+    } else if (kind === ToCore.gap) {
+      const { local, lane, upToSeq, reason } = readGap(body);
+      this.#call(() => handler.gap(ids.get(local)!, lane, upToSeq, reason));
     } else if (kind === ToCore.block) {
       const { local, lane, firstSeq, block } = readBlock(body);
       this.#call(() => handler.eventBlock(ids.get(local)!, lane, firstSeq, block));
@@ -253,6 +258,9 @@ class Pool implements GatewayPool {
     } else if (kind === ToCore.probed) {
       const { local, value } = readNumber(body);
       this.#call(() => handler.probed(ids.get(local)!, value === 1));
+    } else if (kind === ToCore.frameFault) {
+      const fault = readFrameFault(body);
+      this.#call(() => handler.frameFault(fault));
     } else {
       throw new RangeError(`a gateway said ${kind}`);
     }

@@ -3,7 +3,7 @@
  * gateways terminate TLS, run sessions, and hold presence. Everything the core is told arrives in order per connection.
  */
 import type { Lane, Row } from '../../protocol/lane.ts';
-import type { Nack, Standing } from '../../protocol/message.ts';
+import type { GapReason, Nack, Standing } from '../../protocol/message.ts';
 import type { RowBlock } from '../../protocol/packed-rows.ts';
 
 /** Unique over the life of the core process: later connections have higher numbers, which kills ghosts. */
@@ -55,11 +55,23 @@ export interface GatewayHandler {
   events(connection: ConnectionId, lane: Lane, firstSeq: number, rows: Row[]): void;
   /** The same for a run of the product's own rows, which nobody has to look into. */
   eventBlock(connection: ConnectionId, lane: Lane, firstSeq: number, block: RowBlock): void;
+  /** The device will never send what lies between our cursor and `upToSeq`. The core answers with `acknowledge`. */
+  gap(connection: ConnectionId, lane: Lane, upToSeq: number, reason: GapReason): void;
   /** The device has committed our requests of this lane up to and including `upToSeq`. */
   requestsAcked(connection: ConnectionId, lane: Lane, upToSeq: number): void;
   disconnect(connection: ConnectionId, reason: string, traffic: Traffic): void;
   /** The one answer to `probe`, unless the connection ends first: then it is `disconnect`. */
   probed(connection: ConnectionId, answered: boolean): void;
+  /** A connection of this device was ended, with GOAWAY, because its bytes are no frames. */
+  frameFault(fault: FrameFault): void;
+}
+
+export interface FrameFault {
+  deviceId: string;
+  /** What is wrong, for a person. */
+  detail: string;
+  /** The first of the read that could not be parsed. */
+  bytes: Uint8Array;
 }
 
 /** Why a row is not taken as it is; a dead letter's detail is for the device's log: no internals. */

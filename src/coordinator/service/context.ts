@@ -4,6 +4,7 @@ import type { Core } from '../core/core.ts';
 import type { Turn } from '../core/turn.ts';
 import type { JobPolicy } from '../job/plan-job.ts';
 import type { TimerPolicy } from '../rollout/rollout-state.ts';
+import type { ConsumerStreams } from './consumer-streams.ts';
 
 /** What the verbs of the API work with. One of each coordinator, made in src/bin. */
 export interface ServiceContext {
@@ -26,6 +27,9 @@ export interface ServiceContext {
   random(): number;
   /** A new id that starts with this letter. */
   newId(prefix: 'j' | 'q' | 'r'): string;
+  streams: ConsumerStreams;
+  /** Dead letters that somebody decides on at this moment. */
+  deciding: Set<number>;
   /** Begins the shutdown; returns at once. */
   shutdown(): void;
 }

@@ -7,13 +7,16 @@ import { appendOwnEvent } from '../core/event-operation.ts';
 import type { Turn } from '../core/turn.ts';
 import { audit, type ServiceContext } from './context.ts';
 import { knownTargets, matchKnown } from './target.ts';
+import { viewFreshness, viewLog } from './view-freshness.ts';
 
 /** The device as the API shows it. */
-export function viewDevice(state: CoreState, id: string): Device | undefined {
+export function viewDevice(state: CoreState, id: string, nowMs: number): Device | undefined {
   const device = state.devices.get(id);
   if (device === undefined) return undefined;
   const serial = device.serial ?? state.serials.get(id)?.at(-1);
   const certificate = serial === undefined ? undefined : state.certificates.get(serial);
+  const freshness = viewFreshness(state, id, nowMs);
+  const log = viewLog(state, id);
   return {
     id,
     state: device.state,
@@ -29,6 +32,8 @@ export function viewDevice(state: CoreState, id: string): Device | undefined {
       : { certificate: { serial: certificate.serial, notAfterMs: certificate.notAfterMs } }),
     quarantinedBundles: device.quarantinedBundles,
     traffic: { receivedBytes: device.receivedBytes, sentBytes: device.sentBytes },
+    ...(freshness === undefined ? {} : { freshness }),
+    ...(log === undefined ? {} : { log }),
   };
 }
 
@@ -40,8 +45,8 @@ export function unknownDevice(id: string): FlotillaError {
 }
 
 export function showDevice({ core }: ServiceContext, id: string): Promise<Device> {
-  return core.submit(({ state }) => {
-    const device = viewDevice(state, id);
+  return core.submit(({ state, nowMs }) => {
+    const device = viewDevice(state, id, nowMs);
     if (device === undefined) throw unknownDevice(id);
     return device;
   });
@@ -49,13 +54,13 @@ export function showDevice({ core }: ServiceContext, id: string): Promise<Device
 
 /** In order of id. */
 export function listDevices({ core }: ServiceContext, query: { selector?: string; state?: string }): Promise<Device[]> {
-  return core.submit(({ state }) => {
+  return core.submit(({ state, nowMs }) => {
     const ids =
       query.selector === undefined
         ? [...state.devices.keys()].toSorted()
         : selectIds(parseSelector(query.selector), knownTargets(state));
     return ids
-      .map((id) => viewDevice(state, id)!)
+      .map((id) => viewDevice(state, id, nowMs)!)
       .filter((device) => query.state === undefined || device.state === query.state);
   });
 }
