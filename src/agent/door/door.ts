@@ -27,6 +27,7 @@ import { createRequestReader } from './read-request.ts';
 import { RequestDesk } from './request-desk.ts';
 import type { SchemaShelf } from './schema-shelf.ts';
 import { StatusWatch } from './status-watch.ts';
+import { TurnBudget } from './turn-budget.ts';
 import { refuseDeep } from './value-depth.ts';
 
 export interface DoorOption {
@@ -49,6 +50,7 @@ const tooManyRetryMs = 1_000;
 export class Door {
   readonly #option: DoorOption;
   readonly #connections = new Set<DoorConnection>();
+  readonly #budget = new TurnBudget();
   readonly #read = createRequestReader();
   readonly #queue: PublishQueue;
   readonly #watch: StatusWatch;
@@ -200,6 +202,7 @@ export class Door {
     }
     const connection = new DoorConnection(socket, {
       clock: this.#option.clock,
+      budget: this.#budget,
       read: this.#read,
       answer: (shape, request, from) => this.#answer(shape, request, from),
       onClose: (gone) => this.#forget(gone),
