@@ -25,6 +25,8 @@ export interface ErrorDetail {
   position?: Position;
   /** The offending source line with a caret line below it, ready to print. */
   excerpt?: string;
+  /** How fwup says it, where scripts know its words: printed by flotilla-fwup only, never part of a document. */
+  fwup?: string;
   cause?: unknown;
 }
 

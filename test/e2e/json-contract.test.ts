@@ -117,7 +117,18 @@ const cases: Record<string, Case> = {
     fails: () => [scratch('tiny.fw'), '--key', scratch('key.pub')],
     exitCode: 6,
   },
-  'firmware inspect': { ok: () => [scratch('tiny.fw')], fails: () => [scratch('tiny.conf')], exitCode: 6 },
+  'firmware inspect': { ok: () => [scratch('tiny.fw')], fails: () => [scratch('not-a-bundle.fw')], exitCode: 6 },
+  'firmware lint': { ok: () => [scratch('tiny.fw')], fails: () => [scratch('nowhere.conf')], exitCode: 2 },
+  'firmware diff': {
+    ok: () => [scratch('tiny.fw'), scratch('tiny.conf')],
+    fails: () => [scratch('tiny.fw'), scratch('nowhere.conf')],
+    exitCode: 2,
+  },
+  'firmware init': {
+    ok: () => [scratch('project'), '--board', 'uboot-ab'],
+    fails: () => ['--ci', 'none'],
+    exitCode: 2,
+  },
 
   'job list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
   'job show': { ok: () => [finishedJob], fails: () => ['j-nothing'], exitCode: 2 },
@@ -150,6 +161,7 @@ beforeAll(async () => {
   const conf = 'meta-product = "tiny"\nmeta-version = "1.0.0"\nfile-resource data.bin { host-path = "data.bin" }\n';
   await writeFile(scratch('tiny.conf'), `${conf}task complete { on-resource data.bin { raw_write(0) } }\n`);
   await writeFile(scratch('broken.conf'), 'task complete = {\n');
+  await writeFile(scratch('not-a-bundle.fw'), 'no archive');
 
   await must(['init', scratch('stopped'), '--no-passphrase', '--port', '0']);
   await must(['agent', 'init', scratch('csr'), '--id', 's-1', '--coordinator', '127.0.0.1:7443']);

@@ -2,10 +2,13 @@
  * `npm run soak -- NAME [--seconds N] [--seed N] [--points N] [--agents N] [--events N]`: JSON on stdout, progress on
  * stderr, 1 when it failed.
  */
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
+import { temporaryDirectory } from '../support/temporary.ts';
 import { runChaos } from './chaos/chaos.ts';
 import { fuzzDecoder, verdict } from './fuzz-decoder.ts';
+import { powerCutApply, recordUpgrades, verdict as powerCutVerdict } from './power-cut-apply.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -28,6 +31,9 @@ function whole(name: string, text: string): number {
 const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : whole('seed', values.seed);
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
+const onProgress = (points: number, elapsedMs: number): void =>
+  say(`${Math.round(elapsedMs / 1_000)} s, ${points} points`);
+
 interface Soak {
   /** What node itself has to be told: the soak then runs in a process of its own. */
   nodeFlags?: readonly string[];
@@ -43,9 +49,22 @@ const soaks: Record<string, Soak> = {
         seconds: whole('seconds', values.seconds ?? '600'),
         seed,
         ...(values.points === undefined ? {} : { points: whole('points', values.points) }),
-        onProgress: (points, elapsedMs) => say(`${Math.round(elapsedMs / 1_000)} s, ${points} points`),
+        onProgress,
       });
       return { report, problems: verdict(report) };
+    },
+  },
+  'power-cut-apply': {
+    async run() {
+      await using scratch = await temporaryDirectory();
+      const recording = await recordUpgrades(join(scratch.path, 'soak'));
+      const report = await powerCutApply(recording, {
+        seconds: whole('seconds', values.seconds ?? '600'),
+        seed,
+        points: whole('points', values.points ?? '300'),
+        onProgress,
+      });
+      return { report, problems: powerCutVerdict(report) };
     },
   },
   chaos: {
