@@ -87,6 +87,11 @@ const cases: Record<string, Case> = {
   'device accept': { ok: () => ['p-1'], fails: () => [malformed], exitCode: 2 },
   'device reject': { ok: () => ['x-6'], fails: () => [malformed], exitCode: 2 },
   'device tag': { ok: () => ['d-1', 'ring=canary'], fails: () => ['d-1', 'Ring'], exitCode: 2 },
+  'device send': {
+    ok: () => ['d-1', 'valve.Close', 'v-1', '{"slow":true}', '--expires', '1h'],
+    fails: () => ['d-1', 'valve.Close', 'v-1', '{"slow"'],
+    exitCode: 2,
+  },
   'device remove': { ok: () => ['x-4', '--yes'], fails: () => ['d-1'], exitCode: 6 },
 
   'device config set': {
