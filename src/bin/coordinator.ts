@@ -68,6 +68,7 @@ async function run(): Promise<void> {
         handler,
         log,
         keyExchange: config.link.keyExchange,
+        packing: config.link.packing,
         limits: { helloTimeoutMs: config.link.helloTimeoutMs, keepaliveMs: config.link.keepaliveSeconds * 1000 },
         logLevel: config.log.level,
       }).catch(async (error: unknown) => {

@@ -25,6 +25,8 @@ export interface CoordinatorConfig {
     keepaliveSeconds: number;
     /** `hybrid` also takes ML-KEM-768 from devices that offer it; `classic` is X25519 and P-256. */
     keyExchange: 'classic' | 'hybrid';
+    /** How batches to devices are written: `range` in the fewest bytes, `pack` with the least work. */
+    packing: 'pack' | 'range';
     /** Agents below this version are sent away and told so. */
     minAgentVersion?: string;
     /** Largest frame that a device may send. */
@@ -56,7 +58,13 @@ export const defaultCoordinatorConfig: Omit<CoordinatorConfig, 'fleetId'> = {
   gateways: 'auto',
   data: 'data',
   socket: 'run/api.sock',
-  link: { helloTimeoutMs: 10_000, keepaliveSeconds: 1_680, keyExchange: 'hybrid', maxFrameBytes: 1_048_576 },
+  link: {
+    helloTimeoutMs: 10_000,
+    keepaliveSeconds: 1_680,
+    keyExchange: 'hybrid',
+    packing: 'range',
+    maxFrameBytes: 1_048_576,
+  },
   jobs: { defaultTimeoutSeconds: 300, defaultExpiresSeconds: 86_400, confirmAboveShare: 0.5 },
   rollouts: {
     offeredTimeoutSeconds: 300,
@@ -92,6 +100,7 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
         helloTimeoutMs: milliseconds(100, 120_000),
         keepaliveSeconds: seconds(1, 1),
         keyExchange: choice(['classic', 'hybrid']),
+        packing: choice(['pack', 'range']),
         minAgentVersion: text({ pattern: semverPattern, expected: 'a version such as 1.4.0', maxLength: 64 }),
         maxFrameBytes: integer({ min: 65_536, max: 1_048_576, unit: 'bytes' }),
       },

@@ -72,7 +72,7 @@ class Gateway implements ConnectionOwner {
   #schemas: SchemaCatalogue = noSchemas;
   readonly #warm = new WarmReaders();
   /** One of each for all connections: this process does one thing at a time. */
-  readonly #workspace = { encoder: new BatchWorkspace('range'), decoder: new BatchDecoderWorkspace() };
+  #workspace!: { encoder: BatchWorkspace; decoder: BatchDecoderWorkspace };
   #log!: Log;
   #listener: TlsListener | undefined;
   #revoked: ReadonlySet<string> = new Set();
@@ -250,6 +250,7 @@ class Gateway implements ConnectionOwner {
 
   async #start(config: GatewayConfig): Promise<void> {
     this.#config = config;
+    this.#workspace = { encoder: new BatchWorkspace(config.packing), decoder: new BatchDecoderWorkspace() };
     this.#schemas = new Map(
       Object.entries(config.schemas).map(([fingerprint, text]) => [BigInt(`0x${fingerprint}`), readSchema(text)]),
     );

@@ -5,6 +5,7 @@
  */
 import type { ByteReader } from '../../protocol/byte-reader.ts';
 import type { ByteWriter } from '../../protocol/byte-writer.ts';
+import type { Packing } from '../../protocol/columns/index.ts';
 import { laneCount, type Lane, type Row } from '../../protocol/lane.ts';
 import { maxFrameBytes } from '../../protocol/limit.ts';
 import type { LogLevel } from '../../log.ts';
@@ -51,6 +52,7 @@ export interface GatewayConfig {
   ticketKeysHex: string;
   blobDirectory: string;
   keyExchange: 'classic' | 'hybrid';
+  packing: Packing;
   limits: GatewayLimits;
   schemas: Readonly<Record<string, string>>;
   logLevel: LogLevel;

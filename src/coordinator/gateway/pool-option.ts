@@ -1,5 +1,6 @@
 /** What a pool of gateway processes is made of. `createGatewayPool(option): Promise<GatewayPool>` stands in pool.ts. */
 import type { Log, LogLevel } from '../../log.ts';
+import type { Packing } from '../../protocol/columns/index.ts';
 import type { GatewayHandler, GatewayPort } from './port.ts';
 
 export interface GatewayPoolOption {
@@ -21,6 +22,8 @@ export interface GatewayPoolOption {
   schemas?: Readonly<Record<string, string>>;
   /** Default `hybrid`: whatever the device offers. */
   keyExchange?: 'classic' | 'hybrid';
+  /** How batches to devices are written. Default `range`. */
+  packing?: Packing;
   /** Where the gateways log: a path, or 2 for the core's stderr (default). */
   logDestination?: string | 2;
   logLevel?: LogLevel;

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { FlotillaError, systemErrorCode } from '../../error.ts';
 import type { ByteReader } from '../../protocol/byte-reader.ts';
 import type { ByteWriter } from '../../protocol/byte-writer.ts';
+import { defaultPacking } from '../../protocol/columns/index.ts';
 import { GatewayProcess } from './gateway-process.ts';
 import {
   readBlock,
@@ -208,6 +209,7 @@ class Pool implements GatewayPool {
       ticketKeysHex: this.#ticketKeys.toString('hex'),
       blobDirectory,
       keyExchange: this.#option.keyExchange ?? 'hybrid',
+      packing: this.#option.packing ?? defaultPacking,
       limits: this.#limits,
       schemas: this.#option.schemas ?? {},
       logLevel: logLevel ?? 'info',

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { avroFingerprint } from '../../bench/wire/avro-fingerprint.ts';
 import { brokerMessages } from '../../bench/wire/batch-body.ts';
 import { defaultVectorDirectory, loadEventSet } from '../../bench/wire/event-set.ts';
-import { reportBatches } from '../../bench/wire/report.ts';
+import { reportBatches, reportIdle } from '../../bench/wire/report.ts';
 import { judge } from '../../bench/wire/target.ts';
 
 describe('the bench of the wire', () => {
@@ -28,6 +28,29 @@ describe('the bench of the wire', () => {
     expect(each).toHaveLength(100);
     expect(each[0]).toMatchObject({ topic: ['blob', events[0]!.key], body: { length: 73 } });
     expect(brokerMessages('rows', events, 1)).toMatchObject([{ topic: ['blob'], body: { length: 5 + 100 * 76 } }]);
+  });
+
+  it('prints both ways of packing, and judges the default one', () => {
+    const bytes = (cold: number, warm: number) => ({ cold: { deviceBytes: cold }, warm: { deviceBytes: warm } });
+    const ways = { range: bytes(740, 600), pack: bytes(730, 650) };
+    expect(reportBatches('c1', 'cold', new Map([['flotilla' as const, ways]]))).toMatchObject({
+      flotillaBytes: 740,
+      flotillaWarmBytes: 600,
+      ways: { flotilla: ways },
+    });
+  });
+
+  it('says why an idle hour of a contender is not a number', () => {
+    const idle = { countedPings: 3, pingIpBytes: 202, keepaliveMs: 240_000, hourIpBytes: 3_030 };
+    const report = reportIdle(
+      'idle',
+      new Map([
+        ['flotilla' as const, idle],
+        ['http' as const, undefined],
+      ]),
+    );
+    expect(report).toMatchObject({ flotillaIpBytes: 3_030, httpIpBytes: null, pings: { flotilla: idle } });
+    expect(Object.keys(report['notMeasured'] as object)).toEqual(['http']);
   });
 
   it('judges c1 by its first batch and against the cheapest way of the cheapest peer', () => {
