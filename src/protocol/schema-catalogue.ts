@@ -26,7 +26,8 @@ export function readSchema(text: string): KnownSchema {
 export class SchemaSet {
   readonly #catalogue: SchemaCatalogue;
   readonly #untold: ReadonlySet<bigint>;
-  readonly #told = new Map<bigint, KnownSchema>();
+  /** Their columns alone: the text has done its work. */
+  readonly #told = new Map<bigint, ColumnSchema | undefined>();
 
   /** @param untold those of the catalogue that hold only once they were told */
   constructor(catalogue: SchemaCatalogue, untold: ReadonlySet<bigint> = new Set()) {
@@ -35,8 +36,7 @@ export class SchemaSet {
   }
 
   columns(fingerprint: bigint): ColumnSchema | undefined {
-    const told = this.#told.get(fingerprint);
-    if (told !== undefined || this.#untold.has(fingerprint)) return told?.columns;
+    if (this.#told.has(fingerprint) || this.#untold.has(fingerprint)) return this.#told.get(fingerprint);
     return this.#catalogue.get(fingerprint)?.columns;
   }
 
@@ -45,7 +45,7 @@ export class SchemaSet {
     if (this.#told.has(fingerprint)) throw new ProtocolError('schema', 'a schema that was told before');
     if (this.#told.size === maxSchemas) throw new ProtocolError('schema', `more than ${maxSchemas} schemas`);
     try {
-      this.#told.set(fingerprint, readSchema(text));
+      this.#told.set(fingerprint, readSchema(text).columns);
     } catch (cause) {
       throw new ProtocolError('schema', 'a schema is not JSON', { cause });
     }
@@ -56,7 +56,7 @@ export class SchemaSet {
     if (!this.#untold.has(fingerprint)) return undefined;
     const known = this.#catalogue.get(fingerprint);
     if (known?.columns === undefined || this.#told.has(fingerprint) || this.#told.size === maxSchemas) return undefined;
-    this.#told.set(fingerprint, known);
+    this.#told.set(fingerprint, known.columns);
     return { type: 'define', fingerprint, text: known.text };
   }
 }

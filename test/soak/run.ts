@@ -1,5 +1,7 @@
 /** `npm run soak -- NAME [--seconds N] [--seed N] [--points N]`: JSON on stdout, progress on stderr, 1 when it failed. */
 import { parseArgs } from 'node:util';
+import { Dice } from './dice.ts';
+import { hoard, hoardVerdict } from './hoard.ts';
 import { fuzzDecoder, verdict } from './fuzz-decoder.ts';
 
 const { values, positionals } = parseArgs({
@@ -20,14 +22,16 @@ function whole(name: string, text: string): number {
 
 const soaks = {
   'fuzz-decoder': async () => {
+    const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : whole('seed', values.seed);
+    const hoarded = await hoard(new Dice(seed));
     const report = await fuzzDecoder({
       seconds: whole('seconds', values.seconds),
-      seed: values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : whole('seed', values.seed),
+      seed,
       ...(values.points === undefined ? {} : { points: whole('points', values.points) }),
       onProgress: (points, elapsedMs) =>
         void process.stderr.write(`${Math.round(elapsedMs / 1_000)} s, ${points} points\n`),
     });
-    return { report, problems: verdict(report) };
+    return { report: { ...report, hoard: hoarded }, problems: [...verdict(report), ...hoardVerdict(hoarded)] };
   },
 };
 

@@ -104,6 +104,17 @@ export class StreamTable {
     this.#slots[stream.slot] = undefined;
   }
 
+  /** About what it takes in memory. */
+  get heldBytes(): number {
+    let bytes = 4_096;
+    for (const stream of this.#slots) {
+      // The name stands twice: by itself, and in the index.
+      if (stream !== undefined)
+        bytes += 512 + 4 * (stream.type.length + stream.key.length) + (stream.memory?.heldBytes ?? 0);
+    }
+    return bytes;
+  }
+
   /** All of it as bytes, the same on both ends: for the state's token. */
   describe(out: ByteWriter): void {
     out.varint(this.#defined);

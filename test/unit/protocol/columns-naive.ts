@@ -245,6 +245,7 @@ export class NaiveReader {
       });
     }
     const parts: Buffer[] = [];
+    const fresh: [string[], string][] = [];
     const found: (bigint | undefined)[] = [];
     columns.forEach((column, slot) => {
       const { kind, parent, nullBranch } = column;
@@ -288,10 +289,11 @@ export class NaiveReader {
       if (kind === 'bytes' || text === undefined) {
         const length = Number(kind === 'bytes' ? number : reader.lengthCode());
         text = Buffer.from(Array.from({ length }, () => Number(reader.bits(8)))).toString('latin1');
-        if (kind === 'string') addText(dictionary, text);
+        if (kind === 'string') fresh.push([dictionary, text]);
       }
       parts.push(avroText(text));
     });
+    for (const [dictionary, text] of fresh) this.#addText(dictionary, text);
     state.recent = stream;
     return Buffer.concat(parts);
   }
@@ -426,6 +428,7 @@ export class NaiveReader {
   #rows(reader: Bytes, state: SchemaState, owners: Stream[], range?: Range): Buffer[] {
     const parts: Buffer[][] = owners.map(() => []);
     const presence: Map<number, Set<number>> = new Map();
+    const fresh: [string[], string][] = [];
     state.columns.forEach((column, slot) => {
       const { kind, parent, nullBranch } = column;
       const mine = owners.map((_, i) => i).filter((i) => parent < 0 || presence.get(parent)!.has(i));
@@ -474,9 +477,20 @@ export class NaiveReader {
         else if (kind === 'bytes') parts[i]!.push(avroText(Buffer.from(pieces[n]!).toString('latin1')));
         else parts[i]!.push(avroValue(column, number));
       });
-      for (const text of added) addText(dictionary, text);
+      for (const text of added) fresh.push([dictionary, text]);
     });
+    for (const [dictionary, text] of fresh) this.#addText(dictionary, text);
     return parts.map((row) => Buffer.concat(row));
+  }
+
+  #addText(dictionary: string[], text: string): void {
+    if (text.length > 16_384) return;
+    const bytes = (all: string[]): number => all.reduce((sum, known) => sum + known.length, 0);
+    if (dictionary.length === 256 || bytes(dictionary) + text.length > 16_384) dictionary.length = 0;
+    const every = [...this.#schemas.values()].flatMap(({ dictionaries }) => dictionaries);
+    const counted = every.reduce((sum, one) => sum + bytes(one) + 64 * one.length, 0);
+    if (counted + text.length + 64 > 262_144) for (const one of every) one.length = 0;
+    dictionary.push(text);
   }
 
   #pieces(reader: Bytes, count: number): Uint8Array[] {
@@ -663,13 +677,6 @@ function learn(mean: Mean, folded: bigint): void {
   const change = value * 16n - mean.sixteenths;
   // Rounded down, also below zero.
   mean.sixteenths += change >= 0n ? change / mean.count : -((-change + mean.count - 1n) / mean.count);
-}
-
-function addText(dictionary: string[], text: string): void {
-  if (text.length > 16_384) return;
-  const bytes = dictionary.reduce((sum, known) => sum + known.length, 0);
-  if (dictionary.length === 256 || bytes + text.length > 16_384) dictionary.length = 0;
-  dictionary.push(text);
 }
 
 function avroVarint(value: bigint): Buffer {
