@@ -18,6 +18,7 @@ import { quarantineClones, suspectClone, takeProbe } from './clone-operation.ts'
 import { instanceHex, zeroCursor, type LiveConnection } from './core-state.ts';
 import { changeDevice, putDevice } from './device-operation.ts';
 import { appendBlock, appendEvent, appendOwnEvent } from './event-operation.ts';
+import { noteHistory } from './history-operation.ts';
 import { stepJob } from './job-operation.ts';
 import type { EventReader, Meaning } from './read-event.ts';
 import { acknowledgeRequests, loseSentJobs } from './request-operation.ts';
@@ -120,6 +121,7 @@ function admit(
   const { state, nowMs } = turn;
   const { connection, gateway, identity, address, agentVersion, resumed } = connect;
   const { deviceId, serialHex: serial } = identity;
+  noteHistory(turn, connect);
   changeDevice(turn, deviceId, { kind: 'connect', address, agentVersion, instanceId, serial });
   turn.set(state.connections, connection, deviceId);
   turn.set(state.live, deviceId, {

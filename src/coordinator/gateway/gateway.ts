@@ -7,7 +7,6 @@ import { createLog, type Log } from '../../log.ts';
 import type { ByteReader } from '../../protocol/byte-reader.ts';
 import { BatchDecoderWorkspace, BatchWorkspace } from '../../protocol/columns/index.ts';
 import { encodeMessage } from '../../protocol/encode.ts';
-import type { CloseCode } from '../../protocol/message.ts';
 import { noSchemas, readSchema, type SchemaCatalogue } from '../../protocol/schema-catalogue.ts';
 import type { Close, Effect } from '../../session/effect.ts';
 import type { ByteStream } from '../../transport/byte-stream.ts';
@@ -36,6 +35,7 @@ import {
   writeUpTo,
   type GatewayConfig,
 } from './ipc.ts';
+import { judgePeer, type PeerRefusal } from './judge-peer.ts';
 import type { PeerIdentity } from './port.ts';
 import { runsOf } from './row-run.ts';
 import { WarmReaders } from './warm-reader.ts';
@@ -297,27 +297,14 @@ class Gateway implements ConnectionOwner {
   }
 
   #onStream(stream: ByteStream, certificate: X509Certificate, resumed: boolean): void {
-    const refuse = (reason: string, device?: string, detail?: string): void => {
-      const code = refusalCodes[reason];
-      if (code === undefined) stream.destroy();
-      else {
-        stream.write(encodeMessage({ type: 'reject', code, retryAfterMs: finalRetryMs, detail: '' }));
-        stream.end();
-        this.#option.clock.schedule(goodbyeMs, () => stream.destroy());
-      }
-      this.#log.warn({ reason, address: stream.address, device, detail }, 'connection refused');
-    };
-    let identity: PeerIdentity;
-    try {
-      identity = this.#option.parseIdentity(certificate);
-    } catch (error) {
-      return refuse('no-device-identity', undefined, error instanceof Error ? error.message : undefined);
-    }
-    const { deviceId, serialHex, notAfterMs, fleetId } = identity;
-    if (fleetId !== this.#config.fleetId) return refuse('other-fleet', deviceId, fleetId);
-    // A resumed handshake has not looked at the certificate again.
-    if (this.#revoked.has(serialHex)) return refuse('revoked', deviceId, serialHex);
-    if (this.#option.clock.nowMs() > notAfterMs) return refuse('expired-certificate', deviceId);
+    const verdict = judgePeer(certificate, {
+      parseIdentity: this.#option.parseIdentity,
+      fleetId: this.#config.fleetId,
+      revoked: this.#revoked,
+      nowMs: this.#option.clock.nowMs(),
+    });
+    if ('refusal' in verdict) return this.#turnAway(stream, verdict.refusal);
+    const { identity } = verdict;
     if (this.#draining) return stream.destroy();
     const { limits, blobDirectory } = this.#config;
     this.#lastId += 1;
@@ -343,6 +330,16 @@ class Gateway implements ConnectionOwner {
     );
     this.#connections.set(connection.id, connection);
     if (this.#held) connection.hold(true);
+  }
+
+  #turnAway(stream: ByteStream, { code, ...refusal }: PeerRefusal): void {
+    if (code === undefined) stream.destroy();
+    else {
+      stream.write(encodeMessage({ type: 'reject', code, retryAfterMs: finalRetryMs, detail: '' }));
+      stream.end();
+      this.#option.clock.schedule(goodbyeMs, () => stream.destroy());
+    }
+    this.#log.warn({ address: stream.address, ...refusal }, 'connection refused');
   }
 
   #setRevoked(serials: ReadonlySet<string>): void {
@@ -398,8 +395,3 @@ class Gateway implements ConnectionOwner {
 
 const finalRetryMs = 60_000;
 const goodbyeMs = 500;
-/** What a device of ours is told after its handshake, without a word of its own. */
-const refusalCodes: Readonly<Partial<Record<string, CloseCode>>> = {
-  revoked: 'revoked',
-  'expired-certificate': 'expired',
-};

@@ -6,6 +6,7 @@ import { eventually } from '../../support/eventually.ts';
 /** Ends with the block that made it. */
 export interface BrokerProcess extends AsyncDisposable {
   readonly port: number;
+  readonly pid: number;
 }
 
 /** Starts a broker that listens on `port` of 127.0.0.1 when it is ready. */
@@ -25,6 +26,7 @@ export async function startBroker(command: string, args: string[], port: number)
   }
   return {
     port,
+    pid: child.pid!,
     async [Symbol.asyncDispose]() {
       child.kill('SIGTERM');
       await ended;
