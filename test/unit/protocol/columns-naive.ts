@@ -153,7 +153,7 @@ class Range {
 export class NaiveReader {
   readonly #avro: (fingerprint: bigint) => any;
   readonly #slots: (Stream | undefined)[] = [];
-  readonly #next = Array.from({ length: 1024 }, (_, slot) => (slot + 1) % 1024);
+  readonly #next = new Map<number, number>();
   readonly #schemas = new Map<bigint, SchemaState>();
   readonly #timeMean = noMean();
   #defined = 0;
@@ -175,7 +175,7 @@ export class NaiveReader {
     const definitions = reader.count();
     for (let n = 0; n < definitions; n += 1) this.#define(reader);
     const slots = this.#residuals(reader, this.#head(reader), count).map((residual) => {
-      const slot = this.#next[this.#lastSlot]! + Number(residual);
+      const slot = this.#expected() + Number(residual);
       this.#follow(slot);
       return slot;
     });
@@ -209,7 +209,7 @@ export class NaiveReader {
   event(body: Uint8Array): NaiveRow {
     const reader = new Bytes(body);
     const lane = Number(reader.bits(2));
-    let slot = this.#next[this.#lastSlot]!;
+    let slot = this.#expected();
     if (reader.oneBit() === 0n) {
       if (reader.oneBit() === 1n) {
         reader.align();
@@ -322,14 +322,19 @@ export class NaiveReader {
     if (old >= 0) this.#slots[old] = undefined;
     const slot = this.#defined % 1024;
     this.#slots[slot] = { ...name, times: { last: 0n, before: 0n, seen: 0 }, pasts: new Map() };
-    this.#next[slot] = (slot + 1) % 1024;
+    this.#next.delete(slot);
     this.#defined += 1;
     return slot;
   }
 
   #follow(slot: number): void {
-    this.#next[this.#lastSlot] = slot;
+    this.#next.set(this.#lastSlot, slot);
     this.#lastSlot = slot;
+  }
+
+  #expected(): number {
+    const following = (this.#lastSlot + 1) % 1024;
+    return this.#next.get(this.#lastSlot) ?? (this.#slots[following] === undefined ? this.#lastSlot : following);
   }
 
   #schema(fingerprint: bigint): SchemaState {
