@@ -4,15 +4,14 @@ import { readSchema } from '../../../src/protocol/schema-catalogue.ts';
 import { eventually } from '../../support/eventually.ts';
 import type { Bench } from '../../support/link-bench.ts';
 import { CountingProxy } from './counting-proxy.ts';
-import { meterSchema, type WireEvent } from './event-set.ts';
+import type { MeterSchema, WireEvent } from './event-set.ts';
 import type { Peer } from './peer.ts';
 
 /** The link of this repository: the agent's end in this process, the gateway in a process of its own. */
-export async function createFlotillaPeer(bench: Bench): Promise<Peer> {
+export async function createFlotillaPeer(bench: Bench, meter: MeterSchema): Promise<Peer> {
   const proxy = await CountingProxy.listen(bench.pool.port);
   let devices = 0;
-  const { fingerprint, text } = await meterSchema();
-  const schemas = new Map([[fingerprint, readSchema(text)]]);
+  const schemas = new Map([[meter.fingerprint, readSchema(meter.text)]]);
   return {
     deviceLeg: proxy,
     // The default first: the targets are judged by it.
