@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import avro from 'avsc';
 import type { Row } from '../../../src/protocol/lane.ts';
-import { avroFingerprint } from './avro-fingerprint.ts';
+import { avroFingerprint } from '../../../src/protocol/avro-fingerprint.ts';
 
 export const defaultVectorDirectory = join(import.meta.dirname, '..', '..', 'vectors', 'wire');
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { avroFingerprint } from '../../bench/wire/avro-fingerprint.ts';
 import { generateVectors } from '../../bench/wire/generate.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
+import { avroFingerprint } from '../../../src/protocol/avro-fingerprint.ts';
 import { brokerMessages } from '../../bench/wire/batch-body.ts';
 import { defaultVectorDirectory, loadEventSet, meterSchema } from '../../bench/wire/event-set.ts';
 import { reportBatches, reportIdle } from '../../bench/wire/report.ts';

@@ -1,3 +1,5 @@
+import { Buffer } from 'node:buffer';
+
 const empty = 0xc15d213aa4d7a795n;
 
 /** CRC-64-AVRO of a schema in Parsing Canonical Form (Avro specification, "Schema Fingerprints"). */
