@@ -1,4 +1,6 @@
 import { Buffer } from 'node:buffer';
+import { avroFingerprint } from './avro-fingerprint.ts';
+import { canonicalForm } from './canonical-form.ts';
 import { columnSchema, maxSchemas, type ColumnSchema } from './columns/index.ts';
 import { maxSchemaBytes } from './limit.ts';
 import type { Define } from './message.ts';
@@ -44,11 +46,7 @@ export class SchemaSet {
   define({ fingerprint, text }: Define): void {
     if (this.#told.has(fingerprint)) throw new ProtocolError('schema', 'a schema that was told before');
     if (this.#told.size === maxSchemas) throw new ProtocolError('schema', `more than ${maxSchemas} schemas`);
-    try {
-      this.#told.set(fingerprint, readSchema(text).columns);
-    } catch (cause) {
-      throw new ProtocolError('schema', 'a schema is not JSON', { cause });
-    }
+    this.#told.set(fingerprint, toldColumns(fingerprint, text));
   }
 
   /** The DEFINE that has to go before rows of this schema, if any; without room for it they go as they are. */
@@ -60,3 +58,29 @@ export class SchemaSet {
     return { type: 'define', fingerprint, text: known.text };
   }
 }
+
+/** What a peer tells must be the schema that it names. */
+function toldColumns(fingerprint: bigint, text: string): ColumnSchema | undefined {
+  let avro: unknown;
+  try {
+    avro = JSON.parse(text);
+  } catch (cause) {
+    throw new ProtocolError('schema', 'a schema is not JSON', { cause });
+  }
+  const found = fingerprintOf(avro);
+  if (found !== fingerprint) {
+    throw new ProtocolError('schema', `a schema of fingerprint ${hex(found)}`, { expected: hex(fingerprint) });
+  }
+  return columnSchema(avro);
+}
+
+/** JSON of a peer may be nested so deeply that the walk runs out of stack. */
+function fingerprintOf(avro: unknown): bigint {
+  try {
+    return avroFingerprint(canonicalForm(avro));
+  } catch (cause) {
+    throw new ProtocolError('schema', 'a schema is nested too deeply', { cause });
+  }
+}
+
+const hex = (fingerprint: bigint): string => fingerprint.toString(16).padStart(16, '0');

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import avsc from 'avsc';
 import { describe, expect, it } from 'vitest';
 import type { Row } from '../../../src/protocol/lane.ts';
+import { avroFingerprint } from '../../../src/protocol/avro-fingerprint.ts';
+import { canonicalForm } from '../../../src/protocol/canonical-form.ts';
 import { readSchema } from '../../../src/protocol/schema-catalogue.ts';
 import { createBench, LedgerCore, textRow, type Bench, type BenchDevice } from '../../support/link-bench.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -228,9 +230,10 @@ describe('a link and a gateway', () => {
   it('tell a schema that the gateway does not know, when it asks for it, and lose nothing by that', async () => {
     const avro: avsc.Schema = { type: 'record', name: 'Reading', fields: [{ name: 'volts', type: 'double' }] };
     const type = avsc.Type.forSchema(avro);
+    const schema = avroFingerprint(canonicalForm(avro));
     const row = (n: number): Row =>
-      textRow('', { schema: 7n, timestampMs: n, payload: type.toBuffer({ volts: 230 + n / 10 }) });
-    const schemas = new Map([[7n, readSchema(JSON.stringify(avro))]]);
+      textRow('', { schema, timestampMs: n, payload: type.toBuffer({ volts: 230 + n / 10 }) });
+    const schemas = new Map([[schema, readSchema(JSON.stringify(avro))]]);
     await using bench = await createBench();
     const device = await bench.addDevice('d1', { link: { schemas } });
     const send = async (from: number, to: number): Promise<void> => {

@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { avroFingerprint } from '../../../src/protocol/avro-fingerprint.ts';
 import { ByteReader } from '../../../src/protocol/byte-reader.ts';
 import { ByteWriter } from '../../../src/protocol/byte-writer.ts';
+import { canonicalForm } from '../../../src/protocol/canonical-form.ts';
 import { decodeMessage } from '../../../src/protocol/decode.ts';
 import { encodeMessage } from '../../../src/protocol/encode.ts';
 import { FrameDecoder, FrameType, maxBodyBytes, type Frame } from '../../../src/protocol/frame.ts';
@@ -192,15 +194,26 @@ describe('rows', () => {
   });
 
   it('of a schema that was told are read', () => {
-    const encoder = new RowEncoder(new Map([[7n, readSchema(point)]]), new Set([7n]));
+    const schema = avroFingerprint(canonicalForm(JSON.parse(point)));
+    const rows = readings(5).map((one) => ({ ...one, schema }));
+    const encoder = new RowEncoder(new Map([[schema, readSchema(point)]]), new Set([schema]));
     const decoder = new RowDecoder(noSchemas);
-    const define = encoder.schemas.tell(7n)!;
-    expect(encoder.schemas.tell(7n)).toBeUndefined();
+    const define = encoder.schemas.tell(schema)!;
+    expect(encoder.schemas.tell(schema)).toBeUndefined();
     const [told] = decodeAll(encodeMessage(define));
     expect(told).toEqual(define);
     decoder.schemas.define(define);
-    expect(copied(decoder.decode(encoder.encode(3, readings(5))).rows)).toEqual(readings(5));
+    expect(copied(decoder.decode(encoder.encode(3, rows)).rows)).toEqual(rows);
     expect(() => decoder.schemas.define(define)).toThrow(ProtocolError);
+  });
+
+  it.each([
+    ['under the fingerprint of another', 7n, point],
+    ['that is no JSON', 7n, '{'],
+    ['nested deeper than a stack', 7n, '['.repeat(32_000) + ']'.repeat(32_000)],
+  ])('of a schema %s can not be told', (_, fingerprint, text) => {
+    const { schemas } = new RowDecoder(noSchemas);
+    expect(() => schemas.define({ type: 'define', fingerprint, text })).toThrow(ProtocolError);
   });
 
   it('of a schema that only the reader knows travel as they are', () => {
