@@ -29,8 +29,6 @@ export interface CoordinatorConfig {
     packing: 'pack' | 'range';
     /** Agents below this version are sent away and told so. */
     minAgentVersion?: string;
-    /** Largest frame that a device may send. */
-    maxFrameBytes: number;
   };
   jobs: {
     /** How long one device may take for a command. */
@@ -63,7 +61,6 @@ export const defaultCoordinatorConfig: Omit<CoordinatorConfig, 'fleetId'> = {
     keepaliveSeconds: 1_680,
     keyExchange: 'hybrid',
     packing: 'range',
-    maxFrameBytes: 1_048_576,
   },
   jobs: { defaultTimeoutSeconds: 300, defaultExpiresSeconds: 86_400, confirmAboveShare: 0.5 },
   rollouts: {
@@ -102,7 +99,6 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
         keyExchange: choice(['classic', 'hybrid']),
         packing: choice(['pack', 'range']),
         minAgentVersion: text({ pattern: semverPattern, expected: 'a version such as 1.4.0', maxLength: 64 }),
-        maxFrameBytes: integer({ min: 65_536, max: 1_048_576, unit: 'bytes' }),
       },
       defaults.link,
       ['minAgentVersion'],

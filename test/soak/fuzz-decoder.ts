@@ -13,6 +13,7 @@ import { decodeMessage } from '../../src/protocol/decode.ts';
 import { encodeMessage } from '../../src/protocol/encode.ts';
 import { FrameDecoder, FrameType, writeFrame } from '../../src/protocol/frame.ts';
 import type { Lane, Row } from '../../src/protocol/lane.ts';
+import { maxFrameBytes } from '../../src/protocol/limit.ts';
 import type { Message } from '../../src/protocol/message.ts';
 import { ProtocolError } from '../../src/protocol/protocol-error.ts';
 import { RowDecoder } from '../../src/protocol/row-decoder.ts';
@@ -177,7 +178,7 @@ function message(dice: Dice): Message {
       eventCursor: seqs(),
       keepaliveMs: dice.wild(),
       creditBytes: dice.wild(),
-      maxFrameBytes: 1,
+      maxFrameBytes: dice.of([1, maxFrameBytes, maxFrameBytes, maxFrameBytes]),
       serverTimeMs: 1,
       extensions: [],
     }),

@@ -94,6 +94,7 @@ describe('coordinator.yaml', () => {
     ['an alias to nothing', 'fleetId: *a\n', '1:10'],
     ['no gateways', 'fleetId: f1\ngateways: 0\n', '2:11'],
     ['a fraction of a second', 'fleetId: f1\nlink: { keepaliveSeconds: 1.5 }\n', '2:27'],
+    ['a bound of frames, which is not to be chosen', 'fleetId: f1\nlink: { maxFrameBytes: 65536 }\n', '2:9'],
     ['an unknown packing', 'fleetId: f1\nlink: { packing: zip }\n', '2:18'],
     ['an infinite number', 'fleetId: f1\njobs: { confirmAboveShare: .inf }\n', '2:28'],
     ['a prototype for a key', 'fleetId: f1\n__proto__: {}\n', '2:1'],
