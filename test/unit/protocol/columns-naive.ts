@@ -151,6 +151,8 @@ class Range {
 }
 
 export class NaiveReader {
+  /** What of the format has come: for vectors that are to show all of it. */
+  readonly seen = new Set<string>();
   readonly #avro: (fingerprint: bigint) => any;
   readonly #slots: (Stream | undefined)[] = [];
   readonly #next = new Map<number, number>();
@@ -168,6 +170,7 @@ export class NaiveReader {
   batch(body: Uint8Array): NaiveRow[] {
     const head = new Bytes(body);
     const flags = head.byte();
+    if ((flags & 4) > 0) this.seen.add('range bytes');
     const count = head.count();
     const rangeBytes = (flags & 4) > 0 ? head.count() : 0;
     const reader = new Bytes(body.subarray(head.at, body.length - rangeBytes));
@@ -210,8 +213,11 @@ export class NaiveReader {
     const reader = new Bytes(body);
     const lane = Number(reader.bits(2));
     let slot = this.#expected();
-    if (reader.oneBit() === 0n) {
-      if (reader.oneBit() === 1n) {
+    const isExpected = reader.oneBit() === 1n;
+    if (!isExpected) {
+      const isNew = reader.oneBit() === 1n;
+      this.seen.add(isNew ? 'event: new stream' : 'event: slot');
+      if (isNew) {
         reader.align();
         slot = this.#define(reader);
       } else {
@@ -229,7 +235,9 @@ export class NaiveReader {
     this.#clock = time;
     const { type, key, schema } = stream;
     const row = { lane, type, key, schema, timestampMs: Number(time) };
-    if (reader.oneBit() === 1n) {
+    const inColumns = reader.oneBit() === 1n;
+    this.seen.add(inColumns ? 'event: columns' : 'event: as it is');
+    if (inColumns) {
       const payload = this.#eventPayload(reader, this.#schema(schema), stream);
       return { ...row, payload: payload.toString('hex') };
     }
@@ -240,6 +248,7 @@ export class NaiveReader {
   #eventPayload(reader: Bytes, state: SchemaState, stream: Stream): Buffer {
     const { columns } = state;
     if (reader.oneBit() === 0n) {
+      this.seen.add('event: domains');
       columns.forEach(({ kind }, slot) => {
         if (kind === 'float' || kind === 'double') setDomain(state, slot, Number(reader.bits(4)));
       });
@@ -267,6 +276,7 @@ export class NaiveReader {
       const before = source ? whole(state, slot, source.before) : 0n;
       const [delta, slope] = [state.deltas[slot]!, state.slopes[slot]!];
       const seen = past?.seen ?? 0;
+      this.seen.add(`event: ${kind}`);
       const useSlope = seen === 2 && slope.count > 0n && slope.sixteenths < delta.sixteenths;
       const mean = useSlope ? slope : seen > 0 && delta.count > 0n ? delta : undefined;
       const residual = unfold(mean ? reader.rice(parameter(mean)) : reader.lengthCode());
@@ -300,6 +310,7 @@ export class NaiveReader {
 
   #define(reader: Bytes): number {
     const form = reader.byte();
+    this.seen.add(`definition ${form < 4 ? form : form & 0xc0}`);
     const last = this.#lastName;
     let { type, schema } = last;
     let shared: number;
@@ -321,6 +332,7 @@ export class NaiveReader {
     const old = this.#slots.findIndex((s) => s?.type === name.type && s.key === name.key && s.schema === schema);
     if (old >= 0) this.#slots[old] = undefined;
     const slot = this.#defined % 1024;
+    if (this.#slots[slot] !== undefined) this.seen.add('slot taken again');
     this.#slots[slot] = { ...name, times: { last: 0n, before: 0n, seen: 0 }, pasts: new Map() };
     this.#next.delete(slot);
     this.#defined += 1;
@@ -359,6 +371,10 @@ export class NaiveReader {
     if (byte & 0x40) withDomain!(reader.byte());
     const start = byte & 0x80 ? Buffer.from(reader.take(8)).readBigInt64LE() : undefined;
     const divisor = byte & 0x20 ? reader.varint() : 1n;
+    this.seen.add(`coding ${byte & 7}`).add(`predictor ${(byte >> 3) & 3}`);
+    if (byte & 0x20) this.seen.add('divisor');
+    if (byte & 0x40) this.seen.add('domain');
+    if (byte & 0x80) this.seen.add('start');
     return { coding: byte & 7, predictor: (byte >> 3) & 3, start, divisor };
   }
 
@@ -416,6 +432,7 @@ export class NaiveReader {
 
   #group(reader: Bytes, fingerprint: bigint, owners: Stream[], range?: Range): Uint8Array[] {
     const form = reader.byte();
+    this.seen.add(`group ${form}`);
     if (form === 0) return this.#pieces(reader, owners.length);
     const strangers: number[] = [];
     if (form === 2) {
@@ -441,6 +458,7 @@ export class NaiveReader {
         presence.set(slot, new Set());
         return;
       }
+      this.seen.add(`batch: ${kind}`);
       const streams = mine.map((i) => owners[i]!);
       const isFloat = kind === 'float' || kind === 'double';
       const dictionary = state.dictionaries[slot]!;
@@ -491,9 +509,13 @@ export class NaiveReader {
   #addText(dictionary: string[], text: string): void {
     if (text.length > 16_384) return;
     const bytes = (all: string[]): number => all.reduce((sum, known) => sum + known.length, 0);
-    if (dictionary.length === 256 || bytes(dictionary) + text.length > 16_384) dictionary.length = 0;
+    if (dictionary.length === 256 || bytes(dictionary) + text.length > 16_384) {
+      this.seen.add('dictionary emptied');
+      dictionary.length = 0;
+    }
     const every = [...this.#schemas.values()].flatMap(({ dictionaries }) => dictionaries);
     const counted = every.reduce((sum, one) => sum + bytes(one) + 64 * one.length, 0);
+    if (counted + text.length + 64 > 262_144) this.seen.add('all dictionaries emptied');
     if (counted + text.length + 64 > 262_144) for (const one of every) one.length = 0;
     dictionary.push(text);
   }
@@ -523,6 +545,7 @@ export class NaiveReader {
     let bytes: Uint8Array = Buffer.alloc(0);
     if (total > 0) {
       const form = reader.byte();
+      this.seen.add(`blob ${form}`);
       if (form === 0) bytes = reader.take(total);
       else {
         let packed = reader.take(reader.count());
