@@ -27,6 +27,8 @@ export interface CoordinatorConfig {
     keyExchange: 'classic' | 'hybrid';
     /** How batches to devices are written: `range` in the fewest bytes, `pack` with the least work. */
     packing: 'pack' | 'range';
+    /** Devices that are sent away at a stop come back at random within this time; auto grows with their number. */
+    retrySpreadSeconds: 'auto' | number;
     /** Agents below this version are sent away and told so. */
     minAgentVersion?: string;
   };
@@ -61,6 +63,7 @@ export const defaultCoordinatorConfig: Omit<CoordinatorConfig, 'fleetId'> = {
     keepaliveSeconds: 1_680,
     keyExchange: 'hybrid',
     packing: 'range',
+    retrySpreadSeconds: 'auto',
   },
   jobs: { defaultTimeoutSeconds: 300, defaultExpiresSeconds: 86_400, confirmAboveShare: 0.5 },
   rollouts: {
@@ -98,6 +101,7 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
         keepaliveSeconds: seconds(1, 1),
         keyExchange: choice(['classic', 'hybrid']),
         packing: choice(['pack', 'range']),
+        retrySpreadSeconds: either((value) => typeof value === 'number', seconds(1, 1), choice(['auto'])),
         minAgentVersion: text({ pattern: semverPattern, expected: 'a version such as 1.4.0', maxLength: 64 }),
       },
       defaults.link,

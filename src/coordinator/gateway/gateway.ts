@@ -37,6 +37,7 @@ import {
 } from './ipc.ts';
 import { judgePeer, type PeerRefusal } from './judge-peer.ts';
 import type { PeerIdentity } from './port.ts';
+import { retrySpread } from './retry-spread.ts';
 import { runsOf } from './row-run.ts';
 import { WarmReaders } from './warm-reader.ts';
 
@@ -376,9 +377,8 @@ class Gateway implements ConnectionOwner {
     for (const connection of this.#connections.values()) connection.hold(is);
   }
 
-  /** A part of the spread, at random: no two devices come back at once. */
   #spreadMs(): number {
-    return Math.ceil(Math.random() * this.#config.limits.retrySpreadMs);
+    return retrySpread(this.#config.limits.retrySpreadMs, this.#connections.size);
   }
 
   #drain(): void {

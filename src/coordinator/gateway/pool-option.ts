@@ -52,8 +52,8 @@ export interface GatewayLimits {
   creditBytes: number;
   /** Requests that wait for one slow device; beyond it the connection is cut, and the core redelivers. */
   maxQueuedBytes: number;
-  /** When draining, devices are told to come back after a random part of this. */
-  retrySpreadMs: number;
+  /** When draining, devices are told to come back after a random part of this; `auto` grows with their number. */
+  retrySpreadMs: number | 'auto';
   ticketRotationMs: number;
 }
 
@@ -65,7 +65,7 @@ export const defaultGatewayLimits: GatewayLimits = {
   keepaliveMs: 1_680_000,
   creditBytes: 1_048_576,
   maxQueuedBytes: 4 * 1024 * 1024,
-  retrySpreadMs: 5_000,
+  retrySpreadMs: 'auto',
   ticketRotationMs: 12 * 3_600_000,
 };
 

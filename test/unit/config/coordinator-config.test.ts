@@ -95,6 +95,7 @@ describe('coordinator.yaml', () => {
     ['no gateways', 'fleetId: f1\ngateways: 0\n', '2:11'],
     ['a fraction of a second', 'fleetId: f1\nlink: { keepaliveSeconds: 1.5 }\n', '2:27'],
     ['a bound of frames, which is not to be chosen', 'fleetId: f1\nlink: { maxFrameBytes: 65536 }\n', '2:9'],
+    ['a spread of no time', 'fleetId: f1\nlink: { retrySpreadSeconds: 0 }\n', '2:29'],
     ['an unknown packing', 'fleetId: f1\nlink: { packing: zip }\n', '2:18'],
     ['an infinite number', 'fleetId: f1\njobs: { confirmAboveShare: .inf }\n', '2:28'],
     ['a prototype for a key', 'fleetId: f1\n__proto__: {}\n', '2:1'],
