@@ -70,6 +70,7 @@ async function run(): Promise<void> {
         log,
         keyExchange: config.link.keyExchange,
         packing: config.link.packing,
+        ticketKeyFile: join(config.data, 'ticket-key.json'),
         limits: {
           helloTimeoutMs: config.link.helloTimeoutMs,
           keepaliveMs: config.link.keepaliveSeconds * 1000,

@@ -22,6 +22,8 @@ export interface GatewayPoolOption {
   schemas?: Readonly<Record<string, string>>;
   /** Default `hybrid`: whatever the device offers. */
   keyExchange?: 'classic' | 'hybrid';
+  /** Keeps the key of session tickets over a restart. Without it, all devices shake hands in full after one. */
+  ticketKeyFile?: string;
   /** How batches to devices are written. Default `range`. */
   packing?: Packing;
   /** Where the gateways log: a path, or 2 for the core's stderr (default). */
