@@ -158,6 +158,8 @@ export class Core {
 
   /** Rows of a connection; `store` runs only while every earlier row of it was stored. */
   #take(connection: ConnectionId, lane: Lane, firstSeq: number, store: (turn: Turn) => void): void {
+    const creditBytes = this.#pressure.creditBytes(connection, this.#queue.length);
+    if (creditBytes !== undefined) this.#gateway?.credit(connection, creditBytes);
     const pauseMs = this.#pressure.pauseMs(connection, lane, this.#queue.length, this.#clock.monotonicMs());
     if (pauseMs !== undefined) this.#gateway?.pause(connection, lane, pauseMs);
     this.submit((turn) => {

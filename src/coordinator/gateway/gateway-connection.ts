@@ -3,6 +3,7 @@ import type { Lane, Row } from '../../protocol/lane.ts';
 import { closeCodes, type CloseCode } from '../../protocol/message.ts';
 import {
   CoordinatorSession,
+  defaultCreditBytes,
   type Admission,
   type CoordinatorSessionOption,
 } from '../../session/coordinator-session.ts';
@@ -121,6 +122,11 @@ export class GatewayConnection implements StreamReceiver {
 
   pause(lane: Lane, ms: number): void {
     this.session.pause(lane, ms);
+    this.#owner.dirty(this);
+  }
+
+  credit(bytes: number): void {
+    this.session.grantCredit(Math.min(bytes, this.#option.session.creditBytes ?? defaultCreditBytes));
     this.#owner.dirty(this);
   }
 

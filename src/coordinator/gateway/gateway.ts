@@ -230,9 +230,12 @@ class Gateway implements ConnectionOwner {
         this.#connections.get(local)?.pause(lane, ms);
         break;
       }
+      case ToGateway.credit:
       case ToGateway.probe: {
         const { local, value } = readNumber(body);
-        this.#connections.get(local)?.probe(value);
+        const connection = this.#connections.get(local);
+        if (kind === ToGateway.probe) connection?.probe(value);
+        else connection?.credit(value);
         break;
       }
       case ToGateway.revoked:

@@ -30,6 +30,7 @@ export const ToGateway = {
   nack: 12,
   pause: 13,
   probe: 14,
+  credit: 16,
 } as const;
 
 /** Gateway to core. */
@@ -127,7 +128,7 @@ export function readNack(body: ByteReader): { local: number; lane: Lane; seq: nu
   };
 }
 
-/** For `probe` (milliseconds), `probed` (1 or 0) and `open` (0). */
+/** For `credit` (bytes), `probe` (milliseconds), `probed` (1 or 0) and `open` (0). */
 export function writeNumber(body: ByteWriter, local: number, value: number): void {
   body.varint(local);
   body.varint(Math.max(0, Math.floor(value)));

@@ -167,6 +167,10 @@ class Pool implements GatewayPool {
     this.#tell(connection, ToGateway.pause, (body, local) => writeUpTo(body, local, lane, Math.floor(ms)));
   }
 
+  credit(connection: ConnectionId, bytes: number): void {
+    this.#tell(connection, ToGateway.credit, (body, local) => writeNumber(body, local, bytes));
+  }
+
   probe(connection: ConnectionId, withinMs: number): void {
     this.#tell(connection, ToGateway.probe, (body, local) => writeNumber(body, local, withinMs));
   }
