@@ -53,6 +53,8 @@ function stateOf(snapshot: Snapshot, fleetId: string, instanceId: string, nowMs:
     releases: new Map(),
     live: new Map(),
     probes: new Map(),
+    ghosts: new Map(),
+    ghostAnswers: new Map(),
     connections: new Map(),
     counters: new Map([
       ['offset', snapshot.lastOffset],
