@@ -261,6 +261,8 @@ export async function createBench(
   option: {
     count?: number;
     limits?: Partial<GatewayLimits>;
+    /** Keeps the ticket key over `restartPool`. */
+    keepTicketKey?: boolean;
     core?: LedgerCore;
     /** What the gateways know: Avro, as JSON, by fingerprint. */
     schemas?: Record<string, string>;
@@ -285,6 +287,7 @@ export async function createBench(
       logDestination: logFile,
       logLevel: 'debug',
       ...(option.schemas === undefined ? {} : { schemas: option.schemas }),
+      ...(option.keepTicketKey === true ? { ticketKeyFile: join(fleet.directory, 'ticket-key.json') } : {}),
       ...(option.limits === undefined ? {} : { limits: option.limits }),
     });
     core.port = pool;

@@ -36,6 +36,12 @@ export interface Probe {
   newer: Connect;
 }
 
+/** A connection that a newer one of the same history has driven out, until it has answered or gone. */
+export interface Ghost {
+  live: LiveConnection;
+  address: string;
+}
+
 /** A release and what a device must know to take it. */
 export interface StoredRelease {
   release: Release;
@@ -76,6 +82,9 @@ export interface CoreState {
   readonly live: Map<string, LiveConnection>;
   /** By device. */
   readonly probes: Map<string, Probe>;
+  readonly ghosts: Map<ConnectionId, Ghost>;
+  /** By device: when a ghost has answered. */
+  readonly ghostAnswers: Map<string, number[]>;
   /** Also superseded ones, until the gateway reports their end. */
   readonly connections: Map<ConnectionId, string>;
   /** The last number given out of each kind. */

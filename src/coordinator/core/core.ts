@@ -264,6 +264,8 @@ export class Core {
     { range, alone }: { range?: SeqRange | undefined; alone?: true },
     store: (turn: Turn) => void,
   ): void {
+    const creditBytes = this.#pressure.creditBytes(connection, this.#queue.length);
+    if (creditBytes !== undefined) this.#gateway?.credit(connection, creditBytes);
     const pauseMs = this.#pressure.pauseMs(connection, lane, this.#queue.length, this.#clock.monotonicMs());
     if (pauseMs !== undefined) this.#gateway?.pause(connection, lane, pauseMs);
     const how = { ...(range === undefined ? {} : { range }), ...(alone === undefined ? {} : { alone }) };

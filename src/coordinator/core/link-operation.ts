@@ -20,6 +20,7 @@ import { loseConfigs, resendConfigs, stepConfig } from './config-operation.ts';
 import { noteGivenUp } from './device-letter-operation.ts';
 import { noteDropped, noteHello, noteMissing, noteReport, noteStored } from './device-log-operation.ts';
 import { announceTypes, changeDevice, putDevice } from './device-operation.ts';
+import { haunt, layGhost } from './ghost-operation.ts';
 import { appendBlock, appendEvent, appendOwnEvent } from './event-operation.ts';
 import { noteHistory } from './history-operation.ts';
 import { stepJob } from './job-operation.ts';
@@ -88,12 +89,12 @@ function rememberStranger(turn: Turn, { identity, address }: Connect, { rule, de
   });
 }
 
-/** The newer connection of an identity wins; the older is closed, and whatever it still says is not heard. */
+/** The newer connection of an identity wins; whatever the older still says is not heard, and it is soon closed. */
 function supersede(turn: Turn, deviceId: string, connect: Connect): void {
   const older = turn.state.live.get(deviceId);
   if (older === undefined) return;
-  const retryAfterMs = older.standing === 'accepted' ? 0 : retryAfter.cloneMs;
-  turn.afterCommit((gateway) => gateway.close(older.connection, 'superseded', retryAfterMs));
+  if (older.standing === 'accepted') haunt(turn, older, connect);
+  else turn.afterCommit((gateway) => gateway.close(older.connection, 'superseded', retryAfter.cloneMs));
   leave(turn, deviceId, older, 'superseded', { address: connect.address });
 }
 
@@ -170,6 +171,7 @@ export function disconnectDevice(
     return;
   }
   turn.delete(state.connections, connection);
+  turn.delete(state.ghosts, connection);
   changeDevice(turn, deviceId, { kind: 'disconnect', ...traffic });
   const live = state.live.get(deviceId);
   if (live?.connection === connection) leave(turn, deviceId, live, reason, { ...traffic });
@@ -179,6 +181,7 @@ export function disconnectDevice(
 
 /** The older of two has answered, or not. */
 export function probedDevice(turn: Turn, connection: ConnectionId, answered: boolean, policy: ConnectPolicy): void {
+  if (layGhost(turn, connection, answered)) return;
   const { state } = turn;
   const deviceId = state.connections.get(connection);
   const probe = deviceId === undefined ? undefined : takeProbe(turn, deviceId, connection);

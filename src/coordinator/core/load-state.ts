@@ -63,6 +63,8 @@ function stateOf(snapshot: Snapshot, fleetId: string, instanceId: string, nowMs:
     frameFaults: new Map(),
     live: new Map(),
     probes: new Map(),
+    ghosts: new Map(),
+    ghostAnswers: new Map(),
     connections: new Map(),
     counters: new Map([
       ['offset', snapshot.lastOffset],

@@ -40,6 +40,7 @@ import {
 } from './ipc.ts';
 import { judgePeer, type PeerRefusal } from './judge-peer.ts';
 import type { PeerIdentity } from './port.ts';
+import { retrySpread } from './retry-spread.ts';
 import { runsOf } from './row-run.ts';
 import { startError } from './start-error.ts';
 import { WarmReaders } from './warm-reader.ts';
@@ -79,7 +80,7 @@ class Gateway implements ConnectionOwner {
   readonly #schemas = new Map<bigint, KnownSchema>();
   readonly #warm = new WarmReaders();
   /** One of each for all connections: this process does one thing at a time. */
-  readonly #workspace = { encoder: new BatchWorkspace('range'), decoder: new BatchDecoderWorkspace() };
+  #workspace!: { encoder: BatchWorkspace; decoder: BatchDecoderWorkspace };
   #log!: Log;
   #listener: TlsListener | undefined;
   #revoked: ReadonlySet<string> = new Set();
@@ -244,9 +245,12 @@ class Gateway implements ConnectionOwner {
         this.#connections.get(local)?.pause(lane, ms);
         break;
       }
+      case ToGateway.credit:
       case ToGateway.probe: {
         const { local, value } = readNumber(body);
-        this.#connections.get(local)?.probe(value);
+        const connection = this.#connections.get(local);
+        if (kind === ToGateway.probe) connection?.probe(value);
+        else connection?.credit(value);
         break;
       }
       case ToGateway.revoked:
@@ -270,6 +274,7 @@ class Gateway implements ConnectionOwner {
 
   async #start(config: GatewayConfig): Promise<void> {
     this.#config = config;
+    this.#workspace = { encoder: new BatchWorkspace(config.packing), decoder: new BatchDecoderWorkspace() };
     this.#log = createLog({ name: 'gateway', level: config.logLevel, destination: config.logDestination });
     const { tls, limits, listen } = config;
     const [key, certificate, authority] = await Promise.all([
@@ -380,9 +385,8 @@ class Gateway implements ConnectionOwner {
     for (const connection of this.#connections.values()) connection.hold(is);
   }
 
-  /** A part of the spread, at random: no two devices come back at once. */
   #spreadMs(): number {
-    return Math.ceil(Math.random() * this.#config.limits.retrySpreadMs);
+    return retrySpread(this.#config.limits.retrySpreadMs, this.#connections.size);
   }
 
   #drain(): void {

@@ -5,6 +5,7 @@
  */
 import type { ByteReader } from '../../protocol/byte-reader.ts';
 import type { ByteWriter } from '../../protocol/byte-writer.ts';
+import type { Packing } from '../../protocol/columns/index.ts';
 import { laneCount, type Lane, type Row } from '../../protocol/lane.ts';
 import { maxFrameBytes } from '../../protocol/limit.ts';
 import type { LogLevel } from '../../log.ts';
@@ -30,6 +31,7 @@ export const ToGateway = {
   pause: 13,
   probe: 14,
   schema: 15,
+  credit: 16,
 } as const;
 
 /** Gateway to core. */
@@ -55,6 +57,7 @@ export interface GatewayConfig {
   ticketKeysHex: string;
   blobDirectory: string;
   keyExchange: 'classic' | 'hybrid';
+  packing: Packing;
   limits: GatewayLimits;
   logLevel: LogLevel;
   logDestination: string | 2;
@@ -128,7 +131,7 @@ export function readNack(body: ByteReader): { local: number; lane: Lane; seq: nu
   };
 }
 
-/** For `probe` (milliseconds), `probed` (1 or 0) and `open` (0). */
+/** For `credit` (bytes), `probe` (milliseconds), `probed` (1 or 0) and `open` (0). */
 export function writeNumber(body: ByteWriter, local: number, value: number): void {
   body.varint(local);
   body.varint(Math.max(0, Math.floor(value)));

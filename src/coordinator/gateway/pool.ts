@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { FlotillaError, systemErrorCode } from '../../error.ts';
 import type { ByteReader } from '../../protocol/byte-reader.ts';
 import type { ByteWriter } from '../../protocol/byte-writer.ts';
+import { defaultPacking } from '../../protocol/columns/index.ts';
 import { GatewayProcess } from './gateway-process.ts';
 import {
   readBlock,
@@ -32,6 +32,7 @@ import {
 import type { Lane, Row } from '../../protocol/lane.ts';
 import { defaultGatewayLimits, type GatewayPool, type GatewayPoolOption } from './pool-option.ts';
 import type { Admittance, ConnectionId, NackVerdict } from './port.ts';
+import { TicketKey } from './ticket-key.ts';
 
 const restartMinMs = 100;
 const restartMaxMs = 5_000;
@@ -46,7 +47,13 @@ export async function createGatewayPool(option: GatewayPoolOption): Promise<Gate
     throw new FlotillaError('usage', 'gateway-count', `${option.count} gateways`, { expected: 'one or more' });
   }
   const port = await freePort(option.listen);
-  const pool = new Pool(option, port);
+  const ticketKey = await TicketKey.open({
+    file: option.ticketKeyFile,
+    rotationMs: option.limits?.ticketRotationMs ?? defaultGatewayLimits.ticketRotationMs,
+    log: option.log,
+    nowMs: Date.now,
+  });
+  const pool = new Pool(option, port, ticketKey);
   try {
     await pool.start();
   } catch (error) {
@@ -108,7 +115,7 @@ class Pool implements GatewayPool {
   readonly #option: GatewayPoolOption;
   readonly #slots: Slot[] = [];
   readonly #where = new Map<ConnectionId, { slot: number; local: number }>();
-  #ticketKeys = randomBytes(48);
+  readonly #ticketKey: TicketKey;
   #revoked: ReadonlySet<string> = new Set();
   readonly #schemas: Map<string, string>;
   #lastId: ConnectionId = 0;
@@ -117,9 +124,10 @@ class Pool implements GatewayPool {
   #stopping = false;
   #rotation: NodeJS.Timeout | undefined;
 
-  constructor(option: GatewayPoolOption, port: number) {
+  constructor(option: GatewayPoolOption, port: number, ticketKey: TicketKey) {
     this.#option = option;
     this.#schemas = new Map(Object.entries(option.schemas ?? {}));
+    this.#ticketKey = ticketKey;
     this.port = port;
   }
 
@@ -130,7 +138,7 @@ class Pool implements GatewayPool {
   async start(): Promise<void> {
     for (let n = 0; n < this.#option.count; n += 1) this.#slots.push(this.#spawn(n, restartMinMs));
     await Promise.all(this.#slots.map(({ process }) => process.ready));
-    this.#rotation = setInterval(() => this.#rotateTickets(), this.#limits.ticketRotationMs).unref();
+    this.#scheduleRotation();
     setImmediate(() => {
       const early = this.#early ?? [];
       this.#early = undefined;
@@ -141,7 +149,7 @@ class Pool implements GatewayPool {
   async stop(): Promise<void> {
     if (!this.#stopping) {
       this.#stopping = true;
-      clearInterval(this.#rotation);
+      clearTimeout(this.#rotation);
       for (const { process } of this.#slots) process.send(ToGateway.drain, () => undefined);
     }
     const timer = setTimeout(() => this.#slots.forEach(({ process }) => process.kill()), stopMs);
@@ -163,6 +171,10 @@ class Pool implements GatewayPool {
 
   pause(connection: ConnectionId, lane: Lane, ms: number): void {
     this.#tell(connection, ToGateway.pause, (body, local) => writeUpTo(body, local, lane, Math.floor(ms)));
+  }
+
+  credit(connection: ConnectionId, bytes: number): void {
+    this.#tell(connection, ToGateway.credit, (body, local) => writeNumber(body, local, bytes));
   }
 
   probe(connection: ConnectionId, withinMs: number): void {
@@ -217,9 +229,10 @@ class Pool implements GatewayPool {
       fleetId,
       listen: { host: listen.host, port: this.port },
       tls,
-      ticketKeysHex: this.#ticketKeys.toString('hex'),
+      ticketKeysHex: this.#ticketKey.bytes.toString('hex'),
       blobDirectory,
       keyExchange: this.#option.keyExchange ?? 'hybrid',
+      packing: this.#option.packing ?? defaultPacking,
       limits: this.#limits,
       logLevel: logLevel ?? 'info',
       logDestination: logDestination ?? 2,
@@ -324,9 +337,13 @@ class Pool implements GatewayPool {
     else this.#early.push(call);
   }
 
-  /** Tickets under the old keys are good for nothing any more: those devices shake hands in full once. */
-  #rotateTickets(): void {
-    this.#ticketKeys = randomBytes(48);
-    for (const { process } of this.#slots) process.send(ToGateway.ticketKeys, (body) => body.bytes(this.#ticketKeys));
+  #scheduleRotation(): void {
+    this.#rotation = setTimeout(() => {
+      void this.#ticketKey.rotate().finally(() => {
+        if (!this.#stopping) this.#scheduleRotation();
+      });
+      const { bytes: key } = this.#ticketKey;
+      for (const { process } of this.#slots) process.send(ToGateway.ticketKeys, (body) => body.bytes(key));
+    }, this.#ticketKey.rotateInMs).unref();
   }
 }

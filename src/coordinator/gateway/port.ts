@@ -104,6 +104,8 @@ export interface GatewayPort {
   nack(connection: ConnectionId, lane: Lane, seq: number, verdict: NackVerdict): void;
   /** No events of this lane for so long; 0: go on. */
   pause(connection: ConnectionId, lane: Lane, ms: number): void;
+  /** So many bytes of lanes 1 to 3 may be unacknowledged from now on, at most what WELCOME granted. */
+  credit(connection: ConnectionId, bytes: number): void;
   /** Asks for a sign of life; `probed` tells. */
   probe(connection: ConnectionId, withinMs: number): void;
   /** The next request of this lane; `seq` is contiguous per device and lane. */

@@ -39,6 +39,7 @@ export class FakeGateways {
     open: (connection) => this.devices.get(connection)?.opened.resolve(),
     nack: (connection, lane, seq, verdict) => void this.devices.get(connection)?.nacks.push({ lane, seq, ...verdict }),
     pause: (connection, lane, ms) => void this.devices.get(connection)?.pauses.push({ lane, ms }),
+    credit: (connection, bytes) => void this.devices.get(connection)?.credits.push(bytes),
     probe: (connection) => this.devices.get(connection)?.probed.resolve(),
     acknowledge: (connection, lane, upToSeq) => {
       const device = this.devices.get(connection);
@@ -80,6 +81,7 @@ export class FakeDevice {
   readonly probed = Promise.withResolvers<void>();
   readonly nacks: (NackVerdict & { lane: Lane; seq: number })[] = [];
   readonly pauses: { lane: Lane; ms: number }[] = [];
+  readonly credits: number[] = [];
   readonly refused = Promise.withResolvers<string>();
   readonly closed = Promise.withResolvers<string>();
   readonly acked = [0, 0, 0, 0];
