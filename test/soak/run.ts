@@ -10,6 +10,8 @@ import { deserialize, serialize } from 'node:v8';
 import { execa } from 'execa';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { runChaos } from './chaos/chaos.ts';
+import { Dice } from './dice.ts';
+import { hoard, hoardVerdict } from './hoard.ts';
 import { fuzzDecoder, verdict } from './fuzz-decoder.ts';
 import { recordLog, type LogRecording } from './log-recording.ts';
 import { powerCutLog, verdict as powerCutLogVerdict } from './power-cut-log.ts';
@@ -51,13 +53,14 @@ const soaks: Record<string, Soak> = {
     // A small heap, or V8's lazy collector would be what is measured.
     nodeFlags: ['--expose-gc', '--max-semi-space-size=2', '--max-old-space-size=96'],
     async run() {
+      const hoarded = await hoard(new Dice(seed));
       const report = await fuzzDecoder({
         seconds: whole('seconds', values.seconds ?? '600'),
         seed,
         ...(values.points === undefined ? {} : { points: whole('points', values.points) }),
         onProgress,
       });
-      return { report, problems: verdict(report) };
+      return { report: { ...report, hoard: hoarded }, problems: [...verdict(report), ...hoardVerdict(hoarded)] };
     },
   },
   'power-cut-log': {

@@ -17,7 +17,7 @@ export interface DoorBench {
 }
 
 export interface DoorBenchOption {
-  append?: DeviceLog['append'];
+  appendAll?: DeviceLog['appendAll'];
   /** Files of the folder of schemas, by name. */
   schemas?: Record<string, string>;
   agentVersion?: string;
@@ -40,8 +40,8 @@ export async function openBench(parts: AgentParts, option: DoorBenchOption = {})
       log: {
         requestCursor: () => parts.log.requestCursor(),
         state: () => parts.log.state(),
-        state: () => parts.log.state(),
-        append: option.append ?? ((lane, row) => parts.log.append(lane, row)),
+        append: (lane, row) => parts.log.append(lane, row),
+        appendAll: option.appendAll ?? ((items) => parts.log.appendAll(items)),
         transact(work) {
           bench.transactions += 1;
           return parts.log.transact(work);

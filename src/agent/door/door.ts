@@ -14,7 +14,7 @@ import {
 import { FlotillaError } from '../../error.ts';
 import type { DeviceLog } from '../../eventlog/index.ts';
 import type { Log } from '../../log.ts';
-import type { RequestHandlers } from '../inbox.ts';
+import type { AbandonHandlers, RequestHandlers } from '../inbox.ts';
 import type { Link } from '../link/port.ts';
 import { Announcement } from './announcement.ts';
 import { DocumentDesk } from './document-desk.ts';
@@ -27,13 +27,14 @@ import { createRequestReader } from './read-request.ts';
 import { RequestDesk } from './request-desk.ts';
 import type { SchemaShelf } from './schema-shelf.ts';
 import { StatusWatch } from './status-watch.ts';
+import { TurnBudget } from './turn-budget.ts';
 import { refuseDeep } from './value-depth.ts';
 
 export interface DoorOption {
   config: EventsConfig;
   schemas: SchemaShelf;
   database: DatabaseSync;
-  log: Pick<DeviceLog, 'append' | 'transact' | 'requestCursor' | 'state'>;
+  log: Pick<DeviceLog, 'append' | 'appendAll' | 'transact' | 'requestCursor' | 'state'>;
   link: Pick<Link, 'wake' | 'status' | 'onChange' | 'coordinatorNowMs'>;
   agentVersion: string;
   clock: Clock;
@@ -49,6 +50,7 @@ const tooManyRetryMs = 1_000;
 export class Door {
   readonly #option: DoorOption;
   readonly #connections = new Set<DoorConnection>();
+  readonly #budget = new TurnBudget();
   readonly #read = createRequestReader();
   readonly #queue: PublishQueue;
   readonly #watch: StatusWatch;
@@ -85,6 +87,14 @@ export class Door {
         this.#option.schemas.tell(tell, settle);
         this.#option.link.wake();
       },
+    };
+  }
+
+  /** A request that this part could not even take: whoever waits for its answer gets one. */
+  get abandon(): AbandonHandlers {
+    return {
+      'config.desired': (desired, reason) => this.#documents.abandon(desired, reason),
+      'product.request': (request, reason) => this.#requests.abandon(request, reason),
     };
   }
 
@@ -127,7 +137,7 @@ export class Door {
       door: 1,
       agentVersion,
       link: { state, sinceMs, ...(reason === undefined ? {} : { reason }) },
-      lanes: log.state().lanes.map((state, lane) => ({ lane, ...state })),
+      lanes: log.state().lanes.map((each, lane) => ({ lane, ...each })),
       schemas: [...byType.values()].map(({ type, fingerprint }) => ({
         type,
         fingerprint: fingerprint.toString(16).padStart(16, '0'),
@@ -192,6 +202,7 @@ export class Door {
     }
     const connection = new DoorConnection(socket, {
       clock: this.#option.clock,
+      budget: this.#budget,
       read: this.#read,
       answer: (shape, request, from) => this.#answer(shape, request, from),
       onClose: (gone) => this.#forget(gone),

@@ -82,10 +82,12 @@ describe('an identity', () => {
     await older.admitted.promise;
     const newer = core.gateways.connect(identity);
     await newer.admitted.promise;
-    expect(await older.closed.promise).toBe('superseded');
+    await older.probed.promise;
     older.say('reading', { n: 1 });
     newer.say('reading', { n: 2 });
     await newer.heard();
+    older.handler.probed(older.connection, false);
+    expect(await older.closed.promise).toBe('superseded');
     older.leave();
     await expect.poll(async () => (await core.client.device('gw-1')).traffic.sentBytes).toBe(20);
     expect((await core.client.device('gw-1')).connected).toBe(true);

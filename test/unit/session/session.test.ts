@@ -79,6 +79,23 @@ describe('the handshake', () => {
     expect(coordinator.flush(0, 16_384)![0]! >> 4).toBe(3); // REJECT
   });
 
+  it('is refused by a device that is to send smaller frames than its log may need', () => {
+    const device = new DeviceSession(greeting, option, 0);
+    device.flush(0, 16_384);
+    const { eventCursor, sessionId, serverTimeMs, coordinatorInstanceId } = admission;
+    const welcome = { eventCursor, sessionId, serverTimeMs, coordinatorInstanceId, keepaliveMs: 1, creditBytes: 1 };
+    const bytes = encodeMessage({
+      ...welcome,
+      type: 'welcome',
+      version: 1,
+      features: 0,
+      standing: 'accepted',
+      maxFrameBytes: 65_536,
+      extensions: [],
+    });
+    expect(closeOf(device.receive(bytes, 0))).toMatchObject({ by: 'us', code: 'protocol-error' });
+  });
+
   it('times out on both sides', () => {
     const coordinator = new CoordinatorSession(option, 0);
     expect(coordinator.deadlineMs()).toBe(10_000);
