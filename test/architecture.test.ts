@@ -35,7 +35,7 @@ const arrows: Record<string, string[]> = {
     'client',
     'config',
   ],
-  cli: ['client', 'config', 'pki', 'firmware', 'door'],
+  cli: ['client', 'config', 'pki', 'firmware', 'eventlog', 'door'],
   demo: ['cli', 'client', 'config', 'board', 'firmware', 'protocol', 'eventlog', 'agent'],
   commands: ['cli', 'client', 'config', 'pki', 'firmware', 'provision', 'agent', 'demo', 'door'],
 };
@@ -43,8 +43,9 @@ const arrows: Record<string, string[]> = {
 /** Code without sockets, files, processes, clocks, chance or SQL: what it needs of them is an argument. */
 const pure = [
   /^src\/(protocol|session|selector)\//,
+  /^src\/eventlog\/schema\//,
   /^src\/pki\/profile\.ts$/,
-  /^src\/coordinator\/(identity|job|registry|request|rollout)\//,
+  /^src\/coordinator\/(config|identity|job|registry|request|rollout)\//,
 ];
 const pureBuiltins = new Set(['node:buffer', 'node:crypto', 'node:util', 'node:zlib']);
 const impureCall = /\b(Date\.now|performance\.now|new Date\(\)|Math\.random|setTimeout|setInterval|setImmediate)\b/;

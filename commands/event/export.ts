@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../src/cli/base-command.ts';
 import { defined } from '../../src/cli/defined.ts';
-import { eventFilterFlags, eventTimeFlags, readEventFilter } from '../../src/cli/event-filter.ts';
+import { asWrittenFlag, eventFilterFlags, eventTimeFlags, readEventFilter } from '../../src/cli/event-filter.ts';
 import { ExitCode } from '../../src/cli/exit-code.ts';
 import { exportToFile, exportToStdout, type Exported } from '../../src/cli/export-events.ts';
 import { plural } from '../../src/cli/human.ts';
@@ -27,12 +27,14 @@ Everything that is in the log when it starts, without a limit and without holdin
     from: Flags.integer({ description: 'begin at this offset', min: 1 }),
     ...eventFilterFlags,
     ...eventTimeFlags,
+    ...asWrittenFlag,
     out: Flags.string({ description: 'write into this file, which is replaced when all is there', helpValue: 'FILE' }),
   };
 
   protected async execute(): Promise<Ended> {
     const { flags } = await this.parse(Export);
-    const query = { ...readEventFilter(flags, Date.now()), ...defined({ from: flags.from }) };
+    const view = defined({ from: flags.from, asWritten: flags['as-written'] || undefined });
+    const query = { ...readEventFilter(flags, Date.now()), ...view };
     const client = await openClient(flags['fleet-dir']);
     const at: Exported = { events: 0, nextOffset: flags.from ?? 1 };
     const { out } = flags;

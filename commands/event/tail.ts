@@ -2,7 +2,7 @@ import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../src/cli/base-command.ts';
 import { consumeEvents } from '../../src/cli/consume-events.ts';
 import { defined } from '../../src/cli/defined.ts';
-import { eventFilterFlags, eventTimeFlags, readEventFilter } from '../../src/cli/event-filter.ts';
+import { asWrittenFlag, eventFilterFlags, eventTimeFlags, readEventFilter } from '../../src/cli/event-filter.ts';
 import { ExitCode } from '../../src/cli/exit-code.ts';
 import { untilInterrupted } from '../../src/cli/interrupt.ts';
 import { openClient } from '../../src/cli/open-client.ts';
@@ -34,8 +34,13 @@ Offsets count all events of the fleet from 1 and never change: remember the last
     }),
     ...eventFilterFlags,
     ...eventTimeFlags,
+    ...asWrittenFlag,
     follow: Flags.boolean({ char: 'f', description: 'go on with new events until Ctrl-C' }),
-    consumer: Flags.string({ description: 'behind the cursor of this name, and move it', helpValue: 'NAME' }),
+    consumer: Flags.string({
+      description: 'behind the cursor of this name, and move it',
+      helpValue: 'NAME',
+      exclusive: ['as-written'],
+    }),
     'in-flight': Flags.integer({
       description: 'with --consumer: at most so many that are printed and not acknowledged',
       min: 1,
@@ -49,6 +54,7 @@ Offsets count all events of the fleet from 1 and never change: remember the last
     const client = await openClient(flags['fleet-dir']);
     const { from, limit, follow, consumer } = flags;
     const filter = readEventFilter(flags, Date.now());
+    const view = defined({ asWritten: flags['as-written'] || undefined });
     const line = (event: StoredEvent) =>
       this.json ? `${JSON.stringify(event)}\n` : formatEvent(event, stdoutOption());
     if (consumer !== undefined) {
@@ -61,13 +67,14 @@ Offsets count all events of the fleet from 1 and never change: remember the last
     if (!follow) {
       const page = await client.events({
         ...filter,
+        ...view,
         ...defined({ from, limit: limit ?? (from === undefined ? 20 : undefined) }),
       });
       for (const event of page) await writeText(process.stdout, line(event));
       return 'ended';
     }
     const ended = await untilInterrupted((signal) => {
-      const rows = client.followEvents({ ...filter, ...defined({ from }) }, signal);
+      const rows = client.followEvents({ ...filter, ...view, ...defined({ from }) }, signal);
       return streamRows(rows, (event) => void process.stdout.write(line(event)), signal, limit);
     });
     return ended.interrupted ? 'left' : 'ended';

@@ -74,6 +74,7 @@ export function createAgent(option: AgentOption): Agent {
     keepaliveMs: config.link.keepaliveSeconds * 1_000,
     maxKeepaliveMs: config.link.maxKeepaliveSeconds * 1_000,
     keyExchange: config.link.keyExchange,
+    packing: config.link.packing,
     backoff: pickBackoff(config.link.backoff),
     schemas: schemas.catalogue(),
   });
@@ -148,6 +149,7 @@ export function createAgent(option: AgentOption): Agent {
     abandon: {
       'job.start': (job, reason) => executor.abandon(job, reason),
       'update.offer': (offer, message) => refuseOffer(offer, { code: 'request-given-up', message }),
+      ...door.abandon,
     },
   });
   let stopWatchdog: (() => void) | undefined;

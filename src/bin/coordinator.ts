@@ -43,6 +43,7 @@ async function run(): Promise<void> {
   });
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const stopping = Promise.withResolvers<FlotillaError | undefined>();
+  const spread = config.link.retrySpreadSeconds;
   const { version } = JSON.parse(await readFile(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
   const coordinator = await startCoordinator({
     config,
@@ -68,7 +69,13 @@ async function run(): Promise<void> {
         handler,
         log,
         keyExchange: config.link.keyExchange,
-        limits: { helloTimeoutMs: config.link.helloTimeoutMs, keepaliveMs: config.link.keepaliveSeconds * 1000 },
+        packing: config.link.packing,
+        ticketKeyFile: join(config.data, 'ticket-key.json'),
+        limits: {
+          helloTimeoutMs: config.link.helloTimeoutMs,
+          keepaliveMs: config.link.keepaliveSeconds * 1000,
+          retrySpreadMs: spread === 'auto' ? spread : spread * 1000,
+        },
         logLevel: config.log.level,
       }).catch(async (error: unknown) => {
         throw await withConfigLine(error, layout.config);

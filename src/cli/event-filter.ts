@@ -20,6 +20,13 @@ export const eventTimeFlags = {
   }),
 };
 
+/** How Avro payloads are shown. */
+export const asWrittenFlag = {
+  'as-written': Flags.boolean({
+    description: 'Avro payloads by the schema of their writer, not by the newest that is registered',
+  }),
+};
+
 interface GivenFilter {
   type?: string | undefined;
   selector?: string | undefined;

@@ -1,6 +1,10 @@
 import type {
   Certificate,
   Changed,
+  ConfigRequest,
+  ConfigResolve,
+  ConfigSetResult,
+  ConfigView,
   Consumer,
   ConsumerQuery,
   CoordinatorStatus,
@@ -11,13 +15,17 @@ import type {
   DeviceWatchRow,
   DiscardRequest,
   EventQuery,
+  EventSchemaDocument,
   ExportRow,
   HandlerRow,
   Job,
   JobFollowRow,
   JobRequest,
+  ProductRequestBody,
   Redacted,
   RedactRequest,
+  RegisteredSchemas,
+  RegisterRequest,
   Release,
   Revoked,
   RevokeRequest,
@@ -25,9 +33,11 @@ import type {
   RolloutChange,
   RolloutFollowRow,
   RolloutRequest,
+  SchemaList,
   SelectExplanation,
   SelectMatch,
   SelectRequest,
+  SentRequest,
   Settled,
   SettleRequest,
   Signed,
@@ -57,6 +67,9 @@ export class CoordinatorClient {
   rejectDevices = (selector: string) => this.#http.post<Changed>('/v1/devices/reject', { selector });
   tagDevices = (change: TagChange) => this.#http.post<Changed>('/v1/devices/tag', change);
   removeDevice = (id: string) => this.#http.delete<Changed>(`/v1/devices/${encodeURIComponent(id)}`);
+  /** For a program on the device; its reply is an event. */
+  sendRequest = (id: string, request: ProductRequestBody) =>
+    this.#http.post<SentRequest>(`/v1/devices/${encodeURIComponent(id)}/requests`, request);
   watchDevices = (query: { selector?: string }, signal?: AbortSignal) =>
     this.#http.rows<DeviceWatchRow>('/v1/devices/watch', query, signal);
 
@@ -115,6 +128,21 @@ export class CoordinatorClient {
   followEvents = (query: EventQuery, signal?: AbortSignal) =>
     this.#http.rows<StoredEvent>('/v1/events/follow', { ...query }, signal);
 
+  registerSchemas = (request: RegisterRequest) => this.#http.post<RegisteredSchemas>('/v1/schemas', request);
+  schemas = (query: { text?: boolean } = {}) => this.#http.get<SchemaList>('/v1/schemas', query);
+  /** By `TYPE`, `TYPE@VERSION`, fingerprint or SHA-256. */
+  schema = (reference: string) => this.#http.get<EventSchemaDocument>(`/v1/schemas/${encodeURIComponent(reference)}`);
+
+  setConfig = (request: ConfigRequest) => this.#http.post<ConfigSetResult[]>('/v1/configs', request);
+  configs = (deviceId: string) => this.#http.get<ConfigView[]>(`/v1/configs/${encodeURIComponent(deviceId)}`);
+  config = (deviceId: string, name: string) => this.#http.get<ConfigView>(configPath(deviceId, name));
+  resolveConfig = (deviceId: string, name: string, resolve: ConfigResolve) =>
+    this.#http.post<ConfigView>(`${configPath(deviceId, name)}/resolve`, resolve);
+
   why = (deviceId: string, query: { rollout?: string }) =>
     this.#http.get<Why>(`/v1/why/${encodeURIComponent(deviceId)}`, query);
+}
+
+function configPath(deviceId: string, name: string): string {
+  return `/v1/configs/${encodeURIComponent(deviceId)}/${encodeURIComponent(name)}`;
 }

@@ -165,6 +165,7 @@ export const agentConfigField: Field<AgentConfig> = record<AgentConfig>(
         keepaliveSeconds: seconds(1, 1),
         maxKeepaliveSeconds: seconds(1, 1),
         keyExchange: choice<'classic' | 'hybrid'>(['classic', 'hybrid']),
+        packing: choice<'pack' | 'range'>(['pack', 'range']),
         backoff,
       },
       defaults.link,

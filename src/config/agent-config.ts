@@ -45,6 +45,8 @@ export interface AgentConfig {
     maxKeepaliveSeconds: number;
     /** `hybrid` adds ML-KEM-768 for 2.3 kB more a full handshake. */
     keyExchange: 'classic' | 'hybrid';
+    /** How batches of events are written: `range` in the fewest bytes, `pack` with the least work. */
+    packing: 'pack' | 'range';
     backoff: BackoffConfig;
   };
   events: EventsConfig;

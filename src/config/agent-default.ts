@@ -14,6 +14,7 @@ export const defaultAgentConfig: Omit<AgentConfig, 'coordinator' | 'update'> = {
     keepaliveSeconds: 240,
     maxKeepaliveSeconds: 1_680,
     keyExchange: 'classic',
+    packing: 'range',
     backoff: { firstMinMs: 200, firstMaxMs: 5_000, factor: 2, maxMs: 300_000 },
   },
   events: {

@@ -25,10 +25,12 @@ export interface CoordinatorConfig {
     keepaliveSeconds: number;
     /** `hybrid` also takes ML-KEM-768 from devices that offer it; `classic` is X25519 and P-256. */
     keyExchange: 'classic' | 'hybrid';
+    /** How batches to devices are written: `range` in the fewest bytes, `pack` with the least work. */
+    packing: 'pack' | 'range';
+    /** Devices that are sent away at a stop come back at random within this time; auto grows with their number. */
+    retrySpreadSeconds: 'auto' | number;
     /** Agents below this version are sent away and told so. */
     minAgentVersion?: string;
-    /** Largest frame that a device may send. */
-    maxFrameBytes: number;
   };
   jobs: {
     /** How long one device may take for a command. */
@@ -58,7 +60,13 @@ export const defaultCoordinatorConfig: Omit<CoordinatorConfig, 'fleetId'> = {
   gateways: 'auto',
   data: 'data',
   socket: 'run/api.sock',
-  link: { helloTimeoutMs: 10_000, keepaliveSeconds: 1_680, keyExchange: 'hybrid', maxFrameBytes: 1_048_576 },
+  link: {
+    helloTimeoutMs: 10_000,
+    keepaliveSeconds: 1_680,
+    keyExchange: 'hybrid',
+    packing: 'range',
+    retrySpreadSeconds: 'auto',
+  },
   jobs: { defaultTimeoutSeconds: 300, defaultExpiresSeconds: 86_400, confirmAboveShare: 0.5 },
   rollouts: {
     offeredTimeoutSeconds: 300,
@@ -95,8 +103,9 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
         helloTimeoutMs: milliseconds(100, 120_000),
         keepaliveSeconds: seconds(1, 1),
         keyExchange: choice(['classic', 'hybrid']),
+        packing: choice(['pack', 'range']),
+        retrySpreadSeconds: either((value) => typeof value === 'number', seconds(1, 1), choice(['auto'])),
         minAgentVersion: text({ pattern: semverPattern, expected: 'a version such as 1.4.0', maxLength: 64 }),
-        maxFrameBytes: integer({ min: 65_536, max: 1_048_576, unit: 'bytes' }),
       },
       defaults.link,
       ['minAgentVersion'],

@@ -4,12 +4,14 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { CoordinatorConfig } from '../config/index.ts';
+import { PayloadReader } from '../eventlog/schema/index.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import type { Log } from '../log.ts';
 import { acquireLock, openStore, type Store } from '../store/index.ts';
 import { startApi } from './api/api.ts';
 import { Core } from './core/core.ts';
 import { loadState } from './core/load-state.ts';
+import { schemaSource } from './core/schema-state.ts';
 import { SuspectFile } from './core/suspect-file.ts';
 import type { GatewayPool } from './gateway/pool-option.ts';
 import type { GatewayHandler } from './gateway/port.ts';
@@ -80,13 +82,14 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       actor: `local:${process.getuid?.() ?? 0}`,
       jobs: config.jobs,
       rolloutTimers: timersOf(config),
+      payloads: new PayloadReader(schemaSource(state.schemas)),
       issuing: option.issuing,
       blobDirectory,
       keyDirectory: option.keyDirectory,
       listen: { host: config.listen.host, port: pool.port },
       gatewayPids: () => pool.pids,
       random: () => randomInt(2 ** 32) / 2 ** 32,
-      newId: (prefix: 'j' | 'r') => newId(prefix, clock.nowMs()),
+      newId: (prefix: 'j' | 'q' | 'r') => newId(prefix, clock.nowMs()),
       streams: new ConsumerStreams(),
       deciding: new Set<number>(),
       // The answer leaves first.

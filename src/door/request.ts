@@ -14,7 +14,8 @@ export const IdSchema = Type.Union([
 export type Id = Static<typeof IdSchema>;
 
 const text = () => Type.String();
-const name = () => Type.String({ minLength: 1, maxLength: 128 });
+/** As the coordinator takes it: a name that it refused would be a dead letter, and no error here. */
+const name = () => Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$' });
 const requestType = () => Type.String({ pattern: '^[A-Za-z][A-Za-z0-9_.-]{0,99}$' });
 
 /** Either `value`, or `base64`: the payload's own bytes, JSON without a `schema`, else Avro of that fingerprint. */

@@ -139,7 +139,7 @@ export type GapEvent = Static<typeof GapEventSchema>;
 /** `flotilla.accepts`, lane control: request types that this device takes, each with its highest version. */
 export const AcceptsEventSchema = Type.Object({
   agentVersion: text(64),
-  accepts: Type.Record(text(128), Type.Integer({ minimum: 1 })),
+  accepts: Type.Record(text(256), Type.Integer({ minimum: 1 }), { maxProperties: 512 }),
 });
 export type AcceptsEvent = Static<typeof AcceptsEventSchema>;
 
@@ -149,9 +149,12 @@ const fingerprint = () => Type.String({ pattern: '^[0-9a-f]{16}$' });
 export const SchemaEventSchema = Type.Object({ fingerprint: fingerprint(), text: Type.Optional(text(65_536)) });
 export type SchemaEvent = Static<typeof SchemaEventSchema>;
 
+/** Of a document of settings: safe in a path, a URL and a file name. */
+export const ConfigNameSchema = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$' });
+
 /** `flotilla.config`, lane state, key = name: a document as it is on the device. */
 export const ConfigEventSchema = Type.Object({
-  name: text(128),
+  name: ConfigNameSchema,
   /** The device's own count of changes to this document; 0 with a null document: it has rejected the first one. */
   revision: count(),
   /**

@@ -60,6 +60,7 @@ export interface Welcome {
   keepaliveMs: number;
   /** Events of lanes 1 to 3 that may be unacknowledged, counted as payload + 8 bytes each. */
   creditBytes: number;
+  /** The largest body that the coordinator takes: in version 1 always the wire's own bound. */
   maxFrameBytes: number;
   serverTimeMs: number;
   extensions: Extension[];

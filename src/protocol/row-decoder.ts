@@ -26,6 +26,11 @@ export class RowDecoder {
     return { lane, rows: [row] };
   }
 
+  /** About what it takes in memory: for whoever keeps many. */
+  get heldBytes(): number {
+    return this.#state.heldBytes;
+  }
+
   /** Of all that this end remembers: the other end's is the same when every frame has arrived. */
   token(): bigint {
     return this.#state.token();

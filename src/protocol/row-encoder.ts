@@ -1,4 +1,11 @@
-import { BatchEncoder, BatchWorkspace, EventEncoder, LinkState } from './columns/index.ts';
+import {
+  BatchEncoder,
+  type BatchWorkspace,
+  defaultPacking,
+  EventEncoder,
+  LinkState,
+  type Packing,
+} from './columns/index.ts';
 import type { Lane, Row } from './lane.ts';
 import type { RowMessage } from './message.ts';
 import { SchemaSet, type SchemaCatalogue } from './schema-catalogue.ts';
@@ -13,11 +20,15 @@ export class RowEncoder {
   readonly #events: EventEncoder;
   readonly #batches: BatchEncoder;
 
-  constructor(catalogue: SchemaCatalogue, untold?: ReadonlySet<bigint>, workspace = new BatchWorkspace('range')) {
+  constructor(
+    catalogue: SchemaCatalogue,
+    untold?: ReadonlySet<bigint>,
+    packing: Packing | BatchWorkspace = defaultPacking,
+  ) {
     this.schemas = new SchemaSet(catalogue, untold);
     this.#state = new LinkState((fingerprint) => this.schemas.columns(fingerprint));
     this.#events = new EventEncoder(this.#state);
-    this.#batches = new BatchEncoder(this.#state, workspace);
+    this.#batches = new BatchEncoder(this.#state, packing);
   }
 
   /** One frame for all of `rows`, which has to be sent, in this order. */

@@ -40,7 +40,7 @@ export interface Admission {
   warm?: RowDecoder;
 }
 
-const defaultCreditBytes = 1_048_576;
+export const defaultCreditBytes = 1_048_576;
 const unsupportedRetryMs = 3_600_000;
 
 /** Parts that are read ahead of what has left. */

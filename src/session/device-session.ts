@@ -1,4 +1,4 @@
-import { maxWantBytes } from '../protocol/limit.ts';
+import { maxFrameBytes, maxWantBytes } from '../protocol/limit.ts';
 import type { Lane } from '../protocol/lane.ts';
 import {
   extensionTags,
@@ -106,6 +106,10 @@ export class DeviceSession extends Session {
   protected override onHandshake(message: Message): void {
     if (message.type !== 'welcome') throw new ProtocolError('frame-type', `${message.type} is what a device says`);
     const { version, features } = message;
+    if (message.maxFrameBytes !== maxFrameBytes) {
+      // Rows are in the log already that may need all of it.
+      throw new ProtocolError('value', `frames of ${message.maxFrameBytes} bytes`, { expected: `${maxFrameBytes}` });
+    }
     const offered = version >= spokenVersions.min && version <= spokenVersions.max;
     if (!offered || commonFeatures(features, spokenFeatures) !== features) {
       throw new ProtocolError('value', `version ${version}, features ${features}, never offered`);

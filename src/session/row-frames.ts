@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import type { BatchDecoderWorkspace, BatchWorkspace } from '../protocol/columns/index.ts';
+import type { BatchDecoderWorkspace, BatchWorkspace, Packing } from '../protocol/columns/index.ts';
 import type { Lane, Row } from '../protocol/lane.ts';
 import type { Define, Message, RowMessage } from '../protocol/message.ts';
 import { RowDecoder, UnknownSchema } from '../protocol/row-decoder.ts';
@@ -12,7 +12,9 @@ export interface RowOption {
   schemas?: SchemaCatalogue;
   /** Of those, the ones that the peer has to be told first; it knows the others. */
   untold?: ReadonlySet<bigint>;
-  /** Buffers that sessions of one thread share. */
+  /** How this end writes batches when it shares no workspace. Default `range`. */
+  packing?: Packing;
+  /** Buffers that sessions of one thread share; the encoder's knows its packing. */
   workspace?: { encoder: BatchWorkspace; decoder: BatchDecoderWorkspace };
 }
 
@@ -48,8 +50,8 @@ export class RowFrames {
 
   /** One frame of rows, after the definitions that it needs. */
   encode(lane: Lane, rows: readonly Row[]): Message[] {
-    const { schemas = noSchemas, untold, workspace } = this.#option;
-    const encoder = (this.#encoder ??= new RowEncoder(schemas, untold, workspace?.encoder));
+    const { schemas = noSchemas, untold, packing, workspace } = this.#option;
+    const encoder = (this.#encoder ??= new RowEncoder(schemas, untold, workspace?.encoder ?? packing));
     const used = new Set(rows.map(({ schema }) => schema));
     const defines = Array.from(used, (schema) => encoder.schemas.tell(schema)).filter((define) => define !== undefined);
     return [...defines, encoder.encode(lane, rows)];

@@ -94,7 +94,7 @@ export abstract class Session {
       if (!(error instanceof ProtocolError)) throw error;
       this.end('protocol-error', error.message, 0);
     }
-    return this.#takeEffects();
+    return this.takeEffects();
   }
 
   /** Lets time pass; call at `deadlineMs()` or any time. */
@@ -108,7 +108,7 @@ export abstract class Session {
         this.end('timeout', `no sign of life for ${Math.round(nowMs - this.keepalive.receivedMs)} ms`, 0);
       } else if (due === 'ping') this.ask(this.nextKeepaliveMs());
     }
-    return this.#takeEffects();
+    return this.takeEffects();
   }
 
   /** When `tick` has something to do next; Infinity when never. */
@@ -165,7 +165,7 @@ export abstract class Session {
   /** Says why and ends. Bytes for the peer may be left: flush once more. */
   close(code: CloseCode, detail: string, retryAfterMs = 0): Effect[] {
     if (this.#state !== 'closed') this.end(code, detail, retryAfterMs);
-    return this.#takeEffects();
+    return this.takeEffects();
   }
 
   /**
@@ -220,10 +220,6 @@ export abstract class Session {
     this.effect({ kind: 'closed', close });
   }
 
-  protected takeEffects(): Effect[] {
-    return this.#takeEffects();
-  }
-
   /** HELLO, WELCOME, REJECT. */
   protected abstract onHandshake(message: Message, nowMs: number): void;
   protected abstract onChunk(message: ChunkMessage, nowMs: number): void;
@@ -274,6 +270,7 @@ export abstract class Session {
         break;
       case 'define':
         this.rows.define(message);
+        this.effect({ kind: 'schema', fingerprint: message.fingerprint, text: message.text });
         break;
       case 'gap': {
         this.#checkOpen(message.lane);
@@ -390,7 +387,7 @@ export abstract class Session {
     return true;
   }
 
-  #takeEffects(): Effect[] {
+  protected takeEffects(): Effect[] {
     const effects = this.#effects;
     this.#effects = [];
     return effects;

@@ -1,3 +1,4 @@
+import { removeConfigs, writeConfig } from './config-table.ts';
 import { removeConsumer, writeConsumer } from './consumer-table.ts';
 import { changeDeadLetter, removeDeadLetters, writeDeadLetter } from './dead-letter-table.ts';
 import { writeDeviceLog } from './device-log-table.ts';
@@ -6,6 +7,7 @@ import { writeDocument, writeMember, writeRelease } from './document-table.ts';
 import { writeEvent, writeEventBlock } from './event-table.ts';
 import { redactEvents } from './redaction-table.ts';
 import { removeRequest, writeRequest, writeRequestSeq } from './request-table.ts';
+import { removeParked, writeParked, writeSchema } from './schema-table.ts';
 import type { Statements } from './statement.ts';
 import { writeSuspect } from './suspect-table.ts';
 import type { Write } from './write.ts';
@@ -19,6 +21,7 @@ export function applyWrite(statements: Statements, write: Write): void {
     case 'device':
       return writeDevice(statements, write.device);
     case 'device-removed':
+      removeConfigs(statements, write.deviceId);
       return removeDevice(statements, write.deviceId);
     case 'certificate':
       return writeCertificate(statements, write.certificate);
@@ -60,6 +63,14 @@ export function applyWrite(statements: Statements, write: Write): void {
       return writeMember(statements, 'rollout', write.member);
     case 'release':
       return writeRelease(statements, write.release);
+    case 'schema':
+      return writeSchema(statements, write.schema);
+    case 'parked-schema':
+      return writeParked(statements, write.parked);
+    case 'parked-schema-removed':
+      return removeParked(statements, write.fingerprint);
+    case 'config':
+      return writeConfig(statements, write.config);
     case 'audit': {
       const { atMs, actor, action, subject, detail } = write.audit;
       statements

@@ -6,7 +6,7 @@ type Columns = Record<string, SQLOutputValue>;
 
 export function writeDevice(statements: Statements, device: DeviceRow): void {
   statements
-    .get('INSERT OR REPLACE INTO device VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)')
+    .get('INSERT OR REPLACE INTO device VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)')
     .run(
       device.id,
       device.state,
@@ -23,6 +23,7 @@ export function writeDevice(statements: Statements, device: DeviceRow): void {
       JSON.stringify(device.quarantinedBundles),
       device.receivedBytes,
       device.sentBytes,
+      jsonOrNull(device.accepts),
     );
 }
 
@@ -54,6 +55,7 @@ export function readDevices(statements: Statements): DeviceRow[] {
     quarantinedBundles: JSON.parse(String(row['quarantined_bundles'])),
     receivedBytes: Number(row['received_bytes']),
     sentBytes: Number(row['sent_bytes']),
+    ...(row['accepts'] === null ? {} : { accepts: JSON.parse(String(row['accepts'])) }),
   }));
 }
 

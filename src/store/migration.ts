@@ -207,4 +207,36 @@ export const migrations: readonly string[] = [
 
   ALTER TABLE cursor ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  CREATE TABLE schema (
+    sha256 TEXT PRIMARY KEY,
+    fingerprint TEXT NOT NULL,
+    type TEXT NOT NULL,
+    version INTEGER,
+    state TEXT NOT NULL,
+    source TEXT NOT NULL,
+    text TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    reviewed_ms INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE UNIQUE INDEX schema_version ON schema (type, version) WHERE version IS NOT NULL;
+
+  CREATE TABLE parked_schema (
+    fingerprint TEXT PRIMARY KEY,
+    events INTEGER NOT NULL,
+    first_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL,
+    device TEXT NOT NULL,
+    asked TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE config_document (
+    device TEXT NOT NULL,
+    name TEXT NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (device, name)
+  ) STRICT, WITHOUT ROWID;
+
+  ALTER TABLE device ADD COLUMN accepts TEXT;
+  `,
 ];

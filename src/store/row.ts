@@ -29,8 +29,16 @@ export interface DeviceRow {
   /** A valid certificate that is not on record, shown at a refused connect; `accept` puts it on record. */
   candidate?: CertificateFactsRow;
   quarantinedBundles: string[];
+  /** What it has announced that it takes; holds for that version of its agent alone. */
+  accepts?: AcceptsRow;
   receivedBytes: number;
   sentBytes: number;
+}
+
+/** Request types by their highest version; a product's own stand as `product.request:<type>`. */
+export interface AcceptsRow {
+  agentVersion: string;
+  types: Record<string, number>;
 }
 
 export interface CertificateFactsRow {
@@ -234,6 +242,43 @@ export interface ReleaseRow {
   id: string;
   sha256: string;
   publishedAtMs: number;
+  document: unknown;
+}
+
+export interface SchemaRow {
+  /** Over the whole JSON with its keys sorted: says which schema this is. */
+  sha256: string;
+  /** CRC-64-AVRO, 16 hex digits: says which bytes a payload has. Several schemas may share it. */
+  fingerprint: string;
+  /** The event type: the full name of the record. */
+  type: string;
+  /** Counts the reviewed ones of a type from 1; absent while unreviewed. */
+  version?: number;
+  /** `unreviewed`: a device told it, and no operator has registered it. */
+  state: 'reviewed' | 'unreviewed';
+  /** Who brought it: an operator, or `device:<id>`. */
+  source: string;
+  text: string;
+  createdAtMs: number;
+  reviewedAtMs?: number;
+}
+
+/** Events that wait in the log for a schema that is not known. */
+export interface ParkedRow {
+  fingerprint: string;
+  events: number;
+  firstAtMs: number;
+  lastAtMs: number;
+  /** The first that sent one. */
+  deviceId: string;
+  /** When which device was asked for it. */
+  asked: Record<string, number>;
+}
+
+/** A device's document of settings, whole. */
+export interface ConfigRow {
+  deviceId: string;
+  name: string;
   document: unknown;
 }
 

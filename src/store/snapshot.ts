@@ -1,3 +1,4 @@
+import { readConfigs } from './config-table.ts';
 import { readConsumers } from './consumer-table.ts';
 import { readLastDeadLetter } from './dead-letter-table.ts';
 import { readDeviceLogs } from './device-log-table.ts';
@@ -5,8 +6,10 @@ import { readCertificates, readCursors, readDevices } from './device-table.ts';
 import { readActiveDocuments, readMembers, readReleases, type DocumentTable } from './document-table.ts';
 import { readLastOffset } from './event-table.ts';
 import { readRequestSeqs, readRequests } from './request-table.ts';
+import { readParked, readSchemas } from './schema-table.ts';
 import type {
   CertificateRow,
+  ConfigRow,
   ConsumerRow,
   CursorRow,
   DeviceLogRow,
@@ -14,8 +17,10 @@ import type {
   DocumentRow,
   LaneCursor,
   MemberRow,
+  ParkedRow,
   ReleaseRow,
   RequestRow,
+  SchemaRow,
   SuspectRow,
 } from './row.ts';
 import type { Statements } from './statement.ts';
@@ -32,6 +37,9 @@ export interface Snapshot {
   jobs: DocumentWithMembers[];
   rollouts: DocumentWithMembers[];
   releases: ReleaseRow[];
+  schemas: SchemaRow[];
+  parked: ParkedRow[];
+  configs: ConfigRow[];
   lastOffset: number;
   /** The highest id. */
   lastDeadLetter: number;
@@ -56,6 +64,9 @@ export function readSnapshot(statements: Statements): Snapshot {
     jobs: readActive(statements, 'job'),
     rollouts: readActive(statements, 'rollout'),
     releases: readReleases(statements),
+    schemas: readSchemas(statements),
+    parked: readParked(statements),
+    configs: readConfigs(statements),
     lastOffset: readLastOffset(statements),
     lastDeadLetter: readLastDeadLetter(statements),
     consumers: readConsumers(statements),

@@ -2,6 +2,7 @@ import type { DeadLetterChange } from './dead-letter-table.ts';
 import type {
   AuditRow,
   CertificateRow,
+  ConfigRow,
   ConsumerRow,
   CursorRow,
   DeadLetterRow,
@@ -12,7 +13,9 @@ import type {
   EventRow,
   LaneCursor,
   MemberRow,
+  ParkedRow,
   RedactionRow,
+  SchemaRow,
   ReleaseRow,
   RequestRow,
   SuspectRow,
@@ -45,4 +48,8 @@ export type Write =
   | { kind: 'rollout'; rollout: DocumentRow }
   | { kind: 'rollout-device'; member: MemberRow }
   | { kind: 'release'; release: ReleaseRow }
+  | { kind: 'schema'; schema: SchemaRow }
+  | { kind: 'parked-schema'; parked: ParkedRow }
+  | { kind: 'parked-schema-removed'; fingerprint: string }
+  | { kind: 'config'; config: ConfigRow }
   | { kind: 'audit'; audit: AuditRow };

@@ -1,17 +1,18 @@
 /**
  * `npm run bench:slow-link`: how long a command's result takes from a device behind 9,600 bit/s with 5 % loss that has
- * 50,000 bulk events to send. Needs root for a network namespace; says so and skips where there is none. One JSON
- * document on stdout, progress on stderr; exit code 1 when a result came late.
+ * 50,000 bulk events to send. Needs root for a network namespace. One JSON document on stdout, progress on stderr; exit
+ * code 1 when a result came late, and when nothing could be measured (unless --allow-skip), 2 for wrong arguments.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
 import { createGatewayPool } from '../../src/coordinator/gateway/pool.ts';
 import { createLog } from '../../src/log.ts';
 import { eventually } from '../support/eventually.ts';
-import { createCertifiedFleet, gatewayEntry, LedgerCore } from '../support/link-bench.ts';
+import { createCertifiedFleet, gatewayEntry, LedgerCore, opensslConfigFile } from '../support/link-bench.ts';
 import { textRow, type DeviceSetup } from './slow-link/setup.ts';
 import { createSlowNetwork, whyNoSlowNetwork } from './slow-link/slow-network.ts';
 
@@ -27,11 +28,20 @@ const limitMs = 2 * batchMs;
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 const print = (document: object): void => void process.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
 
+const { 'allow-skip': allowSkip } = (() => {
+  try {
+    return parseArgs({ options: { 'allow-skip': { type: 'boolean', default: false } } }).values;
+  } catch (error) {
+    say(`${error instanceof Error ? error.message : String(error)}\nbench:slow-link [--allow-skip]`);
+    process.exit(2);
+  }
+})();
 const obstacle = await whyNoSlowNetwork();
 if (obstacle === undefined) await run();
 else {
   say(`SKIPPED, nothing was measured: ${obstacle}`);
   print({ skipped: obstacle });
+  if (!allowSkip) process.exitCode = 1;
 }
 
 async function run(): Promise<void> {
@@ -45,6 +55,7 @@ async function run(): Promise<void> {
     tls: fleet.tls,
     blobDirectory: fleet.blobDirectory,
     gatewayEntry,
+    opensslConfigFile,
     fleetId: fleet.fleetId,
     handler: core,
     log: createLog({ name: 'core', level: 'silent' }),

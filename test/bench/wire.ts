@@ -8,11 +8,13 @@ import { execa } from 'execa';
 import { meterSchema } from './wire/event-set.ts';
 import { createBench } from '../support/link-bench.ts';
 import { defaultVectorDirectory } from './wire/event-set.ts';
+import { generateVectors } from './wire/generate.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
 import { peerNames, type PeerName } from './wire/report.ts';
 import { runScenarios, scenarioNames } from './wire/run.ts';
 import { judge } from './wire/target.ts';
 
-const usage = `bench:wire [--peers ${peerNames.join(',')}|none] [--scenarios ${scenarioNames.join(',')}] [--vectors DIRECTORY]`;
+const usage = `bench:wire [--peers ${peerNames.join(',')}|none] [--scenarios ${scenarioNames.join(',')}] [--vectors DIRECTORY | --seed N]`;
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
 const values = (() => {
@@ -21,7 +23,8 @@ const values = (() => {
       options: {
         peers: { type: 'string' },
         scenarios: { type: 'string' },
-        vectors: { type: 'string', default: defaultVectorDirectory },
+        vectors: { type: 'string' },
+        seed: { type: 'string' },
       },
     }).values;
   } catch (error) {
@@ -38,6 +41,10 @@ const named = (text: string | undefined, all: readonly string[]): string[] => {
   }
   return names;
 };
+if (values.seed !== undefined && (values.vectors !== undefined || !/^\d{1,9}$/.test(values.seed))) {
+  say(`--seed takes a whole number, and --vectors is not for it\n${usage}`);
+  process.exit(2);
+}
 const peers = named(values.peers, peerNames) as PeerName[];
 const scenarios = new Set(named(values.scenarios, scenarioNames));
 
@@ -58,18 +65,22 @@ if (missing.size > 0) {
   process.exit(1);
 }
 
-const meter = await meterSchema();
+await using scratch = await temporaryDirectory();
+const vectorDirectory = values.vectors ?? (values.seed === undefined ? defaultVectorDirectory : scratch.path);
+if (values.seed !== undefined) await generateVectors(vectorDirectory, Number(values.seed));
+const meter = await meterSchema(vectorDirectory);
 await using bench = await createBench({ schemas: { [meter.fingerprint.toString(16).padStart(16, '0')]: meter.text } });
 const reports = await runScenarios({
   bench,
   peers,
   scenarios,
-  vectorDirectory: values.vectors,
+  vectorDirectory,
   progress: say,
 });
+const vectors = values.seed === undefined ? (values.vectors ?? 'test/vectors/wire') : { seed: Number(values.seed) };
 const verdicts = judge(reports, { withPeers: peers.length > 0 });
 const missed = Object.entries(verdicts).filter(([, { met }]) => !met);
-process.stdout.write(`${JSON.stringify({ peers, scenarios: reports, targets: verdicts }, undefined, 2)}\n`);
+process.stdout.write(`${JSON.stringify({ vectors, peers, scenarios: reports, targets: verdicts }, undefined, 2)}\n`);
 for (const [name, { limit, unit, measured }] of missed)
   say(`missed: ${name} is ${measured}, at most ${limit} (${unit})`);
 if (missed.length > 0) process.exitCode = 1;

@@ -87,8 +87,38 @@ const cases: Record<string, Case> = {
   'device accept': { ok: () => ['p-1'], fails: () => [malformed], exitCode: 2 },
   'device reject': { ok: () => ['x-6'], fails: () => [malformed], exitCode: 2 },
   'device tag': { ok: () => ['d-1', 'ring=canary'], fails: () => ['d-1', 'Ring'], exitCode: 2 },
+  'device send': {
+    ok: () => ['d-1', 'valve.Close', 'v-1', '{"slow":true}', '--expires', '1h'],
+    fails: () => ['d-1', 'valve.Close', 'v-1', '{"slow"'],
+    exitCode: 2,
+  },
   'device remove': { ok: () => ['x-4', '--yes'], fails: () => ['d-1'], exitCode: 6 },
 
+  'device config set': {
+    ok: () => ['d-1', 'limits', scratch('limits.yaml')],
+    fails: () => [nobody, 'limits', scratch('limits.yaml')],
+    exitCode: 3,
+  },
+  'device config get': { ok: () => ['d-1'], fails: () => [nobody], exitCode: 2 },
+  'device config diff': { ok: () => ['x-1', 'limits'], fails: () => ['x-1', 'nothing'], exitCode: 2 },
+  'device config resolve': {
+    ok: () => ['x-1', 'limits', '--take', 'desired'],
+    fails: () => ['x-1', 'limits', '--take', 'reported'],
+    exitCode: 2,
+  },
+
+  'event schema register': {
+    ok: () => [scratch('reading.avsc')],
+    fails: () => [scratch('worse.avsc')],
+    exitCode: 6,
+  },
+  'event schema check': {
+    ok: () => [scratch('reading.avsc')],
+    fails: () => [scratch('limits.yaml')],
+    exitCode: 2,
+  },
+  'event schema list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
+  'event schema show': { ok: () => ['meter.Reading'], fails: () => ['meter.Nothing'], exitCode: 2 },
   'deadletter list': { ok: () => [], fails: () => ['--device', malformed], exitCode: 2 },
   'deadletter show': { missing: 'see event-log.test.ts', fails: () => ['999'], exitCode: 2 },
   'deadletter replay': { missing: 'see event-log.test.ts', fails: () => ['--all'], exitCode: 3 },
@@ -184,6 +214,13 @@ beforeAll(async () => {
   await writeFile(scratch('broken.conf'), 'task complete = {\n');
   await writeFile(scratch('not-a-bundle.fw'), 'no archive');
 
+  await writeFile(scratch('limits.yaml'), 'max: 10\n');
+  const field = { name: 'volts', type: 'double', unit: 'V' };
+  const reading = (unit: string) =>
+    JSON.stringify({ type: 'record', name: 'meter.Reading', fields: [{ ...field, unit }] });
+  await writeFile(scratch('reading.avsc'), reading('V'));
+  await writeFile(scratch('worse.avsc'), reading('mV'));
+
   await must(['init', scratch('stopped'), '--no-passphrase', '--port', '0']);
   await must(['agent', 'init', scratch('csr'), '--id', 's-1', '--coordinator', '127.0.0.1:7443']);
   for (const id of ['x-1', 'x-2', 'x-3', 'x-4', 'x-5', 'x-6', 'x-7'])
@@ -201,6 +238,8 @@ beforeAll(async () => {
   openJob = last(await must(['run', 'x-1', '--detach', '--', 'true'])).job.id;
   for (const id of ['x-1', 'x-2', 'x-3']) rollouts[id] = (await must(['rollout', 'start', 'tiny/1.0.0', id])).json().id;
   await must(['rollout', 'pause', rollouts['x-2'] ?? '']);
+  await must(['event', 'schema', 'register', scratch('reading.avsc')]);
+  await must(['device', 'config', 'set', 'x-1', 'limits', scratch('limits.yaml')]);
   for (const name of ['c-1', 'c-2', 'c-3']) await must(['event', 'tail', '--consumer', name, '--limit', '1']);
 });
 afterAll(() => fleet?.[Symbol.asyncDispose]());

@@ -5,12 +5,15 @@
  */
 import { Buffer } from 'node:buffer';
 import { deflateRawSync, zstdCompressSync } from 'node:zlib';
+import { avroFingerprint } from '../../src/protocol/avro-fingerprint.ts';
 import { ByteWriter } from '../../src/protocol/byte-writer.ts';
 import { BatchDecoderWorkspace, BatchWorkspace } from '../../src/protocol/columns/index.ts';
+import { canonicalForm } from '../../src/protocol/canonical-form.ts';
 import { decodeMessage } from '../../src/protocol/decode.ts';
 import { encodeMessage } from '../../src/protocol/encode.ts';
 import { FrameDecoder, FrameType, writeFrame } from '../../src/protocol/frame.ts';
 import type { Lane, Row } from '../../src/protocol/lane.ts';
+import { maxFrameBytes } from '../../src/protocol/limit.ts';
 import type { Message } from '../../src/protocol/message.ts';
 import { ProtocolError } from '../../src/protocol/protocol-error.ts';
 import { RowDecoder } from '../../src/protocol/row-decoder.ts';
@@ -69,16 +72,18 @@ const textSchema = JSON.stringify({
     { name: 'x', type: ['null', 'double'] },
   ],
 });
+const fingerprintOf = (text: string): bigint => avroFingerprint(canonicalForm(JSON.parse(text)));
+const [pointPrint, textPrint] = [fingerprintOf(pointSchema), fingerprintOf(textSchema)];
 const schemas = new Map([
-  [7n, readSchema(pointSchema)],
-  [8n, readSchema(textSchema)],
+  [pointPrint, readSchema(pointSchema)],
+  [textPrint, readSchema(textSchema)],
 ]);
 const workspace = new BatchWorkspace('range');
 const option = {
   keepaliveMs: 240_000,
   answerTimeoutMs: 20_000,
   helloTimeoutMs: 10_000,
-  schemas: new Map([[7n, readSchema(pointSchema)]]),
+  schemas: new Map([[pointPrint, readSchema(pointSchema)]]),
   workspace: { encoder: new BatchWorkspace('range'), decoder: new BatchDecoderWorkspace() },
 };
 
@@ -133,14 +138,14 @@ function rowMessage(dice: Dice, lane: Lane): Message {
   const encoder = new RowEncoder(catalogue, undefined, workspace);
   const count = 1 + dice.below(dice.of([1, 4, 40]));
   const rows = Array.from({ length: count }, (_, n): Row => {
-    const schema = dice.of([0n, 7n, 8n]);
+    const schema = dice.of([0n, pointPrint, textPrint]);
     const size = dice.of([1, 1, 3, 300]);
     return {
       type: dice.of(['t', 't', 'u']),
       key: 'k'.repeat(dice.below(3)),
       timestampMs: 1_700_000_000_000 + n * dice.of([0, 1_000, 2 ** 40]),
       schema,
-      payload: schema === 8n ? Uint8Array.of(2, 97 + dice.below(3), 2) : dice.bytes(size),
+      payload: schema === textPrint ? Uint8Array.of(2, 97 + dice.below(3), 2) : dice.bytes(size),
     };
   });
   return encoder.encode(lane, rows);
@@ -173,7 +178,7 @@ function message(dice: Dice): Message {
       eventCursor: seqs(),
       keepaliveMs: dice.wild(),
       creditBytes: dice.wild(),
-      maxFrameBytes: 1,
+      maxFrameBytes: dice.of([1, maxFrameBytes, maxFrameBytes, maxFrameBytes]),
       serverTimeMs: 1,
       extensions: [],
     }),
@@ -193,7 +198,11 @@ function message(dice: Dice): Message {
     }),
     () => ({ type: 'ping', keepaliveMs: dice.of([0, dice.wild()]) }),
     () => ({ type: 'pong' }),
-    () => ({ type: 'define', fingerprint: dice.of([7n, 8n]), text: dice.of([pointSchema, textSchema, '{', '7']) }),
+    () => ({
+      type: 'define',
+      fingerprint: dice.of([pointPrint, textPrint]),
+      text: dice.of([pointSchema, textSchema, textSchema, '{', '7']),
+    }),
     () => ({ type: 'gap', lane, skipped: 1 + dice.below(dice.of([1, 2 ** 40])), reason: 'not-kept' }),
     () => ({ type: 'credit', bytes: dice.wild() }),
     () => ({ type: 'pause', lane, ms: Math.min(dice.wild(), 2 ** 51 - 1) }),

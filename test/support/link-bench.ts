@@ -116,6 +116,7 @@ export class LedgerCore implements GatewayHandler {
   readonly connects: Connect[] = [];
   readonly disconnects: { connection: ConnectionId; reason: string; receivedBytes: number; sentBytes: number }[] = [];
   readonly ackedRequests: { device: string; lane: Lane; upToSeq: number }[] = [];
+  readonly told: { connection: ConnectionId; fingerprint: bigint; text: string }[] = [];
   readonly gaps: { device: string; lane: Lane; upToSeq: number; reason: GapReason }[] = [];
   duplicates = 0;
   /** Set: refuse everybody. */
@@ -151,6 +152,10 @@ export class LedgerCore implements GatewayHandler {
       else stored.push({ seq, row });
     });
     if (this.acknowledging) this.port.acknowledge(connection, lane, firstSeq + rows.length - 1);
+  }
+
+  schema(connection: ConnectionId, fingerprint: bigint, text: string): void {
+    this.told.push({ connection, fingerprint, text });
   }
 
   gap(connection: ConnectionId, lane: Lane, upToSeq: number, reason: GapReason): void {
@@ -256,6 +261,8 @@ export async function createBench(
   option: {
     count?: number;
     limits?: Partial<GatewayLimits>;
+    /** Keeps the ticket key over `restartPool`. */
+    keepTicketKey?: boolean;
     core?: LedgerCore;
     /** What the gateways know: Avro, as JSON, by fingerprint. */
     schemas?: Record<string, string>;
@@ -280,6 +287,7 @@ export async function createBench(
       logDestination: logFile,
       logLevel: 'debug',
       ...(option.schemas === undefined ? {} : { schemas: option.schemas }),
+      ...(option.keepTicketKey === true ? { ticketKeyFile: join(fleet.directory, 'ticket-key.json') } : {}),
       ...(option.limits === undefined ? {} : { limits: option.limits }),
     });
     core.port = pool;

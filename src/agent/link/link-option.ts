@@ -1,6 +1,7 @@
 /** What a link is made of. `createLink(option: LinkOption): Link` stands in link.ts. */
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
+import type { Packing } from '../../protocol/columns/index.ts';
 import type { SchemaCatalogue } from '../../protocol/schema-catalogue.ts';
 import type { DeviceLog } from '../../eventlog/device-log.ts';
 
@@ -23,6 +24,8 @@ export interface LinkOption {
   backoff?: Partial<Backoff>;
   /** `classic` is X25519 alone; `hybrid` adds ML-KEM-768 for 2.3 kB more a full handshake. Default `classic`. */
   keyExchange?: 'classic' | 'hybrid';
+  /** `pack` is quicker, `range` smaller. Default `range`. */
+  packing?: Packing;
   /** Schemas of the product's events: rows of these travel in columns. */
   schemas?: SchemaCatalogue;
   /** Uniform in [0, 1); tests own the dice. */

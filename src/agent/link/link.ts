@@ -6,6 +6,7 @@ import { RetryTimer } from './backoff.ts';
 import { loadIdentity } from './identity.ts';
 import { defaultBackoff, type LinkOption } from './link-option.ts';
 import { nackClasses, type NackClass } from '../../protocol/message.ts';
+import { defaultPacking } from '../../protocol/columns/index.ts';
 import type { RowEncoder } from '../../protocol/row-encoder.ts';
 import { KeepaliveInterval } from '../../session/keepalive-interval.ts';
 import { LiveSession } from './live-session.ts';
@@ -169,6 +170,7 @@ class TlsLink implements Link {
       agentVersion,
       interval: this.#interval,
       schemas: this.#option.schemas ?? noSchemas,
+      packing: this.#option.packing ?? defaultPacking,
       untold: this.#untold,
       warm: this.#writer,
       answerTimeoutMs: this.#option.answerTimeoutMs ?? defaultAnswerTimeoutMs,

@@ -6,6 +6,7 @@ import { DeviceSession } from '../../session/device-session.ts';
 import type { KeepaliveInterval } from '../../session/keepalive-interval.ts';
 import type { Close, Effect } from '../../session/effect.ts';
 import type { Lane } from '../../protocol/lane.ts';
+import type { Packing } from '../../protocol/columns/index.ts';
 import type { RowEncoder } from '../../protocol/row-encoder.ts';
 import type { SchemaCatalogue } from '../../protocol/schema-catalogue.ts';
 import { allLanes } from '../../session/per-lane.ts';
@@ -25,6 +26,7 @@ export interface LiveSessionOption {
   onOpen(): void;
   onNack(kind: NackClass): void;
   schemas: SchemaCatalogue;
+  packing: Packing;
   warm: RowEncoder | undefined;
   /** Schemas that the coordinator has asked for; kept from session to session. */
   untold: Set<bigint>;
@@ -58,7 +60,7 @@ export class LiveSession implements StreamReceiver {
   #retryAfterMs = 0;
 
   constructor(stream: ByteStream, option: LiveSessionOption) {
-    const { log, clock, agentVersion, interval, answerTimeoutMs, schemas, untold, warm } = option;
+    const { log, clock, agentVersion, interval, answerTimeoutMs, schemas, packing, untold, warm } = option;
     const { coordinatorInstanceId, seq } = log.requestCursor();
     this.#stream = stream;
     this.#option = option;
@@ -78,6 +80,7 @@ export class LiveSession implements StreamReceiver {
         interval,
         answerTimeoutMs,
         schemas,
+        packing,
         untold,
         ...(warm === undefined ? {} : { warm }),
       },

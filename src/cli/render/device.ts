@@ -1,4 +1,5 @@
 import type { Changed, Device, DeviceWatchRow } from '../../client/contract/index.ts';
+import { formatConfigState } from './config.ts';
 import { formatAge, formatBytes, formatTime, plural } from '../human.ts';
 import { paint, styleOfState } from '../paint.ts';
 import { printable } from '../printable.ts';
@@ -91,10 +92,17 @@ export function formatDevice(device: Device, nowMs: number): string {
     traffic: `${formatBytes(device.traffic.receivedBytes)} received, ${formatBytes(device.traffic.sentBytes)} sent`,
     'reverted bundles': device.quarantinedBundles.length > 0 ? device.quarantinedBundles.join(', ') : undefined,
     tags: formatTags(device.tags) || undefined,
+    ...listed('settings', device.configs ?? [], formatConfigState),
+    ...listed('waits', device.held ?? [], ({ type, key, reason }) => `${type} ${key}: ${reason}`),
   });
   const grains = flattenGrains(device.grains);
   if (grains.length === 0) return `${fields}\nno grains yet\n`;
   return `${fields}\ngrains:\n${grains.map(([key, value]) => `  ${printable(key)}: ${printable(value)}\n`).join('')}`;
+}
+
+/** One line for each: `waits`, `waits 2`, … */
+function listed<T>(title: string, rows: readonly T[], format: (row: T) => string): Record<string, string> {
+  return Object.fromEntries(rows.map((row, n) => [n === 0 ? title : `${title} ${n + 1}`, format(row)]));
 }
 
 /** Leaves of nested grains, with the keys as a selector writes them: `net:eth0:mac`. */

@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { configStates } from './config.ts';
 
 /** What the coordinator makes of an identity. */
 export const deviceStates = ['pending', 'accepted', 'rejected', 'quarantined', 'revoked'] as const;
@@ -26,6 +27,26 @@ export const DeviceSchema = Type.Object({
   certificate: Type.Optional(Type.Object({ serial: Type.String(), notAfterMs: Type.Number() })),
   /** Bundles that this device has reverted; no rollout offers them again until cleared. */
   quarantinedBundles: Type.Array(Type.String()),
+  /** Request types that its present agent has announced, each with the highest version. */
+  accepts: Type.Optional(Type.Record(Type.String(), Type.Integer())),
+  /** Requests that are held back, and what for. */
+  held: Type.Optional(
+    Type.Array(
+      Type.Object({ type: Type.String(), key: Type.String(), reason: Type.String(), expiresAtMs: Type.Number() }),
+    ),
+  ),
+  /** Its documents of settings. */
+  configs: Type.Optional(
+    Type.Array(
+      Type.Object({
+        name: Type.String(),
+        state: Type.Enum(configStates),
+        reason: Type.Optional(Type.String()),
+        version: Type.Optional(Type.Integer()),
+        revision: Type.Optional(Type.Integer()),
+      }),
+    ),
+  ),
   traffic: Type.Object({ receivedBytes: Type.Number(), sentBytes: Type.Number() }),
   /** How old what is known of it is; absent before its first connection. */
   freshness: Type.Optional(

@@ -11,7 +11,10 @@ export interface StoredEvent {
   key: string;
   timestampMs: number; // the writer's clock
   receivedAtMs: number; // the coordinator's
-  /** Decoded when the schema is 0 (JSON), else base64 under `base64`. */
+  /**
+   * JSON as it came, or an Avro payload as JSON, by the newest registered schema of its type: longs beyond 2^53, NaN and
+   * the infinities are text, bytes are base64. What can't be read: `{ schema, base64, error }`.
+   */
   payload: unknown;
   /** An operator took key and payload out; null is all that is left of the payload. */
   redacted?: { by: string; reason: string; atMs: number };
@@ -35,6 +38,7 @@ export interface EventFilter {
 export interface EventQuery extends EventFilter {
   from?: number; // offset; absent in follow = only new ones
   limit?: number;
+  asWritten?: boolean; // Avro payloads by the schema of their writer
 }
 
 /** NDJSON row of an export: it ends with `end`. `nextOffset` is where to go on from. */

@@ -13,6 +13,7 @@ const EventQuerySchema = Type.Object({
   ...eventFilterFields,
   from: Type.Optional(Type.Integer({ minimum: 0 })),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
+  asWritten: Type.Optional(Type.Boolean()),
 });
 
 export function addEventRoutes(app: FastifyInstance, context: service.ServiceContext, closing: AbortSignal): void {

@@ -2,8 +2,12 @@ import type { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import {
+  ConfigRequestSchema,
+  ConfigResolveSchema,
   DeviceStateSchema,
   JobRequestSchema,
+  RegisterRequestSchema,
+  ProductRequestBodySchema,
   RevokeRequestSchema,
   RolloutChangeSchema,
   RolloutRequestSchema,
@@ -11,7 +15,11 @@ import {
   SignRequestSchema,
   TagChangeSchema,
   TargetSchema,
+  type ConfigRequest,
+  type ConfigResolve,
   type JobRequest,
+  type RegisterRequest,
+  type ProductRequestBody,
   type RevokeRequest,
   type RolloutChange,
   type RolloutRequest,
@@ -19,6 +27,7 @@ import {
   type SignRequest,
   type TagChange,
 } from '../../client/contract/index.ts';
+import { ConfigNameSchema } from '../../protocol/event.ts';
 import * as service from '../service/index.ts';
 import { maxBlobBytes } from '../service/receive-blob.ts';
 import { addConsumerRoutes } from './consumer-route.ts';
@@ -38,6 +47,8 @@ export function addRoutes(app: FastifyInstance, context: service.ServiceContext,
   addJobRoutes(app, context, closing);
   addReleaseRoutes(app, context);
   addRolloutRoutes(app, context, closing);
+  addSchemaRoutes(app, context);
+  addConfigRoutes(app, context);
 
   app.get('/v1/status', { schema: { querystring: Empty } }, () => service.showStatus(context));
   app.post('/v1/shutdown', { schema: { body: Empty } }, () => {
@@ -77,6 +88,11 @@ function addDeviceRoutes(app: FastifyInstance, context: service.ServiceContext, 
   );
   app.delete<IdParams>('/v1/devices/:id', { schema: { params: Id } }, ({ params }) =>
     service.dropDevice(context, params.id),
+  );
+  app.post<IdParams & { Body: ProductRequestBody }>(
+    '/v1/devices/:id/requests',
+    { schema: { params: Id, body: ProductRequestBodySchema } },
+    ({ params, body }) => service.sendProductRequest(context, params.id, body),
   );
   const target = { schema: { body: TargetSchema } };
   app.post<{ Body: { selector: string } }>('/v1/devices/accept', target, ({ body }) =>
@@ -150,5 +166,40 @@ function addRolloutRoutes(app: FastifyInstance, context: service.ServiceContext,
   }
   app.get<IdParams>('/v1/rollouts/:id/follow', { schema: { params: Id } }, (request, reply) =>
     sendRows(request, reply, closing, (signal) => service.followRollout(context, request.params.id, signal)),
+  );
+}
+
+/** Several schemas of the largest size in one request. */
+const maxRegisterBytes = 8 * 1024 * 1024;
+
+function addSchemaRoutes(app: FastifyInstance, context: service.ServiceContext): void {
+  const list = { schema: { querystring: Type.Object({ text: Type.Optional(Type.Boolean()) }) } };
+  app.get<{ Querystring: { text?: boolean } }>('/v1/schemas', list, ({ query }) => service.listSchemas(context, query));
+  app.get<IdParams>('/v1/schemas/:id', { schema: { params: Id } }, ({ params }) =>
+    service.showSchema(context, params.id),
+  );
+  app.post<{ Body: RegisterRequest }>(
+    '/v1/schemas',
+    { bodyLimit: maxRegisterBytes, schema: { body: RegisterRequestSchema } },
+    ({ body }) => service.registerSchemas(context, body),
+  );
+}
+
+function addConfigRoutes(app: FastifyInstance, context: service.ServiceContext): void {
+  const Named = Type.Object({ id: Type.String({ minLength: 1, maxLength: 256 }), name: ConfigNameSchema });
+  type NamedParams = { Params: { id: string; name: string } };
+  app.post<{ Body: ConfigRequest }>('/v1/configs', { schema: { body: ConfigRequestSchema } }, ({ body }) =>
+    service.setConfig(context, body),
+  );
+  app.get<IdParams>('/v1/configs/:id', { schema: { params: Id } }, ({ params }) =>
+    service.listConfigs(context, params.id),
+  );
+  app.get<NamedParams>('/v1/configs/:id/:name', { schema: { params: Named } }, ({ params }) =>
+    service.showConfig(context, params.id, params.name),
+  );
+  app.post<NamedParams & { Body: ConfigResolve }>(
+    '/v1/configs/:id/:name/resolve',
+    { schema: { params: Named, body: ConfigResolveSchema } },
+    ({ params, body }) => service.resolveConfig(context, params.id, params.name, body),
   );
 }

@@ -41,17 +41,31 @@ export function takeProbe(turn: Turn, deviceId: string, older: ConnectionId): Pr
 /** Both are kept out until an operator has looked: which one is ours can't be told from here. */
 export function quarantineClones(turn: Turn, live: LiveConnection, newer: Connect): void {
   const { deviceId, serialHex } = newer.identity;
-  const address = turn.state.devices.get(deviceId)?.address;
-  changeDevice(turn, deviceId, { kind: 'quarantine' });
-  const payload = {
-    instances: [live.instanceId, instanceHex(newer.instanceId)],
-    addresses: [address ?? '', newer.address],
-    serials: [live.serial, serialHex],
-    gateways: [live.gateway, newer.gateway],
-  };
-  appendOwnEvent(turn, { deviceId, type: 'coordinator.clone', key: '', payload });
+  const instanceId = instanceHex(newer.instanceId);
+  reportClones(turn, deviceId, 'two-instances', [
+    { ...live, address: turn.state.devices.get(deviceId)?.address ?? '' },
+    { instanceId, serial: serialHex, gateway: newer.gateway, address: newer.address },
+  ]);
   refuseNewer(turn, newer.connection, 'quarantined', retryAfter.cloneMs, 'two devices have this identity');
   turn.afterCommit((gateway) => gateway.close(live.connection, 'quarantined', retryAfter.cloneMs));
+}
+
+/** How it was found out, and what can be told apart of the two. */
+export function reportClones(
+  turn: Turn,
+  deviceId: string,
+  reason: 'two-instances' | 'superseded-each-other',
+  both: readonly (Pick<LiveConnection, 'instanceId' | 'serial' | 'gateway'> & { address: string })[],
+): void {
+  changeDevice(turn, deviceId, { kind: 'quarantine' });
+  const payload = {
+    reason,
+    instances: both.map(({ instanceId }) => instanceId),
+    addresses: both.map(({ address }) => address),
+    serials: both.map(({ serial }) => serial),
+    gateways: both.map(({ gateway }) => gateway),
+  };
+  appendOwnEvent(turn, { deviceId, type: 'coordinator.clone', key: '', payload });
 }
 
 function refuseNewer(

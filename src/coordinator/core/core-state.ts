@@ -10,9 +10,11 @@ import type {
 } from '../../store/row.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
 import type { Standing } from '../../protocol/message.ts';
+import type { ConfigDocument } from '../config/config-document.ts';
 import type { Connect, ConnectionId } from '../gateway/port.ts';
 import type { JobDocument, JobState } from '../job/job-state.ts';
 import type { Outbox } from '../request/outbox.ts';
+import type { SchemaState } from './schema-state.ts';
 import type { RolloutDocument, RolloutState } from '../rollout/rollout-state.ts';
 
 /** An admitted connection. Presence is only here, in memory. */
@@ -32,6 +34,12 @@ export interface LiveConnection {
 export interface Probe {
   older: ConnectionId;
   newer: Connect;
+}
+
+/** A connection that a newer one of the same history has driven out, until it has answered or gone. */
+export interface Ghost {
+  live: LiveConnection;
+  address: string;
 }
 
 /** A release and what a device must know to take it. */
@@ -60,6 +68,9 @@ export interface CoreState {
   readonly jobs: Map<string, JobState>;
   readonly rollouts: Map<string, RolloutState>;
   readonly releases: Map<string, StoredRelease>;
+  readonly schemas: SchemaState;
+  /** Documents of settings, by device and name. */
+  readonly configs: Map<string, ReadonlyMap<string, ConfigDocument>>;
   readonly consumers: Map<string, ConsumerRow>;
   readonly deviceLogs: Map<string, DeviceLogRow>;
   /** When the newest stored row of each lane was written, by device. */
@@ -71,6 +82,9 @@ export interface CoreState {
   readonly live: Map<string, LiveConnection>;
   /** By device. */
   readonly probes: Map<string, Probe>;
+  readonly ghosts: Map<ConnectionId, Ghost>;
+  /** By device: when a ghost has answered. */
+  readonly ghostAnswers: Map<string, number[]>;
   /** Also superseded ones, until the gateway reports their end. */
   readonly connections: Map<ConnectionId, string>;
   /** The last number given out of each kind. */

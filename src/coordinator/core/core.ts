@@ -25,6 +25,8 @@ import { noteFrameFault } from './frame-fault-operation.ts';
 import { createEventReader, type EventReader, type Meaning } from './read-event.ts';
 import { expireRequests } from './request-operation.ts';
 import { stepRollout } from './rollout-operation.ts';
+import { defineSchema } from './schema-operation.ts';
+import { columnSchemas } from './schema-state.ts';
 import { settle } from './settle.ts';
 import type { SeqRange, SuspectFile } from './suspect-file.ts';
 import { attemptsOf, clearSuspect, countAttempt, isSuspect, judgeSuspect } from './suspect-operation.ts';
@@ -109,6 +111,7 @@ export class Core {
   async start(gateway: GatewayPort): Promise<void> {
     this.#gateway = gateway;
     gateway.setRevoked(revokedSerials(this.state));
+    gateway.addSchemas(columnSchemas(this.state.schemas));
     await this.submit((turn) => {
       for (const id of turn.state.rollouts.keys()) stepRollout(turn, id, { kind: 'open' });
       for (const id of turn.state.jobs.keys()) stepJob(turn, id, { kind: 'open' });
@@ -173,6 +176,12 @@ export class Core {
     },
     gap: (connection, lane, upToSeq, reason) =>
       this.#take(connection, lane, upToSeq, {}, (turn) => storeGap(turn, connection, { lane, upToSeq, reason })),
+    schema: (connection, fingerprint, text) => {
+      // The rows that follow are stored in any case: at worst they wait for their schema.
+      this.submit((turn) => defineSchema(turn, connection, fingerprint, text)).catch((error) =>
+        this.#report(error, 'a schema could not be stored'),
+      );
+    },
     requestsAcked: (connection, lane, upToSeq) => {
       this.submit((turn) => commitRequests(turn, connection, lane, upToSeq)).catch((error) => {
         this.#report(error, 'an acknowledgement could not be stored');
@@ -255,6 +264,8 @@ export class Core {
     { range, alone }: { range?: SeqRange | undefined; alone?: true },
     store: (turn: Turn) => void,
   ): void {
+    const creditBytes = this.#pressure.creditBytes(connection, this.#queue.length);
+    if (creditBytes !== undefined) this.#gateway?.credit(connection, creditBytes);
     const pauseMs = this.#pressure.pauseMs(connection, lane, this.#queue.length, this.#clock.monotonicMs());
     if (pauseMs !== undefined) this.#gateway?.pause(connection, lane, pauseMs);
     const how = { ...(range === undefined ? {} : { range }), ...(alone === undefined ? {} : { alone }) };

@@ -1,7 +1,10 @@
+import type { AcceptsEvent } from '../../protocol/event.ts';
 import type { CertificateRow, DeviceRow } from '../../store/row.ts';
 import { reduceDevice, type DeviceInput } from '../registry/reduce-device.ts';
+import { resendConfigs } from './config-operation.ts';
 import { appendOwnEvent } from './event-operation.ts';
 import { stepJob } from './job-operation.ts';
+import { endProductRequests } from './product-request-operation.ts';
 import { neededBlobs, stepRollout } from './rollout-operation.ts';
 import type { Turn } from './turn.ts';
 
@@ -19,6 +22,13 @@ export function changeDevice(turn: Turn, deviceId: string, input: DeviceInput): 
   if (after === before) return false;
   putDevice(turn, after);
   return true;
+}
+
+/** What the device takes from now on; requests that waited for it leave. */
+export function announceTypes(turn: Turn, deviceId: string, event: AcceptsEvent): void {
+  changeDevice(turn, deviceId, { kind: 'accepts', event });
+  resendConfigs(turn, deviceId); // what expired while it waited
+  turn.toFlush.add(deviceId);
 }
 
 export function putCertificate(turn: Turn, certificate: CertificateRow): void {
@@ -61,6 +71,7 @@ function openConnection(turn: Turn, deviceId: string): void {
   }
   appendOwnEvent(turn, { deviceId, type: 'coordinator.opened', key: '', payload: { was: live.standing } });
   turn.toFlush.add(deviceId);
+  resendConfigs(turn, deviceId);
   for (const id of state.jobs.keys()) stepJob(turn, id, { kind: 'connected', deviceId });
   for (const id of state.rollouts.keys()) stepRollout(turn, id, { kind: 'presence', deviceId });
 }
@@ -82,8 +93,14 @@ export function removeDevice(turn: Turn, deviceId: string): void {
   turn.delete(state.live, deviceId);
   turn.delete(state.devices, deviceId);
   turn.delete(state.cursors, deviceId);
+  const outbox = state.outboxes.get(deviceId) ?? [];
+  for (const row of outbox) {
+    const outcome = row.seq === undefined ? 'expired' : 'unknown';
+    endProductRequests(turn, deviceId, [row], { outcome, reason: 'the device was removed' });
+  }
   turn.delete(state.outboxes, deviceId);
   turn.delete(state.requestSeqs, deviceId);
+  turn.delete(state.configs, deviceId);
   turn.delete(state.deviceLogs, deviceId);
   turn.delete(state.laneTimes, deviceId);
   const probe = state.probes.get(deviceId);

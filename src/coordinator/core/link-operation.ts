@@ -16,9 +16,11 @@ import {
 import { newDevice } from '../registry/reduce-device.ts';
 import { quarantineClones, suspectClone, takeProbe } from './clone-operation.ts';
 import { instanceHex, zeroCursor, type LiveConnection } from './core-state.ts';
+import { loseConfigs, resendConfigs, stepConfig } from './config-operation.ts';
 import { noteGivenUp } from './device-letter-operation.ts';
 import { noteDropped, noteHello, noteMissing, noteReport, noteStored } from './device-log-operation.ts';
-import { changeDevice, putDevice } from './device-operation.ts';
+import { announceTypes, changeDevice, putDevice } from './device-operation.ts';
+import { haunt, layGhost } from './ghost-operation.ts';
 import { appendBlock, appendEvent, appendOwnEvent } from './event-operation.ts';
 import { noteHistory } from './history-operation.ts';
 import { stepJob } from './job-operation.ts';
@@ -26,6 +28,7 @@ import { parkLetter } from './park-letter.ts';
 import type { EventReader, Meaning } from './read-event.ts';
 import { acknowledgeRequests, loseSentJobs } from './request-operation.ts';
 import { neededBlobs, stepRollout } from './rollout-operation.ts';
+import { learnSchema, noteBlock, noteSchemas } from './schema-operation.ts';
 import type { Turn } from './turn.ts';
 
 /** What an operator has set about who may come. */
@@ -86,12 +89,12 @@ function rememberStranger(turn: Turn, { identity, address }: Connect, { rule, de
   });
 }
 
-/** The newer connection of an identity wins; the older is closed, and whatever it still says is not heard. */
+/** The newer connection of an identity wins; whatever the older still says is not heard, and it is soon closed. */
 function supersede(turn: Turn, deviceId: string, connect: Connect): void {
   const older = turn.state.live.get(deviceId);
   if (older === undefined) return;
-  const retryAfterMs = older.standing === 'accepted' ? 0 : retryAfter.cloneMs;
-  turn.afterCommit((gateway) => gateway.close(older.connection, 'superseded', retryAfterMs));
+  if (older.standing === 'accepted') haunt(turn, older, connect);
+  else turn.afterCommit((gateway) => gateway.close(older.connection, 'superseded', retryAfter.cloneMs));
   leave(turn, deviceId, older, 'superseded', { address: connect.address });
 }
 
@@ -112,7 +115,9 @@ function settleRequests(turn: Turn, connect: Connect, instanceId: string): void 
     return;
   }
   const before = turn.state.devices.get(deviceId)?.instanceId;
-  if (before !== undefined && before !== instanceId) loseSentJobs(turn, deviceId);
+  if (before === undefined || before === instanceId) return;
+  loseSentJobs(turn, deviceId);
+  loseConfigs(turn, deviceId);
 }
 
 function admit(
@@ -147,6 +152,7 @@ function admit(
   turn.afterCommit((port) => port.admit(connection, welcome));
   turn.toFlush.add(deviceId);
   if (standing !== 'accepted') return;
+  resendConfigs(turn, deviceId);
   for (const sha256 of neededBlobs(state, deviceId)) turn.afterCommit((port) => port.grantBlob(connection, sha256));
   for (const id of state.jobs.keys()) stepJob(turn, id, { kind: 'connected', deviceId });
   for (const id of state.rollouts.keys()) stepRollout(turn, id, { kind: 'presence', deviceId });
@@ -165,6 +171,7 @@ export function disconnectDevice(
     return;
   }
   turn.delete(state.connections, connection);
+  turn.delete(state.ghosts, connection);
   changeDevice(turn, deviceId, { kind: 'disconnect', ...traffic });
   const live = state.live.get(deviceId);
   if (live?.connection === connection) leave(turn, deviceId, live, reason, { ...traffic });
@@ -174,6 +181,7 @@ export function disconnectDevice(
 
 /** The older of two has answered, or not. */
 export function probedDevice(turn: Turn, connection: ConnectionId, answered: boolean, policy: ConnectPolicy): void {
+  if (layGhost(turn, connection, answered)) return;
   const { state } = turn;
   const deviceId = state.connections.get(connection);
   const probe = deviceId === undefined ? undefined : takeProbe(turn, deviceId, connection);
@@ -296,6 +304,7 @@ export function storeBlock(turn: Turn, connection: ConnectionId, lane: Lane, fir
   if (claim === undefined) return;
   const { acknowledge, ...place } = claim;
   appendBlock(turn, { ...place, lane, firstSeq, block });
+  noteBlock(turn, place.deviceId, block, place.skip);
   acknowledge();
 }
 
@@ -322,6 +331,7 @@ function storeEvent(
   if (reason === undefined) {
     try {
       appendEvent(turn, stored);
+      if (stored.schema !== undefined) noteSchemas(turn, deviceId, [stored.schema]);
       carryOut(turn, deviceId, meaning);
       return undefined;
     } catch (error) {
@@ -357,15 +367,18 @@ export function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
       return stepJob(turn, meaning.event.jobId, { kind: 'result', deviceId, event: meaning.event });
     case 'update':
       return stepRollout(turn, meaning.event.rolloutId, { kind: 'update', deviceId, event: meaning.event });
+    case 'schema':
+      return learnSchema(turn, deviceId, meaning.event);
+    case 'accepts':
+      return announceTypes(turn, deviceId, meaning.event);
+    case 'config':
+      return stepConfig(turn, deviceId, meaning.event.name, { kind: 'report', event: meaning.event });
     case 'log':
       return noteReport(turn, deviceId, meaning.event);
     case 'gap':
       return noteDropped(turn, deviceId, meaning.event);
     case 'deadletter':
       return noteGivenUp(turn, deviceId, meaning.event);
-    case 'accepts':
-    case 'schema':
-    case 'config':
     case 'reply':
     case 'plain':
     case 'dead':

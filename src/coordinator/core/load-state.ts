@@ -2,10 +2,12 @@ import type { Release } from '../../client/contract/release.ts';
 import { FlotillaError } from '../../error.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
 import type { LaneCursor, Snapshot, Store } from '../../store/index.ts';
+import type { ConfigDocument } from '../config/config-document.ts';
 import { createJobState, type JobDevice, type JobDocument } from '../job/job-state.ts';
 import { createRolloutState, type RolloutDocument } from '../rollout/rollout-state.ts';
 import { type TargetDevice } from '../rollout/target-device.ts';
 import { zeroCursor, type CoreState } from './core-state.ts';
+import { loadSchemaState } from './schema-state.ts';
 import { suspectKey } from './suspect-operation.ts';
 
 /**
@@ -52,6 +54,8 @@ function stateOf(snapshot: Snapshot, fleetId: string, instanceId: string, nowMs:
     jobs: new Map(),
     rollouts: new Map(),
     releases: new Map(),
+    schemas: loadSchemaState(snapshot.schemas, snapshot.parked),
+    configs: new Map(),
     consumers: new Map(snapshot.consumers.map((consumer) => [consumer.name, consumer])),
     deviceLogs: new Map(snapshot.deviceLogs.map((log) => [log.deviceId, log])),
     laneTimes: new Map(),
@@ -59,6 +63,8 @@ function stateOf(snapshot: Snapshot, fleetId: string, instanceId: string, nowMs:
     frameFaults: new Map(),
     live: new Map(),
     probes: new Map(),
+    ghosts: new Map(),
+    ghostAnswers: new Map(),
     connections: new Map(),
     counters: new Map([
       ['offset', snapshot.lastOffset],
@@ -78,6 +84,10 @@ function stateOf(snapshot: Snapshot, fleetId: string, instanceId: string, nowMs:
   }
   for (const request of snapshot.requests) {
     state.outboxes.set(request.deviceId, [...(state.outboxes.get(request.deviceId) ?? []), request]);
+  }
+  for (const { deviceId, name, document } of snapshot.configs) {
+    const known = state.configs.get(deviceId) ?? new Map<string, ConfigDocument>();
+    state.configs.set(deviceId, new Map(known).set(name, document as ConfigDocument));
   }
   for (const { document, members } of snapshot.jobs) {
     const devices = members.map((member) => awayNow(member.document as JobDevice));

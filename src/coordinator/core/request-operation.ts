@@ -1,10 +1,15 @@
 import { Lane, type Row } from '../../protocol/lane.ts';
-import type { RequestRow } from '../../store/row.ts';
+import type { DeviceRow, RequestRow } from '../../store/row.ts';
 import type { NewRequest } from '../effect.ts';
-import { acknowledged, deliverable, expired, nextToSend, type Outbox } from '../request/outbox.ts';
+import { acknowledged, deliverable, expired, nextToSend, recall, type Outbox } from '../request/outbox.ts';
 import { zeroCursor } from './core-state.ts';
+import { deliveredConfig } from './config-operation.ts';
 import { stepJob } from './job-operation.ts';
+import { endProductRequests } from './product-request-operation.ts';
 import type { Turn } from './turn.ts';
+
+/** What a lost history may have run, and a new one must not run again. */
+const runsOnce: ReadonlySet<string> = new Set(['job.start', 'product.request']);
 
 /** Makes a request durable; it is sent at the end of the turn if the device is there, else when it comes. */
 export function enqueueRequest(turn: Turn, deviceId: string, request: NewRequest): void {
@@ -42,9 +47,10 @@ export function flushRequests(turn: Turn): void {
     turn.toFlush.delete(deviceId);
     const live = turn.state.live.get(deviceId);
     if (live === undefined) continue;
-    const outbox = outboxOf(turn, deviceId);
+    const device = turn.state.devices.get(deviceId)!;
+    const outbox = live.standing === 'accepted' ? recallRequests(turn, device, live.sent) : outboxOf(turn, deviceId);
     const lastSeq = turn.state.requestSeqs.get(deviceId) ?? zeroCursor;
-    const next = nextToSend(deliverable(outbox, live.standing), lastSeq, live.sent);
+    const next = nextToSend(deliverable(outbox, live.standing, device), lastSeq, live.sent);
     if (next.rows.length === 0) continue;
     const numbered = new Map(next.rows.map((row) => [row.row, row]));
     for (const row of outbox) {
@@ -67,23 +73,34 @@ export function flushRequests(turn: Turn): void {
   }
 }
 
+function recallRequests(turn: Turn, device: DeviceRow, sent: ReadonlySet<number>): Outbox {
+  const { outbox, recalled } = recall(outboxOf(turn, device.id), device, sent);
+  if (recalled.length > 0) putOutbox(turn, device.id, outbox);
+  for (const request of recalled) turn.write({ kind: 'request', request });
+  return outbox;
+}
+
 /** The device has committed everything of the lane up to `upToSeq`. */
 export function acknowledgeRequests(turn: Turn, deviceId: string, lane: number, upToSeq: number): void {
   const { done, rest } = acknowledged(outboxOf(turn, deviceId), lane, upToSeq);
   drop(turn, deviceId, done, rest);
-  for (const row of done) if (row.type === 'job.start') stepJob(turn, row.key, { kind: 'delivered', deviceId });
+  for (const row of done) {
+    if (row.type === 'job.start') stepJob(turn, row.key, { kind: 'delivered', deviceId });
+    else if (row.type === 'config.desired') deliveredConfig(turn, row);
+  }
 }
 
 /** The data of the device is gone: what was under way to it may have run or not, and is never sent again. */
 export function loseSentJobs(turn: Turn, deviceId: string): void {
   const outbox = outboxOf(turn, deviceId);
-  const lost = outbox.filter((row) => row.seq !== undefined && row.type === 'job.start');
+  const lost = outbox.filter((row) => row.seq !== undefined && runsOnce.has(row.type));
   drop(
     turn,
     deviceId,
     lost,
     outbox.filter((row) => !lost.includes(row)),
   );
+  endProductRequests(turn, deviceId, lost, { outcome: 'unknown', reason: 'the data of the device is gone' });
   for (const [id, job] of turn.state.jobs) {
     const position = job.index.get(deviceId);
     const device = position === undefined ? undefined : job.devices.at(position);
@@ -95,6 +112,7 @@ export function expireRequests(turn: Turn): void {
   for (const [deviceId, outbox] of turn.state.outboxes) {
     const { done, rest } = expired(outbox, turn.nowMs);
     drop(turn, deviceId, done, rest);
+    endProductRequests(turn, deviceId, done, { outcome: 'expired', reason: 'the device never had it' });
   }
 }
 

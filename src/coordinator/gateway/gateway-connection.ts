@@ -3,6 +3,7 @@ import type { Lane, Row } from '../../protocol/lane.ts';
 import { closeCodes, type CloseCode } from '../../protocol/message.ts';
 import {
   CoordinatorSession,
+  defaultCreditBytes,
   type Admission,
   type CoordinatorSessionOption,
 } from '../../session/coordinator-session.ts';
@@ -61,7 +62,9 @@ export class GatewayConnection implements StreamReceiver {
   #parts: PartServer | undefined;
   #close: Close | undefined;
   #gone = false;
-  #held = false;
+  /** Not read: because it does not read itself, or because the whole gateway rests. Either is enough. */
+  #heldBack = false;
+  #gatewayRests = false;
   /** When a peer that was told goodbye is cut, if it does not go. */
   #cutAtMs = Infinity;
   #probeUntilMs = Infinity;
@@ -88,10 +91,7 @@ export class GatewayConnection implements StreamReceiver {
   }
 
   onDrain(): void {
-    if (this.#held) {
-      this.#held = false;
-      this.stream.resume();
-    }
+    this.#rest({ heldBack: false });
     this.#owner.dirty(this);
   }
 
@@ -136,6 +136,11 @@ export class GatewayConnection implements StreamReceiver {
     this.#owner.dirty(this);
   }
 
+  credit(bytes: number): void {
+    this.session.grantCredit(Math.min(bytes, this.#option.session.creditBytes ?? defaultCreditBytes));
+    this.#owner.dirty(this);
+  }
+
   /** A connection that is over already does not answer. */
   probe(withinMs: number): void {
     this.#probeUntilMs = this.#owner.monotonicMs() + withinMs;
@@ -169,8 +174,7 @@ export class GatewayConnection implements StreamReceiver {
     if (this.#gone) return;
     this.#guard(() => {
       if (this.stream.bufferedBytes >= maxUnreadBytes) {
-        this.#held = true;
-        this.stream.pause();
+        this.#rest({ heldBack: true });
         return;
       }
       const bytes = this.session.flush(this.#owner.monotonicMs(), maxBufferedBytes - this.stream.bufferedBytes);
@@ -184,9 +188,16 @@ export class GatewayConnection implements StreamReceiver {
 
   /** For back-pressure of the whole gateway. */
   hold(is: boolean): void {
-    if (this.#held) return;
-    if (is) this.stream.pause();
-    else this.stream.resume();
+    this.#rest({ gatewayRests: is });
+  }
+
+  #rest({ heldBack = this.#heldBack, gatewayRests = this.#gatewayRests }): void {
+    const before = this.#heldBack || this.#gatewayRests;
+    this.#heldBack = heldBack;
+    this.#gatewayRests = gatewayRests;
+    const after = heldBack || gatewayRests;
+    if (after && !before) this.stream.pause();
+    else if (before && !after) this.stream.resume();
   }
 
   #apply(effects: Effect[]): void {

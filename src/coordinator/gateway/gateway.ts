@@ -6,7 +6,7 @@ import { createLog, type Log } from '../../log.ts';
 import type { ByteReader } from '../../protocol/byte-reader.ts';
 import { BatchDecoderWorkspace, BatchWorkspace } from '../../protocol/columns/index.ts';
 import { encodeMessage } from '../../protocol/encode.ts';
-import { noSchemas, readSchema, type SchemaCatalogue } from '../../protocol/schema-catalogue.ts';
+import { readSchema, type KnownSchema } from '../../protocol/schema-catalogue.ts';
 import type { Close, Effect } from '../../session/effect.ts';
 import type { ByteStream } from '../../transport/byte-stream.ts';
 import { Channel } from '../../transport/channel.ts';
@@ -21,12 +21,14 @@ import {
   readNumber,
   readRefuse,
   readRows,
+  readSchemaText,
   readSerials,
   readUpTo,
   ToCore,
   ToGateway,
   writeBlock,
   writeConnect,
+  writeDefine,
   writeDisconnect,
   writeFrameFault,
   writeGap,
@@ -38,6 +40,7 @@ import {
 } from './ipc.ts';
 import { judgePeer, type PeerRefusal } from './judge-peer.ts';
 import type { PeerIdentity } from './port.ts';
+import { retrySpread } from './retry-spread.ts';
 import { runsOf } from './row-run.ts';
 import { startError } from './start-error.ts';
 import { WarmReaders } from './warm-reader.ts';
@@ -59,6 +62,8 @@ const maxFlushesPerTick = 128;
 const maxCoreBacklogBytes = 8 * 1024 * 1024;
 const answerTimeoutMs = 20_000;
 const drainMs = 3_000;
+const finalRetryMs = 60_000;
+const goodbyeMs = 500;
 
 /** Runs a gateway until the core ends it. */
 export function runGateway(option: GatewayOption): void {
@@ -71,10 +76,11 @@ class Gateway implements ConnectionOwner {
   readonly #connections = new Map<number, GatewayConnection>();
   readonly #dirty = new Set<GatewayConnection>();
   #config!: GatewayConfig;
-  #schemas: SchemaCatalogue = noSchemas;
+  /** Grows while connections read by it; what stands in it never changes. */
+  readonly #schemas = new Map<bigint, KnownSchema>();
   readonly #warm = new WarmReaders();
   /** One of each for all connections: this process does one thing at a time. */
-  readonly #workspace = { encoder: new BatchWorkspace('range'), decoder: new BatchDecoderWorkspace() };
+  #workspace!: { encoder: BatchWorkspace; decoder: BatchDecoderWorkspace };
   #log!: Log;
   #listener: TlsListener | undefined;
   #revoked: ReadonlySet<string> = new Set();
@@ -135,6 +141,9 @@ class Gateway implements ConnectionOwner {
           );
         }
         if (this.#core.bufferedBytes > maxCoreBacklogBytes) this.#hold(true);
+        break;
+      case 'schema':
+        this.#core.send(ToCore.schema, (body) => writeDefine(body, id, effect.fingerprint, effect.text));
         break;
       case 'acked':
         this.#core.send(ToCore.requestsAcked, (body) => writeUpTo(body, id, effect.lane, effect.upToSeq));
@@ -236,14 +245,22 @@ class Gateway implements ConnectionOwner {
         this.#connections.get(local)?.pause(lane, ms);
         break;
       }
+      case ToGateway.credit:
       case ToGateway.probe: {
         const { local, value } = readNumber(body);
-        this.#connections.get(local)?.probe(value);
+        const connection = this.#connections.get(local);
+        if (kind === ToGateway.probe) connection?.probe(value);
+        else connection?.credit(value);
         break;
       }
       case ToGateway.revoked:
         this.#setRevoked(readSerials(body));
         break;
+      case ToGateway.schema: {
+        const { fingerprint, text } = readSchemaText(body);
+        this.#schemas.set(fingerprint, readSchema(text));
+        break;
+      }
       case ToGateway.ticketKeys:
         this.#listener?.setTicketKeys(Uint8Array.from(body.bytes(48)));
         break;
@@ -257,9 +274,7 @@ class Gateway implements ConnectionOwner {
 
   async #start(config: GatewayConfig): Promise<void> {
     this.#config = config;
-    this.#schemas = new Map(
-      Object.entries(config.schemas).map(([fingerprint, text]) => [BigInt(`0x${fingerprint}`), readSchema(text)]),
-    );
+    this.#workspace = { encoder: new BatchWorkspace(config.packing), decoder: new BatchDecoderWorkspace() };
     this.#log = createLog({ name: 'gateway', level: config.logLevel, destination: config.logDestination });
     const { tls, limits, listen } = config;
     const [key, certificate, authority] = await Promise.all([
@@ -370,9 +385,8 @@ class Gateway implements ConnectionOwner {
     for (const connection of this.#connections.values()) connection.hold(is);
   }
 
-  /** A part of the spread, at random: no two devices come back at once. */
   #spreadMs(): number {
-    return Math.ceil(Math.random() * this.#config.limits.retrySpreadMs);
+    return retrySpread(this.#config.limits.retrySpreadMs, this.#connections.size);
   }
 
   #drain(): void {
@@ -386,6 +400,3 @@ class Gateway implements ConnectionOwner {
     else this.#option.clock.schedule(drainMs, () => this.#core.end());
   }
 }
-
-const finalRetryMs = 60_000;
-const goodbyeMs = 500;

@@ -5,6 +5,7 @@
  */
 import type { ByteReader } from '../../protocol/byte-reader.ts';
 import type { ByteWriter } from '../../protocol/byte-writer.ts';
+import type { Packing } from '../../protocol/columns/index.ts';
 import { laneCount, type Lane, type Row } from '../../protocol/lane.ts';
 import { maxFrameBytes } from '../../protocol/limit.ts';
 import type { LogLevel } from '../../log.ts';
@@ -29,6 +30,8 @@ export const ToGateway = {
   nack: 12,
   pause: 13,
   probe: 14,
+  schema: 15,
+  credit: 16,
 } as const;
 
 /** Gateway to core. */
@@ -43,6 +46,7 @@ export const ToCore = {
   block: 39, // product rows, packed
   gap: 40,
   frameFault: 41, // a connection that ended for bytes that are no frames
+  schema: 42, // before the rows that it is for
 } as const;
 
 export interface GatewayConfig {
@@ -53,8 +57,8 @@ export interface GatewayConfig {
   ticketKeysHex: string;
   blobDirectory: string;
   keyExchange: 'classic' | 'hybrid';
+  packing: Packing;
   limits: GatewayLimits;
-  schemas: Readonly<Record<string, string>>;
   logLevel: LogLevel;
   logDestination: string | 2;
 }
@@ -127,7 +131,7 @@ export function readNack(body: ByteReader): { local: number; lane: Lane; seq: nu
   };
 }
 
-/** For `probe` (milliseconds), `probed` (1 or 0) and `open` (0). */
+/** For `credit` (bytes), `probe` (milliseconds), `probed` (1 or 0) and `open` (0). */
 export function writeNumber(body: ByteWriter, local: number, value: number): void {
   body.varint(local);
   body.varint(Math.max(0, Math.floor(value)));
@@ -273,6 +277,26 @@ export function writeNamed(body: ByteWriter, local: number, text: string): void 
 
 export function readNamed(body: ByteReader): { local: number; text: string } {
   return { local: body.varint(), text: body.text(maxTextBytes) };
+}
+
+/** `ToGateway.schema`: for every connection. */
+export function writeSchema(body: ByteWriter, fingerprint: bigint, text: string): void {
+  body.uint64(fingerprint);
+  body.text(text);
+}
+
+export function readSchemaText(body: ByteReader): { fingerprint: bigint; text: string } {
+  return { fingerprint: body.uint64(), text: body.text(maxTextBytes) };
+}
+
+/** `ToCore.schema`: told on this connection. */
+export function writeDefine(body: ByteWriter, local: number, fingerprint: bigint, text: string): void {
+  body.varint(local);
+  writeSchema(body, fingerprint, text);
+}
+
+export function readDefine(body: ByteReader): { local: number; fingerprint: bigint; text: string } {
+  return { local: body.varint(), ...readSchemaText(body) };
 }
 
 export function writeSerials(body: ByteWriter, serials: ReadonlySet<string>): void {

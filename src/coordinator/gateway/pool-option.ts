@@ -1,5 +1,6 @@
 /** What a pool of gateway processes is made of. `createGatewayPool(option): Promise<GatewayPool>` stands in pool.ts. */
 import type { Log, LogLevel } from '../../log.ts';
+import type { Packing } from '../../protocol/columns/index.ts';
 import type { GatewayHandler, GatewayPort } from './port.ts';
 
 export interface GatewayPoolOption {
@@ -21,6 +22,10 @@ export interface GatewayPoolOption {
   schemas?: Readonly<Record<string, string>>;
   /** Default `hybrid`: whatever the device offers. */
   keyExchange?: 'classic' | 'hybrid';
+  /** Keeps the key of session tickets over a restart. Without it, all devices shake hands in full after one. */
+  ticketKeyFile?: string;
+  /** How batches to devices are written. Default `range`. */
+  packing?: Packing;
   /** Where the gateways log: a path, or 2 for the core's stderr (default). */
   logDestination?: string | 2;
   logLevel?: LogLevel;
@@ -49,8 +54,8 @@ export interface GatewayLimits {
   creditBytes: number;
   /** Requests that wait for one slow device; beyond it the connection is cut, and the core redelivers. */
   maxQueuedBytes: number;
-  /** When draining, devices are told to come back after a random part of this. */
-  retrySpreadMs: number;
+  /** When draining, devices are told to come back after a random part of this; `auto` grows with their number. */
+  retrySpreadMs: number | 'auto';
   ticketRotationMs: number;
 }
 
@@ -62,7 +67,7 @@ export const defaultGatewayLimits: GatewayLimits = {
   keepaliveMs: 1_680_000,
   creditBytes: 1_048_576,
   maxQueuedBytes: 4 * 1024 * 1024,
-  retrySpreadMs: 5_000,
+  retrySpreadMs: 'auto',
   ticketRotationMs: 12 * 3_600_000,
 };
 

@@ -1,13 +1,14 @@
-import { randomBytes } from 'node:crypto';
 import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { FlotillaError, systemErrorCode } from '../../error.ts';
 import type { ByteReader } from '../../protocol/byte-reader.ts';
 import type { ByteWriter } from '../../protocol/byte-writer.ts';
+import { defaultPacking } from '../../protocol/columns/index.ts';
 import { GatewayProcess } from './gateway-process.ts';
 import {
   readBlock,
   readConnect,
+  readDefine,
   readDisconnect,
   readFrameFault,
   readGap,
@@ -23,6 +24,7 @@ import {
   writeNumber,
   writeRefuse,
   writeRows,
+  writeSchema,
   writeSerials,
   writeUpTo,
   type GatewayConfig,
@@ -30,6 +32,7 @@ import {
 import type { Lane, Row } from '../../protocol/lane.ts';
 import { defaultGatewayLimits, type GatewayPool, type GatewayPoolOption } from './pool-option.ts';
 import type { Admittance, ConnectionId, NackVerdict } from './port.ts';
+import { TicketKey } from './ticket-key.ts';
 
 const restartMinMs = 100;
 const restartMaxMs = 5_000;
@@ -44,7 +47,13 @@ export async function createGatewayPool(option: GatewayPoolOption): Promise<Gate
     throw new FlotillaError('usage', 'gateway-count', `${option.count} gateways`, { expected: 'one or more' });
   }
   const port = await freePort(option.listen);
-  const pool = new Pool(option, port);
+  const ticketKey = await TicketKey.open({
+    file: option.ticketKeyFile,
+    rotationMs: option.limits?.ticketRotationMs ?? defaultGatewayLimits.ticketRotationMs,
+    log: option.log,
+    nowMs: Date.now,
+  });
+  const pool = new Pool(option, port, ticketKey);
   try {
     await pool.start();
   } catch (error) {
@@ -106,16 +115,19 @@ class Pool implements GatewayPool {
   readonly #option: GatewayPoolOption;
   readonly #slots: Slot[] = [];
   readonly #where = new Map<ConnectionId, { slot: number; local: number }>();
-  #ticketKeys = randomBytes(48);
+  readonly #ticketKey: TicketKey;
   #revoked: ReadonlySet<string> = new Set();
+  readonly #schemas: Map<string, string>;
   #lastId: ConnectionId = 0;
   /** Frames that came before the caller had its port. */
   #early: (() => void)[] | undefined = [];
   #stopping = false;
   #rotation: NodeJS.Timeout | undefined;
 
-  constructor(option: GatewayPoolOption, port: number) {
+  constructor(option: GatewayPoolOption, port: number, ticketKey: TicketKey) {
     this.#option = option;
+    this.#schemas = new Map(Object.entries(option.schemas ?? {}));
+    this.#ticketKey = ticketKey;
     this.port = port;
   }
 
@@ -126,7 +138,7 @@ class Pool implements GatewayPool {
   async start(): Promise<void> {
     for (let n = 0; n < this.#option.count; n += 1) this.#slots.push(this.#spawn(n, restartMinMs));
     await Promise.all(this.#slots.map(({ process }) => process.ready));
-    this.#rotation = setInterval(() => this.#rotateTickets(), this.#limits.ticketRotationMs).unref();
+    this.#scheduleRotation();
     setImmediate(() => {
       const early = this.#early ?? [];
       this.#early = undefined;
@@ -137,7 +149,7 @@ class Pool implements GatewayPool {
   async stop(): Promise<void> {
     if (!this.#stopping) {
       this.#stopping = true;
-      clearInterval(this.#rotation);
+      clearTimeout(this.#rotation);
       for (const { process } of this.#slots) process.send(ToGateway.drain, () => undefined);
     }
     const timer = setTimeout(() => this.#slots.forEach(({ process }) => process.kill()), stopMs);
@@ -159,6 +171,10 @@ class Pool implements GatewayPool {
 
   pause(connection: ConnectionId, lane: Lane, ms: number): void {
     this.#tell(connection, ToGateway.pause, (body, local) => writeUpTo(body, local, lane, Math.floor(ms)));
+  }
+
+  credit(connection: ConnectionId, bytes: number): void {
+    this.#tell(connection, ToGateway.credit, (body, local) => writeNumber(body, local, bytes));
   }
 
   probe(connection: ConnectionId, withinMs: number): void {
@@ -190,6 +206,12 @@ class Pool implements GatewayPool {
     for (const { process } of this.#slots) this.#pushRevoked(process);
   }
 
+  addSchemas(schemas: Readonly<Record<string, string>>): void {
+    const added = Object.entries(schemas).filter(([fingerprint, text]) => this.#schemas.get(fingerprint) !== text);
+    for (const [fingerprint, text] of added) this.#schemas.set(fingerprint, text);
+    for (const { process } of this.#slots) this.#pushSchemas(process, added);
+  }
+
   get #limits() {
     return { ...defaultGatewayLimits, ...this.#option.limits };
   }
@@ -207,11 +229,11 @@ class Pool implements GatewayPool {
       fleetId,
       listen: { host: listen.host, port: this.port },
       tls,
-      ticketKeysHex: this.#ticketKeys.toString('hex'),
+      ticketKeysHex: this.#ticketKey.bytes.toString('hex'),
       blobDirectory,
       keyExchange: this.#option.keyExchange ?? 'hybrid',
+      packing: this.#option.packing ?? defaultPacking,
       limits: this.#limits,
-      schemas: this.#option.schemas ?? {},
       logLevel: logLevel ?? 'info',
       logDestination: logDestination ?? 2,
     };
@@ -224,11 +246,18 @@ class Pool implements GatewayPool {
       onExit: (reason) => this.#onExit(n, ids, reason),
     });
     this.#pushRevoked(process);
+    this.#pushSchemas(process, this.#schemas);
     return { process, ids, startedMs: performance.now(), restartMs };
   }
 
   #pushRevoked(process: GatewayProcess): void {
     process.send(ToGateway.revoked, (body) => writeSerials(body, this.#revoked));
+  }
+
+  #pushSchemas(process: GatewayProcess, schemas: Iterable<[fingerprint: string, text: string]>): void {
+    for (const [fingerprint, text] of schemas) {
+      process.send(ToGateway.schema, (body) => writeSchema(body, BigInt(`0x${fingerprint}`), text));
+    }
   }
 
   #onFrame(slot: number, ids: Map<number, ConnectionId>, kind: number, body: ByteReader): void {
@@ -252,6 +281,9 @@ class Pool implements GatewayPool {
     } else if (kind === ToCore.requestsAcked) {
       const { local, lane, upToSeq } = readUpTo(body);
       this.#call(() => handler.requestsAcked(ids.get(local)!, lane, upToSeq));
+    } else if (kind === ToCore.schema) {
+      const { local, fingerprint, text } = readDefine(body);
+      this.#call(() => handler.schema(ids.get(local)!, fingerprint, text));
     } else if (kind === ToCore.disconnect) {
       const { local, reason, traffic } = readDisconnect(body);
       this.#call(() => this.#disconnect(ids, local, reason, traffic));
@@ -305,9 +337,13 @@ class Pool implements GatewayPool {
     else this.#early.push(call);
   }
 
-  /** Tickets under the old keys are good for nothing any more: those devices shake hands in full once. */
-  #rotateTickets(): void {
-    this.#ticketKeys = randomBytes(48);
-    for (const { process } of this.#slots) process.send(ToGateway.ticketKeys, (body) => body.bytes(this.#ticketKeys));
+  #scheduleRotation(): void {
+    this.#rotation = setTimeout(() => {
+      void this.#ticketKey.rotate().finally(() => {
+        if (!this.#stopping) this.#scheduleRotation();
+      });
+      const { bytes: key } = this.#ticketKey;
+      for (const { process } of this.#slots) process.send(ToGateway.ticketKeys, (body) => body.bytes(key));
+    }, this.#ticketKey.rotateInMs).unref();
   }
 }

@@ -55,6 +55,8 @@ export interface GatewayHandler {
   events(connection: ConnectionId, lane: Lane, firstSeq: number, rows: Row[]): void;
   /** The same for a run of the product's own rows, which nobody has to look into. */
   eventBlock(connection: ConnectionId, lane: Lane, firstSeq: number, block: RowBlock): void;
+  /** The device has told the Avro schema (JSON) of rows that follow, under the fingerprint that they name. */
+  schema(connection: ConnectionId, fingerprint: bigint, text: string): void;
   /** The device will never send what lies between our cursor and `upToSeq`. The core answers with `acknowledge`. */
   gap(connection: ConnectionId, lane: Lane, upToSeq: number, reason: GapReason): void;
   /** The device has committed our requests of this lane up to and including `upToSeq`. */
@@ -102,6 +104,8 @@ export interface GatewayPort {
   nack(connection: ConnectionId, lane: Lane, seq: number, verdict: NackVerdict): void;
   /** No events of this lane for so long; 0: go on. */
   pause(connection: ConnectionId, lane: Lane, ms: number): void;
+  /** So many bytes of lanes 1 to 3 may be unacknowledged from now on, at most what WELCOME granted. */
+  credit(connection: ConnectionId, bytes: number): void;
   /** Asks for a sign of life; `probed` tells. */
   probe(connection: ConnectionId, withinMs: number): void;
   /** The next request of this lane; `seq` is contiguous per device and lane. */
@@ -109,6 +113,8 @@ export interface GatewayPort {
   /** From now on this connection may fetch parts of this blob (a file named by its SHA-256 in the blob folder). */
   grantBlob(connection: ConnectionId, sha256: string): void;
   close(connection: ConnectionId, reason: string, retryAfterMs?: number): void;
+  /** Avro (JSON) by fingerprint, 16 hex digits: no device needs to tell these any more. Adds to what was given before. */
+  addSchemas(schemas: Readonly<Record<string, string>>): void;
   /** Serial numbers that no handshake may complete with; the whole set, pushed at start and on each change. */
   setRevoked(serialsHex: ReadonlySet<string>): void;
 }

@@ -1,31 +1,59 @@
 import type { RowDecoder } from '../../protocol/row-decoder.ts';
-import type { GatewayConnection } from './gateway-connection.ts';
 
-/** What this many devices have left behind is kept; of them, the one that left first goes first. */
-const maxReaders = 1_024;
-
-/** The state of rows of devices that are away: one that comes back to this gateway need not start cold. */
-export class WarmReaders {
-  readonly #readers = new Map<string, RowDecoder>();
-
-  keep(connection: GatewayConnection): void {
-    const { reader } = connection.session;
-    if (reader === undefined) return;
-    const name = nameOf(connection);
-    this.#readers.delete(name);
-    this.#readers.set(name, reader);
-    if (this.#readers.size > maxReaders) this.#readers.delete(this.#readers.keys().next().value!);
-  }
-
-  /** For one session alone. */
-  take(connection: GatewayConnection): { warm?: RowDecoder } {
-    const name = nameOf(connection);
-    const warm = this.#readers.get(name);
-    this.#readers.delete(name);
-    return warm === undefined ? {} : { warm };
-  }
+/** What is asked of a connection that goes or comes. */
+export interface WarmConnection {
+  readonly identity: { readonly deviceId: string };
+  readonly session: { readonly instanceId: bigint | undefined; readonly reader: RowDecoder | undefined };
 }
 
-function nameOf({ identity, session }: GatewayConnection): string {
-  return `${identity.deviceId}/${session.instanceId}`;
+interface Kept {
+  instanceId: bigint | undefined;
+  reader: RowDecoder;
+  heldBytes: number;
+}
+
+/** A small state is about 5 kB; the largest that a device can make is about 6 MB. */
+const defaultMaxBytes = 64 * 1024 * 1024;
+
+/**
+ * The state of rows of devices that are away: one that comes back to this gateway need not start cold. One for each
+ * device, and of all together so many bytes; the one that left first goes first.
+ */
+export class WarmReaders {
+  readonly #maxBytes: number;
+  readonly #kept = new Map<string, Kept>();
+  #heldBytes = 0;
+
+  constructor(maxBytes: number = defaultMaxBytes) {
+    this.#maxBytes = maxBytes;
+  }
+
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  keep({ identity: { deviceId }, session: { reader, instanceId } }: WarmConnection): void {
+    if (reader === undefined) return;
+    this.#remove(deviceId);
+    const { heldBytes } = reader;
+    this.#kept.set(deviceId, { instanceId, reader, heldBytes });
+    this.#heldBytes += heldBytes;
+    for (const first of this.#kept.keys()) {
+      if (this.#heldBytes <= this.#maxBytes) break;
+      this.#remove(first);
+    }
+  }
+
+  /** For one session alone; of another instance it is of no use. */
+  take({ identity: { deviceId }, session: { instanceId } }: WarmConnection): { warm?: RowDecoder } {
+    const kept = this.#remove(deviceId);
+    return kept === undefined || kept.instanceId !== instanceId ? {} : { warm: kept.reader };
+  }
+
+  #remove(deviceId: string): Kept | undefined {
+    const kept = this.#kept.get(deviceId);
+    if (kept !== undefined) this.#heldBytes -= kept.heldBytes;
+    this.#kept.delete(deviceId);
+    return kept;
+  }
 }

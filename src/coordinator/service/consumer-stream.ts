@@ -66,7 +66,7 @@ async function* plainRows(
       const slice = await core.store.scan({ filter, direction: 'up', from, to, limit: room });
       for (const row of slice.rows) {
         stream.inFlight.add(row.offset);
-        yield viewEvent(row);
+        yield viewEvent(row, context.payloads);
       }
       from = slice.next ?? to + 1;
       if (stream.inFlight.size === 0 && from - 1 - consumer.offset >= skipRows) await skipTo(context, name, from - 1);
@@ -134,7 +134,7 @@ async function* handlerRows(
         const give = { kind: 'give', offsets, upTo: seen, ...(version === undefined ? {} : { version }) } as const;
         await core.submit((turn) => stepConsumer(turn, name, give));
         for (const offset of offsets) inFlight.add(offset);
-        for (const row of slice.rows) yield { kind: 'event', event: viewEvent(row), attempt: 1 };
+        for (const row of slice.rows) yield { kind: 'event', event: viewEvent(row, context.payloads), attempt: 1 };
       } else if (inFlight.size === 0 && seen - consumer.offset >= skipRows) await skipTo(context, name, seen);
     }
   } finally {
@@ -159,7 +159,12 @@ async function* tryAlone(
   if (event === undefined || dead.length > 0) return;
   stream.inFlight.add(offset);
   stream.alone = true;
-  yield { kind: 'event', event: viewEvent(event), attempt, ...(letter === undefined ? {} : { letter }) };
+  yield {
+    kind: 'event',
+    event: viewEvent(event, context.payloads),
+    attempt,
+    ...(letter === undefined ? {} : { letter }),
+  };
 }
 
 async function open(context: ServiceContext, name: string, query: ConsumerQuery, signal: AbortSignal): Promise<Opened> {

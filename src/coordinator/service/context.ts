@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
+import type { PayloadReader } from '../../eventlog/schema/index.ts';
 import type { Core } from '../core/core.ts';
 import type { Turn } from '../core/turn.ts';
 import type { JobPolicy } from '../job/plan-job.ts';
@@ -16,6 +17,8 @@ export interface ServiceContext {
   actor: string;
   jobs: JobPolicy;
   rolloutTimers: TimerPolicy;
+  /** Reads Avro payloads by what the registry holds at that time. */
+  payloads: PayloadReader;
   issuing: IssuingAuthority;
   /** Where published bundles lie, named by their SHA-256. */
   blobDirectory: string;
@@ -26,7 +29,7 @@ export interface ServiceContext {
   /** Uniform in [0, 1). */
   random(): number;
   /** A new id that starts with this letter. */
-  newId(prefix: 'j' | 'r'): string;
+  newId(prefix: 'j' | 'q' | 'r'): string;
   streams: ConsumerStreams;
   /** Dead letters that somebody decides on at this moment. */
   deciding: Set<number>;

@@ -34,7 +34,9 @@ export async function showDeadLetter(context: ServiceContext, id: number): Promi
   const { payload, schema, ...letter } = await readLetter(context, id);
   if (payload.length === 0) return { ...letter, payload: null }; // redacted, or a request whose bytes are not kept
   const shown =
-    letter.layer === 'frame' ? { base64: Buffer.from(payload).toString('base64') } : decode(schema, payload);
+    letter.layer === 'frame'
+      ? { base64: Buffer.from(payload).toString('base64') }
+      : decode(context.payloads, schema, payload);
   return { ...letter, payload: shown };
 }
 

@@ -1,6 +1,8 @@
 import type { Changed, Device, TagChange } from '../../client/contract/device.ts';
 import { FlotillaError } from '../../error.ts';
 import { parseSelector, selectIds } from '../../selector/index.ts';
+import type { DeviceRow } from '../../store/index.ts';
+import { holdReason, summarizeConfig } from '../config/view-config.ts';
 import type { CoreState } from '../core/core-state.ts';
 import { acceptDevice, changeDevice, cutConnection, removeDevice } from '../core/device-operation.ts';
 import { appendOwnEvent } from '../core/event-operation.ts';
@@ -31,9 +33,26 @@ export function viewDevice(state: CoreState, id: string, nowMs: number): Device 
       ? {}
       : { certificate: { serial: certificate.serial, notAfterMs: certificate.notAfterMs } }),
     quarantinedBundles: device.quarantinedBundles,
+    ...requestFacts(state, device),
     traffic: { receivedBytes: device.receivedBytes, sentBytes: device.sentBytes },
     ...(freshness === undefined ? {} : { freshness }),
     ...(log === undefined ? {} : { log }),
+  };
+}
+
+/** What the device takes, what waits for it to take it, and how its settings stand. */
+function requestFacts(state: CoreState, device: DeviceRow): Pick<Device, 'accepts' | 'held' | 'configs'> {
+  const { id, accepts, agentVersion } = device;
+  const outbox = state.outboxes.get(id) ?? [];
+  const held = outbox.flatMap(({ seq, type, key, payload, expiresAtMs }) => {
+    const reason = seq === undefined ? holdReason({ type, payload }, device) : undefined;
+    return reason === undefined ? [] : [{ type, key, reason, expiresAtMs }];
+  });
+  const configs = [...(state.configs.get(id)?.values() ?? [])].map((config) => summarizeConfig(config, outbox, device));
+  return {
+    ...(accepts === undefined || accepts.agentVersion !== agentVersion ? {} : { accepts: accepts.types }),
+    ...(held.length === 0 ? {} : { held }),
+    ...(configs.length === 0 ? {} : { configs: configs.toSorted((a, b) => (a.name < b.name ? -1 : 1)) }),
   };
 }
 

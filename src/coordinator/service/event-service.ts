@@ -1,4 +1,5 @@
 import type { EventFilter, EventQuery, ExportRow, StoredEvent } from '../../client/contract/event.ts';
+import type { PayloadReader } from '../../eventlog/schema/index.ts';
 import { parseSelector, selectIds } from '../../selector/index.ts';
 import type { EventFilter as StoreFilter, EventRow } from '../../store/index.ts';
 import type { CoreState } from '../core/core-state.ts';
@@ -25,7 +26,9 @@ export async function listEvents(context: ServiceContext, query: EventQuery): Pr
     rows.push(...slice.rows);
     from = slice.next;
   }
-  return (direction === 'up' ? rows : rows.toReversed()).map(viewEvent);
+  return (direction === 'up' ? rows : rows.toReversed()).map((row) =>
+    viewEvent(row, context.payloads, query.asWritten),
+  );
 }
 
 /**
@@ -56,7 +59,7 @@ export async function followEvents(
         }
         const limit = Math.min(pageRows, left);
         const slice = await core.store.scan({ filter, direction: 'up', from, to, limit });
-        for (const row of slice.rows) yield viewEvent(row);
+        for (const row of slice.rows) yield viewEvent(row, context.payloads, query.asWritten);
         left -= slice.rows.length;
         from = slice.next ?? to + 1;
       }
@@ -83,7 +86,7 @@ export async function exportEvents(
     for (let from = Math.max(1, query.from ?? 1); from <= to && !signal.aborted;) {
       const { filter } = await view(context, query);
       const slice = await context.core.store.scan({ filter, direction: 'up', from, to, limit: pageRows });
-      for (const row of slice.rows) yield { kind: 'event', event: viewEvent(row) };
+      for (const row of slice.rows) yield { kind: 'event', event: viewEvent(row, context.payloads, query.asWritten) };
       from = slice.next ?? to + 1;
       if (from <= to) yield { kind: 'at', nextOffset: from };
     }
@@ -114,16 +117,22 @@ export function filterOf(state: CoreState, { selector, ...query }: EventFilter):
   };
 }
 
-export function viewEvent({ schema, payload, ...row }: EventRow): StoredEvent {
-  return { ...row, payload: row.redacted === undefined ? decode(schema, payload) : null };
+/** @param asWritten Avro payloads by the schema of their writer, not by the newest */
+export function viewEvent(row: EventRow, payloads: PayloadReader, asWritten?: boolean): StoredEvent {
+  const { schema, payload, ...event } = row;
+  return { ...event, payload: row.redacted === undefined ? decode(payloads, schema, payload, asWritten) : null };
 }
 
-export function decode(schema: string | undefined, payload: Uint8Array): unknown {
-  const bytes = Buffer.from(payload);
-  if (schema !== undefined) return { schema, base64: bytes.toString('base64') };
+export function decode(
+  payloads: PayloadReader,
+  schema: string | undefined,
+  payload: Uint8Array,
+  asWritten?: boolean,
+): unknown {
+  if (schema !== undefined) return payloads.read(schema, payload, asWritten);
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
   } catch {
-    return { base64: bytes.toString('base64') };
+    return { base64: Buffer.from(payload).toString('base64') };
   }
 }

@@ -12,6 +12,8 @@ const headerBit = { secondaryCompressor: 1, codeTable: 2, application: 4 } as co
 const windowBit = { source: 1, target: 2, adler32: 4 } as const;
 /** xdelta3's own limit. */
 const maxWindowBytes = 64 * 1024 * 1024;
+/** What xdelta3 hands on at a time: progress is counted so. */
+const pieceBytes = 128 * 1024;
 const maxApplicationBytes = 1024 * 1024;
 
 /** The bytes that the patch makes of `source`, window by window. Without a source the shape alone is checked. */
@@ -22,7 +24,8 @@ export async function* decodeDelta(
   const reader = new ByteReader(patch);
   await readHeader(reader);
   while ((await reader.peek(1)).length > 0) {
-    yield await decodeWindow(await readWindow(reader), source);
+    const bytes = await decodeWindow(await readWindow(reader), source);
+    for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
   }
 }
 

@@ -13,6 +13,8 @@ import type { Stream } from './stream-table.ts';
 /** `pack`: bit packing and Rice codes, the fastest. `range`: the range coder where it is smaller, for links paid by the byte. */
 export type Packing = 'pack' | 'range';
 
+export const defaultPacking: Packing = 'range';
+
 /** The first byte of a batch. */
 export const batchFlags = { laneMask: 3, range: 4 } as const;
 

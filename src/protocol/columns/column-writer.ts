@@ -143,10 +143,12 @@ function spread(residuals: Float64Array, length: number): number {
   const b = residuals[length >> 1]!;
   const c = residuals[(length * 3) >> 2]!;
   const typical = Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
-  let bits = typical === 0 ? 0 : 8;
+  let bits = 0;
   for (let i = 0; i < length; i += 1) {
     const size = Math.abs(residuals[i]! - typical);
     bits += size < 0x8000_0000 ? 32 - Math.clz32(size) : bitLength(size);
   }
-  return bits;
+  if (typical === 0) return bits;
+  // All the same are written once: one that differs takes more than that.
+  return bits === 0 ? 0.5 : bits + 8;
 }

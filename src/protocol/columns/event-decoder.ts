@@ -6,7 +6,7 @@ import { BodyReader } from './body-reader.ts';
 import { riceEscape, unfold } from './coding.ts';
 import { OrderedBits, bitDomain, isDomain, unscaled } from './domain.ts';
 import { predict, riceParameter, type Prediction } from './event-column.ts';
-import { predictedTime, rememberTime, settle } from './event-encoder.ts';
+import { addStrings, predictedTime, rememberTime, settle, textName } from './event-encoder.ts';
 import { maxStreams } from './limit.ts';
 import type { LinkState } from './link-state.ts';
 import type { RunningMean, SchemaMemory, StreamMemory } from './memory.ts';
@@ -27,6 +27,8 @@ export class EventDecoder {
   readonly #joiner = new PayloadJoiner();
   readonly #ordered = new OrderedBits();
   readonly #slots = new Map<ColumnSchema, EventSlot[]>();
+  /** New strings of the row, by column. */
+  readonly #fresh = new Map<number, string>();
 
   constructor(state: LinkState) {
     this.#state = state;
@@ -82,6 +84,7 @@ export class EventDecoder {
     const { schema } = memory;
     const decoded = this.#eventSlots(schema);
     const streamMemory = (stream.memory ??= memory.streamMemory());
+    this.#fresh.clear();
     if (reader.bits(1) === 0) this.#domains(reader, memory);
     for (let slot = 0; slot < schema.slots.length; slot += 1) {
       const { parent } = schema.slots[slot]!;
@@ -94,8 +97,9 @@ export class EventDecoder {
         continue;
       }
       const number = this.#value(reader, memory, streamMemory, slot, target);
-      settle(memory, streamMemory, slot, { values: target.values, texts: target.bytes }, number);
+      settle(memory, streamMemory, slot, target, number);
     }
+    addStrings(memory, this.#fresh);
     memory.recent = streamMemory;
     return this.#joiner.join(schema, decoded, 1)[0]!;
   }
@@ -130,7 +134,9 @@ export class EventDecoder {
         const { strings } = memory.dictionaries[slot]!;
         expectNumber(number, 0, strings.length);
         const known = strings[Number(number)];
-        target.bytes.push(known === undefined ? readBytes(reader, readLength(reader)) : Buffer.from(known, 'latin1'));
+        const text = known === undefined ? readBytes(reader, readLength(reader)) : Buffer.from(known, 'latin1');
+        if (known === undefined) this.#fresh.set(slot, textName(text));
+        target.bytes.push(text);
         break;
       }
       case 'bytes':

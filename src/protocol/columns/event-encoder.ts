@@ -36,6 +36,8 @@ export class EventEncoder {
   readonly #state: LinkState;
   readonly #bits = new BitWriter();
   readonly #splitters = new Map<ColumnSchema, PayloadSplitter>();
+  /** New strings of the row, by column. */
+  readonly #fresh = new Map<number, string>();
 
   constructor(state: LinkState) {
     this.#state = state;
@@ -107,6 +109,7 @@ export class EventEncoder {
       memory.setDomain(slot, domain);
     });
     const { slots } = memory.schema;
+    this.#fresh.clear();
     const values: (Whole | undefined)[] = slots.map((_, slot) =>
       splitter.slots[slot]!.count === 0 ? undefined : this.#value(memory, streamMemory, slot, splitter.slots[slot]!),
     );
@@ -118,6 +121,7 @@ export class EventEncoder {
     slots.forEach((_, slot) => {
       if (values[slot] !== undefined) settle(memory, streamMemory, slot, splitter.slots[slot]!, values[slot]);
     });
+    addStrings(memory, this.#fresh);
     memory.recent = streamMemory;
     return true;
   }
@@ -135,13 +139,15 @@ export class EventEncoder {
     if (kind === 'long') number = whole(values.long(0));
     if (kind === 'string') {
       const dictionary = memory.dictionaries[slot]!;
-      number = dictionary.numberOf.get(textName(values.texts[0]!)) ?? dictionary.strings.length;
+      const name = textName(values.texts[0]!);
+      number = dictionary.numberOf.get(name) ?? dictionary.strings.length;
+      if (number === dictionary.strings.length) this.#fresh.set(slot, name);
     }
     const prediction = predict(memory, stream, slot);
     writeNumber(bits, foldWhole(minus(number, prediction.value)), prediction);
     const text = values.texts[0];
     if (kind === 'bytes') bits.bytes(text!);
-    if (kind === 'string' && number === memory.dictionaries[slot]!.strings.length) {
+    if (this.#fresh.has(slot)) {
       writeLength(bits, text!.length);
       bits.bytes(text!);
     }
@@ -150,7 +156,7 @@ export class EventEncoder {
 
   #splitter(schema: ColumnSchema): PayloadSplitter {
     let splitter = this.#splitters.get(schema);
-    if (splitter === undefined) this.#splitters.set(schema, (splitter = new PayloadSplitter(schema)));
+    if (splitter === undefined) this.#splitters.set(schema, (splitter = new PayloadSplitter(schema, 1)));
     return splitter;
   }
 }
@@ -177,16 +183,18 @@ export function settle(
   memory: SchemaMemory,
   stream: StreamMemory,
   slot: number,
-  { values, texts }: { values: Float64Array; texts: readonly Uint8Array[] },
+  { values }: { values: Float64Array },
   number: Whole,
 ): void {
   const { kind } = memory.schema.slots[slot]!;
   if (kind !== 'presence' && kind !== 'boolean') learn(memory, stream, slot, number);
   if (kind === 'float' || kind === 'double') rememberEvent(stream, slot, values[0]!);
   else rememberEvent(stream, slot, number);
-  if (kind === 'string' && number === memory.dictionaries[slot]!.strings.length) {
-    memory.dictionaries[slot]!.add([textName(texts[0]!)]);
-  }
+}
+
+/** After all columns of a row: the dictionaries take up its new strings, by column. */
+export function addStrings({ dictionaries }: SchemaMemory, fresh: ReadonlyMap<number, string>): void {
+  for (const [slot, text] of fresh) dictionaries[slot]!.add([text]);
 }
 
 /** A Rice code with the mean's k; while nothing is learned: 6 bits length - 1, then the number. */

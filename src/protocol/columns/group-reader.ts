@@ -4,6 +4,7 @@ import { readBlob } from './blob.ts';
 import type { BodyReader } from './body-reader.ts';
 import { Chain } from './chain.ts';
 import { ColumnReader } from './column-reader.ts';
+import type { Dictionary } from './dictionary.ts';
 import { OrderedBits, bitDomain, isDomain, unscaled, type Precision } from './domain.ts';
 import {
   bitCells,
@@ -30,6 +31,8 @@ export class GroupReader {
   readonly #columns = new ColumnReader();
   readonly #joiner = new PayloadJoiner();
   readonly #ordered = new OrderedBits();
+  /** New strings of the group, by column. */
+  readonly #added: { dictionary: Dictionary; added: string[] }[] = [];
 
   /** @param groupOf asked only for rows that came in columns; throws when the reader has none for their schema */
   read(
@@ -48,6 +51,8 @@ export class GroupReader {
     const known = memories(group);
     const slots = this.#slots(reader, group, others, rows - strangers.length, known, decoder);
     const payloads = this.#joiner.join(group.memory.schema, slots, rows - strangers.length);
+    // After all columns: what one takes up may empty the dictionaries of the others.
+    for (const { dictionary, added } of this.#added) dictionary.add(added);
     group.memory.recent = known[others[rows - strangers.length - 1]!];
     if (strangers.length === 0) return payloads;
     const opaque = this.#pieces(reader, strangers.length);
@@ -65,6 +70,7 @@ export class GroupReader {
     decoder: RangeDecoder | undefined,
   ): DecodedSlot[] {
     const { memory } = group;
+    this.#added.length = 0;
     const decoded: DecodedSlot[] = [];
     const owners: Int32Array[] = [];
     let whole: Chain | undefined;
@@ -156,7 +162,7 @@ export class GroupReader {
     const table = added.length === 0 ? [...dictionary.strings] : [...dictionary.strings, ...added];
     const description: Slot = { ...column.description, min: 0, max: table.length - 1 };
     const { values } = this.#numbers({ ...column, description });
-    dictionary.add(added);
+    this.#added.push({ dictionary, added });
     return { values, texts: (index) => table[values[index]!]! };
   }
 

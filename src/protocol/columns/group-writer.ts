@@ -22,11 +22,17 @@ import type { RangeEncoder, RangeModel } from './range-coder.ts';
 import type { ColumnSchema } from './schema.ts';
 import type { SlotValues } from './slot-values.ts';
 
+/** Buffers start with room for this many: a batch of our own has at most as many, and there is one for each column. */
+const usualRows = 128;
+
 /** How the payloads of a group travel: the byte that a group starts with. */
 export const GroupForm = { opaque: 0, columns: 1, mixed: 2 } as const;
 
-/** Done when it is settled that the columns travel. */
-type Commit = () => void;
+/** Done when it is settled that the columns travel: first all of these, then the new strings of each column. */
+interface Commit {
+  remember(): void;
+  addStrings?(): void;
+}
 
 /** Writes the payloads of a batch's rows that have one schema. */
 export class GroupWriter {
@@ -85,7 +91,8 @@ export class GroupWriter {
       this.writeOpaque(out, payloads);
       return;
     }
-    for (const commit of commits) commit();
+    for (const commit of commits) commit.remember();
+    for (const commit of commits) commit.addStrings?.();
     memory.recent = known[owner[lastOther(payloads.length, strangers)]!];
     out.bytes(body.view());
   }
@@ -133,12 +140,12 @@ export class GroupWriter {
     cells.set(values.values.subarray(0, values.count), chain.offset);
     if (allExact(cells, cells.length)) {
       this.#columns.write(out, cells, chain, undefined, model);
-      return () => remember(slot, chain, cells, known);
+      return { remember: () => remember(slot, chain, cells, known) };
     }
     const wide = knownWideCells(slot, chain, known, memory.recent);
     for (let i = 0; i < values.count; i += 1) wide[chain.offset + i] = values.long(i);
     this.#columns.writeWide(out, wide, chain, undefined, model);
-    return () => rememberWide(slot, chain, wide, known);
+    return { remember: () => rememberWide(slot, chain, wide, known) };
   }
 
   #floats(
@@ -157,9 +164,11 @@ export class GroupWriter {
     const domain = this.#domain(cells, chain, precision, last);
     const changed = domain === last ? undefined : domain;
     writeDomain(this.#columns, out, cells, chain, precision, domain, changed, model);
-    return () => {
-      memory.setDomain(slot, domain);
-      remember(slot, chain, cells, known);
+    return {
+      remember() {
+        memory.setDomain(slot, domain);
+        remember(slot, chain, cells, known);
+      },
     };
   }
 
@@ -205,10 +214,7 @@ export class GroupWriter {
     out.varint(texts.length);
     if (texts.length > 0) this.#pieces(out, texts);
     const commit = this.#numbers(out, group, slot, values, chain, known, model);
-    return () => {
-      commit();
-      dictionary.add([...added.keys()]);
-    };
+    return { ...commit, addStrings: () => dictionary.add([...added.keys()]) };
   }
 
   /** Opaque bytes: column of lengths, each predicted by the one before; then the bytes. */
@@ -224,7 +230,7 @@ export class GroupWriter {
 
   #splitter(schema: ColumnSchema): PayloadSplitter {
     let splitter = this.#splitters.get(schema);
-    if (splitter === undefined) this.#splitters.set(schema, (splitter = new PayloadSplitter(schema)));
+    if (splitter === undefined) this.#splitters.set(schema, (splitter = new PayloadSplitter(schema, usualRows)));
     return splitter;
   }
 }

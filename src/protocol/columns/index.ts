@@ -5,7 +5,7 @@
 export * from './limit.ts';
 export { columnSchema, type ColumnSchema } from './schema.ts';
 export { LinkState, UnknownSchema, type SchemaSource } from './link-state.ts';
-export { BatchEncoder, BatchWorkspace, type Packing } from './batch-encoder.ts';
+export { BatchEncoder, BatchWorkspace, defaultPacking, type Packing } from './batch-encoder.ts';
 export { BatchDecoder, BatchDecoderWorkspace } from './batch-decoder.ts';
 export { EventEncoder } from './event-encoder.ts';
 export { EventDecoder } from './event-decoder.ts';

@@ -15,6 +15,10 @@ export const maxSchemas = 16;
 /** Strings that a column remembers between batches. */
 export const maxDictionaryStrings = 256;
 export const maxDictionaryBytes = 16_384;
+/** All dictionaries of one direction of a connection, each string counted as its bytes and … */
+export const maxDictionariesBytes = 262_144;
+/** … what it takes beside them. */
+export const dictionaryStringBytes = 64;
 
 /** Text shorter than this is never compressed. */
 export const minCompressBytes = 200;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { ByteWriter } from '../byte-writer.ts';
 import { ProtocolError } from '../protocol-error.ts';
 import { maxSchemas } from './limit.ts';
+import { DictionaryShelf } from './dictionary.ts';
 import { RunningMean, SchemaMemory } from './memory.ts';
 import type { ColumnSchema } from './schema.ts';
 import { StreamTable } from './stream-table.ts';
@@ -30,6 +31,7 @@ export class LinkState {
   clockMs = 0;
   /** Sizes of second differences of times, for single events. */
   readonly timeMean = new RunningMean();
+  readonly #shelf = new DictionaryShelf();
   readonly #schemas = new Map<bigint, SchemaMemory>();
   readonly #source: SchemaSource;
 
@@ -45,7 +47,7 @@ export class LinkState {
     if (this.#schemas.size >= maxSchemas) return undefined;
     const schema = this.#source(fingerprint);
     if (schema === undefined) return undefined;
-    const memory = new SchemaMemory(schema);
+    const memory = new SchemaMemory(schema, this.#shelf);
     this.#schemas.set(fingerprint, memory);
     return memory;
   }
@@ -55,6 +57,13 @@ export class LinkState {
     const known = this.schema(fingerprint);
     if (known === undefined) throw new UnknownSchema(fingerprint);
     return known;
+  }
+
+  /** About what it takes in memory: for whoever keeps many. */
+  get heldBytes(): number {
+    let bytes = this.streams.heldBytes + this.#shelf.bytes;
+    for (const memory of this.#schemas.values()) bytes += memory.heldBytes;
+    return bytes;
   }
 
   /**

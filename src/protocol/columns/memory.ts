@@ -3,7 +3,8 @@ import type { ByteWriter } from '../byte-writer.ts';
 import type { ColumnSchema } from './schema.ts';
 import { RangeModel } from './range-coder.ts';
 import { rangeContext } from './coding.ts';
-import { maxDictionaryBytes, maxDictionaryStrings, maxExact } from './limit.ts';
+import type { Dictionary, DictionaryShelf } from './dictionary.ts';
+import { maxExact } from './limit.ts';
 
 /** The last two values of one stream in each column of its schema; strings count as their numbers, bytes as lengths. */
 export class StreamMemory {
@@ -11,8 +12,11 @@ export class StreamMemory {
   readonly before: Float64Array;
   /** Values so far, up to 2. */
   readonly seen: Uint8Array;
-  /** Longs that are no exact double: their cell holds NaN. Column × 2, + 1 for the one before. */
-  readonly #wide = new Map<number, bigint>();
+  /**
+   * Longs that are no exact double: their cell holds NaN. Column × 2, + 1 for the one before; 0 where there is none.
+   * Made when the first comes: most streams never have one.
+   */
+  #wide: BigInt64Array | undefined;
 
   constructor(slots: number) {
     this.last = new Float64Array(slots);
@@ -21,11 +25,11 @@ export class StreamMemory {
   }
 
   wideLast(slot: number): bigint {
-    return this.#wide.get(slot * 2) ?? BigInt(this.last[slot]!);
+    return this.#wide?.[slot * 2] || BigInt(this.last[slot]!);
   }
 
   wideBefore(slot: number): bigint {
-    return this.#wide.get(slot * 2 + 1) ?? BigInt(this.before[slot]!);
+    return this.#wide?.[slot * 2 + 1] || BigInt(this.before[slot]!);
   }
 
   /** All of it as bytes, the same on both ends: for the state's token. Nothing while there is no value. */
@@ -37,28 +41,34 @@ export class StreamMemory {
       out.byte(this.seen[slot]!);
       writeDouble(out, this.last[slot]!);
       writeDouble(out, this.before[slot]!);
-      for (const key of [slot * 2, slot * 2 + 1]) out.uint64(BigInt.asUintN(64, this.#wide.get(key) ?? 0n));
+      for (const key of [slot * 2, slot * 2 + 1]) out.uint64(BigInt.asUintN(64, this.#wide?.[key] ?? 0n));
     }
   }
 
   wideLastOrNumber(slot: number): number | bigint {
-    return this.#wide.get(slot * 2) ?? this.last[slot]!;
+    return this.#wide?.[slot * 2] || this.last[slot]!;
   }
 
   set(slot: number, last: number, before: number, seen: number): void {
     this.last[slot] = last;
     this.before[slot] = before;
     this.seen[slot] = seen;
-    if (this.#wide.size > 0) {
-      this.#wide.delete(slot * 2);
-      this.#wide.delete(slot * 2 + 1);
-    }
+    this.#wide?.fill(0n, slot * 2, slot * 2 + 2);
   }
 
   setWide(slot: number, last: bigint, before: bigint, seen: number): void {
     this.set(slot, narrow(last), narrow(before), seen);
-    if (Number.isNaN(this.last[slot])) this.#wide.set(slot * 2, last);
-    if (Number.isNaN(this.before[slot])) this.#wide.set(slot * 2 + 1, before);
+    if (Number.isNaN(this.last[slot])) this.#wideCells()[slot * 2] = last;
+    if (Number.isNaN(this.before[slot])) this.#wideCells()[slot * 2 + 1] = before;
+  }
+
+  #wideCells(): BigInt64Array {
+    return (this.#wide ??= new BigInt64Array(this.last.length * 2));
+  }
+
+  /** About what it takes in memory. */
+  get heldBytes(): number {
+    return 512 + this.last.length * 17 + (this.#wide?.byteLength ?? 0);
   }
 }
 
@@ -72,28 +82,6 @@ function writeDouble(out: ByteWriter, value: number): void {
 export function narrow(value: bigint): number {
   const number = Number(value);
   return number < maxExact && number > -maxExact ? number : NaN;
-}
-
-/** Strings that both ends of a column remember; keys are the bytes as Latin-1. */
-export class Dictionary {
-  readonly numberOf = new Map<string, number>();
-  readonly strings: string[] = [];
-  #bytes = 0;
-
-  /** Takes up the new strings of a batch: one that does not fit empties the dictionary first. */
-  add(strings: readonly string[]): void {
-    for (const text of strings) {
-      if (text.length > maxDictionaryBytes) continue;
-      if (this.strings.length === maxDictionaryStrings || this.#bytes + text.length > maxDictionaryBytes) {
-        this.numberOf.clear();
-        this.strings.length = 0;
-        this.#bytes = 0;
-      }
-      this.numberOf.set(text, this.strings.length);
-      this.strings.push(text);
-      this.#bytes += text.length;
-    }
-  }
 }
 
 /** The mean size of residuals that single events go by: in sixteenths, over the last sixteen or so. */
@@ -128,11 +116,11 @@ export class SchemaMemory {
   recent: StreamMemory | undefined;
   readonly #models: (RangeModel | undefined)[] = [];
 
-  constructor(schema: ColumnSchema) {
+  constructor(schema: ColumnSchema, shelf: DictionaryShelf) {
     const { slots } = schema;
     this.schema = schema;
     this.domains = new Uint8Array(slots.length);
-    this.dictionaries = slots.map(({ kind }) => (kind === 'string' ? new Dictionary() : undefined));
+    this.dictionaries = slots.map(({ kind }) => (kind === 'string' ? shelf.make() : undefined));
     this.deltas = slots.map(() => new RunningMean());
     this.slopes = slots.map(() => new RunningMean());
   }
@@ -165,6 +153,12 @@ export class SchemaMemory {
   /** The column's probabilities in the range coder, made when they are first needed. */
   model(slot: number): RangeModel {
     return (this.#models[slot] ??= fresh());
+  }
+
+  /** About what it takes in memory, without the dictionaries. */
+  get heldBytes(): number {
+    const models = this.#models.filter((model) => model !== undefined).length;
+    return this.schema.slots.length * 512 + models * rangeContext.count * 3;
   }
 
   saveModels(): { chance: Uint16Array; seen: Uint8Array }[] {

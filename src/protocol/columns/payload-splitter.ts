@@ -18,9 +18,10 @@ export class PayloadSplitter {
   /** What varint left: the number when it has at most 7 bytes, else NaN and the whole in #wide. */
   #wide = 0n;
 
-  constructor(schema: ColumnSchema) {
+  /** @param rows as many as usually come before `clear` */
+  constructor(schema: ColumnSchema, rows: number) {
     this.#schema = schema;
-    this.slots = schema.slots.map(() => new SlotValues());
+    this.slots = schema.slots.map(() => new SlotValues(rows));
     this.#marks = new Int32Array(schema.slots.length);
   }
 

@@ -1,3 +1,4 @@
+import { fullName, referredName } from '../avro-name.ts';
 import { maxSchemaDepth, maxSlots } from './limit.ts';
 
 /** What one column holds. A presence column says for each row whether a nullable field has a value. */
@@ -65,15 +66,6 @@ function isRecord(value: unknown): value is Json & { fields: unknown[] } {
   return isObject(value) && value['type'] === 'record' && Array.isArray(value['fields']);
 }
 
-/** Full name and namespace of a definition, by Avro's rules. */
-function fullName(definition: Json, around: string | undefined): { name: string; namespace: string | undefined } {
-  const name = String(definition['name']);
-  const dot = name.lastIndexOf('.');
-  if (dot >= 0) return { name, namespace: name.slice(0, dot) };
-  const namespace = typeof definition['namespace'] === 'string' ? definition['namespace'] : around;
-  return { name: namespace ? `${namespace}.${name}` : name, namespace };
-}
-
 function recordSteps(record: Json & { fields: unknown[] }, parent: number, walk: Walk): Step[] | undefined {
   if (walk.depth >= maxSchemaDepth) return undefined;
   const { name, namespace } = fullName(record, walk.namespace);
@@ -108,7 +100,7 @@ function primitive(name: string): name is Exclude<SlotKind, 'presence' | 'enum'>
 
 function nameSteps(name: string, parent: number, walk: Walk): Step[] | undefined {
   if (primitive(name)) return [leaf(name, parent, walk)];
-  const known = walk.named.get(name.includes('.') || !walk.namespace ? name : `${walk.namespace}.${name}`);
+  const known = walk.named.get(referredName(name, walk.namespace));
   return known === undefined ? undefined : typeSteps(known, parent, walk);
 }
 

@@ -1,14 +1,18 @@
-import { maxBatchRows } from './limit.ts';
-
 /** The values of one column of a batch, in row order. */
 export class SlotValues {
   count = 0;
   /** Numbers; NaN for a long that stands in `wide`. Strings and bytes: their lengths or numbers, when they are known. */
-  readonly values = new Float64Array(maxBatchRows);
+  values: Float64Array;
   /** The stream of each value, by its number in the batch's group. */
-  readonly owner = new Int32Array(maxBatchRows);
+  owner: Int32Array;
   readonly texts: Uint8Array[] = [];
   readonly wide = new Map<number, bigint>();
+
+  /** @param rows room to begin with */
+  constructor(rows: number) {
+    this.values = new Float64Array(rows);
+    this.owner = new Int32Array(rows);
+  }
 
   clear(): void {
     this.count = 0;
@@ -17,9 +21,19 @@ export class SlotValues {
   }
 
   push(value: number, owner: number): void {
+    if (this.count === this.values.length) this.#grow();
     this.values[this.count] = value;
     this.owner[this.count] = owner;
     this.count += 1;
+  }
+
+  #grow(): void {
+    const values = new Float64Array(this.count * 2);
+    const owner = new Int32Array(this.count * 2);
+    values.set(this.values);
+    owner.set(this.owner);
+    this.values = values;
+    this.owner = owner;
   }
 
   pushText(text: Uint8Array, owner: number): void {

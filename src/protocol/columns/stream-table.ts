@@ -26,6 +26,9 @@ interface Name {
   schema: bigint;
 }
 
+/** No slot has followed yet. */
+const unknown = 0xffff;
+
 const definition = { whole: 0, json: 1, hex: 2, sameLength: 0x80, sameStream: 0x40, lengthMask: 0x3f } as const;
 
 /**
@@ -45,14 +48,10 @@ const definition = { whole: 0, json: 1, hex: 2, sameLength: 0x80, sameStream: 0x
 export class StreamTable {
   readonly #slots: (Stream | undefined)[] = [];
   readonly #byName = new Map<string, Stream[]>();
-  readonly #next = new Uint16Array(maxStreams);
+  readonly #next = new Uint16Array(maxStreams).fill(unknown);
   #defined = 0;
   #lastSlot = maxStreams - 1;
   #lastName: Name = { type: new Uint8Array(0), key: new Uint8Array(0), schema: 0n };
-
-  constructor() {
-    for (let slot = 0; slot < maxStreams; slot += 1) this.#next[slot] = (slot + 1) % maxStreams;
-  }
 
   at(slot: number): Stream {
     const stream = this.#slots[slot];
@@ -64,9 +63,13 @@ export class StreamTable {
     return this.#byName.get(nameOf(type, key))?.find((stream) => stream.schema === schema);
   }
 
-  /** The slot that most likely comes after the last one. */
+  /** The slot that most likely comes after the last one: as it was before, or the next one that there is, or the same. */
   get expected(): number {
-    return this.#next[this.#lastSlot]!;
+    const last = this.#lastSlot;
+    const known = this.#next[last]!;
+    if (known !== unknown) return known;
+    const following = (last + 1) % maxStreams;
+    return this.#slots[following] === undefined ? last : following;
   }
 
   /** Takes note of the next row's slot. */
@@ -104,6 +107,17 @@ export class StreamTable {
     this.#slots[stream.slot] = undefined;
   }
 
+  /** About what it takes in memory. */
+  get heldBytes(): number {
+    let bytes = 4_096;
+    for (const stream of this.#slots) {
+      // The name stands twice: by itself, and in the index.
+      if (stream !== undefined)
+        bytes += 512 + 4 * (stream.type.length + stream.key.length) + (stream.memory?.heldBytes ?? 0);
+    }
+    return bytes;
+  }
+
   /** All of it as bytes, the same on both ends: for the state's token. */
   describe(out: ByteWriter): void {
     out.varint(this.#defined);
@@ -139,7 +153,7 @@ export class StreamTable {
       memory: undefined,
     };
     this.#slots[slot] = stream;
-    this.#next[slot] = (slot + 1) % maxStreams;
+    this.#next[slot] = unknown;
     const byName = nameOf(type, key);
     this.#byName.set(byName, [...(this.#byName.get(byName) ?? []), stream]);
     this.#lastName = name;

@@ -32,7 +32,12 @@ interface Line {
 }
 
 /** The schema of the readings, for both ends of the Flotilla link. */
-export async function meterSchema(directory = defaultVectorDirectory): Promise<{ fingerprint: bigint; text: string }> {
+export interface MeterSchema {
+  fingerprint: bigint;
+  text: string;
+}
+
+export async function meterSchema(directory: string): Promise<MeterSchema> {
   const text = await readFile(join(directory, 'meter-reading.avsc'), 'utf8');
   const schema = avro.Type.forSchema(JSON.parse(text) as avro.Schema);
   return { fingerprint: avroFingerprint(JSON.stringify(schema.schema())), text };

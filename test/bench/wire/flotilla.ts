@@ -1,28 +1,30 @@
 import { defaultAgentConfig } from '../../../src/config/agent-default.ts';
+import type { Packing } from '../../../src/protocol/columns/index.ts';
 import { readSchema } from '../../../src/protocol/schema-catalogue.ts';
 import { eventually } from '../../support/eventually.ts';
 import type { Bench } from '../../support/link-bench.ts';
 import { CountingProxy } from './counting-proxy.ts';
-import { meterSchema, type WireEvent } from './event-set.ts';
+import type { MeterSchema, WireEvent } from './event-set.ts';
 import type { Peer } from './peer.ts';
 
 /** The link of this repository: the agent's end in this process, the gateway in a process of its own. */
-export async function createFlotillaPeer(bench: Bench): Promise<Peer> {
+export async function createFlotillaPeer(bench: Bench, meter: MeterSchema): Promise<Peer> {
   const proxy = await CountingProxy.listen(bench.pool.port);
   let devices = 0;
-  const { fingerprint, text } = await meterSchema();
-  const schemas = new Map([[fingerprint, readSchema(text)]]);
+  const schemas = new Map([[meter.fingerprint, readSchema(meter.text)]]);
   return {
     deviceLeg: proxy,
-    ways: ['link'],
+    // The default first: the targets are judged by it.
+    ways: ['range', 'pack'],
     // Where an agent begins; what it learns later only makes an hour cheaper.
     defaultKeepaliveMs: defaultAgentConfig.link.keepaliveSeconds * 1_000,
-    async connect({ keepaliveMs }) {
+    async connect({ way, keepaliveMs }) {
       devices += 1;
       const id = `d${devices}`;
       const device = await bench.addDevice(id, {
         link: {
           schemas,
+          packing: way as Packing,
           endpoint: { host: '127.0.0.1', port: proxy.port, serverName: bench.fleet.serverName },
           ...(keepaliveMs === undefined ? {} : { keepaliveMs }),
         },

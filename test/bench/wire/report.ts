@@ -5,7 +5,10 @@ export const peerNames = ['mqtt311', 'mqtt5', 'nats', 'http', 'websocket'] as co
 export type PeerName = (typeof peerNames)[number];
 export type Contender = PeerName | 'flotilla';
 
-/** Units in the keys. A peer's figure is that of its cheapest way, on the device's leg; `ways` holds them all. */
+/**
+ * Units in the keys. Flotilla's figure is that of its default way, a peer's that of its cheapest, on the device's leg;
+ * `ways` holds them all.
+ */
 export interface ScenarioReport {
   measures: string;
   flotillaBytes?: number;
@@ -20,7 +23,7 @@ export type WayBytes<T> = Record<string, T>;
 
 export function reportSingles(measures: string, results: Map<Contender, WayBytes<LegBytes>>): ScenarioReport {
   const figures: Record<string, unknown> = {};
-  for (const [name, ways] of results) Object.assign(figures, legFigures(name, cheapest(Object.values(ways))));
+  for (const [name, ways] of results) Object.assign(figures, legFigures(name, chosen(name, Object.values(ways))));
   return { measures, ...figures, ...bestOf(results, (way: LegBytes) => way), ways: wayFigures(results) };
 }
 
@@ -32,22 +35,37 @@ export function reportBatches(
   const figures: Record<string, unknown> = {};
   for (const [name, ways] of results) {
     const all = Object.values(ways);
-    Object.assign(figures, legFigures(name, cheapest(all.map((way) => way[judged]))));
+    Object.assign(
+      figures,
+      legFigures(
+        name,
+        chosen(
+          name,
+          all.map((way) => way[judged]),
+        ),
+      ),
+    );
     if (name !== 'flotilla') continue;
-    figures['flotillaColdBytes'] = cheapest(all.map(({ cold }) => cold)).deviceBytes;
-    figures['flotillaWarmBytes'] = cheapest(all.map(({ warm }) => warm)).deviceBytes;
+    figures['flotillaColdBytes'] = all[0]!.cold.deviceBytes;
+    figures['flotillaWarmBytes'] = all[0]!.warm.deviceBytes;
   }
   return { measures, ...figures, ...bestOf(results, (way: BatchBytes) => way[judged]), ways: wayFigures(results) };
 }
 
+const withoutPing =
+  'its protocol has no message that keeps a quiet connection: either side closes it after a while, and the next request pays for a reconnect';
+
+/** A figure is null for a contender without pings; `notMeasured` says so. */
 export function reportIdle(measures: string, results: Map<Contender, IdleBytes | undefined>): ScenarioReport {
   const figures: Record<string, unknown> = {};
   const pings: Record<string, unknown> = {};
+  const notMeasured: Record<string, string> = {};
   for (const [name, idle] of results) {
     figures[`${name}IpBytes`] = idle?.hourIpBytes ?? null;
-    if (idle !== undefined) pings[name] = idle;
+    if (idle === undefined) notMeasured[name] = withoutPing;
+    else pings[name] = idle;
   }
-  return { measures, extrapolated: true, ...figures, pings };
+  return { measures, extrapolated: true, ...figures, pings, notMeasured };
 }
 
 export function reportNumbers(measures: string, results: Map<Contender, number>): ScenarioReport {
@@ -59,6 +77,11 @@ function legFigures(name: Contender, { deviceBytes, bothLegsBytes }: LegBytes): 
     [`${name}Bytes`]: deviceBytes,
     ...(bothLegsBytes === undefined ? {} : { [`${name}BothLegsBytes`]: bothLegsBytes }),
   };
+}
+
+/** The default of ours stands first. */
+function chosen(name: Contender, legs: LegBytes[]): LegBytes {
+  return name === 'flotilla' ? legs[0]! : cheapest(legs);
 }
 
 function cheapest(legs: LegBytes[]): LegBytes {
@@ -79,5 +102,5 @@ function bestOf<T>(
 }
 
 function wayFigures<T>(results: Map<Contender, WayBytes<T>>): Record<string, WayBytes<T>> {
-  return Object.fromEntries([...results].filter(([name]) => name !== 'flotilla'));
+  return Object.fromEntries(results);
 }

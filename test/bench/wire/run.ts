@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Bench } from '../../support/link-bench.ts';
-import { loadEventSet, type WireEvent } from './event-set.ts';
+import { loadEventSet, meterSchema, type WireEvent } from './event-set.ts';
 import { createFlotillaPeer } from './flotilla.ts';
 import { createHttpPeer } from './http.ts';
 import { createMqttPeer } from './mqtt.ts';
@@ -61,7 +61,9 @@ export async function runScenarios(option: RunOption): Promise<Record<string, Sc
   const { bench, peers, scenarios, vectorDirectory, progress } = option;
   await using stack = new AsyncDisposableStack();
   const tls = await peerTls(bench);
-  const contenders = new Map<Contender, Peer>([['flotilla', stack.use(await createFlotillaPeer(bench))]]);
+  const contenders = new Map<Contender, Peer>([
+    ['flotilla', stack.use(await createFlotillaPeer(bench, await meterSchema(vectorDirectory)))],
+  ]);
   for (const name of peers) {
     progress(`starting ${name}`);
     contenders.set(name, stack.use(await peerMakers[name](tls)));

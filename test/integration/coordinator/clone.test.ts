@@ -19,6 +19,7 @@ describe('two live sessions of one identity that write different histories', () 
     expect((await core.client.device('gw-1')).state).toBe('quarantined');
     expect((await core.client.events({ type: 'coordinator.clone' })).map(({ payload }) => payload)).toEqual([
       {
+        reason: 'two-instances',
         instances: ['00000000000000a1', '00000000000000b2'],
         addresses: ['192.0.2.1:4000', '198.51.100.7:9'],
         serials: [identity.serialHex, identity.serialHex],
@@ -69,6 +70,53 @@ describe('two live sessions of one identity that write different histories', () 
     await core.client.revoke({ subject: 'gw-1', reason: 'stolen' });
     older.leave('revoked');
     expect(await waiting.refused.promise).toBe('revoked');
+  });
+});
+
+describe('two live sessions of one identity that write the same history', () => {
+  it('are one device as long as the older one is dead: the newer goes on at once, however often', async () => {
+    await using directory = await temporaryDirectory();
+    await using core = await startCore(directory.path);
+    const identity = await enroll(core.client, 'gw-1');
+    for (let n = 0; n < 8; n += 1) {
+      const older = core.gateways.connect(identity);
+      await older.admitted.promise;
+      const newer = core.gateways.connect(identity);
+      expect(await newer.admitted.promise).toMatchObject({ standing: 'accepted' });
+      await older.probed.promise;
+      if (n % 2 === 0) older.handler.probed(older.connection, false);
+      else older.leave();
+      if (n % 2 === 0) expect(await older.closed.promise).toBe('superseded');
+    }
+    expect(await core.client.events({ type: 'coordinator.clone' })).toEqual([]);
+  });
+
+  it('are a full copy when the one that was driven out answers, three times: both are quarantined', async () => {
+    await using directory = await temporaryDirectory();
+    await using core = await startCore(directory.path);
+    const identity = await enroll(core.client, 'gw-1');
+    const address = (n: number): string => ['192.0.2.1:4000', '198.51.100.7:9'][n % 2]!;
+    let older = core.gateways.connect(identity, { address: address(0), gateway: 0 });
+    for (let n = 1; n <= 3; n += 1) {
+      const newer = core.gateways.connect(identity, { address: address(n), gateway: n });
+      await newer.admitted.promise;
+      await older.probed.promise;
+      older.handler.probed(older.connection, true);
+      expect(await older.closed.promise).toBe(n < 3 ? 'superseded' : 'quarantined');
+      older.leave();
+      older = newer;
+    }
+    expect(await older.closed.promise).toBe('quarantined');
+    expect((await core.client.device('gw-1')).state).toBe('quarantined');
+    expect((await core.client.events({ type: 'coordinator.clone' })).map(({ payload }) => payload)).toEqual([
+      {
+        reason: 'superseded-each-other',
+        instances: ['00000000000000a1', '00000000000000a1'],
+        addresses: [address(2), address(3)],
+        serials: [identity.serialHex, identity.serialHex],
+        gateways: [2, 3],
+      },
+    ]);
   });
 });
 

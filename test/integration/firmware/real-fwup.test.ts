@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => scratch[Symbol.asyncDispose]());
 
 async function run(who: 'real' | 'ours', cwd: string, ...argv: string[]): Promise<string> {
-  const [program, ...first] = who === 'real' ? [real!] : [process.execPath, fwupLauncher];
+  const [program, ...first]: [string, ...string[]] = who === 'real' ? [real!] : [process.execPath, fwupLauncher];
   const { stdout, exitCode } = await execa(program, [...first, ...argv], {
     cwd,
     reject: false,

@@ -9,6 +9,8 @@ import { describe, expect, it } from 'vitest';
 import { createGatewayPool } from '../../../src/coordinator/gateway/pool.ts';
 import { createLog } from '../../../src/log.ts';
 import { createIssuingAuthority, createRootAuthority } from '../../../src/pki/index.ts';
+import { decodeMessage } from '../../../src/protocol/decode.ts';
+import { FrameDecoder } from '../../../src/protocol/frame.ts';
 import { encodeMessage } from '../../../src/protocol/encode.ts';
 import type { Hello } from '../../../src/protocol/message.ts';
 import { createBench, gatewayEntry, textRow, type Bench, type DevicePems } from '../../support/link-bench.ts';
@@ -233,6 +235,32 @@ describe('a pool of gateways', () => {
     await eventually('reported', () => bench.core.disconnects[0]?.reason === 'gateway ended');
     await eventually('back', () => bench.core.connects.length === 2 && device.link.status().state === 'live');
     expect(bench.pool.pids).not.toContain(pid);
+  });
+
+  it('spreads the hints to come back over the time that is set when it drains', async () => {
+    const retrySpreadMs = 40_000;
+    await using bench = await createBench({ count: 2, limits: { retrySpreadMs } });
+    // One identity is enough: each dials as a history of its own, and the ledger does not mind.
+    const pems = await bench.fleet.device('d1');
+    const count = 24;
+    const said = Array.from({ length: count }, async (_, n) => {
+      const socket = rawClient(bench, pems);
+      await new Promise((resolve) => socket.once('secureConnect', resolve));
+      socket.write(encodeMessage({ ...hello, instanceId: BigInt(n + 1) }));
+      return closed(socket);
+    });
+    await eventually('all are live', () => bench.core.sessions.size === count);
+    await bench.pool.stop();
+    const hints = (await Promise.all(said)).map((bytes) => {
+      const last = [...new FrameDecoder().push(bytes)].map(decodeMessage).at(-1);
+      if (last?.type !== 'goaway' || last.code !== 'shutting-down') throw new Error(`the last word was ${last?.type}`);
+      return last.retryAfterMs;
+    });
+    expect(hints.every((ms) => ms >= 1 && ms <= retrySpreadMs)).toBe(true);
+    // Uniform: each fifth of the time has some, and no two are the same; by chance that fails once in 40 runs …
+    const fifths = new Set(hints.map((ms) => Math.floor((ms * 5) / (retrySpreadMs + 1))));
+    expect(fifths.size).toBeGreaterThanOrEqual(4); // … and this once in 20,000
+    expect(new Set(hints).size).toBeGreaterThan(count - 3);
   });
 
   it('leaves no gateway behind when the core is killed', async () => {

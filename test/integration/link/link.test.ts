@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import avsc from 'avsc';
 import { describe, expect, it } from 'vitest';
 import type { Row } from '../../../src/protocol/lane.ts';
+import { avroFingerprint } from '../../../src/protocol/avro-fingerprint.ts';
+import { canonicalForm } from '../../../src/protocol/canonical-form.ts';
 import { readSchema } from '../../../src/protocol/schema-catalogue.ts';
 import { createBench, LedgerCore, textRow, type Bench, type BenchDevice } from '../../support/link-bench.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -230,12 +232,46 @@ describe('a link and a gateway', () => {
     expect(bench.core.gaps).toEqual([{ device: 'd1', lane: 2, upToSeq: 1, reason: 'new-instance' }]);
   });
 
+  it('have no more on their way than the credit that the core grants, and more again when it grants it', async () => {
+    await using bench = await createBench();
+    bench.core.acknowledging = false;
+    const device = await bench.addDevice('d1');
+    await eventually('live', () => bench.core.session('d1') !== undefined);
+    const { connection } = bench.core.session('d1')!.connect;
+    let requests = 0;
+    /** What was said to the device before has arrived, and what it has sent since then as well. */
+    const roundTrip = async (): Promise<void> => {
+      requests += 1;
+      bench.core.request('d1', textRow(`request ${requests}`));
+      await eventually('the request is there', () =>
+        bench.core.ackedRequests.some(({ upToSeq }) => upToSeq === requests),
+      );
+    };
+    bench.pool.credit(connection, 1_000);
+    await roundTrip();
+    device.log.transact(() => {
+      for (let n = 0; n < 200; n += 1) device.log.append(3, textRow('x'.repeat(92)));
+    });
+    device.link.wake();
+    const stored = (): number => bench.core.payloads('d1', 3).length;
+    await eventually('ten rows of 92 bytes and 8 each have come', () => stored() === 10);
+    await roundTrip();
+    expect(stored()).toBe(10);
+    bench.pool.credit(connection, Number.MAX_SAFE_INTEGER);
+    // All that the window of the device has for a beginning.
+    await eventually('more have come', () => stored() === 81);
+    bench.core.acknowledging = true;
+    bench.pool.acknowledge(connection, 3, stored());
+    await eventually('all are stored', () => device.log.ackedSeq()[3] === 200);
+  });
+
   it('tell a schema that the gateway does not know, when it asks for it, and lose nothing by that', async () => {
     const avro: avsc.Schema = { type: 'record', name: 'Reading', fields: [{ name: 'volts', type: 'double' }] };
     const type = avsc.Type.forSchema(avro);
+    const schema = avroFingerprint(canonicalForm(avro));
     const row = (n: number): Row =>
-      textRow('', { schema: 7n, timestampMs: n, payload: type.toBuffer({ volts: 230 + n / 10 }) });
-    const schemas = new Map([[7n, readSchema(JSON.stringify(avro))]]);
+      textRow('', { schema, timestampMs: n, payload: type.toBuffer({ volts: 230 + n / 10 }) });
+    const schemas = new Map([[schema, readSchema(JSON.stringify(avro))]]);
     await using bench = await createBench();
     const device = await bench.addDevice('d1', { link: { schemas } });
     const send = async (from: number, to: number): Promise<void> => {

@@ -1,8 +1,11 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { generateVectors } from '../../bench/wire/generate.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
 import { avroFingerprint } from '../../../src/protocol/avro-fingerprint.ts';
 import { brokerMessages } from '../../bench/wire/batch-body.ts';
-import { defaultVectorDirectory, loadEventSet } from '../../bench/wire/event-set.ts';
-import { reportBatches } from '../../bench/wire/report.ts';
+import { defaultVectorDirectory, loadEventSet, meterSchema } from '../../bench/wire/event-set.ts';
+import { reportBatches, reportIdle } from '../../bench/wire/report.ts';
 import { judge } from '../../bench/wire/target.ts';
 
 describe('the bench of the wire', () => {
@@ -28,6 +31,49 @@ describe('the bench of the wire', () => {
     expect(each).toHaveLength(100);
     expect(each[0]).toMatchObject({ topic: ['blob', events[0]!.key], body: { length: 73 } });
     expect(brokerMessages('rows', events, 1)).toMatchObject([{ topic: ['blob'], body: { length: 5 + 100 * 76 } }]);
+  });
+
+  it('makes other sets of the same shape from a seed, and the same from the same', async () => {
+    await using scratch = await temporaryDirectory();
+    const [one, two, other] = ['one', 'two', 'other'].map((name) => join(scratch.path, name)) as [
+      string,
+      string,
+      string,
+    ];
+    await generateVectors(one, 7);
+    await generateVectors(two, 7);
+    await generateVectors(other, 8);
+    expect(await meterSchema(one)).toEqual(await meterSchema(defaultVectorDirectory));
+    for (const set of ['b', 'c1', 'c2', 'c3', 'c1-jitter', 'c1-offgrid']) {
+      const [given, made] = [await loadEventSet(defaultVectorDirectory, set), await loadEventSet(one, set)];
+      expect(made.map(({ type, key }) => [type, key])).toEqual(given.map(({ type, key }) => [type, key]));
+      expect(made.map(({ packed }) => packed.length)).toEqual(given.map(({ packed }) => packed.length));
+      expect(made).toEqual(await loadEventSet(two, set));
+      expect(made).not.toEqual(await loadEventSet(other, set));
+    }
+  });
+
+  it('prints both ways of packing, and judges the default one', () => {
+    const bytes = (cold: number, warm: number) => ({ cold: { deviceBytes: cold }, warm: { deviceBytes: warm } });
+    const ways = { range: bytes(740, 600), pack: bytes(730, 650) };
+    expect(reportBatches('c1', 'cold', new Map([['flotilla' as const, ways]]))).toMatchObject({
+      flotillaBytes: 740,
+      flotillaWarmBytes: 600,
+      ways: { flotilla: ways },
+    });
+  });
+
+  it('says why an idle hour of a contender is not a number', () => {
+    const idle = { countedPings: 3, pingIpBytes: 202, keepaliveMs: 240_000, hourIpBytes: 3_030 };
+    const report = reportIdle(
+      'idle',
+      new Map([
+        ['flotilla' as const, idle],
+        ['http' as const, undefined],
+      ]),
+    );
+    expect(report).toMatchObject({ flotillaIpBytes: 3_030, httpIpBytes: null, pings: { flotilla: idle } });
+    expect(Object.keys(report['notMeasured'] as object)).toEqual(['http']);
   });
 
   it('judges c1 by its first batch and against the cheapest way of the cheapest peer', () => {

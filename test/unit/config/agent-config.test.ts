@@ -98,6 +98,7 @@ describe("the agent's file", () => {
       ['update.slot.activeVariable'],
     ],
     ['a back-off upside down', 'coordinator: { host: h }\nlink: { backoff: { firstMinMs: 9000 } }\n', ['link.backoff']],
+    ['an unknown packing', 'coordinator: { host: h }\nlink: { packing: zip }\n', ['link.packing']],
     ['a version that reads as a number', update('').replace('Harbour', '1.0'), ['update.product']],
     ['two problems', 'coordinator: { host: "" }\njobs: { shell: yes }\n', ['coordinator.host', 'jobs.shell']],
   ])('is refused with %s', (_what, source, keys) => expect(keysOf(source)).toEqual(keys));

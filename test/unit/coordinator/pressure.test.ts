@@ -23,6 +23,19 @@ describe('back-pressure of the store', () => {
     expect(one.pauseMs(1, 3, 1e9, 4_001)).toBe(4_000);
   });
 
+  it('cuts the credit of who sends while much waits, once, and gives it back when little does', () => {
+    const one = pressure();
+    expect(one.creditBytes(1, 1_024)).toBeUndefined();
+    expect(one.creditBytes(1, 1_025)).toBe(32_768);
+    expect(one.creditBytes(1, 9_999)).toBeUndefined();
+    expect(one.creditBytes(2, 9_999)).toBe(32_768);
+    expect(one.creditBytes(1, 256)).toBeUndefined();
+    expect(one.creditBytes(1, 255)).toBe(Number.MAX_SAFE_INTEGER);
+    expect(one.creditBytes(1, 255)).toBeUndefined();
+    one.forget(2);
+    expect(one.creditBytes(2, 0)).toBeUndefined();
+  });
+
   it('spreads the rests over 2 to 6 seconds', () => {
     expect(new Pressure(() => 0).pauseMs(1, 3, 1e9, 0)).toBe(2_000);
     expect(new Pressure(() => 0.999).pauseMs(1, 3, 1e9, 0)).toBeLessThan(6_000);

@@ -2,20 +2,23 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { avroFingerprint } from '../../../src/protocol/avro-fingerprint.ts';
 import { ByteReader } from '../../../src/protocol/byte-reader.ts';
 import { ByteWriter } from '../../../src/protocol/byte-writer.ts';
+import { canonicalForm } from '../../../src/protocol/canonical-form.ts';
 import { decodeMessage } from '../../../src/protocol/decode.ts';
 import { encodeMessage } from '../../../src/protocol/encode.ts';
 import { FrameDecoder, FrameType, maxBodyBytes, type Frame } from '../../../src/protocol/frame.ts';
 import type { Row } from '../../../src/protocol/lane.ts';
 import { maxPayloadBytes } from '../../../src/protocol/limit.ts';
-import type { Message, RowMessage } from '../../../src/protocol/message.ts';
+import { gapReasons, type Message, type RowMessage } from '../../../src/protocol/message.ts';
 import { ProtocolError } from '../../../src/protocol/protocol-error.ts';
 import { RowDecoder, UnknownSchema } from '../../../src/protocol/row-decoder.ts';
 import { RowEncoder } from '../../../src/protocol/row-encoder.ts';
 import { rowFault } from '../../../src/protocol/row-fault.ts';
 import { noSchemas, readSchema } from '../../../src/protocol/schema-catalogue.ts';
 import { anyLane, message, row } from './arbitrary.ts';
+import { naiveMessage } from './message-naive.ts';
 
 const malformed = JSON.parse(
   readFileSync(new URL('../../vectors/protocol/malformed.json', import.meta.url), 'utf8'),
@@ -25,18 +28,6 @@ const decodeAll = (bytes: Uint8Array): Message[] => [...new FrameDecoder().push(
 
 /** Payloads come as views of Buffers, too. */
 const copied = (rows: readonly Row[]): Row[] => rows.map((one) => ({ ...one, payload: Uint8Array.from(one.payload) }));
-
-/** The frame header again, from the text of the protocol and in another way: for one whole frame. */
-function naiveFrame(bytes: Uint8Array): { type: number; body: number[] } {
-  const [first = 0, ...rest] = bytes;
-  const form = first % 16;
-  const take = [0, 1, 2, 4][Math.max(0, form - 12)]!;
-  const number = rest.slice(0, take).reduce((sum, byte) => sum * 256 + byte, 0);
-  const length = form < 13 ? form : form === 13 ? 13 + number : number;
-  const body = rest.slice(take);
-  if (body.length !== length) throw new Error(`${body.length} bytes, the header says ${length}`);
-  return { type: Math.floor(first / 16), body };
-}
 
 /** A varint again, by bigint arithmetic. */
 function naiveVarint(value: number): number[] {
@@ -61,14 +52,18 @@ describe('the codec', () => {
     );
   });
 
-  it('agrees with a naive reading of the header', () => {
+  it('agrees with a naive reading of every message', () => {
+    const seen = new Set<string>();
     fc.assert(
       fc.property(message, (one) => {
-        const bytes = encodeMessage(one);
-        const [frame] = new FrameDecoder().push(bytes);
-        expect({ type: frame!.type, body: Array.from(frame!.body) }).toEqual(naiveFrame(bytes));
+        const naive = naiveMessage(encodeMessage(one));
+        seen.add(one.type);
+        expect(naive).toEqual(one.type === 'gap' ? { ...one, reason: gapReasons[one.reason] } : one);
       }),
+      { numRuns: 1_000 },
     );
+    // Each kind of message is among a thousand.
+    expect(seen.size).toBe(20);
   });
 
   it('agrees with a naive varint', () => {
@@ -97,6 +92,24 @@ describe('the codec', () => {
         expect(Buffer.concat(frames.map((frame) => encodeMessage(decodeMessage(frame)))).equals(bytes)).toBe(true);
       }),
     );
+  });
+
+  it('reads one of each message the same from every cut in two, and byte by byte', () => {
+    const samples = new Map(fc.sample(message, { numRuns: 400, seed: 5 }).map((one) => [one.type, encodeMessage(one)]));
+    expect(samples.size).toBe(20);
+    for (const bytes of samples.values()) {
+      const again = (frames: Frame[]): string =>
+        frames.map((frame) => Buffer.from(encodeMessage(decodeMessage(frame))).toString('hex')).join();
+      const whole = Buffer.from(bytes).toString('hex');
+      for (let at = 0; at <= bytes.length; at += 1) {
+        const decoder = new FrameDecoder();
+        const parts = [...decoder.push(bytes.subarray(0, at)), ...decoder.push(bytes.subarray(at))];
+        expect(again(parts)).toBe(whole);
+      }
+      const decoder = new FrameDecoder();
+      const frames = Array.from(bytes, (_, at) => [...decoder.push(bytes.subarray(at, at + 1))]).flat();
+      expect(again(frames)).toBe(whole);
+    }
   });
 
   it('answers any bytes with messages or a ProtocolError, and has one form for what it reads', () => {
@@ -192,15 +205,26 @@ describe('rows', () => {
   });
 
   it('of a schema that was told are read', () => {
-    const encoder = new RowEncoder(new Map([[7n, readSchema(point)]]), new Set([7n]));
+    const schema = avroFingerprint(canonicalForm(JSON.parse(point)));
+    const rows = readings(5).map((one) => ({ ...one, schema }));
+    const encoder = new RowEncoder(new Map([[schema, readSchema(point)]]), new Set([schema]));
     const decoder = new RowDecoder(noSchemas);
-    const define = encoder.schemas.tell(7n)!;
-    expect(encoder.schemas.tell(7n)).toBeUndefined();
+    const define = encoder.schemas.tell(schema)!;
+    expect(encoder.schemas.tell(schema)).toBeUndefined();
     const [told] = decodeAll(encodeMessage(define));
     expect(told).toEqual(define);
     decoder.schemas.define(define);
-    expect(copied(decoder.decode(encoder.encode(3, readings(5))).rows)).toEqual(readings(5));
+    expect(copied(decoder.decode(encoder.encode(3, rows)).rows)).toEqual(rows);
     expect(() => decoder.schemas.define(define)).toThrow(ProtocolError);
+  });
+
+  it.each([
+    ['under the fingerprint of another', 7n, point],
+    ['that is no JSON', 7n, '{'],
+    ['nested deeper than a stack', 7n, '['.repeat(32_000) + ']'.repeat(32_000)],
+  ])('of a schema %s can not be told', (_, fingerprint, text) => {
+    const { schemas } = new RowDecoder(noSchemas);
+    expect(() => schemas.define({ type: 'define', fingerprint, text })).toThrow(ProtocolError);
   });
 
   it('of a schema that only the reader knows travel as they are', () => {

@@ -6,7 +6,6 @@ import {
   EventEncoder,
   LinkState,
   columnSchema,
-  type Packing,
 } from '../../../src/protocol/columns/index.ts';
 import type { Row } from '../../../src/protocol/lane.ts';
 import { avroType } from './columns-arbitrary.ts';
@@ -47,21 +46,19 @@ const definition = `
     11 22 33 44 55 66 77 88 #   schema
 `;
 
-const cold = (voltsAndCount: string): string => `
-  04 00 02                  # slots: Rice, k 0: 0 -1 0 0 (folded 0 1 0 0); slot 1 was expected after slot 0
+const cold = `
+  00                        # slots as expected: the first, then the same, because there is no other
   2a e8 07                  # times: runs of differences, divided by 1000:
     02 d0 0f 00 02          #   two runs: 1000 once, 1 to the end; 1,000,000 ms and then steps of 1000
   01                        # a group in columns
-    ${voltsAndCount}
+    01 0e                   #   count: 7 throughout
+    44 01                   #   volts: Rice of values in a new domain: tenths;
+      41 fe 23              #     k 1 around 2303
+      e5 06                 #     -2 0 -4 1: folded 3 0 7 2 = 10.1 0.0 1110.1 10.0
     0c 00 26                #   note there?: Rice of differences, k 0: 0 1 0 -1
     01                      #   note: one new string:
       09 04 00 6f 6b        #     length 2, as it is: "ok"
     08                      #     numbers: all the same as before, 0
-`;
-
-const packedVolts = `
-      41 fe 23              #     k 1 around 2303
-      e5 06                 #     -2 0 -4 1: folded 3 0 7 2 = 10.1 0.0 1110.1 10.0
 `;
 
 const warmEvent = `
@@ -72,40 +69,19 @@ const warmEvent = `
   00                        # … one bit 0: the string as before; zero bits
 `;
 
-const bytes: Record<Packing, string[]> = {
-  pack: [
-    `03 04                    # lane 3, no range coder; 4 rows
-    ${definition}
-    ${cold(`
-    2c 07 00 03             #   count: Rice of differences, divided by 7, k 0: 1 0 0 0
-    44 01                   #   volts: Rice of values in a new domain: tenths;
-    ${packedVolts}`)}`,
-    `03 04 00                 # no definitions
-    00                      # slots as expected
-    10                      # times go on along their slope
-    01 08                   # columns; count as before
-    04 ${packedVolts}
-    0c 00 03                # note there?: 1 0 0 0 after the 0 of the last row
-    00 08                   # no new string; the same number`,
-    warmEvent,
-  ],
-  range: [
-    `07 04 02                 # lane 3, range coder of 2 bytes; 4 rows
-    ${definition}
-    ${cold(`
-    2d 07                   #   count: in the range coder, divided by 7
-    44 01                   #   volts: Rice of values in a new domain: tenths;
-    ${packedVolts}`)}
-    fb fc                   # the range coder's: 1 0 0 0`,
-    `07 04 02 00 00 10        # range coder of 2 bytes; nothing new
-    01 08
-    04 ${packedVolts}
-    0d                      # note there?: in the range coder
-    00 08
-    fb fc                   # 1 0 0 0 with fresh probabilities, as above`,
-    warmEvent,
-  ],
-};
+const bytes = [
+  `03 04                    # lane 3, no range coder; 4 rows
+  ${definition}
+  ${cold}`,
+  `03 04 00                 # no definitions
+  00                        # slots as expected
+  10                        # times go on along their slope
+  01 08                     # columns; count as before
+  04 41 fe 23 e5 06         # volts: Rice in the same domain
+  01 02                     # note there?: 1 throughout
+  00 08                     # no new string; the same number`,
+  warmEvent,
+];
 
 describe('golden bytes of the column codec', () => {
   it.each(['pack', 'range'] as const)('hold for a cold batch, a warm batch and an event (%s)', (packing) => {
@@ -114,14 +90,39 @@ describe('golden bytes of the column codec', () => {
     const decoder = new BatchDecoder(receiver);
     const sendings = [rows(0, [null, 'ok', 'ok', null]), rows(4, ['ok', 'ok', 'ok', 'ok'])];
     sendings.forEach((sending, n) => {
-      const body = Buffer.from(golden(bytes[packing][n]!), 'hex');
+      const body = Buffer.from(golden(bytes[n]!), 'hex');
       expect(Buffer.from(encoder.encode(3, sending)).toString('hex')).toBe(body.toString('hex'));
       expect(decoder.decode(body)).toEqual({ lane: 3, rows: sending });
     });
     const [row] = rows(8, ['ok']);
-    const body = Buffer.from(golden(bytes[packing][2]!), 'hex');
+    const body = Buffer.from(golden(bytes[2]!), 'hex');
     expect(Buffer.from(new EventEncoder(sender).encode(2, row!)).toString('hex')).toBe(body.toString('hex'));
     expect(new EventDecoder(receiver).decode(body)).toEqual({ lane: 2, row });
+  });
+
+  it('hold for a column in the range coder, cold and warm', () => {
+    const state = (): LinkState => new LinkState(() => columnSchema({ ...avro, fields: [avro.fields[0]] }));
+    const encoder = new BatchEncoder(state(), 'range');
+    const decoder = new BatchDecoder(state());
+    const sending = [1, 0, 0, 0].map(
+      (count): Row => ({ type: 'm', key: 'a1', schema: 7n, timestampMs: 0, payload: Buffer.of(2 * count) }),
+    );
+    const bodies = [
+      `07 04 02                # lane 3, range coder of 2 bytes; 4 rows
+      01 00 01 6d 00 02 61 31 00 00 00 00 00 00 00 07 # the definition
+      00 08                   # slots as expected; times as before: 0
+      01 05                   # columns; count: values in the range coder
+      fb fc                   # 1 0 0 0 with fresh probabilities`,
+      `07 04 01 00             # range coder of 1 byte; nothing new
+      00 08
+      01 05
+      6f                      # 1 0 0 0, which are likelier now`,
+    ];
+    for (const text of bodies) {
+      const body = Buffer.from(golden(text), 'hex');
+      expect(Buffer.from(encoder.encode(3, sending)).toString('hex')).toBe(body.toString('hex'));
+      expect(decoder.decode(body)).toEqual({ lane: 3, rows: sending });
+    }
   });
 
   it('hold for a key of hex digits', () => {
@@ -159,9 +160,9 @@ describe('golden bytes of the column codec', () => {
         01 01 74 00 02 6b 31  #   of JSON: type "t", key "k1"
         81 32                 #   the same with a key as long: "k" and "2"
       00                      # slots as expected: 0, 1
-      2c 05 00 03             # times: differences in fives: 1 0
+      01 0a                   # times: 5 throughout
       00                      # a group as it is:
-        0c 00 03              #   lengths: differences 1 0
+        01 02                 #   lengths: 1 throughout
         00 01 02              #   the bytes themselves
     `);
     expect(Buffer.from(new BatchEncoder(sender).encode(0, batch)).toString('hex')).toBe(body);
@@ -169,7 +170,7 @@ describe('golden bytes of the column codec', () => {
     const events: [Row, string][] = [
       [
         json('k1', 5, 9),
-        `00 00 00 # lane 0; slot 2 was expected; not new; 10 bits slot 0; time: length 1, 0; no columns
+        `00 00 00 # lane 0; slot 1 was expected; not new; 10 bits slot 0; time: length 1, 0; no columns
          09       # the payload`,
       ],
       [

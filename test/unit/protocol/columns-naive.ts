@@ -151,9 +151,11 @@ class Range {
 }
 
 export class NaiveReader {
+  /** What of the format has come: for vectors that are to show all of it. */
+  readonly seen = new Set<string>();
   readonly #avro: (fingerprint: bigint) => any;
   readonly #slots: (Stream | undefined)[] = [];
-  readonly #next = Array.from({ length: 1024 }, (_, slot) => (slot + 1) % 1024);
+  readonly #next = new Map<number, number>();
   readonly #schemas = new Map<bigint, SchemaState>();
   readonly #timeMean = noMean();
   #defined = 0;
@@ -168,6 +170,7 @@ export class NaiveReader {
   batch(body: Uint8Array): NaiveRow[] {
     const head = new Bytes(body);
     const flags = head.byte();
+    if ((flags & 4) > 0) this.seen.add('range bytes');
     const count = head.count();
     const rangeBytes = (flags & 4) > 0 ? head.count() : 0;
     const reader = new Bytes(body.subarray(head.at, body.length - rangeBytes));
@@ -175,7 +178,7 @@ export class NaiveReader {
     const definitions = reader.count();
     for (let n = 0; n < definitions; n += 1) this.#define(reader);
     const slots = this.#residuals(reader, this.#head(reader), count).map((residual) => {
-      const slot = this.#next[this.#lastSlot]! + Number(residual);
+      const slot = this.#expected() + Number(residual);
       this.#follow(slot);
       return slot;
     });
@@ -209,9 +212,12 @@ export class NaiveReader {
   event(body: Uint8Array): NaiveRow {
     const reader = new Bytes(body);
     const lane = Number(reader.bits(2));
-    let slot = this.#next[this.#lastSlot]!;
-    if (reader.oneBit() === 0n) {
-      if (reader.oneBit() === 1n) {
+    let slot = this.#expected();
+    const isExpected = reader.oneBit() === 1n;
+    if (!isExpected) {
+      const isNew = reader.oneBit() === 1n;
+      this.seen.add(isNew ? 'event: new stream' : 'event: slot');
+      if (isNew) {
         reader.align();
         slot = this.#define(reader);
       } else {
@@ -229,7 +235,9 @@ export class NaiveReader {
     this.#clock = time;
     const { type, key, schema } = stream;
     const row = { lane, type, key, schema, timestampMs: Number(time) };
-    if (reader.oneBit() === 1n) {
+    const inColumns = reader.oneBit() === 1n;
+    this.seen.add(inColumns ? 'event: columns' : 'event: as it is');
+    if (inColumns) {
       const payload = this.#eventPayload(reader, this.#schema(schema), stream);
       return { ...row, payload: payload.toString('hex') };
     }
@@ -240,11 +248,13 @@ export class NaiveReader {
   #eventPayload(reader: Bytes, state: SchemaState, stream: Stream): Buffer {
     const { columns } = state;
     if (reader.oneBit() === 0n) {
+      this.seen.add('event: domains');
       columns.forEach(({ kind }, slot) => {
         if (kind === 'float' || kind === 'double') setDomain(state, slot, Number(reader.bits(4)));
       });
     }
     const parts: Buffer[] = [];
+    const fresh: [string[], string][] = [];
     const found: (bigint | undefined)[] = [];
     columns.forEach((column, slot) => {
       const { kind, parent, nullBranch } = column;
@@ -266,6 +276,7 @@ export class NaiveReader {
       const before = source ? whole(state, slot, source.before) : 0n;
       const [delta, slope] = [state.deltas[slot]!, state.slopes[slot]!];
       const seen = past?.seen ?? 0;
+      this.seen.add(`event: ${kind}`);
       const useSlope = seen === 2 && slope.count > 0n && slope.sixteenths < delta.sixteenths;
       const mean = useSlope ? slope : seen > 0 && delta.count > 0n ? delta : undefined;
       const residual = unfold(mean ? reader.rice(parameter(mean)) : reader.lengthCode());
@@ -288,16 +299,18 @@ export class NaiveReader {
       if (kind === 'bytes' || text === undefined) {
         const length = Number(kind === 'bytes' ? number : reader.lengthCode());
         text = Buffer.from(Array.from({ length }, () => Number(reader.bits(8)))).toString('latin1');
-        if (kind === 'string') addText(dictionary, text);
+        if (kind === 'string') fresh.push([dictionary, text]);
       }
       parts.push(avroText(text));
     });
+    for (const [dictionary, text] of fresh) this.#addText(dictionary, text);
     state.recent = stream;
     return Buffer.concat(parts);
   }
 
   #define(reader: Bytes): number {
     const form = reader.byte();
+    this.seen.add(`definition ${form < 4 ? form : form & 0xc0}`);
     const last = this.#lastName;
     let { type, schema } = last;
     let shared: number;
@@ -319,15 +332,21 @@ export class NaiveReader {
     const old = this.#slots.findIndex((s) => s?.type === name.type && s.key === name.key && s.schema === schema);
     if (old >= 0) this.#slots[old] = undefined;
     const slot = this.#defined % 1024;
+    if (this.#slots[slot] !== undefined) this.seen.add('slot taken again');
     this.#slots[slot] = { ...name, times: { last: 0n, before: 0n, seen: 0 }, pasts: new Map() };
-    this.#next[slot] = (slot + 1) % 1024;
+    this.#next.delete(slot);
     this.#defined += 1;
     return slot;
   }
 
   #follow(slot: number): void {
-    this.#next[this.#lastSlot] = slot;
+    this.#next.set(this.#lastSlot, slot);
     this.#lastSlot = slot;
+  }
+
+  #expected(): number {
+    const following = (this.#lastSlot + 1) % 1024;
+    return this.#next.get(this.#lastSlot) ?? (this.#slots[following] === undefined ? this.#lastSlot : following);
   }
 
   #schema(fingerprint: bigint): SchemaState {
@@ -352,6 +371,10 @@ export class NaiveReader {
     if (byte & 0x40) withDomain!(reader.byte());
     const start = byte & 0x80 ? Buffer.from(reader.take(8)).readBigInt64LE() : undefined;
     const divisor = byte & 0x20 ? reader.varint() : 1n;
+    this.seen.add(`coding ${byte & 7}`).add(`predictor ${(byte >> 3) & 3}`);
+    if (byte & 0x20) this.seen.add('divisor');
+    if (byte & 0x40) this.seen.add('domain');
+    if (byte & 0x80) this.seen.add('start');
     return { coding: byte & 7, predictor: (byte >> 3) & 3, start, divisor };
   }
 
@@ -409,6 +432,7 @@ export class NaiveReader {
 
   #group(reader: Bytes, fingerprint: bigint, owners: Stream[], range?: Range): Uint8Array[] {
     const form = reader.byte();
+    this.seen.add(`group ${form}`);
     if (form === 0) return this.#pieces(reader, owners.length);
     const strangers: number[] = [];
     if (form === 2) {
@@ -426,6 +450,7 @@ export class NaiveReader {
   #rows(reader: Bytes, state: SchemaState, owners: Stream[], range?: Range): Buffer[] {
     const parts: Buffer[][] = owners.map(() => []);
     const presence: Map<number, Set<number>> = new Map();
+    const fresh: [string[], string][] = [];
     state.columns.forEach((column, slot) => {
       const { kind, parent, nullBranch } = column;
       const mine = owners.map((_, i) => i).filter((i) => parent < 0 || presence.get(parent)!.has(i));
@@ -433,6 +458,7 @@ export class NaiveReader {
         presence.set(slot, new Set());
         return;
       }
+      this.seen.add(`batch: ${kind}`);
       const streams = mine.map((i) => owners[i]!);
       const isFloat = kind === 'float' || kind === 'double';
       const dictionary = state.dictionaries[slot]!;
@@ -474,9 +500,24 @@ export class NaiveReader {
         else if (kind === 'bytes') parts[i]!.push(avroText(Buffer.from(pieces[n]!).toString('latin1')));
         else parts[i]!.push(avroValue(column, number));
       });
-      for (const text of added) addText(dictionary, text);
+      for (const text of added) fresh.push([dictionary, text]);
     });
+    for (const [dictionary, text] of fresh) this.#addText(dictionary, text);
     return parts.map((row) => Buffer.concat(row));
+  }
+
+  #addText(dictionary: string[], text: string): void {
+    if (text.length > 16_384) return;
+    const bytes = (all: string[]): number => all.reduce((sum, known) => sum + known.length, 0);
+    if (dictionary.length === 256 || bytes(dictionary) + text.length > 16_384) {
+      this.seen.add('dictionary emptied');
+      dictionary.length = 0;
+    }
+    const every = [...this.#schemas.values()].flatMap(({ dictionaries }) => dictionaries);
+    const counted = every.reduce((sum, one) => sum + bytes(one) + 64 * one.length, 0);
+    if (counted + text.length + 64 > 262_144) this.seen.add('all dictionaries emptied');
+    if (counted + text.length + 64 > 262_144) for (const one of every) one.length = 0;
+    dictionary.push(text);
   }
 
   #pieces(reader: Bytes, count: number): Uint8Array[] {
@@ -504,6 +545,7 @@ export class NaiveReader {
     let bytes: Uint8Array = Buffer.alloc(0);
     if (total > 0) {
       const form = reader.byte();
+      this.seen.add(`blob ${form}`);
       if (form === 0) bytes = reader.take(total);
       else {
         let packed = reader.take(reader.count());
@@ -663,13 +705,6 @@ function learn(mean: Mean, folded: bigint): void {
   const change = value * 16n - mean.sixteenths;
   // Rounded down, also below zero.
   mean.sixteenths += change >= 0n ? change / mean.count : -((-change + mean.count - 1n) / mean.count);
-}
-
-function addText(dictionary: string[], text: string): void {
-  if (text.length > 16_384) return;
-  const bytes = dictionary.reduce((sum, known) => sum + known.length, 0);
-  if (dictionary.length === 256 || bytes + text.length > 16_384) dictionary.length = 0;
-  dictionary.push(text);
 }
 
 function avroVarint(value: bigint): Buffer {

@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { decodeMessage } from '../../../src/protocol/decode.ts';
 import { encodeMessage } from '../../../src/protocol/encode.ts';
 import { FrameDecoder, FrameType } from '../../../src/protocol/frame.ts';
-import type { Message } from '../../../src/protocol/message.ts';
+import type { Message, RowMessage } from '../../../src/protocol/message.ts';
+import { RowDecoder } from '../../../src/protocol/row-decoder.ts';
+import { noSchemas } from '../../../src/protocol/schema-catalogue.ts';
 
 interface Vector {
   name: string;
@@ -30,6 +32,15 @@ describe('the wire, byte by byte', () => {
     const seen = new Set(frames.map(({ hex }) => bytesOf(hex)[0]! >> 4));
     const { ext: _, ...spoken } = FrameType;
     expect([...seen].toSorted((a, b) => a - b)).toEqual(Object.values(spoken));
+  });
+
+  it('its rows are rows', () => {
+    const bodies = frames.filter(({ name }) => /^(EVENT|BATCH)/.test(name)).map(({ hex }) => bytesOf(hex));
+    const sizes = bodies.flatMap((bytes) => {
+      const [read] = [...new FrameDecoder().push(bytes)].map(decodeMessage);
+      return new RowDecoder(noSchemas).decode(read as RowMessage).rows.map(({ payload }) => payload.length);
+    });
+    expect(sizes).toEqual([2, 1, 1, 6, 262, 65_529]);
   });
 
   it('a code that a later version sends keeps its retry hint', () => {

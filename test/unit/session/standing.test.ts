@@ -281,7 +281,7 @@ describe('negotiation', () => {
       eventCursor: [0, 0, 0, 0],
       keepaliveMs: 1,
       creditBytes: 1,
-      maxFrameBytes: 1,
+      maxFrameBytes: 1_048_576,
       serverTimeMs: 1,
       extensions: [],
       ...more,

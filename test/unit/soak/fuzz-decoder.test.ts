@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Dice } from '../../soak/dice.ts';
+import { hoard, hoardVerdict } from '../../soak/hoard.ts';
 import { checkBounds, fuzzDecoder, verdict } from '../../soak/fuzz-decoder.ts';
 
 const run = (seed: number) => fuzzDecoder({ seconds: 60, seed, points: 1_500, onProgress: () => undefined });
@@ -29,6 +30,14 @@ describe('the fuzzing of the decoder', () => {
     expect(verdict({ ...good, peakGrowthBytes: 65 * 1024 * 1024 })).toHaveLength(1);
     const bounds = { bomb: { refused: false, allocatedBytes: 0 } };
     expect(verdict({ ...good, peakGrowthBytes: 0, bounds })).toHaveLength(1);
+  });
+
+  it('finds no way to make one reader hold more than it may', async () => {
+    const seen = await hoard(new Dice(1));
+    expect(hoardVerdict(seen)).toEqual([]);
+    // The reader was used at all: its streams alone take some megabytes.
+    expect(seen.heldBytes).toBeGreaterThan(1_000_000);
+    expect(hoardVerdict({ ...seen, heldBytes: 12 * 1024 * 1024 })).toHaveLength(1);
   });
 
   it('throws dice that fill their range', () => {
