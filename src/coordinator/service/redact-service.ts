@@ -38,7 +38,20 @@ export async function redactEvents(context: ServiceContext, request: RedactReque
     const part = offsets.slice(at, at + commitRows);
     await context.core.submit((turn) => redact(turn, context, part, request.reason));
   }
-  return { ...found, erased: await scrub(context, hasJob ? ['dead_letter', 'job_device'] : ['dead_letter']) };
+  try {
+    return { ...found, erased: await scrub(context, hasJob ? ['dead_letter', 'job_device'] : ['dead_letter']) };
+  } catch (cause) {
+    throw new FlotillaError(
+      'failed',
+      'redact-not-erased',
+      'the events are redacted, but not yet erased from the disk',
+      {
+        seen: cause instanceof Error ? cause.message : String(cause),
+        suggestion: 'mend that, then redact any other event: it erases what was left',
+        cause,
+      },
+    );
+  }
 }
 
 function redact(turn: Turn, context: ServiceContext, offsets: number[], reason: string): void {
