@@ -148,8 +148,8 @@ describe('requests of the product', () => {
     expect(replies()).toMatchObject([{ requestId: 'q-1', outcome: 'expired' }]);
     const valve = await program();
     const rows = valve.acceptRequests(['valve.Close']);
-    request('q-2', { expiresAtMs: Date.now() + 300 });
-    request('q-3', { expiresAtMs: Date.now() + 300 });
+    request('q-2', { expiresAtMs: Date.now() + 2_000 });
+    request('q-3', { expiresAtMs: Date.now() + 2_000 });
     expect(await next(rows)).toMatchObject({ requestId: 'q-2' });
     await eventually('both have ended', () => replies().length === 3);
     expect(replies().slice(1)).toMatchObject([
