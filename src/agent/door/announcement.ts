@@ -4,7 +4,7 @@ import { DoorError, maxRequestTypes } from '../../door/index.ts';
 import { jsonRow, type DeviceLog } from '../../eventlog/index.ts';
 import type { AcceptsEvent } from '../../protocol/event.ts';
 import { Lane } from '../../protocol/lane.ts';
-import { requestSchemas } from '../../protocol/request.ts';
+import { requestVersions } from '../../protocol/request.ts';
 import { createValueTable, type ValueTable } from '../state/value-table.ts';
 
 export interface AnnouncementOption {
@@ -49,7 +49,7 @@ export class Announcement {
   /** Unless this very set, of this version, was told to this coordinator before. */
   announce(): void {
     const { log, clock, agentVersion, onAppend } = this.#option;
-    const own = Object.keys(requestSchemas).map((type) => [type, 1] as const);
+    const own = Object.entries(requestVersions);
     const products = this.types().map((type) => [`product.request:${type}`, 1] as const);
     const value: AcceptsEvent = { agentVersion, accepts: Object.fromEntries([...own, ...products]) };
     const coordinator = log.requestCursor().coordinatorInstanceId.toString(16);
