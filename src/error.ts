@@ -11,6 +11,7 @@ export type Fault =
   | 'unreachable' // the coordinator does not answer
   | 'forbidden' // the operator may not do this
   | 'failed' // the thing was tried and failed (verification, build, a device's refusal)
+  | 'undecided' // no answer in time: it may have happened or not
   | 'ours';
 
 export interface ErrorDetail {
@@ -24,6 +25,8 @@ export interface ErrorDetail {
   position?: Position;
   /** The offending source line with a caret line below it, ready to print. */
   excerpt?: string;
+  /** How fwup says it, where scripts know its words: printed by flotilla-fwup only, never part of a document. */
+  fwup?: string;
   cause?: unknown;
 }
 

@@ -10,6 +10,7 @@ const src = files.filter(({ path }) => path.startsWith('src/'));
 const arrows: Record<string, string[]> = {
   '': [],
   protocol: [],
+  door: [],
   selector: [],
   pki: [],
   firmware: [],
@@ -20,7 +21,7 @@ const arrows: Record<string, string[]> = {
   client: ['protocol'],
   config: ['pki'],
   provision: ['config', 'pki', 'firmware', 'client'],
-  agent: ['protocol', 'session', 'transport', 'eventlog', 'firmware', 'config', 'pki'],
+  agent: ['protocol', 'session', 'transport', 'eventlog', 'firmware', 'config', 'pki', 'door'],
   board: ['firmware', 'config'],
   coordinator: [
     'protocol',
@@ -34,16 +35,17 @@ const arrows: Record<string, string[]> = {
     'client',
     'config',
   ],
-  cli: ['client', 'config', 'pki', 'firmware'],
+  cli: ['client', 'config', 'pki', 'firmware', 'eventlog', 'door'],
   demo: ['cli', 'client', 'config', 'board', 'firmware', 'protocol', 'eventlog', 'agent'],
-  commands: ['cli', 'client', 'config', 'pki', 'firmware', 'provision', 'agent', 'demo'],
+  commands: ['cli', 'client', 'config', 'pki', 'firmware', 'provision', 'agent', 'demo', 'door'],
 };
 
 /** Code without sockets, files, processes, clocks, chance or SQL: what it needs of them is an argument. */
 const pure = [
   /^src\/(protocol|session|selector)\//,
+  /^src\/eventlog\/schema\//,
   /^src\/pki\/profile\.ts$/,
-  /^src\/coordinator\/(identity|job|registry|request|rollout)\//,
+  /^src\/coordinator\/(config|identity|job|registry|request|rollout)\//,
 ];
 const pureBuiltins = new Set(['node:buffer', 'node:crypto', 'node:util', 'node:zlib']);
 const impureCall = /\b(Date\.now|performance\.now|new Date\(\)|Math\.random|setTimeout|setInterval|setImmediate)\b/;

@@ -1,9 +1,9 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../src/cli/base-command.ts';
+import { parseDefines } from '../../src/cli/define-flag.ts';
 import { defined } from '../../src/cli/defined.ts';
 import { formatBundle } from '../../src/cli/render/bundle.ts';
 import { stdoutOption } from '../../src/cli/terminal.ts';
-import { FlotillaError } from '../../src/error.ts';
 import { buildBundle, engines, type BundleSummary } from '../../src/firmware/index.ts';
 import { choosePrivateKey } from '../../src/cli/firmware-key.ts';
 
@@ -70,7 +70,7 @@ Error: fwup.conf:12:5: no such option 'blokc-offset'
       outputPath: flags.output,
       engine: flags.engine,
       compressionLevel: flags.compression,
-      variables: { ...process.env, ...parseDefines(flags.define ?? []) },
+      variables: { ...process.env, ...parseDefines(flags.define) },
       ...defined({ privateKeyPath, sourceDateEpochSeconds: flags['source-date-epoch'] }),
       onWarning: ({ message, position }) =>
         this.#warn(`${position.file}:${position.line}:${position.column}: ${message}`),
@@ -84,16 +84,4 @@ Error: fwup.conf:12:5: no such option 'blokc-offset'
   #warn(text: string): void {
     process.stderr.write(`Warning: ${text}\n`);
   }
-}
-
-function parseDefines(defines: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    defines.map((text) => {
-      const equals = text.indexOf('=');
-      if (equals > 0) return [text.slice(0, equals), text.slice(equals + 1)];
-      throw new FlotillaError('usage', 'firmware-define-invalid', `'${text}' defines no variable`, {
-        expected: '--define NAME=VALUE',
-      });
-    }),
-  );
 }

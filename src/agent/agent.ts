@@ -6,18 +6,24 @@ import { createDeviceLog, jsonRow, openDeviceDatabase } from '../eventlog/index.
 import type { Log } from '../log.ts';
 import type { Running } from '../protocol/event.ts';
 import { Lane } from '../protocol/lane.ts';
+import type { UpdateOffer } from '../protocol/request.ts';
+import { logOption } from './event-rule.ts';
+import { Door } from './door/door.ts';
+import { SchemaShelf } from './door/schema-shelf.ts';
 import { Executor } from './executor/executor.ts';
 import { collectGrains } from './grain/collect-grain.ts';
 import { GrainReporter } from './grain/grain-reporter.ts';
 import { Inbox } from './inbox.ts';
 import type { LinkOption } from './link/link-option.ts';
 import type { Link, LinkStatus } from './link/port.ts';
+import { LogReporter } from './log-reporter.ts';
 import { readRunning } from './machine/running.ts';
 import { startWatchdog } from './machine/watchdog.ts';
 import { createUbootSlots } from './slot/uboot-slot.ts';
 import { ensureAgentSchema } from './state/agent-schema.ts';
 import { lockState } from './state/state-lock.ts';
 import { refusedUpdate } from './updater/offer.ts';
+import type { UpdateReason } from './updater/update.ts';
 import { Updater } from './updater/updater.ts';
 import { UpdateStore } from './updater/update-store.ts';
 
@@ -49,8 +55,9 @@ export function createAgent(option: AgentOption): Agent {
   mkdirSync(config.state, { recursive: true, mode: 0o700 });
   const lock = lockState(join(config.state, 'agent.lock'));
   const database = openDeviceDatabase(join(config.state, 'agent.db'));
-  const log = createDeviceLog(database);
+  const log = createDeviceLog(database, logOption(config.events, { state: config.state, nowMs: () => clock.nowMs() }));
   ensureAgentSchema(database);
+  const schemas = new SchemaShelf({ database, log, clock, directory: config.events.schemas });
 
   const link = option.createLink({
     endpoint: { host: config.coordinator.host, port: config.coordinator.port, serverName: option.serverName },
@@ -69,6 +76,7 @@ export function createAgent(option: AgentOption): Agent {
     keyExchange: config.link.keyExchange,
     packing: config.link.packing,
     backoff: pickBackoff(config.link.backoff),
+    schemas: schemas.catalogue(),
   });
   const slots = config.update === undefined ? undefined : createUbootSlots(slotOption(config.update));
   const running = () => readRunning(config.boot, slots);
@@ -101,31 +109,46 @@ export function createAgent(option: AgentOption): Agent {
           onDecided: () => void grains.refresh(),
           onFatal: option.onFatal,
         });
+  const door = new Door({
+    ...parts,
+    config: config.events,
+    schemas,
+    agentVersion,
+    onFatal: option.onFatal,
+  });
+  const reporter = new LogReporter(parts);
+  const refuseOffer = (offer: UpdateOffer, reason: UpdateReason, settle?: () => void): void => {
+    const store = new UpdateStore(parts);
+    store.within(() => {
+      settle?.();
+      store.announce(refusedUpdate(offer, reason, { fact: new Error('not asked'), nowMs: clock.nowMs() }));
+    });
+    link.wake();
+  };
   const inbox = new Inbox({
     log,
     logger,
+    clock,
+    onReport: () => link.wake(),
     onFatal: option.onFatal,
     handlers: {
       'job.start': (job, settle) => executor.accept(job, settle),
       'job.cancel': (cancel, settle) => executor.cancel(cancel, settle),
       'update.offer': (offer, settle) => {
         if (updater) return updater.offer(offer, settle);
-        const store = new UpdateStore(parts);
-        const reason = {
-          code: 'updates-not-configured',
-          message: 'this device has no update: section in its configuration',
-        };
-        store.within(() => {
-          settle();
-          store.announce(refusedUpdate(offer, reason, { fact: new Error('not asked'), nowMs: clock.nowMs() }));
-        });
-        link.wake();
+        const message = 'this device has no update: section in its configuration';
+        refuseOffer(offer, { code: 'updates-not-configured', message }, settle);
       },
       'update.cancel': (cancel, settle) => (updater ? updater.cancel(cancel, settle) : settle()),
       'grains.refresh': (_, settle) => {
         settle();
         void grains.refresh({ always: true });
       },
+      ...door.handlers,
+    },
+    abandon: {
+      'job.start': (job, reason) => executor.abandon(job, reason),
+      'update.offer': (offer, message) => refuseOffer(offer, { code: 'request-given-up', message }),
     },
   });
   let stopWatchdog: (() => void) | undefined;
@@ -138,17 +161,21 @@ export function createAgent(option: AgentOption): Agent {
       log.append(Lane.control, jsonRow({ type: 'flotilla.boot', timestampMs: clock.nowMs(), value }));
       logger.info(value, 'agent started');
       executor.start();
+      reporter.start();
       link.onChange(({ state, reason }) => {
         if (state === 'live') logger.info('connected');
         else if (state === 'held') logger.warn({ reason }, 'connected with the control lane alone');
       });
       link.start();
+      await door.start();
       await updater?.start();
       inbox.wake();
       await grains.start();
     },
     async stop() {
       stopping.abort();
+      reporter.stop();
+      await door.stop();
       await Promise.all([inbox.stop(), executor.stop(), grains.stop(), updater?.stop()]);
       await link.stop();
       stopWatchdog?.();

@@ -1,6 +1,9 @@
 import { Check } from 'typebox/value';
-import { parseJsonRow, type DeviceLog, type StoredRequest } from '../eventlog/index.ts';
+import type { Clock } from '../clock.ts';
+import { isLogFull, jsonRow, parseJsonRow, type DeviceLog, type StoredRequest } from '../eventlog/index.ts';
 import type { Log } from '../log.ts';
+import type { DeadLetterEvent } from '../protocol/event.ts';
+import { Lane } from '../protocol/lane.ts';
 import { requestSchemas, type RequestPayload, type RequestType } from '../protocol/request.ts';
 
 /** Each must call `settle` inside the transaction of its effect. A type without one is not understood here. */
@@ -8,18 +11,36 @@ export type RequestHandlers = {
   [T in RequestType]?: (payload: RequestPayload[T], settle: () => void) => void | Promise<void>;
 };
 
+/** Told of a request that was given up, so that whoever waits for an answer gets one. */
+export type AbandonHandlers = { [T in RequestType]?: (payload: RequestPayload[T], reason: string) => void };
+
 export interface InboxOption {
   log: DeviceLog;
   logger: Log;
+  clock: Clock;
   handlers: RequestHandlers;
+  abandon?: AbandonHandlers;
+  /** There are new events in the log. */
+  onReport(): void;
   onFatal(error: unknown): void;
 }
+
+/** A request that was under way when the process ended so often is not tried again. */
+const maxCrashes = 2;
+/** How long to wait after each failure of a handler; after the last one the request is given up. */
+const retryMs = [1_000, 5_000, 30_000, 120_000];
+/** A full disk is nobody's fault: how often is looked whether there is room again. */
+const fullMs = 10_000;
 
 /** Hands the requests of the log to their handlers, one after the other, in order of arrival. */
 export class Inbox {
   readonly #option: InboxOption;
   #working: Promise<void> | undefined;
   #stopped = false;
+  #started = false;
+  /** Requests that have failed, and when they are tried again. */
+  readonly #retryAtMs = new Map<string, number>();
+  #cancelRetry: () => void = () => undefined;
 
   constructor(option: InboxOption) {
     this.#option = option;
@@ -33,50 +54,140 @@ export class Inbox {
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#cancelRetry();
     await this.#working;
   }
 
   async #drainSafely(): Promise<void> {
+    const { log, logger, onFatal } = this.#option;
+    let waiting: StoredRequest[];
     try {
+      if (!this.#started) log.countCrashes();
+      this.#started = true;
       await this.#drain();
+      waiting = this.#ready(log.unsettled());
     } catch (error) {
-      this.#option.logger.fatal({ err: error }, 'a request could not be carried out');
-      this.#option.onFatal(error);
+      if (isLogFull(error)) {
+        logger.error({ err: error }, 'requests wait until there is room on the disk');
+        this.#working = undefined;
+        this.#retryIn(fullMs);
+        return;
+      }
+      logger.fatal({ err: error }, 'a request could not be carried out');
+      onFatal(error);
       return;
     }
     this.#working = undefined;
-    if (this.#option.log.unsettled().length > 0) this.wake(); // one came while the last was put away
+    if (waiting.length > 0)
+      this.wake(); // one came while the last was put away
+    else this.#awaitRetry();
   }
 
   async #drain(): Promise<void> {
     for (;;) {
-      const requests = this.#option.log.unsettled();
+      const requests = this.#ready(this.#option.log.unsettled());
       if (requests.length === 0) return;
       for (const request of requests) {
         if (this.#stopped) return;
         await this.#handle(request);
+        if (this.#retryAtMs.has(placeOf(request))) break; // what may be done now has changed
       }
     }
   }
 
-  /** A request that no handler understands is settled too: it would stand in the way of every later one. */
+  /** Those that may be tried now: not one that waits after a failure, nor a later one about the same thing. */
+  #ready(requests: readonly StoredRequest[]): StoredRequest[] {
+    const nowMs = this.#option.clock.monotonicMs();
+    const held = new Set<string>();
+    return requests.filter((request) => {
+      const subject = subjectOf(request);
+      if (held.has(subject)) return false;
+      if ((this.#retryAtMs.get(placeOf(request)) ?? -Infinity) <= nowMs) return true;
+      if (request.key !== '') held.add(subject);
+      return false;
+    });
+  }
+
+  #awaitRetry(): void {
+    const atMs = Math.min(...this.#retryAtMs.values());
+    if (atMs !== Infinity) this.#retryIn(atMs - this.#option.clock.monotonicMs());
+  }
+
+  #retryIn(ms: number): void {
+    this.#cancelRetry();
+    if (!this.#stopped) this.#cancelRetry = this.#option.clock.schedule(Math.max(0, ms), () => this.wake());
+  }
+
   async #handle(request: StoredRequest): Promise<void> {
-    const { log, logger, handlers } = this.#option;
-    const settle = () => log.settle(request);
+    const { log, handlers } = this.#option;
     const type = request.type as RequestType;
     const schema = Object.hasOwn(requestSchemas, type) ? requestSchemas[type] : undefined;
     const payload = schema === undefined ? undefined : readPayload(request);
     const handler = handlers[type] as ((payload: unknown, settle: () => void) => void | Promise<void>) | undefined;
+    // One that no handler understands would stand in the way of every later one.
     if (schema === undefined || handler === undefined || !Check(schema, payload)) {
-      logger.warn(
-        { type: request.type, key: request.key, seq: request.seq },
-        'a request that this agent does not understand',
-      );
-      settle();
+      return this.#giveUp(request, undefined, 'this agent does not understand it');
+    }
+    if (request.crashes >= maxCrashes) {
+      return this.#giveUp(request, payload, `the agent ended ${request.crashes} times while it was carried out`);
+    }
+    log.attempt(request);
+    try {
+      await handler(payload, () => log.settle(request));
+    } catch (error) {
+      this.#failed(request, payload, error);
       return;
     }
-    await handler(payload, settle);
+    this.#retryAtMs.delete(placeOf(request));
   }
+
+  /** A database that fails is for the supervisor to see; anything else is the request's own trouble. */
+  #failed(request: StoredRequest, payload: unknown, error: unknown): void {
+    const { log, logger, clock } = this.#option;
+    if (isDatabaseError(error) || isLogFull(error)) throw error;
+    if (!log.unsettled().some((each) => placeOf(each) === placeOf(request))) {
+      logger.error({ err: error, type: request.type, key: request.key }, 'a handler failed after its request was done');
+      return;
+    }
+    log.fail(request);
+    const failures = request.failures + 1;
+    const waitMs = retryMs[failures - 1];
+    logger.error({ err: error, type: request.type, key: request.key, failures, waitMs }, 'a request failed');
+    if (waitMs !== undefined) this.#retryAtMs.set(placeOf(request), clock.monotonicMs() + waitMs);
+    else {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#giveUp({ ...request, failures }, payload, reason);
+    }
+  }
+
+  /** Sets the request aside and says so, in one transaction; then whoever waits for its answer is told. */
+  #giveUp(request: StoredRequest, payload: unknown, reason: string): void {
+    const { log, logger, clock, abandon = {}, onReport } = this.#option;
+    const { type, key, lane, seq, crashes, failures } = request;
+    const value: DeadLetterEvent = { type, key, lane, seq, attempts: crashes + failures, reason: reason.slice(0, 512) };
+    log.transact(() => {
+      log.giveUp(request, value.reason);
+      log.append(Lane.control, jsonRow({ type: 'flotilla.deadletter', key, timestampMs: clock.nowMs(), value }));
+    });
+    this.#retryAtMs.delete(placeOf(request));
+    logger.error(value, 'a request was given up');
+    try {
+      const tell = abandon[type as RequestType] as ((payload: unknown, reason: string) => void) | undefined;
+      if (payload !== undefined) tell?.(payload, value.reason);
+    } catch (error) {
+      logger.error({ err: error, type, key }, 'nobody could be told that a request was given up');
+    }
+    onReport();
+  }
+}
+
+function placeOf({ coordinatorInstanceId, lane, seq }: StoredRequest): string {
+  return `${coordinatorInstanceId} ${lane} ${seq}`;
+}
+
+/** `job.start` and `job.cancel` of one job are about the same thing. */
+function subjectOf({ type, key }: StoredRequest): string {
+  return `${type.slice(0, type.indexOf('.'))} ${key}`;
 }
 
 function readPayload(request: StoredRequest): unknown {
@@ -85,4 +196,8 @@ function readPayload(request: StoredRequest): unknown {
   } catch {
     return undefined;
   }
+}
+
+function isDatabaseError(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_SQLITE_ERROR';
 }

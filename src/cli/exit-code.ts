@@ -19,6 +19,7 @@ const byFault: Record<Fault, ExitCode> = {
   usage: ExitCode.usage,
   'none-matched': ExitCode.noneMatched,
   failed: ExitCode.someFailed,
+  undecided: ExitCode.someUndecided,
   refused: ExitCode.refused,
   unreachable: ExitCode.unreachable,
   forbidden: ExitCode.forbidden,

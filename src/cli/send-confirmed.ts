@@ -11,8 +11,8 @@ export interface SendConfirmed<T> {
   json: boolean;
 }
 
-/** Codes by which the coordinator asks for the number of devices: too large a share of the fleet matches. */
-const confirmable = new Set(['job-needs-confirmation', 'rollout-needs-confirmation']);
+/** By this the coordinator asks for the number of devices: too large a share of the fleet matches. */
+const confirmable = 'confirmation-needed';
 
 /** Sends; when the coordinator wants a confirmation, asks a person on a terminal to type the number of devices. */
 export async function sendConfirmed<T>({ send, expect, yes, json }: SendConfirmed<T>): Promise<T> {
@@ -24,7 +24,7 @@ export async function sendConfirmed<T>({ send, expect, yes, json }: SendConfirme
   try {
     return await send(expect);
   } catch (error) {
-    const askable = error instanceof FlotillaError && confirmable.has(error.code) && !yes && !json;
+    const askable = error instanceof FlotillaError && error.code === confirmable && !yes && !json;
     if (!askable || !process.stdin.isTTY || !process.stderr.isTTY) throw error;
     const typed = await askLine(`${error.message}: ${error.detail.seen ?? ''}\nType the number of devices to go on: `);
     if (!/^\d+$/.test(typed)) {

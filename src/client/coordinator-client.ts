@@ -1,13 +1,30 @@
 import type {
   Certificate,
   Changed,
+  ConfigRequest,
+  ConfigResolve,
+  ConfigSetResult,
+  ConfigView,
+  Consumer,
+  ConsumerQuery,
   CoordinatorStatus,
+  DeadLetter,
+  DeadLetterOutcome,
+  DeadLetterQuery,
   Device,
   DeviceWatchRow,
+  DiscardRequest,
   EventQuery,
+  EventSchemaDocument,
+  ExportRow,
+  HandlerRow,
   Job,
   JobFollowRow,
   JobRequest,
+  Redacted,
+  RedactRequest,
+  RegisteredSchemas,
+  RegisterRequest,
   Release,
   Revoked,
   RevokeRequest,
@@ -15,9 +32,12 @@ import type {
   RolloutChange,
   RolloutFollowRow,
   RolloutRequest,
+  SchemaList,
   SelectExplanation,
   SelectMatch,
   SelectRequest,
+  Settled,
+  SettleRequest,
   Signed,
   SignRequest,
   StoredEvent,
@@ -25,6 +45,8 @@ import type {
   Why,
 } from './contract/index.ts';
 import type { HttpConnection } from './http-connection.ts';
+
+const consumerPath = (name: string): string => `/v1/consumers/${encodeURIComponent(name)}`;
 
 /** One method for each route. Throws FlotillaError: the coordinator's own, or `coordinator-unreachable`. */
 export class CoordinatorClient {
@@ -75,10 +97,47 @@ export class CoordinatorClient {
   followRollout = (id: string, signal?: AbortSignal) =>
     this.#http.rows<RolloutFollowRow>(`/v1/rollouts/${encodeURIComponent(id)}/follow`, {}, signal);
 
+  redact = (request: RedactRequest) => this.#http.post<Redacted>('/v1/events/redact', request);
+  exportEvents = (query: EventQuery, signal?: AbortSignal) =>
+    this.#http.rows<ExportRow>('/v1/events/export', { ...query }, signal);
+
+  consumers = () => this.#http.get<Consumer[]>('/v1/consumers');
+  removeConsumer = (name: string) => this.#http.delete<{ removed: string }>(consumerPath(name));
+  resetConsumer = (name: string, offset: number) =>
+    this.#http.post<Consumer>(`${consumerPath(name)}/reset`, { offset });
+  streamConsumer = (name: string, query: ConsumerQuery, signal?: AbortSignal) =>
+    this.#http.rows<StoredEvent>(`${consumerPath(name)}/stream`, { ...query }, signal);
+  acknowledge = (name: string, offset: number) =>
+    this.#http.post<{ offset: number }>(`${consumerPath(name)}/ack`, { offset });
+  streamHandler = (name: string, query: ConsumerQuery, signal?: AbortSignal) =>
+    this.#http.rows<HandlerRow>(`${consumerPath(name)}/handle`, { ...query }, signal);
+  settle = (name: string, request: SettleRequest) => this.#http.post<Settled>(`${consumerPath(name)}/settle`, request);
+
+  deadLetters = (query: DeadLetterQuery) => this.#http.get<DeadLetter[]>('/v1/deadletters', { ...query });
+  deadLetter = (id: number) => this.#http.get<DeadLetter>(`/v1/deadletters/${id}`);
+  replayDeadLetters = (ids: readonly number[]) => this.#http.post<DeadLetterOutcome>('/v1/deadletters/replay', { ids });
+  discardDeadLetters = (request: DiscardRequest) =>
+    this.#http.post<DeadLetterOutcome>('/v1/deadletters/discard', request);
+
   events = (query: EventQuery) => this.#http.get<StoredEvent[]>('/v1/events', { ...query });
   followEvents = (query: EventQuery, signal?: AbortSignal) =>
     this.#http.rows<StoredEvent>('/v1/events/follow', { ...query }, signal);
 
+  registerSchemas = (request: RegisterRequest) => this.#http.post<RegisteredSchemas>('/v1/schemas', request);
+  schemas = (query: { text?: boolean } = {}) => this.#http.get<SchemaList>('/v1/schemas', query);
+  /** By `TYPE`, `TYPE@VERSION`, fingerprint or SHA-256. */
+  schema = (reference: string) => this.#http.get<EventSchemaDocument>(`/v1/schemas/${encodeURIComponent(reference)}`);
+
+  setConfig = (request: ConfigRequest) => this.#http.post<ConfigSetResult[]>('/v1/configs', request);
+  configs = (deviceId: string) => this.#http.get<ConfigView[]>(`/v1/configs/${encodeURIComponent(deviceId)}`);
+  config = (deviceId: string, name: string) => this.#http.get<ConfigView>(configPath(deviceId, name));
+  resolveConfig = (deviceId: string, name: string, resolve: ConfigResolve) =>
+    this.#http.post<ConfigView>(`${configPath(deviceId, name)}/resolve`, resolve);
+
   why = (deviceId: string, query: { rollout?: string }) =>
     this.#http.get<Why>(`/v1/why/${encodeURIComponent(deviceId)}`, query);
+}
+
+function configPath(deviceId: string, name: string): string {
+  return `/v1/configs/${encodeURIComponent(deviceId)}/${encodeURIComponent(name)}`;
 }

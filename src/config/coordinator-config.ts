@@ -48,6 +48,8 @@ export interface CoordinatorConfig {
     rebootTimeoutSeconds: number;
     testTimeoutSeconds: number;
   };
+  /** Beyond these they are forgotten: the decided ones first, and never an undecided one without an event. */
+  deadLetters: { keepRows: number; keepSeconds: number };
   log: { level: LogLevel };
 }
 
@@ -73,6 +75,7 @@ export const defaultCoordinatorConfig: Omit<CoordinatorConfig, 'fleetId'> = {
     rebootTimeoutSeconds: 900,
     testTimeoutSeconds: 1_800,
   },
+  deadLetters: { keepRows: 100_000, keepSeconds: 7_776_000 },
   log: { level: 'info' },
 };
 
@@ -124,6 +127,10 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
         testTimeoutSeconds: seconds(1, 365),
       },
       defaults.rollouts,
+    ),
+    deadLetters: record(
+      { keepRows: integer({ min: 1, max: 1_000_000 }), keepSeconds: seconds(1, 3_650) },
+      defaults.deadLetters,
     ),
     log: record({ level: choice(logLevels) }, defaults.log),
   },

@@ -4,16 +4,21 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { CoordinatorConfig } from '../config/index.ts';
+import { PayloadReader } from '../eventlog/schema/index.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import type { Log } from '../log.ts';
 import { acquireLock, openStore, type Store } from '../store/index.ts';
 import { startApi } from './api/api.ts';
 import { Core } from './core/core.ts';
 import { loadState } from './core/load-state.ts';
+import { schemaSource } from './core/schema-state.ts';
+import { SuspectFile } from './core/suspect-file.ts';
 import type { GatewayPool } from './gateway/pool-option.ts';
 import type { GatewayHandler } from './gateway/port.ts';
 import { readRunFile, removeRunFile, writeRunFile } from './run-file.ts';
+import { ConsumerStreams } from './service/consumer-streams.ts';
 import type { IssuingAuthority } from './service/context.ts';
+import { trimDeadLetters } from './service/trim-dead-letters.ts';
 
 export interface CoordinatorOption {
   config: CoordinatorConfig;
@@ -62,7 +67,9 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     const state = await loadState(store, config.fleetId, newInstanceId(), startedAtMs);
     const { minAgentVersion } = config.link;
     const policy = minAgentVersion === undefined ? {} : { minAgentVersion };
-    const core = new Core({ store, state, clock, log, policy });
+    const suspectFile = new SuspectFile(join(config.data, 'suspects'));
+    undo.defer(() => suspectFile.close());
+    const core = new Core({ store, state, clock, log, policy, suspectFile });
     undo.defer(() => core.stop());
     const pool = await option.startGateways({ handler: core.handler, blobDirectory });
     undo.defer(() => pool.stop());
@@ -75,6 +82,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       actor: `local:${process.getuid?.() ?? 0}`,
       jobs: config.jobs,
       rolloutTimers: timersOf(config),
+      payloads: new PayloadReader(schemaSource(state.schemas)),
       issuing: option.issuing,
       blobDirectory,
       keyDirectory: option.keyDirectory,
@@ -82,9 +90,12 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       gatewayPids: () => pool.pids,
       random: () => randomInt(2 ** 32) / 2 ** 32,
       newId: (prefix: 'j' | 'r') => newId(prefix, clock.nowMs()),
+      streams: new ConsumerStreams(),
+      deciding: new Set<number>(),
       // The answer leaves first.
       shutdown: () => setImmediate(() => end()),
     };
+    undo.defer(trimForEver(() => trimDeadLetters(context, config.deadLetters), clock, log));
     const api = await startApi(context, config.socket, log);
     undo.defer(() => api.close());
     await writeRunFile(runDirectory, { pid: process.pid, port: pool.port, startedAtMs });
@@ -96,6 +107,23 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     throw error;
   }
 }
+
+/** Once now and then every minute; returns what ends it. */
+function trimForEver(trim: () => Promise<void>, clock: Clock, log: Log): () => void {
+  let cancel: (() => void) | undefined;
+  let ended = false;
+  const turn = async (): Promise<void> => {
+    await trim().catch((error) => log.error({ err: error }, 'dead letters could not be trimmed'));
+    if (!ended) cancel = clock.schedule(trimEveryMs, () => void turn());
+  };
+  void turn();
+  return () => {
+    ended = true;
+    cancel?.();
+  };
+}
+
+const trimEveryMs = 60_000;
 
 /** @param key of coordinator.yaml that names the folder */
 async function makeFolder(path: string, key: string): Promise<void> {

@@ -1,28 +1,59 @@
 /** The log on the device: an outbox of events and an inbox of requests in the agent's own SQLite database. */
 import type { Lane, Row } from '../protocol/lane.ts';
+import type { LeftOut } from './gap-table.ts';
 
 export interface StoredRequest extends Row {
   lane: Lane;
   seq: number;
   /** Which coordinator's log `seq` counts in. */
   coordinatorInstanceId: bigint;
+  /** How often the process ended while its handler ran, and how often the handler threw. */
+  crashes: number;
+  failures: number;
+}
+
+/** The next of a lane: numbers that are left out, then rows without a hole between them; either may be missing. */
+export interface LogSlice {
+  left: LeftOut[];
+  firstSeq: number;
+  rows: Row[];
+}
+
+export interface LogState {
+  /** By lane. */
+  lanes: { nextSeq: number; ackedSeq: number; waitingRows: number; waitingBytes: number }[];
+  /** Rows that were appended since the start, and what the log's transactions have written where the kernel tells. */
+  sinceStart: { events: number; writtenBytes: number | undefined };
+  /** In the life of this database. */
+  droppedRows: number;
+  deadRows: number;
 }
 
 /** All methods are synchronous and take part in the caller's open transaction if there is one. */
 export interface DeviceLog {
   readonly instanceId: bigint;
-  /** Appends to the outbox; the row is sent only after the transaction is on disk. Returns its seq. */
+  /**
+   * Appends to the outbox; the row is sent only after the transaction is on disk. Returns its seq. Throws
+   * `eventlog-full` when there is no room even after everything that is less urgent was given up; then nothing has
+   * changed.
+   */
   append(lane: Lane, row: Row): number;
+  /** Several rows as one: all or nothing, one sync. */
+  appendAll(items: readonly { lane: Lane; row: Row }[]): number[];
   /** Several calls as one: all or nothing, one sync. */
   transact<T>(work: () => T): T;
-  /** Rows of a lane after `afterSeq`, in order, at most `maxRows` and about `maxBytes`. */
-  read(lane: Lane, afterSeq: number, maxRows: number, maxBytes: number): { firstSeq: number; rows: Row[] };
+  /** What a lane has after `afterSeq`, in order, at most `maxRows` and about `maxBytes`. */
+  read(lane: Lane, afterSeq: number, maxRows: number, maxBytes: number): LogSlice;
   /** The next seq of each lane, and the last acknowledged one. */
   nextSeq(): number[];
   ackedSeq(): number[];
+  /** No higher number of each lane has ever left this device. */
+  sentSeq(): number[];
   acknowledge(lane: Lane, upToSeq: number): void;
-  /** The coordinator of the session that has just begun; its requests are counted on their own. */
+  /** The coordinator of the session that has just begun; its requests are counted on their own. Rows may leave now. */
   meet(coordinatorInstanceId: bigint): void;
+  /** The session is over: nothing leaves until the next `meet`. */
+  part(): void;
   /** Commits a request unless it is already there; false for a duplicate. A gap in `seq` throws. */
   receive(coordinatorInstanceId: bigint, lane: Lane, seq: number, row: Row): boolean;
   /** The coordinator leaves out every request up to `upToSeq`: withdrawn, or done under another database of ours. */
@@ -33,10 +64,19 @@ export interface DeviceLog {
   unsettled(): StoredRequest[];
   /** The request is done with: its effect stands in the same transaction. */
   settle(request: StoredRequest): void;
+  /** Before a request's handler is called: on disk, so that a crash of the process is laid to it. */
+  attempt(request: StoredRequest): void;
+  /** Its handler threw, and has settled nothing. */
+  fail(request: StoredRequest): void;
+  /** At the start of the process: a handler that was called and never came back has crashed the one before. */
+  countCrashes(): void;
+  /** The request will not be tried again: it is set aside with the reason. Tell of it in the same transaction. */
+  giveUp(request: StoredRequest, reason: string): void;
   /** The coordinator will never take this row: it is set aside with the reason, and the lane moves on. */
   bury(lane: Lane, seq: number, reason: string): void;
   /** This database was wiped or rolled back: its rows go on under a new id, so that no number means two events. */
   renewInstance(): void;
   /** This instance goes on from another one: its first row need not have the number 1. */
   readonly renewed: boolean;
+  state(): LogState;
 }

@@ -3,8 +3,9 @@ import type { DatabaseSync } from 'node:sqlite';
 import { atomically } from './open-device-database.ts';
 
 /**
- * Tables are only ever added to, so that after a rollback the agent of the version before starts on this database.
- * 64-bit ids are 16 hex digits; a schema is NULL for JSON.
+ * Tables are only ever added to, so that after a rollback the agent of the version before starts on this database: it
+ * names the columns of `outbox_cursor` and none of the tables it does not know. 64-bit ids are 16 hex digits; a schema
+ * is NULL for JSON.
  */
 const tables = `
   CREATE TABLE IF NOT EXISTS log_identity (
@@ -59,11 +60,56 @@ const tables = `
     UNIQUE (coordinator, lane, seq)
   ) STRICT;
   INSERT OR IGNORE INTO outbox_cursor (lane) VALUES (0), (1), (2), (3);
+  CREATE TABLE IF NOT EXISTS outbox_gap (
+    lane INTEGER NOT NULL,
+    from_seq INTEGER NOT NULL,
+    to_seq INTEGER NOT NULL,
+    reason INTEGER NOT NULL, -- as in the wire's GAP
+    PRIMARY KEY (lane, from_seq)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS log_tally (
+    name TEXT PRIMARY KEY,   -- dropped_rows, dead_rows
+    value INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS inbox_attempt (
+    coordinator TEXT NOT NULL,
+    lane INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    running INTEGER NOT NULL,  -- 1: its handler was called and has not come back
+    crashes INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    PRIMARY KEY (coordinator, lane, seq)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS inbox_dead (
+    ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
+    coordinator TEXT NOT NULL,
+    lane INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    key TEXT NOT NULL,
+    timestamp_ms INTEGER NOT NULL,
+    schema TEXT,
+    payload BLOB NOT NULL,
+    attempts INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    at_ms INTEGER NOT NULL
+  ) STRICT;
+`;
+
+/**
+ * The highest number of each lane that may ever have left this device. A column, because it is written with `next_seq`
+ * and so costs no page of its own. Of what an earlier version has written nobody knows, so all of it may have left.
+ */
+const sentColumn = `
+  ALTER TABLE outbox_cursor ADD COLUMN sent_seq INTEGER NOT NULL DEFAULT 0;
+  UPDATE outbox_cursor SET sent_seq = next_seq - 1;
 `;
 
 export function createDeviceTables(database: DatabaseSync): void {
   atomically(database, () => {
     database.exec(tables);
+    const known = database.prepare("SELECT 1 FROM pragma_table_info('outbox_cursor') WHERE name = 'sent_seq'").get();
+    if (known === undefined) database.exec(sentColumn);
     database.prepare('INSERT OR IGNORE INTO log_identity (one, instance) VALUES (1, ?)').run(idText(newInstanceId()));
   });
 }

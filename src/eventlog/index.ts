@@ -2,7 +2,12 @@
  * Event logs: append, cursors, what could not be delivered. Here the device's side: an outbox of events and an inbox of
  * requests in the agent's own SQLite database.
  */
-export type { DeviceLog, StoredRequest } from './device-log.ts';
-export { createDeviceLog, type DeviceLogOption } from './sqlite-device-log.ts';
+export type { DeviceLog, LogSlice, LogState, StoredRequest } from './device-log.ts';
+export type { LeftOut } from './gap-table.ts';
+export type { DeviceLogOption, RetentionRule } from './log-limit.ts';
+export { createDeviceLog } from './sqlite-device-log.ts';
 export { atomically, openDeviceDatabase } from './open-device-database.ts';
+export { freeRoom } from './free-room.ts';
+export { isLogFull } from './log-pressure.ts';
 export { jsonRow, parseJsonRow } from './json-row.ts';
+export { readWaiting, type WaitingLane } from './waiting-row.ts';

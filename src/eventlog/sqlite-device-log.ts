@@ -1,40 +1,52 @@
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { FlotillaError } from '../error.ts';
-import { laneCount, type Lane, type Row } from '../protocol/lane.ts';
+import type { Lane, Row } from '../protocol/lane.ts';
 import { rowFault } from '../protocol/row-fault.ts';
-import type { DeviceLog, StoredRequest } from './device-log.ts';
+import { DeadRows } from './dead-row.ts';
+import type { DeviceLog, LogSlice, LogState, StoredRequest } from './device-log.ts';
 import { createDeviceTables, idOf, idText, newInstanceId } from './device-schema.ts';
+import { InboxTable } from './inbox-table.ts';
+import { storedBytes, type DeviceLogOption } from './log-limit.ts';
+import { isDiskFull, logFull } from './log-pressure.ts';
 import { atomically } from './open-device-database.ts';
+import { Outbox } from './outbox.ts';
+import { StatementCache } from './statement-cache.ts';
+import { Tally } from './tally.ts';
+import { WriteMeter } from './written-bytes.ts';
 
-export interface DeviceLogOption {
-  /** Acknowledged rows of each lane that stay, for a coordinator that was restored from a backup. */
-  keptRows?: number;
-}
-
-/** The device's log in a database that the caller opened (see openDeviceDatabase); makes its tables. */
+/** The device's log in a database that the caller opened (see openDeviceDatabase); makes its tables. One per connection. */
 export function createDeviceLog(database: DatabaseSync, option: DeviceLogOption = {}): DeviceLog {
   createDeviceTables(database);
-  return new SqliteDeviceLog(database, option.keptRows ?? 1_000);
+  return new SqliteDeviceLog(database, option);
 }
 
-interface RowRecord {
-  lane: number;
-  seq: number;
-  type: string;
-  key: string;
-  timestamp_ms: number;
-  schema: string | null;
-  payload: Uint8Array;
+interface Item {
+  lane: Lane;
+  row: Row;
 }
 
 class SqliteDeviceLog implements DeviceLog {
   readonly #database: DatabaseSync;
-  readonly #keptRows: number;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #sql: StatementCache;
+  readonly #outbox: Outbox;
+  readonly #inbox: InboxTable;
+  readonly #dead: DeadRows;
+  readonly #tally: Tally;
+  readonly #meter = new WriteMeter();
+  readonly #nowMs: () => number;
+  /** What the transaction under way has appended: the least urgent lane, and the bytes of all rows. */
+  #asked: { lane: Lane; bytes: number } = { lane: 0, bytes: 0 };
+  /** The same of a transaction that found the disk full: room is made before the next one. */
+  #refused: { lane: Lane; bytes: number } | undefined;
 
-  constructor(database: DatabaseSync, keptRows: number) {
+  constructor(database: DatabaseSync, option: DeviceLogOption) {
     this.#database = database;
-    this.#keptRows = keptRows;
+    this.#nowMs = option.nowMs ?? Date.now;
+    this.#sql = new StatementCache(database);
+    this.#tally = new Tally(this.#sql);
+    this.#outbox = new Outbox(database, this.#sql, this.#tally, option);
+    this.#inbox = new InboxTable(this.#sql);
+    this.#dead = new DeadRows(this.#sql, this.#tally);
   }
 
   get instanceId(): bigint {
@@ -46,180 +58,162 @@ class SqliteDeviceLog implements DeviceLog {
   }
 
   append(lane: Lane, row: Row): number {
-    const fault = rowFault(row);
-    if (fault !== undefined) {
+    return this.appendAll([{ lane, row }])[0]!;
+  }
+
+  appendAll(items: readonly Item[]): number[] {
+    for (const { row } of items) {
+      const fault = rowFault(row);
+      if (fault === undefined) continue;
       throw new FlotillaError('ours', 'eventlog-row', `an event that can't travel: ${fault}`, {
         seen: row.type.slice(0, 128),
       });
     }
-    return atomically(this.#database, () => {
-      const taken = this.#get<{ seq: number }>(
-        'UPDATE outbox_cursor SET next_seq = next_seq + 1 WHERE lane = ? RETURNING next_seq - 1 AS seq',
-        lane,
-      );
-      const { seq } = taken!;
-      this.#run('INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?)', lane, seq, ...rowColumns(row));
-      return seq;
-    });
+    const appended = (): number[] =>
+      items.map(({ lane, row }) => {
+        this.#asked.lane = Math.max(this.#asked.lane, lane) as Lane;
+        this.#asked.bytes += storedBytes(row);
+        return this.#outbox.append(lane, row);
+      });
+    if (this.#database.isTransaction) return appended();
+    try {
+      return this.transact(appended);
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+    }
+    try {
+      return this.transact(appended); // once more, after room was made
+    } catch (error) {
+      throw isDiskFull(error) ? logFull('SQLite says that the disk is full', error) : error;
+    }
   }
 
   transact<T>(work: () => T): T {
-    return atomically(this.#database, work);
+    if (this.#database.isTransaction) return work();
+    if (this.#refused !== undefined) this.#relieve(this.#refused);
+    this.#asked = { lane: 0, bytes: 0 };
+    try {
+      return this.#meter.measure(() => atomically(this.#database, work));
+    } catch (error) {
+      if (isDiskFull(error)) this.#refused = this.#asked;
+      throw error;
+    }
   }
 
-  read(lane: Lane, afterSeq: number, maxRows: number, maxBytes: number): { firstSeq: number; rows: Row[] } {
-    const select = this.#statement('SELECT * FROM outbox WHERE lane = ? AND seq > ? ORDER BY seq LIMIT ?');
-    const rows: Row[] = [];
-    let firstSeq = afterSeq + 1;
-    let bytes = 0;
-    for (const record of select.iterate(lane, afterSeq, maxRows) as Iterable<object> as Iterable<RowRecord>) {
-      if (rows.length === 0) firstSeq = record.seq;
-      else if (record.seq !== firstSeq + rows.length || bytes + record.payload.length > maxBytes) break;
-      rows.push(rowOf(record));
-      bytes += record.payload.length;
-    }
-    return { firstSeq, rows };
+  read(lane: Lane, afterSeq: number, maxRows: number, maxBytes: number): LogSlice {
+    return this.#outbox.read(lane, afterSeq, maxRows, maxBytes);
   }
 
   nextSeq(): number[] {
-    return this.#cursors().map(({ next_seq }) => next_seq);
+    return this.#outbox.lanes().map(({ nextSeq }) => nextSeq);
   }
 
   ackedSeq(): number[] {
-    return this.#cursors().map(({ acked_seq }) => acked_seq);
+    return this.#outbox.lanes().map(({ ackedSeq }) => ackedSeq);
+  }
+
+  sentSeq(): number[] {
+    return this.#outbox.lanes().map(({ sentSeq }) => sentSeq);
   }
 
   acknowledge(lane: Lane, upToSeq: number): void {
-    atomically(this.#database, () => {
-      const moved = this.#run(
-        'UPDATE outbox_cursor SET acked_seq = ?1 WHERE lane = ?2 AND acked_seq < ?1 AND next_seq > ?1',
-        upToSeq,
-        lane,
-      );
-      if (moved > 0) this.#run('DELETE FROM outbox WHERE lane = ? AND seq <= ?', lane, upToSeq - this.#keptRows);
-    });
+    this.transact(() => this.#outbox.acknowledge(lane, upToSeq));
   }
 
   meet(coordinatorInstanceId: bigint): void {
-    this.#run('UPDATE log_identity SET coordinator = ?1 WHERE coordinator <> ?1', idText(coordinatorInstanceId));
+    const coordinator = idText(coordinatorInstanceId);
+    this.transact(() => {
+      if (this.#identity().coordinator !== coordinator)
+        this.#sql.run('UPDATE log_identity SET coordinator = ?', coordinator);
+      this.#outbox.beginSending();
+    });
+  }
+
+  part(): void {
+    this.#outbox.endSending();
   }
 
   receive(coordinatorInstanceId: bigint, lane: Lane, seq: number, row: Row): boolean {
-    return atomically(this.#database, () => {
-      const last = this.#inboxSeq(coordinatorInstanceId, lane);
-      if (seq <= last) return false;
-      if (seq !== last + 1) {
-        throw new FlotillaError('ours', 'eventlog-gap', `request ${seq} of lane ${lane} came after ${last}`, {
-          expected: `${last + 1}, or a gap that was announced`,
-        });
-      }
-      this.#advanceInbox(coordinatorInstanceId, lane, seq);
-      this.#run(
-        'INSERT INTO inbox (coordinator, lane, seq, type, key, timestamp_ms, schema, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-        idText(coordinatorInstanceId),
-        lane,
-        seq,
-        ...rowColumns(row),
-      );
-      return true;
-    });
+    return this.transact(() => this.#inbox.receive(coordinatorInstanceId, lane, seq, row));
   }
 
   skip(coordinatorInstanceId: bigint, lane: Lane, upToSeq: number): void {
-    atomically(this.#database, () => {
-      if (this.#inboxSeq(coordinatorInstanceId, lane) < upToSeq)
-        this.#advanceInbox(coordinatorInstanceId, lane, upToSeq);
-    });
+    this.transact(() => this.#inbox.skip(coordinatorInstanceId, lane, upToSeq));
   }
 
   requestCursor(): { coordinatorInstanceId: bigint; seq: number[] } {
     const coordinatorInstanceId = idOf(this.#identity().coordinator);
-    const seq = Array.from({ length: laneCount }, (_, lane) => this.#inboxSeq(coordinatorInstanceId, lane as Lane));
-    return { coordinatorInstanceId, seq };
+    return { coordinatorInstanceId, seq: this.#inbox.cursors(coordinatorInstanceId) };
   }
 
   unsettled(): StoredRequest[] {
-    return this.#all<RowRecord & { coordinator: string }>('SELECT * FROM inbox ORDER BY arrival').map((record) => ({
-      ...rowOf(record),
-      lane: record.lane as Lane,
-      seq: record.seq,
-      coordinatorInstanceId: idOf(record.coordinator),
-    }));
+    return this.#inbox.unsettled();
   }
 
   settle(request: StoredRequest): void {
-    this.#run(
-      'DELETE FROM inbox WHERE coordinator = ? AND lane = ? AND seq = ?',
-      idText(request.coordinatorInstanceId),
-      request.lane,
-      request.seq,
-    );
+    this.transact(() => this.#inbox.settle(request));
+  }
+
+  attempt(request: StoredRequest): void {
+    this.transact(() => this.#inbox.attempt(request));
+  }
+
+  fail(request: StoredRequest): void {
+    this.transact(() => this.#inbox.fail(request));
+  }
+
+  countCrashes(): void {
+    this.transact(() => this.#inbox.countCrashes());
+  }
+
+  giveUp(request: StoredRequest, reason: string): void {
+    this.transact(() => this.#inbox.giveUp(request, reason, this.#nowMs()));
   }
 
   bury(lane: Lane, seq: number, reason: string): void {
-    this.#run(
-      `INSERT OR IGNORE INTO outbox_dead
-       SELECT (SELECT instance FROM log_identity), lane, seq, type, key, timestamp_ms, schema, payload, ?
-       FROM outbox WHERE lane = ? AND seq = ?`,
-      reason,
-      lane,
-      seq,
-    );
+    this.transact(() => this.#dead.bury(lane, seq, reason));
   }
 
   renewInstance(): void {
-    this.#run('UPDATE log_identity SET instance = ?, renewed = 1', idText(newInstanceId()));
+    this.transact(() => {
+      this.#sql.run('UPDATE log_identity SET instance = ?, renewed = 1', idText(newInstanceId()));
+      this.#outbox.beginInstance();
+    });
+  }
+
+  state(): LogState {
+    return {
+      lanes: this.#outbox
+        .lanes()
+        .map(({ nextSeq, ackedSeq, waitingRows, waitingBytes }) => ({ nextSeq, ackedSeq, waitingRows, waitingBytes })),
+      sinceStart: { events: this.#outbox.events, writtenBytes: this.#meter.bytes },
+      droppedRows: this.#tally.get('dropped_rows'),
+      deadRows: this.#tally.get('dead_rows'),
+    };
+  }
+
+  /** Gives up what is less urgent and lets the journal begin anew, so that the next transaction finds room. */
+  #relieve({ lane, bytes }: { lane: Lane; bytes: number }): void {
+    this.#refused = undefined;
+    try {
+      this.#checkpoint();
+      this.transact(() => this.#outbox.relieve(lane, bytes));
+      this.#checkpoint();
+    } catch (error) {
+      if (!isDiskFull(error)) throw error; // the next attempt to append says so
+    }
+  }
+
+  /** Copies the journal into the file as far as there is room; then it is written from its beginning again. */
+  #checkpoint(): void {
+    try {
+      this.#sql.get('PRAGMA wal_checkpoint(RESTART)');
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+    }
   }
 
   #identity(): { instance: string; renewed: number; coordinator: string } {
-    return this.#get<{ instance: string; renewed: number; coordinator: string }>('SELECT * FROM log_identity')!;
+    return this.#sql.get<{ instance: string; renewed: number; coordinator: string }>('SELECT * FROM log_identity')!;
   }
-
-  #cursors(): { next_seq: number; acked_seq: number }[] {
-    return this.#all('SELECT next_seq, acked_seq FROM outbox_cursor ORDER BY lane');
-  }
-
-  #inboxSeq(coordinatorInstanceId: bigint, lane: Lane): number {
-    const sql = 'SELECT seq FROM inbox_cursor WHERE coordinator = ? AND lane = ?';
-    return this.#get<{ seq: number }>(sql, idText(coordinatorInstanceId), lane)?.seq ?? 0;
-  }
-
-  #advanceInbox(coordinatorInstanceId: bigint, lane: Lane, seq: number): void {
-    this.#run(
-      'INSERT INTO inbox_cursor VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seq = ?3',
-      idText(coordinatorInstanceId),
-      lane,
-      seq,
-    );
-  }
-
-  #statement(sql: string): StatementSync {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) {
-      statement = this.#database.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement;
-  }
-
-  #get<T extends object>(sql: string, ...values: (string | number)[]): T | undefined {
-    return this.#statement(sql).get(...values) as T | undefined;
-  }
-
-  #all<T extends object>(sql: string): T[] {
-    return this.#statement(sql).all() as object[] as T[];
-  }
-
-  #run(sql: string, ...values: (string | number | null | Uint8Array)[]): number {
-    return Number(this.#statement(sql).run(...values).changes);
-  }
-}
-
-function rowColumns(row: Row): [string, string, number, string | null, Uint8Array] {
-  return [row.type, row.key, row.timestampMs, row.schema === 0n ? null : idText(row.schema), row.payload];
-}
-
-function rowOf(record: RowRecord): Row {
-  const { type, key, timestamp_ms: timestampMs, schema, payload } = record;
-  return { type, key, timestampMs, schema: schema === null ? 0n : idOf(schema), payload };
 }

@@ -1,6 +1,7 @@
 /**
  * The firmware engine: bundles in fwup's .fw format. `config/` is the configuration language and meta.conf, `archive/`
- * the ZIP, keys and signatures, `apply/` what writes to a disk; `engine.ts` chooses between this and the real fwup.
+ * the ZIP, keys and signatures, `apply/` what writes to a disk, `layout/` a configuration read as a disk, `lint/` what is
+ * wrong with one; `engine.ts` chooses between this and the real fwup.
  */
 export { applyBundle, buildBundle, engines, inspectBundle, signBundle, verifyBundle, type Engine } from './engine.ts';
 export type { ApplyOption, ApplyResult } from './apply/apply.ts';
@@ -12,3 +13,17 @@ export { decodePublicKey, generateKeyPair, readPrivateKey, readPublicKey, writeK
 export type { SignOption } from './archive/sign.ts';
 export type { VerifyOption } from './archive/verify.ts';
 export { readTaskWrites, type TaskWrite, type WrittenImage } from './archive/task-write.ts';
+export { readFirmwareSource, type FirmwareSource, type SourceOption } from './archive/firmware-source.ts';
+export { summarizeConfiguration, type ConfigurationSummary } from './archive/configuration-summary.ts';
+export { diskModel, type DiskModel } from './layout/disk-model.ts';
+export {
+  diskLayout,
+  type DiskLayout,
+  type LayoutRegion,
+  type LayoutTask,
+  type LayoutWrite,
+} from './layout/disk-layout.ts';
+export { parseDiskSize } from './layout/disk-size.ts';
+export { lintFirmware, type LintFinding } from './lint/lint.ts';
+export { severities, type Severity } from './lint/rule.ts';
+export { diffFirmware, type FirmwareDiff } from './diff/firmware-diff.ts';

@@ -139,7 +139,7 @@ export type GapEvent = Static<typeof GapEventSchema>;
 /** `flotilla.accepts`, lane control: request types that this device takes, each with its highest version. */
 export const AcceptsEventSchema = Type.Object({
   agentVersion: text(64),
-  accepts: Type.Record(text(128), Type.Integer({ minimum: 1 })),
+  accepts: Type.Record(text(256), Type.Integer({ minimum: 1 }), { maxProperties: 512 }),
 });
 export type AcceptsEvent = Static<typeof AcceptsEventSchema>;
 
@@ -149,15 +149,21 @@ const fingerprint = () => Type.String({ pattern: '^[0-9a-f]{16}$' });
 export const SchemaEventSchema = Type.Object({ fingerprint: fingerprint(), text: Type.Optional(text(65_536)) });
 export type SchemaEvent = Static<typeof SchemaEventSchema>;
 
+/** Of a document of settings: safe in a path, a URL and a file name. */
+export const ConfigNameSchema = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$' });
+
 /** `flotilla.config`, lane state, key = name: a document as it is on the device. */
 export const ConfigEventSchema = Type.Object({
-  name: text(128),
-  /** The device's own count of changes to this document, from 1. */
-  revision: Type.Integer({ minimum: 1 }),
-  /** The last desired version that it has taken up, 0 for none: the base of what was changed on the device since. */
+  name: ConfigNameSchema,
+  /** The device's own count of changes to this document; 0 with a null document: it has rejected the first one. */
+  revision: count(),
+  /**
+   * The last desired version that it has taken up, 0 for none: the base of what was changed on the device since. Of
+   * `rejected` it is the version that it would not take.
+   */
   desiredVersion: count(),
   document: Type.Unknown(),
-  /** `local`: changed on the device; `rejected`: the product would not take that desired version. */
+  /** `local`: changed on the device; `rejected`: the product keeps the document that it has, which is told with it. */
   state: Type.Enum(['applied', 'rejected', 'local']),
   reason: Type.Optional(text(512)),
 });

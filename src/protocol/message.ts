@@ -155,7 +155,13 @@ export interface Define {
   text: string;
 }
 
-export const gapReasons = { 'not-kept': 1, 'new-instance': 2, superseded: 3, withdrawn: 4 } as const;
+export const gapReasons = {
+  'not-kept': 1, // it was acknowledged once, and the sender has it no longer
+  'new-instance': 2, // it belongs to another history of the sender
+  superseded: 3, // a newer row of its type and key made it worthless before it was sent
+  withdrawn: 4, // a request that nobody wants any more
+  'disk-pressure': 5, // given up for room; `flotilla.gap` tells how much
+} as const;
 export type GapReason = keyof typeof gapReasons;
 
 export interface Gap {

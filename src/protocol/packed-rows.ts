@@ -53,6 +53,8 @@ export interface RowBlock {
   count: number;
   /** Distinct, without 0n. */
   schemas: readonly bigint[];
+  /** Of the last row, by the device's clock. */
+  lastTimestampMs: number;
   /** `writePackedRows`. */
   bytes: Uint8Array;
 }

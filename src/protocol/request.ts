@@ -3,6 +3,7 @@
  * log before it acknowledges it, and carries it out at most once, by `(coordinatorInstanceId, lane, seq)`.
  */
 import { Type, type Static } from 'typebox';
+import { ConfigNameSchema } from './event.ts';
 
 const text = (maxLength: number) => Type.String({ maxLength });
 
@@ -53,7 +54,7 @@ export type GrainsRefresh = Static<typeof GrainsRefreshSchema>;
 
 /** `config.desired`, lane control, key = name: what the operator wants a document of this device to be. */
 export const ConfigDesiredSchema = Type.Object({
-  name: text(128),
+  name: ConfigNameSchema,
   /** Of the desired document, from 1. */
   version: Type.Integer({ minimum: 1 }),
   /** The device's revision that it was made against; 0: none was known. */
@@ -86,6 +87,18 @@ export const requestSchemas = {
   'schema.tell': SchemaTellSchema,
   'product.request': ProductRequestSchema,
 } as const;
+
+/** Of the payloads above: the version that is sent. A device announces the highest that it takes. */
+export const requestVersions: Readonly<Record<keyof typeof requestSchemas, number>> = {
+  'job.start': 1,
+  'job.cancel': 1,
+  'update.offer': 1,
+  'update.cancel': 1,
+  'grains.refresh': 1,
+  'config.desired': 1,
+  'schema.tell': 1,
+  'product.request': 1,
+};
 
 /** What every agent takes; the others only one that has announced them by `flotilla.accepts`. */
 export const alwaysAccepted: ReadonlySet<string> = new Set([

@@ -18,7 +18,8 @@ import type { Lane } from '../protocol/lane.ts';
 import type { Effect } from './effect.ts';
 import { commonFeatures, commonVersion } from './negotiate.ts';
 import { clip } from './clip.ts';
-import { allLanes, Session, type SessionOption } from './session.ts';
+import { allLanes } from './per-lane.ts';
+import { Session, type SessionOption } from './session.ts';
 import { tokenBytes } from './row-frames.ts';
 import { WantServer } from './want-server.ts';
 

@@ -15,13 +15,16 @@ import type { RowEncoder } from '../protocol/row-encoder.ts';
 import { KeepaliveInterval } from './keepalive-interval.ts';
 import { commonFeatures } from './negotiate.ts';
 import { tokenBytes } from './row-frames.ts';
-import { allLanes, Session, type SessionOption } from './session.ts';
+import { allLanes } from './per-lane.ts';
+import { Session, type SessionOption } from './session.ts';
 import { WantList } from './want-list.ts';
 
 export interface DeviceGreeting {
   instanceId: bigint;
   knownCoordinatorInstanceId: bigint;
   nextSeq: number[];
+  /** The highest number of each lane that ever left under this instance. Missing: all before `nextSeq` may have. */
+  sentSeq?: number[];
   requestCursor: number[];
   agentVersion: string;
   /** This history is new: the first gap of each lane says so. */
@@ -117,6 +120,7 @@ export class DeviceSession extends Session {
     this.standing = message.standing;
     this.window.creditBytes = message.creditBytes;
     const { instanceId, knownCoordinatorInstanceId, nextSeq, requestCursor, newInstance } = this.#greeting;
+    const sentSeq = this.#greeting.sentSeq ?? nextSeq.map((seq) => seq - 1);
     const told = message.coordinatorInstanceId;
     const coordinatorInstanceId = told === 'known' ? knownCoordinatorInstanceId : told;
     if (coordinatorInstanceId === 0n) throw new ProtocolError('value', 'a coordinator without an instance id');
@@ -127,9 +131,9 @@ export class DeviceSession extends Session {
     }
     this.#capMs = Math.max(1, message.keepaliveMs);
     this.keepalive.idleMs = Math.min(this.#interval.currentMs, this.#capMs);
-    if (allLanes.some((lane) => message.eventCursor[lane]! >= nextSeq[lane]!)) {
-      // The coordinator has events that this log never made: it was wiped or rolled back. Nothing may leave under this
-      // instance any more, because its next numbers already name other events.
+    if (allLanes.some((lane) => message.eventCursor[lane]! > sentSeq[lane]!)) {
+      // The coordinator has events that this log never sent: it was wiped or rolled back, and what it has appended since
+      // bears numbers that name other events. Nothing may leave under this instance any more.
       this.end('instance-mismatch', `instance ${instanceId.toString(16)} is behind its own past`, 0);
       return;
     }

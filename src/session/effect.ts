@@ -13,6 +13,8 @@ export type Effect =
   | { kind: 'pong' }
   /** Rows of one lane in order; commit them, then call `acknowledge`. Payloads are views of the read buffer. */
   | { kind: 'rows'; lane: Lane; firstSeq: number; rows: Row[] }
+  /** The peer has told a schema (Avro, JSON) that rows to come are read by. */
+  | { kind: 'schema'; fingerprint: bigint; text: string }
   | { kind: 'gap'; lane: Lane; upToSeq: number; reason: GapReason }
   | { kind: 'acked'; lane: Lane; upToSeq: number }
   | { kind: 'nacked'; nack: Nack; seq: number }

@@ -8,7 +8,6 @@ export class InboundLane {
   #ackedSeq = 0;
   /** Stored and not yet said. */
   #storedSeq = 0;
-  #afterGap = false;
   readonly #unacked = new InFlight();
 
   resume(cursor: number): void {
@@ -26,23 +25,23 @@ export class InboundLane {
     return this.#ackedSeq;
   }
 
-  /** Of rows that came and were not acknowledged. */
+  /** Of rows and gaps that came and were not acknowledged. */
   get unackedBytes(): number {
     return this.#unacked.bytes;
   }
 
   /** The number of the row that has just come. */
   next(bytes: number): number {
-    this.#afterGap = false;
     const seq = this.#advance(1);
     this.#unacked.push(seq, bytes, 0);
     return seq;
   }
 
-  skip(count: number): void {
-    if (this.#afterGap) throw new ProtocolError('sequence', 'a GAP right after a GAP of the same lane');
-    this.#afterGap = true;
-    this.#advance(count);
+  /** The last number that was left out. Until it is acknowledged, a gap weighs as much as an empty row. */
+  skip(count: number, bytes: number): number {
+    const seq = this.#advance(count);
+    this.#unacked.push(seq, bytes, 0);
+    return seq;
   }
 
   #advance(count: number): number {

@@ -4,7 +4,8 @@
  */
 export { DeviceSession, type DeviceGreeting } from './device-session.ts';
 export { CoordinatorSession, type Admission, type CoordinatorSessionOption } from './coordinator-session.ts';
-export { Session, allLanes, type SessionOption } from './session.ts';
+export { allLanes } from './per-lane.ts';
+export { Session, type SessionOption } from './session.ts';
 export { defaultBulkWindow, type BulkWindowOption } from './bulk-window.ts';
 export type { Close, Effect } from './effect.ts';
 export { nextState, transitions, type Role, type SessionInput, type SessionState } from './transition.ts';

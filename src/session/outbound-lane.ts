@@ -6,13 +6,17 @@ import { InFlight } from './in-flight.ts';
 /** Bookkeeping of a row on the wire: headers, stream number, time. */
 export const rowOverheadBytes = 8;
 
-interface Queued {
-  seq: number;
-  row: Row;
-  bytes: number;
-}
+/** A row, or with `reason` numbers that are left out, the last of them `seq`. */
+type Queued =
+  | { seq: number; row: Row; bytes: number; reason?: undefined }
+  | { seq: number; row?: undefined; bytes: number; reason: GapReason };
 
-/** One lane towards the peer: rows that wait, numbers that are on their way. */
+/** What leaves next. */
+export type Outgoing =
+  | { row: Row; bytes: number; reason?: undefined }
+  | { row?: undefined; bytes: number; skipped: number; reason: GapReason };
+
+/** One lane towards the peer: rows and gaps that wait, numbers that are on their way. */
 export class OutboundLane {
   readonly inFlight = new InFlight();
   #queue: Queued[] = [];
@@ -25,7 +29,7 @@ export class OutboundLane {
   #queuedSeq = 0;
   #gapReason: GapReason = 'not-kept';
 
-  /** Where the peer stands when the session goes live. */
+  /** Where the peer stands when the session goes live, and why numbers are left out that nobody gives a reason for. */
   resume(cursor: number, gapReason: GapReason): void {
     this.#ackedSeq = cursor;
     this.#sentSeq = cursor;
@@ -54,6 +58,10 @@ export class OutboundLane {
   /** False: the peer has it, or it is on its way on this connection already. */
   enqueue(seq: number, row: Row): boolean {
     if (seq <= this.#queuedSeq) return false;
+    if (seq > this.#queuedSeq + 1) {
+      this.leaveOut(seq - 1, this.#gapReason);
+      this.#gapReason = 'not-kept';
+    }
     const bytes = row.payload.length + rowOverheadBytes;
     this.#queue.push({ seq, row, bytes });
     this.#queuedBytes += bytes;
@@ -61,18 +69,30 @@ export class OutboundLane {
     return true;
   }
 
+  /** No row will come for the numbers up to and including `upToSeq`. */
+  leaveOut(upToSeq: number, reason: GapReason): void {
+    if (upToSeq <= this.#queuedSeq) return;
+    const last = this.#queue.at(-1);
+    if (last?.reason === reason) last.seq = upToSeq;
+    else {
+      this.#queue.push({ seq: upToSeq, bytes: rowOverheadBytes, reason });
+      this.#queuedBytes += rowOverheadBytes;
+    }
+    this.#queuedSeq = upToSeq;
+  }
+
   get nextBytes(): number | undefined {
     return this.#queue[this.#head]?.bytes;
   }
 
-  /** Of the next row, if its number follows the last one sent: it may go into the same frame. */
+  /** Of the next item, if it is a row: it may go into the same frame as the one before. */
   get followingBytes(): number | undefined {
     const next = this.#queue[this.#head];
-    return next !== undefined && next.seq === this.#sentSeq + 1 ? next.bytes : undefined;
+    return next?.row === undefined ? undefined : next.bytes;
   }
 
-  /** The row to send now, and how many numbers before it are left out. */
-  take(nowMs: number): { row: Row; bytes: number; skipped: number; gapReason: GapReason } | undefined {
+  /** What to send now. */
+  take(nowMs: number): Outgoing | undefined {
     const next = this.#queue[this.#head];
     if (next === undefined) return undefined;
     this.#head += 1;
@@ -84,12 +104,11 @@ export class OutboundLane {
       this.#head = 0;
     }
     this.#queuedBytes -= next.bytes;
-    const skipped = next.seq - this.#sentSeq - 1;
-    const gapReason = this.#gapReason;
-    if (skipped > 0) this.#gapReason = 'not-kept';
+    const skipped = next.seq - this.#sentSeq;
     this.#sentSeq = next.seq;
     this.inFlight.push(next.seq, next.bytes, nowMs);
-    return { row: next.row, bytes: next.bytes, skipped, gapReason };
+    const { row, bytes, reason } = next;
+    return row === undefined ? { bytes, skipped, reason } : { row, bytes };
   }
 
   /** The peer stored `count` more numbers; returns what that frees. */

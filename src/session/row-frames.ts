@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import type { BatchDecoderWorkspace, BatchWorkspace, Packing } from '../protocol/columns/index.ts';
 import type { Lane, Row } from '../protocol/lane.ts';
 import type { Define, Message, RowMessage } from '../protocol/message.ts';
-import { RowDecoder } from '../protocol/row-decoder.ts';
+import { RowDecoder, UnknownSchema } from '../protocol/row-decoder.ts';
 import { RowEncoder } from '../protocol/row-encoder.ts';
 import { noSchemas, type SchemaCatalogue } from '../protocol/schema-catalogue.ts';
 import type { OutboundLane } from './outbound-lane.ts';
@@ -57,9 +57,14 @@ export class RowFrames {
     return [...defines, encoder.encode(lane, rows)];
   }
 
-  /** Throws ProtocolError; UnknownSchema when the schema has to be told first. */
-  decode(message: RowMessage): { lane: Lane; rows: Row[] } {
-    return this.#reader().decode(message);
+  /** Throws ProtocolError; UnknownSchema is an answer: that schema has to be told first. */
+  decode(message: RowMessage): { lane: Lane; rows: Row[] } | UnknownSchema {
+    try {
+      return this.#reader().decode(message);
+    } catch (error) {
+      if (error instanceof UnknownSchema) return error;
+      throw error;
+    }
   }
 
   define(message: Define): void {
@@ -87,10 +92,15 @@ export function takeMore(
     next = outbound.followingBytes
   ) {
     if (!admits(bytes + next)) break;
-    rows.push(outbound.take(nowMs)!.row);
+    rows.push(outbound.take(nowMs)!.row!);
     bytes += next;
   }
   return { rows, bytes };
+}
+
+/** A fingerprint as it stands in the detail of NACK 2. */
+export function schemaText(fingerprint: bigint): string {
+  return fingerprint.toString(16).padStart(16, '0');
 }
 
 /** As it stands in HELLO: big-endian. */

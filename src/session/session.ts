@@ -8,6 +8,7 @@ import type {
   ChunkMessage,
   CloseCode,
   CreditMessage,
+  GapReason,
   Message,
   Nack,
   Ping,
@@ -21,7 +22,8 @@ import type { Close, Effect } from './effect.ts';
 import { InboundLane } from './inbound-lane.ts';
 import { Keepalive } from './keepalive.ts';
 import { OutboundLane, rowOverheadBytes } from './outbound-lane.ts';
-import { RowFrames, takeMore, type RowOption } from './row-frames.ts';
+import { allLanes, perLane } from './per-lane.ts';
+import { RowFrames, schemaText, takeMore, type RowOption } from './row-frames.ts';
 import { Scheduler } from './scheduler.ts';
 import { frameName, nextState, type Role, type SessionInput, type SessionState } from './transition.ts';
 
@@ -57,8 +59,8 @@ export abstract class Session {
   protected standing: Standing = 'accepted';
   /** Lanes that the peer has asked to rest. */
   protected readonly paused = [false, false, false, false];
-  protected readonly outbound = lanes(() => new OutboundLane());
-  protected readonly inbound = lanes(() => new InboundLane());
+  protected readonly outbound = perLane(() => new OutboundLane());
+  protected readonly inbound = perLane(() => new InboundLane());
   protected readonly window: BulkWindow;
   protected readonly keepalive: Keepalive;
 
@@ -92,7 +94,7 @@ export abstract class Session {
       if (!(error instanceof ProtocolError)) throw error;
       this.end('protocol-error', error.message, 0);
     }
-    return this.#takeEffects();
+    return this.takeEffects();
   }
 
   /** Lets time pass; call at `deadlineMs()` or any time. */
@@ -106,7 +108,7 @@ export abstract class Session {
         this.end('timeout', `no sign of life for ${Math.round(nowMs - this.keepalive.receivedMs)} ms`, 0);
       } else if (due === 'ping') this.ask(this.nextKeepaliveMs());
     }
-    return this.#takeEffects();
+    return this.takeEffects();
   }
 
   /** When `tick` has something to do next; Infinity when never. */
@@ -141,6 +143,11 @@ export abstract class Session {
     rows.forEach((row, n) => this.outbound[lane].enqueue(firstSeq + n, row));
   }
 
+  /** No row comes for the numbers of this lane up to and including `upToSeq`: the peer is told why. */
+  leaveOut(lane: Lane, upToSeq: number, reason: GapReason): void {
+    if (this.laneOpen(lane)) this.outbound[lane].leaveOut(upToSeq, reason);
+  }
+
   /** Everything of this lane up to and including `upToSeq` is on our disk. */
   acknowledge(lane: Lane, upToSeq: number): void {
     this.inbound[lane].stored(upToSeq);
@@ -158,7 +165,7 @@ export abstract class Session {
   /** Says why and ends. Bytes for the peer may be left: flush once more. */
   close(code: CloseCode, detail: string, retryAfterMs = 0): Effect[] {
     if (this.#state !== 'closed') this.end(code, detail, retryAfterMs);
-    return this.#takeEffects();
+    return this.takeEffects();
   }
 
   /**
@@ -213,10 +220,6 @@ export abstract class Session {
     this.effect({ kind: 'closed', close });
   }
 
-  protected takeEffects(): Effect[] {
-    return this.#takeEffects();
-  }
-
   /** HELLO, WELCOME, REJECT. */
   protected abstract onHandshake(message: Message, nowMs: number): void;
   protected abstract onChunk(message: ChunkMessage, nowMs: number): void;
@@ -267,12 +270,13 @@ export abstract class Session {
         break;
       case 'define':
         this.rows.define(message);
+        this.effect({ kind: 'schema', fingerprint: message.fingerprint, text: message.text });
         break;
       case 'gap': {
         this.#checkOpen(message.lane);
-        const lane = this.inbound[message.lane];
-        lane.skip(message.skipped);
-        this.effect({ kind: 'gap', lane: message.lane, upToSeq: lane.receivedSeq, reason: message.reason });
+        this.checkCredit(message.lane, rowOverheadBytes);
+        const upToSeq = this.inbound[message.lane].skip(message.skipped, rowOverheadBytes);
+        this.effect({ kind: 'gap', lane: message.lane, upToSeq, reason: message.reason });
         break;
       }
       case 'ack': {
@@ -327,20 +331,14 @@ export abstract class Session {
   #onRows(message: RowMessage): void {
     const said = laneOfBody(message.body);
     this.#checkOpen(said);
-    let decoded: { lane: Lane; rows: Row[] };
-    try {
-      decoded = this.rows.decode(message);
-    } catch (error) {
-      if (!(error instanceof UnknownSchema)) throw error;
+    const decoded = this.rows.decode(message);
+    if (decoded instanceof UnknownSchema) {
       // What follows can't be read either: the peer comes again and tells the schema first.
       const { ackedSeq, receivedSeq } = this.inbound[said];
-      const detail = error.fingerprint.toString(16).padStart(16, '0');
-      const ahead = receivedSeq - ackedSeq;
+      const [ahead, detail] = [receivedSeq - ackedSeq, schemaText(decoded.fingerprint)];
       this.say({ type: 'nack', lane: said, ahead, class: 'need-schema', code: 0, retryAfterMs: 0, detail });
-      this.end('closed', error.message, 0);
-      return;
-    }
-    for (const row of decoded.rows) this.#onRow(decoded.lane, row);
+      this.end('closed', decoded.message, 0);
+    } else for (const row of decoded.rows) this.#onRow(decoded.lane, row);
   }
 
   #onRow(lane: Lane, row: Row): void {
@@ -374,9 +372,13 @@ export abstract class Session {
       return true;
     }
     const lane = turn as Lane;
-    const { row, bytes, skipped, gapReason } = this.outbound[lane].take(nowMs)!;
-    if (skipped > 0) this.say({ type: 'gap', lane, skipped, reason: gapReason });
+    const next = this.outbound[lane].take(nowMs)!;
+    const { row, bytes } = next;
     if (lane !== 0) this.window.sent(bytes);
+    if (row === undefined) {
+      this.say({ type: 'gap', lane, skipped: next.skipped, reason: next.reason });
+      return true;
+    }
     const more = takeMore(this.outbound[lane], bytes, nowMs, (extra) =>
       lane === 0 ? this.outbound[0].inFlight.bytes < maxUrgentUnackedBytes : this.window.admits(extra),
     );
@@ -385,16 +387,9 @@ export abstract class Session {
     return true;
   }
 
-  #takeEffects(): Effect[] {
+  protected takeEffects(): Effect[] {
     const effects = this.#effects;
     this.#effects = [];
     return effects;
   }
-}
-
-type PerLane<T> = readonly [T, T, T, T];
-export const allLanes: PerLane<Lane> = [0, 1, 2, 3];
-
-function lanes<T>(make: () => T): PerLane<T> {
-  return [make(), make(), make(), make()];
 }

@@ -1,8 +1,15 @@
+import { removeConfigs, writeConfig } from './config-table.ts';
+import { removeConsumer, writeConsumer } from './consumer-table.ts';
+import { changeDeadLetter, removeDeadLetters, writeDeadLetter } from './dead-letter-table.ts';
+import { writeDeviceLog } from './device-log-table.ts';
 import { removeDevice, writeCertificate, writeCursor, writeDevice } from './device-table.ts';
 import { writeDocument, writeMember, writeRelease } from './document-table.ts';
-import { writeDeadLetter, writeEvent, writeEventBlock } from './event-table.ts';
+import { writeEvent, writeEventBlock } from './event-table.ts';
+import { redactEvents } from './redaction-table.ts';
 import { removeRequest, writeRequest, writeRequestSeq } from './request-table.ts';
+import { removeParked, writeParked, writeSchema } from './schema-table.ts';
 import type { Statements } from './statement.ts';
+import { writeSuspect } from './suspect-table.ts';
 import type { Write } from './write.ts';
 
 /** Carries out one write inside the open transaction. */
@@ -14,6 +21,7 @@ export function applyWrite(statements: Statements, write: Write): void {
     case 'device':
       return writeDevice(statements, write.device);
     case 'device-removed':
+      removeConfigs(statements, write.deviceId);
       return removeDevice(statements, write.deviceId);
     case 'certificate':
       return writeCertificate(statements, write.certificate);
@@ -25,6 +33,20 @@ export function applyWrite(statements: Statements, write: Write): void {
       return writeEventBlock(statements, write.block);
     case 'dead-letter':
       return writeDeadLetter(statements, write.letter);
+    case 'dead-letter-change':
+      return changeDeadLetter(statements, write.change);
+    case 'dead-letters-removed':
+      return removeDeadLetters(statements, write.ids);
+    case 'consumer':
+      return writeConsumer(statements, write.consumer);
+    case 'consumer-removed':
+      return removeConsumer(statements, write.name);
+    case 'suspect':
+      return writeSuspect(statements, write.suspect);
+    case 'device-log':
+      return writeDeviceLog(statements, write.log);
+    case 'redact':
+      return redactEvents(statements, write.offsets, write.marker);
     case 'request':
       return writeRequest(statements, write.request);
     case 'request-removed':
@@ -41,6 +63,14 @@ export function applyWrite(statements: Statements, write: Write): void {
       return writeMember(statements, 'rollout', write.member);
     case 'release':
       return writeRelease(statements, write.release);
+    case 'schema':
+      return writeSchema(statements, write.schema);
+    case 'parked-schema':
+      return writeParked(statements, write.parked);
+    case 'parked-schema-removed':
+      return removeParked(statements, write.fingerprint);
+    case 'config':
+      return writeConfig(statements, write.config);
     case 'audit': {
       const { atMs, actor, action, subject, detail } = write.audit;
       statements

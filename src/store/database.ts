@@ -27,6 +27,7 @@ export function openDatabase({ path, maxBytes }: DatabaseOption): DatabaseSync {
     database = new DatabaseSync(path, { timeout: 2_000 });
     requireOurs(database, path);
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;');
+    database.exec('PRAGMA secure_delete = ON;'); // what is redacted is overwritten, not only forgotten
     if (maxBytes !== undefined) {
       const pageSize = pragma(database, 'page_size');
       database.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(maxBytes / pageSize))}`);

@@ -6,7 +6,7 @@ type Columns = Record<string, SQLOutputValue>;
 
 export function writeDevice(statements: Statements, device: DeviceRow): void {
   statements
-    .get('INSERT OR REPLACE INTO device VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)')
+    .get('INSERT OR REPLACE INTO device VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)')
     .run(
       device.id,
       device.state,
@@ -23,6 +23,7 @@ export function writeDevice(statements: Statements, device: DeviceRow): void {
       JSON.stringify(device.quarantinedBundles),
       device.receivedBytes,
       device.sentBytes,
+      jsonOrNull(device.accepts),
     );
 }
 
@@ -31,7 +32,10 @@ export function removeDevice(statements: Statements, deviceId: string): void {
   statements.get('DELETE FROM device WHERE id = ?').run(deviceId);
   statements.get('DELETE FROM cursor WHERE device = ?').run(deviceId);
   statements.get('DELETE FROM request WHERE device = ?').run(deviceId);
+  statements.get('DELETE FROM request_past WHERE device = ?').run(deviceId);
   statements.get('DELETE FROM request_seq WHERE device = ?').run(deviceId);
+  statements.get('DELETE FROM device_log WHERE device = ?').run(deviceId);
+  statements.get('DELETE FROM suspect WHERE device = ?').run(deviceId);
 }
 
 export function readDevices(statements: Statements): DeviceRow[] {
@@ -51,13 +55,14 @@ export function readDevices(statements: Statements): DeviceRow[] {
     quarantinedBundles: JSON.parse(String(row['quarantined_bundles'])),
     receivedBytes: Number(row['received_bytes']),
     sentBytes: Number(row['sent_bytes']),
+    ...(row['accepts'] === null ? {} : { accepts: JSON.parse(String(row['accepts'])) }),
   }));
 }
 
 export function writeCursor(statements: Statements, cursor: CursorRow): void {
   statements
-    .get('INSERT OR REPLACE INTO cursor VALUES (?,?,?,?)')
-    .run(cursor.deviceId, cursor.instanceId, cursor.lane, cursor.seq);
+    .get('INSERT OR REPLACE INTO cursor (device, instance, lane, seq, at_ms) VALUES (?,?,?,?,?)')
+    .run(cursor.deviceId, cursor.instanceId, cursor.lane, cursor.seq, cursor.atMs);
 }
 
 export function readCursors(statements: Statements): CursorRow[] {
@@ -66,6 +71,7 @@ export function readCursors(statements: Statements): CursorRow[] {
     instanceId: String(row['instance']),
     lane: Number(row['lane']),
     seq: Number(row['seq']),
+    atMs: Number(row['at_ms']),
   }));
 }
 

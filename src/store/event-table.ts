@@ -1,7 +1,7 @@
 import type { SQLOutputValue } from 'node:sqlite';
 import { ByteReader } from '../protocol/byte-reader.ts';
 import { readPackedRows } from '../protocol/packed-rows.ts';
-import type { DeadLetterRow, EventBlockRow, EventRow } from './row.ts';
+import type { EventBlockRow, EventRow } from './row.ts';
 import type { Statements } from './statement.ts';
 
 type Columns = Record<string, SQLOutputValue>;
@@ -58,19 +58,28 @@ export function writeEventBlock(statements: Statements, block: EventBlockRow): v
 /** Rows in order of offset. Without `from` they are the newest of the log. */
 export function readEvents(statements: Statements, { from, limit, type, deviceIds }: EventPage): EventRow[] {
   const conditions = [
-    ...(from === undefined ? [] : ['offset >= :from']),
+    ...(from === undefined ? [] : ['event.offset >= :from']),
     ...(type === undefined ? [] : ['type GLOB :type']),
     ...(deviceIds === undefined ? [] : ['device IN (SELECT value FROM json_each(:devices))']),
   ];
   const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
   const order = from === undefined ? 'DESC' : 'ASC';
-  const rows = statements.get(`SELECT * FROM event ${where} ORDER BY offset ${order} LIMIT :limit`).all({
+  const rows = statements.get(`${selectEvents} ${where} ORDER BY event.offset ${order} LIMIT :limit`).all({
     limit,
     ...(from === undefined ? {} : { from }),
     ...(type === undefined ? {} : { type }),
     ...(deviceIds === undefined ? {} : { devices: JSON.stringify(deviceIds) }),
   }) as Columns[];
-  const events = rows.map((row) => ({
+  const events = rows.map(eventOf);
+  return from === undefined ? events.toReversed() : events;
+}
+
+/** A row of the log with the marker of its redaction, for `eventOf`. */
+export const selectEvents = `SELECT event.*, redaction.actor AS redacted_by, redaction.reason AS redacted_reason,
+  redaction.at_ms AS redacted_ms FROM event LEFT JOIN redaction ON redaction.offset = event.offset`;
+
+export function eventOf(row: Columns): EventRow {
+  return {
     offset: Number(row['offset']),
     deviceId: String(row['device']),
     instanceId: String(row['instance']),
@@ -82,33 +91,19 @@ export function readEvents(statements: Statements, { from, limit, type, deviceId
     receivedAtMs: Number(row['received_ms']),
     ...(row['schema'] === null ? {} : { schema: String(row['schema']) }),
     payload: row['payload'] as Uint8Array,
-  }));
-  return from === undefined ? events.toReversed() : events;
+    ...(row['redacted_ms'] === null
+      ? {}
+      : {
+          redacted: {
+            by: String(row['redacted_by']),
+            reason: String(row['redacted_reason']),
+            atMs: Number(row['redacted_ms']),
+          },
+        }),
+  };
 }
 
 export function readLastOffset(statements: Statements): number {
   const row = statements.get('SELECT coalesce(max(offset), 0) AS last FROM event').get() as Columns;
   return Number(row['last']);
-}
-
-export function writeDeadLetter(statements: Statements, letter: DeadLetterRow): void {
-  statements
-    .get('INSERT INTO dead_letter VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?)')
-    .run(
-      letter.deviceId,
-      letter.instanceId,
-      letter.lane,
-      letter.seq,
-      letter.type,
-      letter.key,
-      letter.timestampMs,
-      letter.receivedAtMs,
-      letter.schema ?? null,
-      letter.payload,
-      letter.reason,
-    );
-}
-
-export function countDeadLetters(statements: Statements): number {
-  return Number((statements.get('SELECT count(*) AS count FROM dead_letter').get() as Columns)['count']);
 }

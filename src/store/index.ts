@@ -1,11 +1,13 @@
 /**
  * The coordinator's SQLite database. One worker thread owns it and is its only writer: WAL, synchronous=FULL, group
- * commit. SQL of the coordinator stands here and nowhere else, one file for each aggregate; the core hands in `Write`s
+ * commit; another one reads, on a read-only connection. SQL of the coordinator stands here and nowhere else, one file for each aggregate; the core hands in `Write`s
  * (data) and gets rows back.
  */
 export { acquireLock, type DirectoryLock } from './directory-lock.ts';
+export type { DeadLetterDepth, DeadLetterQuery } from './dead-letter-table.ts';
+export type { EventFilter, EventScan, EventSlice } from './event-scan.ts';
 export type { EventPage } from './event-table.ts';
-export type * from './row.ts';
+export * from './row.ts';
 export type { DocumentWithMembers, Snapshot } from './snapshot.ts';
 export { openStore, type Store, type StoreOption } from './store.ts';
 export type { Write } from './write.ts';

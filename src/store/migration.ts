@@ -137,4 +137,105 @@ export const migrations: readonly string[] = [
     detail TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE event_span (
+    span INTEGER PRIMARY KEY,
+    min_ms INTEGER NOT NULL,
+    max_ms INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE redaction (
+    offset INTEGER PRIMARY KEY,
+    actor TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at_ms INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE consumer (
+    name TEXT PRIMARY KEY,
+    offset INTEGER NOT NULL,
+    given INTEGER NOT NULL,
+    filter TEXT NOT NULL,
+    version TEXT,
+    open TEXT NOT NULL,
+    tried TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    updated_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  ALTER TABLE dead_letter ADD COLUMN layer TEXT NOT NULL DEFAULT 'decode';
+  ALTER TABLE dead_letter ADD COLUMN code TEXT NOT NULL DEFAULT 'reject';
+  ALTER TABLE dead_letter ADD COLUMN attempts INTEGER NOT NULL DEFAULT 1;
+  ALTER TABLE dead_letter ADD COLUMN first_ms INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE dead_letter ADD COLUMN last_ms INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE dead_letter ADD COLUMN state TEXT NOT NULL DEFAULT 'new';
+  ALTER TABLE dead_letter ADD COLUMN note TEXT;
+  ALTER TABLE dead_letter ADD COLUMN offset INTEGER;
+  ALTER TABLE dead_letter ADD COLUMN consumer TEXT;
+  ALTER TABLE dead_letter ADD COLUMN version TEXT;
+  ALTER TABLE dead_letter ADD COLUMN stderr TEXT;
+  UPDATE dead_letter SET first_ms = received_ms, last_ms = received_ms;
+  CREATE INDEX dead_letter_state ON dead_letter (state, layer, type);
+  CREATE INDEX dead_letter_place ON dead_letter (device, instance, lane, seq);
+
+  CREATE TABLE request_past (
+    device TEXT NOT NULL,
+    lane INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    key TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL,
+    PRIMARY KEY (device, lane, seq)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE suspect (
+    device TEXT NOT NULL,
+    instance TEXT NOT NULL,
+    lane INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    PRIMARY KEY (device, instance, lane, seq)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE device_log (
+    device TEXT PRIMARY KEY,
+    document TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  ALTER TABLE cursor ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0;
+  `,
+  `
+  CREATE TABLE schema (
+    sha256 TEXT PRIMARY KEY,
+    fingerprint TEXT NOT NULL,
+    type TEXT NOT NULL,
+    version INTEGER,
+    state TEXT NOT NULL,
+    source TEXT NOT NULL,
+    text TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    reviewed_ms INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE UNIQUE INDEX schema_version ON schema (type, version) WHERE version IS NOT NULL;
+
+  CREATE TABLE parked_schema (
+    fingerprint TEXT PRIMARY KEY,
+    events INTEGER NOT NULL,
+    first_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL,
+    device TEXT NOT NULL,
+    asked TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE config_document (
+    device TEXT NOT NULL,
+    name TEXT NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (device, name)
+  ) STRICT, WITHOUT ROWID;
+
+  ALTER TABLE device ADD COLUMN accepts TEXT;
+  `,
 ];

@@ -1,4 +1,6 @@
+import { readDeadLetterDepth, readDeadLetters, readSurplusLetters, type DeadLetterQuery } from './dead-letter-table.ts';
 import { readDocument, readDocuments, readMembers, type DocumentTable } from './document-table.ts';
+import { scanEvents, type EventScan } from './event-scan.ts';
 import { readEvents, type EventPage } from './event-table.ts';
 import { readSnapshot } from './snapshot.ts';
 import type { Statements } from './statement.ts';
@@ -7,6 +9,10 @@ import type { Statements } from './statement.ts';
 export type Read =
   | { kind: 'snapshot' }
   | { kind: 'events'; page: EventPage }
+  | { kind: 'scan'; scan: EventScan }
+  | { kind: 'dead-letters'; query: DeadLetterQuery }
+  | { kind: 'dead-letter-depth' }
+  | { kind: 'surplus-letters'; keepRows: number; beforeMs: number }
   | { kind: 'documents'; table: DocumentTable; limit: number }
   | { kind: 'document'; table: DocumentTable; id: string }
   | { kind: 'members'; table: DocumentTable; id: string; output: boolean };
@@ -17,6 +23,14 @@ export function answerRead(statements: Statements, read: Read): unknown {
       return readSnapshot(statements);
     case 'events':
       return readEvents(statements, read.page);
+    case 'scan':
+      return scanEvents(statements, read.scan);
+    case 'dead-letters':
+      return readDeadLetters(statements, read.query);
+    case 'surplus-letters':
+      return readSurplusLetters(statements, read.keepRows, read.beforeMs);
+    case 'dead-letter-depth':
+      return readDeadLetterDepth(statements);
     case 'documents':
       return readDocuments(statements, read.table, read.limit);
     case 'document':

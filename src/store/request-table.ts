@@ -20,8 +20,46 @@ export function writeRequest(statements: Statements, request: RequestRow): void 
     );
 }
 
+/** How many of a device's settled requests stay to be sent again, should the device give them up later. */
+const keptRequests = 64;
+
+/** The device has it, or it was withdrawn. One that was sent stays for a while: see `readPastRequest`. */
 export function removeRequest(statements: Statements, row: number): void {
+  statements
+    .get(
+      `INSERT OR REPLACE INTO request_past SELECT device, lane, seq, type, key, payload, created_ms, expires_ms
+       FROM request WHERE row = ? AND seq IS NOT NULL`,
+    )
+    .run(row);
+  statements
+    .get(
+      `DELETE FROM request_past WHERE (device, lane) = (SELECT device, lane FROM request WHERE row = :row)
+       AND seq <= (SELECT seq FROM request WHERE row = :row) - ${keptRequests}`,
+    )
+    .run({ row });
   statements.get('DELETE FROM request WHERE row = ?').run(row);
+}
+
+export type PastRequest = Pick<RequestRow, 'type' | 'key' | 'payload' | 'createdAtMs' | 'expiresAtMs'>;
+
+/** A request that the device had committed. */
+export function readPastRequest(
+  statements: Statements,
+  deviceId: string,
+  lane: number,
+  seq: number,
+): PastRequest | undefined {
+  const row = statements
+    .get('SELECT * FROM request_past WHERE device = ? AND lane = ? AND seq = ?')
+    .get(deviceId, lane, seq);
+  if (row === undefined) return undefined;
+  return {
+    type: String(row['type']),
+    key: String(row['key']),
+    payload: String(row['payload']),
+    createdAtMs: Number(row['created_ms']),
+    expiresAtMs: Number(row['expires_ms']),
+  };
 }
 
 /** In order of submission. */

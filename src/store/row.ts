@@ -29,8 +29,16 @@ export interface DeviceRow {
   /** A valid certificate that is not on record, shown at a refused connect; `accept` puts it on record. */
   candidate?: CertificateFactsRow;
   quarantinedBundles: string[];
+  /** What it has announced that it takes; holds for that version of its agent alone. */
+  accepts?: AcceptsRow;
   receivedBytes: number;
   sentBytes: number;
+}
+
+/** Request types by their highest version; a product's own stand as `product.request:<type>`. */
+export interface AcceptsRow {
+  agentVersion: string;
+  types: Record<string, number>;
 }
 
 export interface CertificateFactsRow {
@@ -54,6 +62,8 @@ export interface CursorRow {
   instanceId: string;
   lane: number;
   seq: number;
+  /** When the last of these rows was written: by the device's clock, but not later than it came. */
+  atMs: number;
 }
 
 export interface EventRow {
@@ -71,6 +81,8 @@ export interface EventRow {
   /** Hex of the schema's fingerprint; absent = UTF-8 JSON. */
   schema?: string;
   payload: Uint8Array;
+  /** Key and payload were taken out by an operator. */
+  redacted?: RedactionRow;
 }
 
 /** Rows of a lane that came together: one write, a row of the log each. */
@@ -89,9 +101,107 @@ export interface EventBlockRow {
   bytes: Uint8Array;
 }
 
-/** An event that does not fit its schema: parked with its bytes and the reason, while its lane moves on. */
+/** Which rows of the log a consumer wants. */
+export interface ConsumerFilter {
+  selector?: string;
+  /** GLOB. */
+  type?: string;
+  key?: string;
+  lane?: number;
+}
+
+/** An event that a handler has not managed, or a dead letter that is to be given to it again. */
+export interface TriedRow {
+  offset: number;
+  /** The dead letter that is replayed. */
+  letter?: number;
+  /** Times that the handler ended while it had this event; counted before it is given the event alone. */
+  crashes: number;
+  /** It was given alone, and nothing is known of what came of it. */
+  begun?: boolean;
+  /** Times that the handler said no. */
+  failures: number;
+  firstAtMs: number;
+  lastAtMs: number;
+  error: string;
+}
+
+/** How far a reader of the log has come; kept under a name. */
+export interface ConsumerRow {
+  name: string;
+  filter: ConsumerFilter;
+  /** Everything that it wants up to here is done with. */
+  offset: number;
+  /** Rows up to here may have been given to its handler. */
+  given: number;
+  /** Those of them that are not done with, in order. */
+  open: readonly number[];
+  tried: readonly TriedRow[];
+  /** Of the handler that ran last. */
+  version?: string;
+  createdAtMs: number;
+  updatedAtMs: number;
+}
+
+export const deadLetterLayers = ['frame', 'decode', 'handler', 'device'] as const;
+export type DeadLetterLayer = (typeof deadLetterLayers)[number];
+export const deadLetterStates = ['new', 'replayed', 'discarded'] as const;
+export type DeadLetterState = (typeof deadLetterStates)[number];
+
+/** What could not be taken: parked with its bytes and the reason, while its lane moves on. */
 export interface DeadLetterRow extends Omit<EventRow, 'offset'> {
+  id: number;
+  layer: DeadLetterLayer;
+  code: string;
   reason: string;
+  attempts: number;
+  firstAtMs: number;
+  lastAtMs: number;
+  state: DeadLetterState;
+  /** Of the operator who decided on it. */
+  note?: string;
+  /** Its row of the log, where it has one. */
+  offset?: number;
+  /** Layer handler: who could not manage it. */
+  consumer?: string;
+  version?: string;
+  /** The last that the handler wrote on stderr. */
+  stderr?: string;
+}
+
+export interface RedactionRow {
+  by: string;
+  reason: string;
+  atMs: number;
+}
+
+/** An event of a batch during which the coordinator's process ended; `attempts` counts the times it stood alone. */
+export interface SuspectRow {
+  deviceId: string;
+  instanceId: string;
+  lane: number;
+  seq: number;
+  attempts: number;
+}
+
+/** What is known of the log on a device. */
+export interface DeviceLogRow {
+  deviceId: string;
+  /** The history that `nextSeq` and `report` are of. */
+  instanceId: string;
+  /** By lane, as the device last told it, and when. */
+  nextSeq: readonly number[];
+  toldAtMs: number;
+  report?: {
+    atMs: number;
+    waitingBytes: readonly number[];
+    sinceStart: { events: number; writtenBytes?: number };
+    droppedRows: number;
+    deadRows: number;
+  };
+  /** Numbers that never came: by `coordinator.gap`; and what the device has said that it gave up: by `flotilla.gap`. */
+  missing?: { rows: number; lastAtMs: number };
+  dropped?: { rows: number; bytes: number; lastAtMs: number; reason: string };
 }
 
 /** A request to a device, until the device has committed it. */
@@ -132,6 +242,43 @@ export interface ReleaseRow {
   id: string;
   sha256: string;
   publishedAtMs: number;
+  document: unknown;
+}
+
+export interface SchemaRow {
+  /** Over the whole JSON with its keys sorted: says which schema this is. */
+  sha256: string;
+  /** CRC-64-AVRO, 16 hex digits: says which bytes a payload has. Several schemas may share it. */
+  fingerprint: string;
+  /** The event type: the full name of the record. */
+  type: string;
+  /** Counts the reviewed ones of a type from 1; absent while unreviewed. */
+  version?: number;
+  /** `unreviewed`: a device told it, and no operator has registered it. */
+  state: 'reviewed' | 'unreviewed';
+  /** Who brought it: an operator, or `device:<id>`. */
+  source: string;
+  text: string;
+  createdAtMs: number;
+  reviewedAtMs?: number;
+}
+
+/** Events that wait in the log for a schema that is not known. */
+export interface ParkedRow {
+  fingerprint: string;
+  events: number;
+  firstAtMs: number;
+  lastAtMs: number;
+  /** The first that sent one. */
+  deviceId: string;
+  /** When which device was asked for it. */
+  asked: Record<string, number>;
+}
+
+/** A device's document of settings, whole. */
+export interface ConfigRow {
+  deviceId: string;
+  name: string;
   document: unknown;
 }
 

@@ -3,7 +3,9 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { ErrorDocument } from '../error.ts';
 import { applyWrite } from './apply-write.ts';
 import { openDatabase, type DatabaseOption } from './database.ts';
+import { noteSpans } from './event-span-table.ts';
 import { answerRead, type Read } from './read.ts';
+import { emptyLog } from './redaction-table.ts';
 import { Statements } from './statement.ts';
 import { asStoreError } from './store-error.ts';
 import type { Write } from './write.ts';
@@ -12,6 +14,7 @@ import type { Write } from './write.ts';
 export type StoreRequest =
   | { id: number; kind: 'commit'; writes: Write[] }
   | { id: number; kind: 'read'; read: Read }
+  | { id: number; kind: 'scrub' }
   | { id: number; kind: 'close' };
 /** Back; `id` 0 is the answer to the opening itself. */
 export type StoreReply = { id: number; value?: unknown } | { id: number; error: ErrorDocument };
@@ -52,7 +55,8 @@ export function serveStore(port: MessagePort, option: DatabaseOption): void {
         return;
       }
       try {
-        reply({ id: request.id, value: answerRead(statements, request.read) });
+        const value = request.kind === 'scrub' ? emptyLog(database) : answerRead(statements, request.read);
+        reply({ id: request.id, value });
       } catch (error) {
         fail(request.id, error);
       }
@@ -89,6 +93,7 @@ function transact(database: DatabaseSync, statements: Statements, group: Commit[
   database.exec('BEGIN IMMEDIATE');
   try {
     for (const { writes } of group) for (const write of writes) applyWrite(statements, write);
+    noteSpans(statements, group);
     database.exec('COMMIT');
   } catch (error) {
     // SQLite itself has rolled back after some errors (a full disk): then there is nothing left to do.

@@ -1,18 +1,30 @@
+import { readConfigs } from './config-table.ts';
+import { readConsumers } from './consumer-table.ts';
+import { readLastDeadLetter } from './dead-letter-table.ts';
+import { readDeviceLogs } from './device-log-table.ts';
 import { readCertificates, readCursors, readDevices } from './device-table.ts';
 import { readActiveDocuments, readMembers, readReleases, type DocumentTable } from './document-table.ts';
-import { countDeadLetters, readLastOffset } from './event-table.ts';
+import { readLastOffset } from './event-table.ts';
 import { readRequestSeqs, readRequests } from './request-table.ts';
+import { readParked, readSchemas } from './schema-table.ts';
 import type {
   CertificateRow,
+  ConfigRow,
+  ConsumerRow,
   CursorRow,
+  DeviceLogRow,
   DeviceRow,
   DocumentRow,
   LaneCursor,
   MemberRow,
+  ParkedRow,
   ReleaseRow,
   RequestRow,
+  SchemaRow,
+  SuspectRow,
 } from './row.ts';
 import type { Statements } from './statement.ts';
+import { readSuspects } from './suspect-table.ts';
 
 /** Everything that the core needs to go on where it stopped. */
 export interface Snapshot {
@@ -25,8 +37,15 @@ export interface Snapshot {
   jobs: DocumentWithMembers[];
   rollouts: DocumentWithMembers[];
   releases: ReleaseRow[];
+  schemas: SchemaRow[];
+  parked: ParkedRow[];
+  configs: ConfigRow[];
   lastOffset: number;
-  deadLetters: number;
+  /** The highest id. */
+  lastDeadLetter: number;
+  consumers: ConsumerRow[];
+  deviceLogs: DeviceLogRow[];
+  suspects: SuspectRow[];
 }
 
 export interface DocumentWithMembers extends DocumentRow {
@@ -45,8 +64,14 @@ export function readSnapshot(statements: Statements): Snapshot {
     jobs: readActive(statements, 'job'),
     rollouts: readActive(statements, 'rollout'),
     releases: readReleases(statements),
+    schemas: readSchemas(statements),
+    parked: readParked(statements),
+    configs: readConfigs(statements),
     lastOffset: readLastOffset(statements),
-    deadLetters: countDeadLetters(statements),
+    lastDeadLetter: readLastDeadLetter(statements),
+    consumers: readConsumers(statements),
+    deviceLogs: readDeviceLogs(statements),
+    suspects: readSuspects(statements),
   };
 }
 

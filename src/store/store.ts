@@ -1,12 +1,13 @@
-import { Worker } from 'node:worker_threads';
-import { FlotillaError } from '../error.ts';
+import type { FlotillaError } from '../error.ts';
 import type { DatabaseOption } from './database.ts';
+import type { DeadLetterDepth, DeadLetterQuery } from './dead-letter-table.ts';
 import type { DocumentTable } from './document-table.ts';
+import type { EventScan, EventSlice } from './event-scan.ts';
 import type { EventPage } from './event-table.ts';
 import type { Read } from './read.ts';
-import type { DocumentRow, EventRow, MemberRow } from './row.ts';
-import type { StoreReply, StoreRequest } from './serve-store.ts';
+import type { DeadLetterRow, DocumentRow, EventRow, MemberRow } from './row.ts';
 import type { Snapshot } from './snapshot.ts';
+import { ThreadCall } from './thread-call.ts';
 import type { Write } from './write.ts';
 
 /** The core's view of its storage. Reads see every commit that was made before them. */
@@ -16,79 +17,69 @@ export interface Store {
   commit(writes: Write[]): Promise<void>;
   load(): Promise<Snapshot>;
   events(page: EventPage): Promise<EventRow[]>;
+  /** A bounded stretch of the log: never long, however rare the rows that match. */
+  scan(scan: EventScan): Promise<EventSlice>;
   documents(table: DocumentTable, limit: number): Promise<DocumentRow[]>;
   document(table: DocumentTable, id: string): Promise<DocumentRow | undefined>;
   members(table: DocumentTable, id: string, output: boolean): Promise<MemberRow[]>;
+  /** In order of id. */
+  deadLetters(query: DeadLetterQuery): Promise<DeadLetterRow[]>;
+  /** Those of state new, by layer and type. */
+  deadLetterDepth(): Promise<DeadLetterDepth[]>;
+  /** Those beyond what is kept, without payload; never the newest, whose id must not be given out again. */
+  surplusLetters(keepRows: number, beforeMs: number): Promise<DeadLetterRow[]>;
+  /** Moves the write-ahead log into the database and empties it; false when a reader of another process holds it. */
+  scrub(): Promise<boolean>;
   close(): Promise<void>;
 }
 
 export interface StoreOption extends DatabaseOption {
-  /** The script of the store thread: src/bin/store-thread.ts, or its bundle. */
+  /** The script of the store's threads: src/bin/store-thread.ts, or its bundle. */
   entry: URL;
-  /** The thread died by itself; every pending call was rejected, later ones are too. */
+  /** A thread died by itself; every pending call was rejected, later ones are too. */
   onLost?(error: FlotillaError): void;
 }
 
-interface Pending {
-  resolve(value: unknown): void;
-  reject(error: unknown): void;
-}
-
-/** Starts the store thread and opens the database in it. */
+/**
+ * Opens the database in two threads: the only writer, and one that reads on a connection of its own. In WAL mode a
+ * reader holds up no writer, so a long export takes nothing from the ingest.
+ */
 export async function openStore({ entry, onLost, ...database }: StoreOption): Promise<Store> {
-  const worker = new Worker(entry, { workerData: database, execArgv: ['--disable-warning=ExperimentalWarning'] });
-  const pending = new Map<number, Pending>();
-  let lastId = 0;
-  let closed: FlotillaError | undefined;
-
-  const end = (cause: unknown): void => {
-    if (closed !== undefined) return;
-    closed = new FlotillaError('ours', 'store-lost', 'the store thread ended', { cause });
-    for (const { reject } of pending.values()) reject(closed);
-    pending.clear();
-    onLost?.(closed);
-  };
-  worker.on('error', end);
-  worker.on('exit', () => end(undefined));
-  worker.on('message', (reply: StoreReply) => {
-    const call = pending.get(reply.id);
-    pending.delete(reply.id);
-    if ('error' in reply) call?.reject(FlotillaError.fromJSON(reply.error));
-    else call?.resolve(reply.value);
-  });
-
-  await new Promise((resolve, reject) => pending.set(0, { resolve, reject })).catch(async (error) => {
-    closed = error;
-    await worker.terminate();
+  const lost = (error: FlotillaError): void => onLost?.(error);
+  const writer = new ThreadCall(entry, { role: 'write', ...database }, lost);
+  await writer.ready;
+  const reader = new ThreadCall(entry, { role: 'read', ...database }, lost);
+  await reader.ready.catch(async (error) => {
+    await writer.close();
     throw error;
   });
-
-  type Body = StoreRequest extends infer R ? (R extends { id: number } ? Omit<R, 'id'> : never) : never;
-  const call = <T>(body: Body): Promise<T> => {
-    if (closed !== undefined) return Promise.reject(closed);
-    lastId += 1;
-    const id = lastId;
-    return new Promise<T>((resolve, reject) => {
-      pending.set(id, { resolve: resolve, reject });
-      worker.postMessage({ id, ...body });
-    });
+  /** The newest commit's end; the writer answers in order, so all before it have ended too. */
+  let committed: Promise<unknown> = Promise.resolve();
+  const read = async <T>(what: Read): Promise<T> => {
+    await committed;
+    return reader.call<T>({ kind: 'read', read: what });
   };
-  const read = <T>(what: Read): Promise<T> => call<T>({ kind: 'read', read: what });
 
   return {
     path: database.path,
-    commit: (writes) => call({ kind: 'commit', writes }),
+    commit(writes) {
+      const done = writer.call<void>({ kind: 'commit', writes });
+      committed = done.catch(() => undefined);
+      return done;
+    },
     load: () => read({ kind: 'snapshot' }),
     events: (page) => read({ kind: 'events', page }),
+    scan: (scan) => read({ kind: 'scan', scan }),
     documents: (table, limit) => read({ kind: 'documents', table, limit }),
     document: (table, id) => read({ kind: 'document', table, id }),
     members: (table, id, output) => read({ kind: 'members', table, id, output }),
+    deadLetters: (query) => read({ kind: 'dead-letters', query }),
+    deadLetterDepth: () => read({ kind: 'dead-letter-depth' }),
+    surplusLetters: (keepRows, beforeMs) => read({ kind: 'surplus-letters', keepRows, beforeMs }),
+    scrub: () => writer.call({ kind: 'scrub' }),
     async close() {
-      if (closed !== undefined) return;
-      const done = call({ kind: 'close' });
-      await done;
-      closed = new FlotillaError('ours', 'store-closed', 'the store is closed');
-      await worker.terminate();
+      await reader.close(); // first: the last connection to close moves the write-ahead log into the file
+      await writer.close();
     },
   };
 }

@@ -1,16 +1,24 @@
+import type { DeadLetterChange } from './dead-letter-table.ts';
 import type {
   AuditRow,
   CertificateRow,
+  ConfigRow,
+  ConsumerRow,
   CursorRow,
   DeadLetterRow,
+  DeviceLogRow,
   DeviceRow,
   DocumentRow,
   EventBlockRow,
   EventRow,
   LaneCursor,
   MemberRow,
+  ParkedRow,
+  RedactionRow,
+  SchemaRow,
   ReleaseRow,
   RequestRow,
+  SuspectRow,
 } from './row.ts';
 
 /** One change. All writes of a `commit` become durable together or not at all. */
@@ -23,6 +31,14 @@ export type Write =
   | { kind: 'event'; event: EventRow }
   | { kind: 'event-block'; block: EventBlockRow }
   | { kind: 'dead-letter'; letter: DeadLetterRow }
+  | { kind: 'dead-letter-change'; change: DeadLetterChange }
+  | { kind: 'dead-letters-removed'; ids: readonly number[] }
+  | { kind: 'consumer'; consumer: ConsumerRow }
+  | { kind: 'consumer-removed'; name: string }
+  | { kind: 'suspect'; suspect: SuspectRow }
+  | { kind: 'device-log'; log: DeviceLogRow }
+  /** Takes key and payload out of rows of the log, for good. */
+  | { kind: 'redact'; offsets: readonly number[]; marker: RedactionRow }
   | { kind: 'request'; request: RequestRow }
   | { kind: 'request-removed'; row: number }
   /** The last seq that was given to a request, per lane. */
@@ -32,4 +48,8 @@ export type Write =
   | { kind: 'rollout'; rollout: DocumentRow }
   | { kind: 'rollout-device'; member: MemberRow }
   | { kind: 'release'; release: ReleaseRow }
+  | { kind: 'schema'; schema: SchemaRow }
+  | { kind: 'parked-schema'; parked: ParkedRow }
+  | { kind: 'parked-schema-removed'; fingerprint: string }
+  | { kind: 'config'; config: ConfigRow }
   | { kind: 'audit'; audit: AuditRow };

@@ -47,6 +47,16 @@ const cases: Record<string, Case> = {
     fails: () => [scratch('agent-bad'), '--id', 'No Such Id', '--coordinator', '127.0.0.1:7443'],
     exitCode: 2,
   },
+  'agent publish': {
+    ok: () => ['meter.Reading', 'm-1', '{"v":1}', '--config', scratch('d-1', 'agent.yaml')],
+    fails: () => ['meter.Reading', 'm-1', '{"v":', '--config', scratch('d-1', 'agent.yaml')],
+    exitCode: 2,
+  },
+  'agent status': {
+    ok: () => ['--config', scratch('d-1', 'agent.yaml')],
+    fails: () => ['--socket', scratch('no.sock')],
+    exitCode: 7,
+  },
   'agent run': { missing: 'it never ends', fails: () => ['--config', scratch('no-agent.yaml')], exitCode: 2 },
 
   'cert issue': {
@@ -79,6 +89,31 @@ const cases: Record<string, Case> = {
   'device tag': { ok: () => ['d-1', 'ring=canary'], fails: () => ['d-1', 'Ring'], exitCode: 2 },
   'device remove': { ok: () => ['x-4', '--yes'], fails: () => ['d-1'], exitCode: 6 },
 
+  'device config set': {
+    ok: () => ['d-1', 'limits', scratch('limits.yaml')],
+    fails: () => [nobody, 'limits', scratch('limits.yaml')],
+    exitCode: 3,
+  },
+  'device config get': { ok: () => ['d-1'], fails: () => [nobody], exitCode: 2 },
+  'device config diff': { ok: () => ['x-1', 'limits'], fails: () => ['x-1', 'nothing'], exitCode: 2 },
+  'device config resolve': {
+    ok: () => ['x-1', 'limits', '--take', 'desired'],
+    fails: () => ['x-1', 'limits', '--take', 'reported'],
+    exitCode: 2,
+  },
+
+  'event schema register': {
+    ok: () => [scratch('reading.avsc')],
+    fails: () => [scratch('worse.avsc')],
+    exitCode: 6,
+  },
+  'event schema check': {
+    ok: () => [scratch('reading.avsc')],
+    fails: () => [scratch('limits.yaml')],
+    exitCode: 2,
+  },
+  'event schema list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
+  'event schema show': { ok: () => ['meter.Reading'], fails: () => ['meter.Nothing'], exitCode: 2 },
   'event tail': {
     ok: () => ['--from', '1', '--follow'],
     until: ({ offset }) => offset === 3,
@@ -102,7 +137,18 @@ const cases: Record<string, Case> = {
     fails: () => [scratch('tiny.fw'), '--key', scratch('key.pub')],
     exitCode: 6,
   },
-  'firmware inspect': { ok: () => [scratch('tiny.fw')], fails: () => [scratch('tiny.conf')], exitCode: 6 },
+  'firmware inspect': { ok: () => [scratch('tiny.fw')], fails: () => [scratch('not-a-bundle.fw')], exitCode: 6 },
+  'firmware lint': { ok: () => [scratch('tiny.fw')], fails: () => [scratch('nowhere.conf')], exitCode: 2 },
+  'firmware diff': {
+    ok: () => [scratch('tiny.fw'), scratch('tiny.conf')],
+    fails: () => [scratch('tiny.fw'), scratch('nowhere.conf')],
+    exitCode: 2,
+  },
+  'firmware init': {
+    ok: () => [scratch('project'), '--board', 'uboot-ab'],
+    fails: () => ['--ci', 'none'],
+    exitCode: 2,
+  },
 
   'job list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
   'job show': { ok: () => [finishedJob], fails: () => ['j-nothing'], exitCode: 2 },
@@ -135,6 +181,14 @@ beforeAll(async () => {
   const conf = 'meta-product = "tiny"\nmeta-version = "1.0.0"\nfile-resource data.bin { host-path = "data.bin" }\n';
   await writeFile(scratch('tiny.conf'), `${conf}task complete { on-resource data.bin { raw_write(0) } }\n`);
   await writeFile(scratch('broken.conf'), 'task complete = {\n');
+  await writeFile(scratch('not-a-bundle.fw'), 'no archive');
+
+  await writeFile(scratch('limits.yaml'), 'max: 10\n');
+  const field = { name: 'volts', type: 'double', unit: 'V' };
+  const reading = (unit: string) =>
+    JSON.stringify({ type: 'record', name: 'meter.Reading', fields: [{ ...field, unit }] });
+  await writeFile(scratch('reading.avsc'), reading('V'));
+  await writeFile(scratch('worse.avsc'), reading('mV'));
 
   await must(['init', scratch('stopped'), '--no-passphrase', '--port', '0']);
   await must(['agent', 'init', scratch('csr'), '--id', 's-1', '--coordinator', '127.0.0.1:7443']);
@@ -153,6 +207,8 @@ beforeAll(async () => {
   openJob = last(await must(['run', 'x-1', '--detach', '--', 'true'])).job.id;
   for (const id of ['x-1', 'x-2', 'x-3']) rollouts[id] = (await must(['rollout', 'start', 'tiny/1.0.0', id])).json().id;
   await must(['rollout', 'pause', rollouts['x-2'] ?? '']);
+  await must(['event', 'schema', 'register', scratch('reading.avsc')]);
+  await must(['device', 'config', 'set', 'x-1', 'limits', scratch('limits.yaml')]);
 });
 afterAll(() => fleet?.[Symbol.asyncDispose]());
 

@@ -14,10 +14,14 @@ export class Dice {
     return (t ^ (t >>> 14)) >>> 0;
   }
 
+  /** Uniform in [0, 1). */
+  share(): number {
+    return (this.#next() * 2 ** 21 + (this.#next() >>> 11)) / 2 ** 53;
+  }
+
   /** A whole number from 0 to `count` - 1. */
   below(count: number): number {
-    const unit = (this.#next() * 2 ** 21 + (this.#next() >>> 11)) / 2 ** 53;
-    return Math.floor(unit * count);
+    return Math.floor(this.share() * count);
   }
 
   of<T>(choices: readonly T[]): T {

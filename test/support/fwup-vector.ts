@@ -14,16 +14,33 @@ export interface GoldenStep {
   step: number;
   cmd: string[];
   exit: number;
+  note?: string;
+  /** What is written to standard input: a file of the case, in frames of this size. */
+  stdin?: { file: string; frame_size?: number };
   stdout?: string;
+  /** Where standard output has control bytes. */
+  stdout_base64?: string;
   stderr?: string;
+  /** SHA-256 of what else was written; null: must not be there. */
+  files?: Record<string, string | null>;
   env?: Record<string, string>;
   image_before?: string;
   image?: { label: string; size: number; sha256: string };
-  fw?: { file: string; meta_conf: string; uuid: string; members: { name: string; size: number; sha256: string }[] };
+  /** By path; a directory ends with a slash and has null, a file its sha256. */
+  fat_listing?: Record<string, string | null>;
+  fw?: {
+    file: string;
+    meta_conf: string;
+    meta_conf_sha256: string;
+    uuid: string;
+    members: { name: string; size: number; sha256: string }[];
+  };
 }
 
 export interface GoldenCase {
   name: string;
+  /** Sparse files that are made, not stored: pieces of pseudo-random bytes. */
+  inputs?: Record<string, { size: number; parts: { offset: number; seed: string; length: number }[] }>;
   steps: GoldenStep[];
 }
 

@@ -12,15 +12,21 @@ import type { Link } from '../../src/agent/link/port.ts';
 import { systemClock } from '../../src/clock.ts';
 import type { GatewayLimits, GatewayPool } from '../../src/coordinator/gateway/pool-option.ts';
 import { createGatewayPool } from '../../src/coordinator/gateway/pool.ts';
-import type { Connect, ConnectionId, GatewayHandler, RefuseCode } from '../../src/coordinator/gateway/port.ts';
+import type {
+  Connect,
+  ConnectionId,
+  FrameFault,
+  GatewayHandler,
+  RefuseCode,
+} from '../../src/coordinator/gateway/port.ts';
 import type { DeviceLog } from '../../src/eventlog/device-log.ts';
 import { openDeviceDatabase } from '../../src/eventlog/open-device-database.ts';
 import { createDeviceLog } from '../../src/eventlog/sqlite-device-log.ts';
 import { createLog } from '../../src/log.ts';
 import { ByteReader } from '../../src/protocol/byte-reader.ts';
 import type { Lane, Row } from '../../src/protocol/lane.ts';
+import type { GapReason, Standing } from '../../src/protocol/message.ts';
 import { readPackedRows, type RowBlock } from '../../src/protocol/packed-rows.ts';
-import type { Standing } from '../../src/protocol/message.ts';
 import {
   coordinatorServerName,
   createIssuingAuthority,
@@ -110,6 +116,8 @@ export class LedgerCore implements GatewayHandler {
   readonly connects: Connect[] = [];
   readonly disconnects: { connection: ConnectionId; reason: string; receivedBytes: number; sentBytes: number }[] = [];
   readonly ackedRequests: { device: string; lane: Lane; upToSeq: number }[] = [];
+  readonly told: { connection: ConnectionId; fingerprint: bigint; text: string }[] = [];
+  readonly gaps: { device: string; lane: Lane; upToSeq: number; reason: GapReason }[] = [];
   duplicates = 0;
   /** Set: refuse everybody. */
   refusal: { code: RefuseCode; retryAfterMs: number; detail: string } | undefined;
@@ -117,6 +125,7 @@ export class LedgerCore implements GatewayHandler {
   acknowledging = true;
   standing: Standing = 'accepted';
   readonly probes: { connection: ConnectionId; answered: boolean }[] = [];
+  readonly faults: FrameFault[] = [];
 
   connect(connect: Connect): void {
     this.connects.push(connect);
@@ -145,6 +154,15 @@ export class LedgerCore implements GatewayHandler {
     if (this.acknowledging) this.port.acknowledge(connection, lane, firstSeq + rows.length - 1);
   }
 
+  schema(connection: ConnectionId, fingerprint: bigint, text: string): void {
+    this.told.push({ connection, fingerprint, text });
+  }
+
+  gap(connection: ConnectionId, lane: Lane, upToSeq: number, reason: GapReason): void {
+    this.gaps.push({ device: this.sessions.get(connection)!.connect.identity.deviceId, lane, upToSeq, reason });
+    if (this.acknowledging) this.port.acknowledge(connection, lane, upToSeq);
+  }
+
   eventBlock(connection: ConnectionId, lane: Lane, firstSeq: number, { bytes, count }: RowBlock): void {
     const rows = [...readPackedRows(new ByteReader(bytes), count)];
     this.events(connection, lane, firstSeq, rows);
@@ -152,6 +170,10 @@ export class LedgerCore implements GatewayHandler {
 
   requestsAcked(connection: ConnectionId, lane: Lane, upToSeq: number): void {
     this.ackedRequests.push({ device: this.sessions.get(connection)!.connect.identity.deviceId, lane, upToSeq });
+  }
+
+  frameFault(fault: FrameFault): void {
+    this.faults.push(fault);
   }
 
   probed(connection: ConnectionId, answered: boolean): void {

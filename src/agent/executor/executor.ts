@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../clock.ts';
-import { atomically, jsonRow, type DeviceLog } from '../../eventlog/index.ts';
+import { jsonRow, type DeviceLog } from '../../eventlog/index.ts';
 import type { Log } from '../../log.ts';
 import type { JobEvent, JobOutcome } from '../../protocol/event.ts';
 import { Lane } from '../../protocol/lane.ts';
@@ -70,6 +70,13 @@ export class Executor {
     });
     this.#option.link.wake();
     this.#fill();
+  }
+
+  /** The request itself can't be taken: it never ran, and never will. */
+  abandon({ jobId }: JobStart, reason: string): void {
+    if (this.#table.state(jobId) !== undefined) return;
+    this.#finish(jobId, 'rejected', { reason: `the agent could not take it: ${reason}` });
+    this.#option.link.wake();
   }
 
   cancel({ jobId }: JobCancel, settle: () => void): void {
@@ -158,6 +165,6 @@ export class Executor {
   }
 
   #within<Result>(work: () => Result): Result {
-    return atomically(this.#option.database, work);
+    return this.#option.log.transact(work);
   }
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../clock.ts';
-import { atomically, jsonRow, type DeviceLog } from '../../eventlog/index.ts';
+import { jsonRow, type DeviceLog } from '../../eventlog/index.ts';
 import type { Log } from '../../log.ts';
 import { Lane } from '../../protocol/lane.ts';
 import { createValueTable } from '../state/value-table.ts';
@@ -57,7 +57,7 @@ export class GrainReporter {
       const values = createValueTable(database);
       const digest = createHash('sha256').update(canonical(grains)).digest('hex');
       if (!always && values.get(digestName) === digest) return;
-      atomically(database, () => {
+      log.transact(() => {
         values.set(digestName, digest);
         log.append(Lane.state, jsonRow({ type: 'flotilla.grains', timestampMs: clock.nowMs(), value: { grains } }));
       });

@@ -197,7 +197,8 @@ class TlsLink implements Link {
     this.#session = undefined;
     if (this.#liveSinceMs !== undefined) this.#retry.lived(clock.monotonicMs() - this.#liveSinceMs);
     this.#liveSinceMs = undefined;
-    if (close?.by === 'us' && close.code === 'instance-mismatch') {
+    // By us: WELCOME told what this log never sent. By the coordinator: HELLO was behind what it has stored.
+    if (close?.code === 'instance-mismatch') {
       logger.error({ reason }, 'this log was rolled back: going on as a new instance');
       log.renewInstance();
     }

@@ -9,7 +9,7 @@ import type { Lane } from '../../protocol/lane.ts';
 import type { Packing } from '../../protocol/columns/index.ts';
 import type { RowEncoder } from '../../protocol/row-encoder.ts';
 import type { SchemaCatalogue } from '../../protocol/schema-catalogue.ts';
-import { allLanes } from '../../session/session.ts';
+import { allLanes } from '../../session/per-lane.ts';
 import type { ByteStream, StreamReceiver } from '../../transport/byte-stream.ts';
 import { PartFetcher } from './part-fetcher.ts';
 
@@ -70,6 +70,7 @@ export class LiveSession implements StreamReceiver {
         instanceId: log.instanceId,
         knownCoordinatorInstanceId: coordinatorInstanceId,
         nextSeq: log.nextSeq(),
+        sentSeq: log.sentSeq(),
         requestCursor: seq,
         agentVersion,
         newInstance: log.renewed,
@@ -150,7 +151,8 @@ export class LiveSession implements StreamReceiver {
     for (const lane of allLanes) {
       const room = this.#session.room(lane);
       if (room === 0) continue;
-      const { firstSeq, rows } = this.#option.log.read(lane, this.#session.queuedSeq(lane), readRows, room);
+      const { left, firstSeq, rows } = this.#option.log.read(lane, this.#session.queuedSeq(lane), readRows, room);
+      for (const { upToSeq, reason } of left) this.#session.leaveOut(lane, upToSeq, reason);
       if (rows.length > 0) this.#session.enqueue(lane, firstSeq, rows);
     }
   }
@@ -256,6 +258,7 @@ export class LiveSession implements StreamReceiver {
   #finish(reason: string, close: Close | undefined): void {
     if (this.#over) return;
     this.#over = true;
+    this.#option.log.part();
     this.#guard(() => this.#writeAcks());
     this.fetcher.lost(reason);
     if (this.#streamOpen) {

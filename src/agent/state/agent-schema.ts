@@ -29,6 +29,23 @@ export function ensureAgentSchema(db: DatabaseSync): void {
         part INTEGER NOT NULL,     -- its bytes are verified and synced
         PRIMARY KEY (rollout_id, part)
       ) STRICT, WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS agent_document (
+        name TEXT PRIMARY KEY,
+        record TEXT NOT NULL       -- the DocumentRecord, JSON
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS agent_request (
+        ordinal INTEGER PRIMARY KEY,
+        request_id TEXT NOT NULL UNIQUE,
+        finished INTEGER NOT NULL DEFAULT 0,
+        attempts INTEGER NOT NULL DEFAULT 0,   -- how often a program was given it
+        request TEXT               -- JSON; null once it has finished
+      ) STRICT;
+      CREATE INDEX IF NOT EXISTS agent_request_open ON agent_request (ordinal) WHERE finished = 0;
+      CREATE TABLE IF NOT EXISTS agent_avro_schema (
+        ordinal INTEGER PRIMARY KEY,
+        fingerprint TEXT NOT NULL UNIQUE,      -- 16 hex digits
+        text TEXT NOT NULL
+      ) STRICT;
       CREATE TABLE IF NOT EXISTS agent_value (
         name TEXT PRIMARY KEY,
         value TEXT NOT NULL

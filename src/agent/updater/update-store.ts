@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../clock.ts';
-import { atomically, jsonRow, type DeviceLog } from '../../eventlog/index.ts';
+import { jsonRow, type DeviceLog } from '../../eventlog/index.ts';
 import { Lane } from '../../protocol/lane.ts';
 import { createUpdateTable, type UpdateTable } from '../state/update-table.ts';
 import { transition, type UpdateHappening } from './transition.ts';
@@ -9,12 +9,10 @@ import { updateEventOf, type Update } from './update.ts';
 /** Records and their events: one transaction each, so that the coordinator hears exactly what is on this disk. */
 export class UpdateStore {
   readonly table: UpdateTable;
-  readonly #database: DatabaseSync;
   readonly #log: DeviceLog;
   readonly #clock: Clock;
 
   constructor(option: { database: DatabaseSync; log: DeviceLog; clock: Clock }) {
-    this.#database = option.database;
     this.#log = option.log;
     this.#clock = option.clock;
     this.table = createUpdateTable(option.database);
@@ -22,7 +20,7 @@ export class UpdateStore {
 
   /** The current update moves on; on disk when this returns. Throws when the pair is not in the table. */
   apply(happening: UpdateHappening, alongside?: () => void): Update {
-    return atomically(this.#database, () => {
+    return this.#log.transact(() => {
       const current = this.table.current();
       if (current === undefined) throw new Error(`no update is under way that could take "${happening.type}"`);
       const next = transition(current, happening, this.#clock.nowMs());
@@ -34,7 +32,7 @@ export class UpdateStore {
   }
 
   save(update: Update): void {
-    atomically(this.#database, () => {
+    this.#log.transact(() => {
       this.table.save(update);
       this.announce(update);
     });
@@ -50,6 +48,6 @@ export class UpdateStore {
   }
 
   within<Result>(work: () => Result): Result {
-    return atomically(this.#database, work);
+    return this.#log.transact(work);
   }
 }

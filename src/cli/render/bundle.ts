@@ -1,4 +1,4 @@
-import type { BundleSummary } from '../../firmware/index.ts';
+import type { BundleSummary, ConfigurationSummary } from '../../firmware/index.ts';
 import { formatBytes } from '../human.ts';
 import { formatFields, formatTable, type TableOption } from '../table.ts';
 
@@ -26,6 +26,30 @@ export function formatBundle(bundle: BundleSummary, signature: string, option: T
       { title: 'RESOURCE', value: (resource) => resource.name },
       { title: 'SIZE', value: (resource) => formatBytes(resource.lengthBytes), align: 'right' },
       { title: 'BLAKE2B-256', value: (resource) => resource.blake2b256, shrink: true },
+    ],
+    option,
+  );
+  return `${fields}\n${resources}`;
+}
+
+/** What a configuration says about the bundles that it makes. */
+export function formatConfiguration(configuration: ConfigurationSummary, option: TableOption = {}): string {
+  const join = (...parts: string[]): string | undefined => parts.filter((part) => part !== '').join(' ') || undefined;
+  const fields = formatFields({
+    product: join(configuration.product, configuration.version),
+    description: join(configuration.description),
+    author: join(configuration.author),
+    platform: join(configuration.platform, configuration.architecture),
+    vcs: join(configuration.vcsIdentifier),
+    misc: join(configuration.misc),
+    tasks: configuration.tasks.join(', '),
+  });
+  if (configuration.resources.length === 0) return fields;
+  const resources = formatTable(
+    configuration.resources,
+    [
+      { title: 'RESOURCE', value: ({ name }) => name },
+      { title: 'SIZE', value: ({ lengthBytes }) => (lengthBytes === undefined ? 'not there' : formatBytes(lengthBytes)), align: 'right' }, // prettier-ignore
     ],
     option,
   );

@@ -1,5 +1,5 @@
 import type { CoordinatorStatus } from '../../client/contract/index.ts';
-import { formatDuration, formatTime } from '../human.ts';
+import { formatAge, formatDuration, formatTime } from '../human.ts';
 import { formatCounts } from './job.ts';
 import { formatFields } from '../table.ts';
 
@@ -14,7 +14,19 @@ export function formatStatus(status: CoordinatorStatus, nowMs: number): string {
     devices: `${devices.total}, ${devices.connected} connected${devices.total > 0 ? ` (${formatCounts(devices.byState)})` : ''}`,
     running: `${status.jobs.running} jobs, ${status.rollouts.running} rollouts`,
     store: `${store.path} (${store.events} events, last offset ${store.lastOffset})`,
+    deadletters: formatDepth(status.deadLetters, nowMs),
     bundles: status.blobDirectory,
     instance: status.instanceId,
   });
+}
+
+/** "3: handler meter.reading 2 (oldest 2h5m ago), frame 1 (…)": those that wait for a decision. */
+function formatDepth(depth: CoordinatorStatus['deadLetters'], nowMs: number): string {
+  const total = depth.reduce((sum, { count }) => sum + count, 0);
+  if (total === 0) return 'none';
+  const parts = depth.map(({ layer, type, count, oldestAtMs }) => {
+    const name = type === '' ? layer : `${layer} ${type}`;
+    return `${name} ${count} (oldest ${formatAge(oldestAtMs, nowMs)})`;
+  });
+  return `${total}: ${parts.join(', ')}`;
 }

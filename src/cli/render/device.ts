@@ -1,4 +1,5 @@
 import type { Changed, Device, DeviceWatchRow } from '../../client/contract/index.ts';
+import { formatConfigState } from './config.ts';
 import { formatAge, formatBytes, formatTime, plural } from '../human.ts';
 import { paint, styleOfState } from '../paint.ts';
 import { printable } from '../printable.ts';
@@ -10,6 +11,41 @@ const formatTags = (tags: Device['tags']) =>
     .map(([key, value]) => `${key}=${value}`)
     .join(' ');
 
+/** "now", "2h5m ago, 120 behind": how old what is known of it is. */
+function formatDataAge({ freshness }: Device, nowMs: number): string | undefined {
+  if (freshness === undefined) return undefined;
+  const lag = freshness.lanes.reduce((sum, { lagEvents }) => sum + lagEvents, 0);
+  return `${formatAge(freshness.asOfMs, nowMs)}${lag > 0 ? `, ${lag} behind` : ''}`;
+}
+
+const laneNames = ['control', 'alarm', 'state', 'bulk'];
+
+function formatLag({ freshness, log }: Device, nowMs: number): string | undefined {
+  const behind = freshness?.lanes.filter(({ lagEvents }) => lagEvents > 0) ?? [];
+  if (freshness === undefined) return undefined;
+  if (behind.length === 0) return 'nothing waits on the device';
+  const lanes = behind.map(({ lane, lagEvents, lagBytes, asOfMs }) => {
+    const bytes = lagBytes === undefined ? '' : `, ${formatBytes(lagBytes)}`;
+    return `${laneNames[lane]} ${plural(lagEvents, 'event')}${bytes}, as of ${formatAge(asOfMs, nowMs)}`;
+  });
+  const reported = log?.reportedAtMs === undefined ? '' : ` (bytes as reported ${formatAge(log.reportedAtMs, nowMs)})`;
+  return `${lanes.join('; ')}${reported}`;
+}
+
+function formatGaps({ log }: Device, nowMs: number): string | undefined {
+  if (log === undefined || (log.missingRows === 0 && log.explainedRows === 0)) return undefined;
+  const explained = log.explainedRows > 0 ? `, ${log.explainedRows} of them given up there (${log.gapReason})` : '';
+  return `${plural(log.missingRows, 'row')} never came${explained}, last ${formatAge(log.lastGapAtMs, nowMs)}`;
+}
+
+/** "1200 events since the agent's start, 310 bytes written for each": flash wear. */
+function formatWear({ log }: Device): string | undefined {
+  const { eventsSinceStart: events, writtenBytesSinceStart: bytes } = log ?? {};
+  if (events === undefined) return undefined;
+  const each = bytes === undefined || events === 0 ? '' : `, ${Math.round(bytes / events)} bytes written for each`;
+  return `${plural(events, 'event')} since the agent's start${each}`;
+}
+
 export function formatDevices(devices: readonly Device[], nowMs: number, option: TableOption = {}): string {
   if (devices.length === 0) return 'no devices\n';
   const table = formatTable(
@@ -19,6 +55,7 @@ export function formatDevices(devices: readonly Device[], nowMs: number, option:
       { title: 'STATE', value: (device) => device.state, style: (device) => styleOfState(device.state) },
       { title: 'LINK', value: linkState, style: (device) => styleOfState(linkState(device)) },
       { title: 'SINCE', value: (device) => formatAge(device.sinceMs, nowMs) },
+      { title: 'DATA', value: (device) => formatDataAge(device, nowMs) },
       { title: 'VERSION', value: (device) => device.running?.version },
       { title: 'SLOT', value: (device) => device.running?.slot },
       { title: 'ADDRESS', value: (device) => device.address, shrink: true },
@@ -35,6 +72,13 @@ export function formatDevice(device: Device, nowMs: number): string {
     device: device.id,
     state: device.state,
     link: `${linkState(device)}${device.sinceMs === undefined ? '' : ` since ${formatTime(device.sinceMs)} (${formatAge(device.sinceMs, nowMs)})`}`,
+    'data as of':
+      device.freshness === undefined
+        ? undefined
+        : `${formatTime(device.freshness.asOfMs)} (${formatAge(device.freshness.asOfMs, nowMs)})`,
+    lag: formatLag(device, nowMs),
+    gaps: formatGaps(device, nowMs),
+    log: formatWear(device),
     address: device.address,
     agent: device.agentVersion,
     version: device.running?.version,
@@ -48,10 +92,17 @@ export function formatDevice(device: Device, nowMs: number): string {
     traffic: `${formatBytes(device.traffic.receivedBytes)} received, ${formatBytes(device.traffic.sentBytes)} sent`,
     'reverted bundles': device.quarantinedBundles.length > 0 ? device.quarantinedBundles.join(', ') : undefined,
     tags: formatTags(device.tags) || undefined,
+    ...listed('settings', device.configs ?? [], formatConfigState),
+    ...listed('waits', device.held ?? [], ({ type, key, reason }) => `${type} ${key}: ${reason}`),
   });
   const grains = flattenGrains(device.grains);
   if (grains.length === 0) return `${fields}\nno grains yet\n`;
   return `${fields}\ngrains:\n${grains.map(([key, value]) => `  ${printable(key)}: ${printable(value)}\n`).join('')}`;
+}
+
+/** One line for each: `waits`, `waits 2`, … */
+function listed<T>(title: string, rows: readonly T[], format: (row: T) => string): Record<string, string> {
+  return Object.fromEntries(rows.map((row, n) => [n === 0 ? title : `${title} ${n + 1}`, format(row)]));
 }
 
 /** Leaves of nested grains, with the keys as a selector writes them: `net:eth0:mac`. */

@@ -9,7 +9,11 @@ export function formatEvent(event: StoredEvent, option: TableOption = {}): strin
   const color = option.color ?? false;
   const head = `${event.offset}  ${formatTime(event.receivedAtMs)}  ${event.deviceId || 'coordinator'}  `;
   const name = event.key === '' ? event.type : `${event.type} ${event.key}`;
-  const payload = printable(JSON.stringify(event.payload) ?? '');
+  const { redacted } = event;
+  const payload =
+    redacted === undefined
+      ? printable(JSON.stringify(event.payload) ?? '')
+      : `[redacted by ${printable(redacted.by)}: ${printable(redacted.reason)}]`;
   const room = option.width === undefined ? Infinity : Math.max(10, option.width - head.length - name.length - 2);
   return `${head}${paint('cyan', printable(name), color)}  ${truncate(payload, room)}\n`;
 }

@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { configStates } from './config.ts';
 
 /** What the coordinator makes of an identity. */
 export const deviceStates = ['pending', 'accepted', 'rejected', 'quarantined', 'revoked'] as const;
@@ -26,7 +27,62 @@ export const DeviceSchema = Type.Object({
   certificate: Type.Optional(Type.Object({ serial: Type.String(), notAfterMs: Type.Number() })),
   /** Bundles that this device has reverted; no rollout offers them again until cleared. */
   quarantinedBundles: Type.Array(Type.String()),
+  /** Request types that its present agent has announced, each with the highest version. */
+  accepts: Type.Optional(Type.Record(Type.String(), Type.Integer())),
+  /** Requests that are held back, and what for. */
+  held: Type.Optional(
+    Type.Array(
+      Type.Object({ type: Type.String(), key: Type.String(), reason: Type.String(), expiresAtMs: Type.Number() }),
+    ),
+  ),
+  /** Its documents of settings. */
+  configs: Type.Optional(
+    Type.Array(
+      Type.Object({
+        name: Type.String(),
+        state: Type.Enum(configStates),
+        reason: Type.Optional(Type.String()),
+        version: Type.Optional(Type.Integer()),
+        revision: Type.Optional(Type.Integer()),
+      }),
+    ),
+  ),
   traffic: Type.Object({ receivedBytes: Type.Number(), sentBytes: Type.Number() }),
+  /** How old what is known of it is; absent before its first connection. */
+  freshness: Type.Optional(
+    Type.Object({
+      /** Of the lane that is furthest behind. */
+      asOfMs: Type.Number(),
+      lanes: Type.Array(
+        Type.Object({
+          lane: Type.Integer(),
+          /** Rows that the device has written and that are not here, as it last told. */
+          lagEvents: Type.Integer(),
+          /** By its last report. */
+          lagBytes: Type.Optional(Type.Integer()),
+          asOfMs: Type.Number(),
+        }),
+      ),
+    }),
+  ),
+  /** The log on the device, by its last report. */
+  log: Type.Optional(
+    Type.Object({
+      reportedAtMs: Type.Optional(Type.Number()),
+      /** Flash wear: since the agent has started. */
+      eventsSinceStart: Type.Optional(Type.Integer()),
+      writtenBytesSinceStart: Type.Optional(Type.Integer()),
+      /** Given up on the device before they were sent, and refused by the coordinator, in the life of its database. */
+      droppedRows: Type.Optional(Type.Integer()),
+      deadRows: Type.Optional(Type.Integer()),
+      /** Numbers that never came. */
+      missingRows: Type.Integer(),
+      /** Those of them that the device has accounted for, and why. */
+      explainedRows: Type.Integer(),
+      gapReason: Type.Optional(Type.String()),
+      lastGapAtMs: Type.Optional(Type.Number()),
+    }),
+  ),
 });
 export type Device = Static<typeof DeviceSchema>;
 

@@ -3,11 +3,15 @@
  * of replies. Errors travel as `{ error: ErrorDocument }` with a 4xx or 5xx status; `fault` decides the exit code.
  */
 export * from './certificate.ts';
+export * from './config.ts';
+export * from './consumer.ts';
+export * from './dead-letter.ts';
 export * from './device.ts';
 export * from './event.ts';
 export * from './job.ts';
 export * from './release.ts';
 export * from './rollout.ts';
+export * from './schema.ts';
 export * from './select.ts';
 export * from './status.ts';
 export * from './why.ts';

@@ -8,6 +8,8 @@ export interface CoordinatorStatus {
   gateways: { pid: number; connections: number }[];
   devices: { total: number; connected: number; byState: Record<string, number> };
   store: { path: string; events: number; lastOffset: number };
+  /** Those that nobody has decided on, by layer and type. */
+  deadLetters: { layer: string; type: string; count: number; oldestAtMs: number }[];
   jobs: { running: number };
   rollouts: { running: number };
   /** Where published bundles lie. */

@@ -8,6 +8,7 @@ const statusByFault: Record<Fault, number> = {
   unreachable: 502,
   forbidden: 403,
   failed: 422,
+  undecided: 504,
   ours: 500,
 };
 

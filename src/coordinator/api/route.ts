@@ -2,8 +2,11 @@ import type { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import {
+  ConfigRequestSchema,
+  ConfigResolveSchema,
   DeviceStateSchema,
   JobRequestSchema,
+  RegisterRequestSchema,
   RevokeRequestSchema,
   RolloutChangeSchema,
   RolloutRequestSchema,
@@ -11,8 +14,10 @@ import {
   SignRequestSchema,
   TagChangeSchema,
   TargetSchema,
-  type EventQuery,
+  type ConfigRequest,
+  type ConfigResolve,
   type JobRequest,
+  type RegisterRequest,
   type RevokeRequest,
   type RolloutChange,
   type RolloutRequest,
@@ -20,19 +25,17 @@ import {
   type SignRequest,
   type TagChange,
 } from '../../client/contract/index.ts';
+import { ConfigNameSchema } from '../../protocol/event.ts';
 import * as service from '../service/index.ts';
 import { maxBlobBytes } from '../service/receive-blob.ts';
+import { addConsumerRoutes } from './consumer-route.ts';
+import { addDeadLetterRoutes } from './dead-letter-route.ts';
+import { addEventRoutes } from './event-route.ts';
 import { sendRows } from './send-rows.ts';
 
 const text = Type.String({ minLength: 1, maxLength: 10_240 });
 const Id = Type.Object({ id: Type.String({ minLength: 1, maxLength: 256 }) });
 const Empty = Type.Object({});
-const EventQuerySchema = Type.Object({
-  from: Type.Optional(Type.Integer({ minimum: 0 })),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
-  selector: Type.Optional(text),
-  type: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
-});
 type IdParams = { Params: { id: string } };
 
 /** Each route of CoordinatorClient, by name of its path. What is not here does not exist. */
@@ -42,6 +45,8 @@ export function addRoutes(app: FastifyInstance, context: service.ServiceContext,
   addJobRoutes(app, context, closing);
   addReleaseRoutes(app, context);
   addRolloutRoutes(app, context, closing);
+  addSchemaRoutes(app, context);
+  addConfigRoutes(app, context);
 
   app.get('/v1/status', { schema: { querystring: Empty } }, () => service.showStatus(context));
   app.post('/v1/shutdown', { schema: { body: Empty } }, () => {
@@ -53,11 +58,9 @@ export function addRoutes(app: FastifyInstance, context: service.ServiceContext,
   app.post<{ Body: SelectRequest }>('/v1/select/match', select, ({ body }) => service.matchSelector(context, body));
   app.post<{ Body: SelectRequest }>('/v1/select/explain', select, ({ body }) => service.explain(context, body));
 
-  const events = { schema: { querystring: EventQuerySchema } };
-  app.get<{ Querystring: EventQuery }>('/v1/events', events, ({ query }) => service.listEvents(context, query));
-  app.get<{ Querystring: EventQuery }>('/v1/events/follow', events, (request, reply) =>
-    sendRows(request, reply, closing, (signal) => service.followEvents(context, request.query, signal)),
-  );
+  addEventRoutes(app, context, closing);
+  addConsumerRoutes(app, context, closing);
+  addDeadLetterRoutes(app, context);
 
   const why = { schema: { params: Id, querystring: Type.Object({ rollout: Type.Optional(text) }) } };
   app.get<IdParams & { Querystring: { rollout?: string } }>('/v1/why/:id', why, ({ params, query }) =>
@@ -156,5 +159,40 @@ function addRolloutRoutes(app: FastifyInstance, context: service.ServiceContext,
   }
   app.get<IdParams>('/v1/rollouts/:id/follow', { schema: { params: Id } }, (request, reply) =>
     sendRows(request, reply, closing, (signal) => service.followRollout(context, request.params.id, signal)),
+  );
+}
+
+/** Several schemas of the largest size in one request. */
+const maxRegisterBytes = 8 * 1024 * 1024;
+
+function addSchemaRoutes(app: FastifyInstance, context: service.ServiceContext): void {
+  const list = { schema: { querystring: Type.Object({ text: Type.Optional(Type.Boolean()) }) } };
+  app.get<{ Querystring: { text?: boolean } }>('/v1/schemas', list, ({ query }) => service.listSchemas(context, query));
+  app.get<IdParams>('/v1/schemas/:id', { schema: { params: Id } }, ({ params }) =>
+    service.showSchema(context, params.id),
+  );
+  app.post<{ Body: RegisterRequest }>(
+    '/v1/schemas',
+    { bodyLimit: maxRegisterBytes, schema: { body: RegisterRequestSchema } },
+    ({ body }) => service.registerSchemas(context, body),
+  );
+}
+
+function addConfigRoutes(app: FastifyInstance, context: service.ServiceContext): void {
+  const Named = Type.Object({ id: Type.String({ minLength: 1, maxLength: 256 }), name: ConfigNameSchema });
+  type NamedParams = { Params: { id: string; name: string } };
+  app.post<{ Body: ConfigRequest }>('/v1/configs', { schema: { body: ConfigRequestSchema } }, ({ body }) =>
+    service.setConfig(context, body),
+  );
+  app.get<IdParams>('/v1/configs/:id', { schema: { params: Id } }, ({ params }) =>
+    service.listConfigs(context, params.id),
+  );
+  app.get<NamedParams>('/v1/configs/:id/:name', { schema: { params: Named } }, ({ params }) =>
+    service.showConfig(context, params.id, params.name),
+  );
+  app.post<NamedParams & { Body: ConfigResolve }>(
+    '/v1/configs/:id/:name/resolve',
+    { schema: { params: Named, body: ConfigResolveSchema } },
+    ({ params, body }) => service.resolveConfig(context, params.id, params.name, body),
   );
 }

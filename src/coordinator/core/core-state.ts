@@ -1,10 +1,20 @@
 import type { Release } from '../../client/contract/release.ts';
-import type { CertificateRow, DeviceRow, LaneCursor, MemberRow } from '../../store/row.ts';
+import type {
+  CertificateRow,
+  ConsumerRow,
+  DeviceLogRow,
+  DeviceRow,
+  LaneCursor,
+  MemberRow,
+  SuspectRow,
+} from '../../store/row.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
 import type { Standing } from '../../protocol/message.ts';
+import type { ConfigDocument } from '../config/config-document.ts';
 import type { Connect, ConnectionId } from '../gateway/port.ts';
 import type { JobDocument, JobState } from '../job/job-state.ts';
 import type { Outbox } from '../request/outbox.ts';
+import type { SchemaState } from './schema-state.ts';
 import type { RolloutDocument, RolloutState } from '../rollout/rollout-state.ts';
 
 /** An admitted connection. Presence is only here, in memory. */
@@ -58,6 +68,17 @@ export interface CoreState {
   readonly jobs: Map<string, JobState>;
   readonly rollouts: Map<string, RolloutState>;
   readonly releases: Map<string, StoredRelease>;
+  readonly schemas: SchemaState;
+  /** Documents of settings, by device and name. */
+  readonly configs: Map<string, ReadonlyMap<string, ConfigDocument>>;
+  readonly consumers: Map<string, ConsumerRow>;
+  readonly deviceLogs: Map<string, DeviceLogRow>;
+  /** When the newest stored row of each lane was written, by device. */
+  readonly laneTimes: Map<string, readonly number[]>;
+  /** Events that have stood alone when a process ended: see suspect-operation.ts. */
+  readonly suspects: Map<string, SuspectRow>;
+  /** When a device sent what is no frame, lately. */
+  readonly frameFaults: Map<string, readonly number[]>;
   readonly live: Map<string, LiveConnection>;
   /** By device. */
   readonly probes: Map<string, Probe>;

@@ -1,7 +1,10 @@
 import type { Clock } from '../../clock.ts';
 import { FlotillaError } from '../../error.ts';
 import type { Log } from '../../log.ts';
-import type { Lane } from '../../protocol/lane.ts';
+import { ByteReader } from '../../protocol/byte-reader.ts';
+import type { Lane, Row } from '../../protocol/lane.ts';
+import { readPackedRows } from '../../protocol/packed-rows.ts';
+import type { SuspectRow } from '../../store/row.ts';
 import type { Store } from '../../store/store.ts';
 import type { ConnectionId, GatewayHandler, GatewayPort } from '../gateway/port.ts';
 import { retryAfter } from '../identity/judge-connect.ts';
@@ -16,11 +19,17 @@ import {
   storeEvents,
   type ConnectPolicy,
 } from './link-operation.ts';
+import { storeGap } from './gap-operation.ts';
 import { Pressure } from './pressure.ts';
-import { createEventReader, type EventReader } from './read-event.ts';
+import { noteFrameFault } from './frame-fault-operation.ts';
+import { createEventReader, type EventReader, type Meaning } from './read-event.ts';
 import { expireRequests } from './request-operation.ts';
 import { stepRollout } from './rollout-operation.ts';
+import { defineSchema } from './schema-operation.ts';
+import { columnSchemas } from './schema-state.ts';
 import { settle } from './settle.ts';
+import type { SeqRange, SuspectFile } from './suspect-file.ts';
+import { attemptsOf, clearSuspect, countAttempt, isSuspect, judgeSuspect } from './suspect-operation.ts';
 import { Turn } from './turn.ts';
 
 export interface CoreOption {
@@ -31,16 +40,31 @@ export interface CoreOption {
   /** How often timers are looked at. */
   tickMs?: number;
   policy?: ConnectPolicy;
+  /** What events mean; the built-in types when left out. */
+  readEvent?: EventReader;
+  /** Where the core notes what it has under way, for the next process should this one end with it. */
+  suspectFile?: SuspectFile;
 }
 
 interface Input {
   run(turn: Turn): unknown;
+  /** The events that it is about. */
+  range?: SeqRange;
+  /** In a batch of its own. */
+  alone?: true;
   resolve(value: unknown): void;
   reject(error: unknown): void;
 }
 
 /** Inputs of one batch: one transaction. */
 const maxBatch = 512;
+
+/** Up to the next input that has to be alone. */
+function batchLength(queue: readonly Input[]): number {
+  if (queue[0]?.alone === true) return 1;
+  const end = queue.findIndex(({ alone }, index) => alone === true || index === maxBatch);
+  return end < 0 ? queue.length : end;
+}
 
 /**
  * The one place where the state changes. Inputs (from gateways, the API, the clock) run one after another; all that
@@ -53,7 +77,10 @@ export class Core {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #tickMs: number;
-  readonly #readEvent: EventReader;
+  readonly readEvent: EventReader;
+  readonly #suspectFile: SuspectFile | undefined;
+  /** Under way when the last process ended. */
+  readonly #suspectRanges: readonly SeqRange[];
   readonly #policy: ConnectPolicy;
   readonly #pressure = new Pressure(Math.random);
   /** An event of theirs was not stored: whatever follows it would take its place. */
@@ -64,14 +91,16 @@ export class Core {
   #gateway: GatewayPort | undefined;
   #cancelTick: (() => void) | undefined;
 
-  constructor({ store, state, clock, log, tickMs = 250, policy = {} }: CoreOption) {
+  constructor({ store, state, clock, log, tickMs = 250, policy = {}, readEvent, suspectFile }: CoreOption) {
     this.#store = store;
     this.state = state;
     this.#clock = clock;
     this.#log = log;
     this.#tickMs = tickMs;
     this.#policy = policy;
-    this.#readEvent = createEventReader();
+    this.readEvent = readEvent ?? createEventReader();
+    this.#suspectFile = suspectFile;
+    this.#suspectRanges = suspectFile?.read() ?? [];
   }
 
   get store(): Store {
@@ -82,6 +111,7 @@ export class Core {
   async start(gateway: GatewayPort): Promise<void> {
     this.#gateway = gateway;
     gateway.setRevoked(revokedSerials(this.state));
+    gateway.addSchemas(columnSchemas(this.state.schemas));
     await this.submit((turn) => {
       for (const id of turn.state.rollouts.keys()) stepRollout(turn, id, { kind: 'open' });
       for (const id of turn.state.jobs.keys()) stepJob(turn, id, { kind: 'open' });
@@ -100,9 +130,9 @@ export class Core {
    * Runs `input` in the next turn; resolves with its value once everything that it wrote is durable. A refusal is
    * thrown from `input` and undoes what it did. Reads go the same way: they never show what is not stored.
    */
-  submit<T>(input: (turn: Turn) => T): Promise<T> {
+  submit<T>(input: (turn: Turn) => T, how: Pick<Input, 'range' | 'alone'> = {}): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#queue.push({ run: input, resolve: resolve, reject });
+      this.#queue.push({ run: input, resolve: resolve, reject, ...how });
       this.#running ??= this.#work();
     });
   }
@@ -122,12 +152,36 @@ export class Core {
         this.#gateway?.refuse(connect.connection, refusal);
       });
     },
-    events: (connection, lane, firstSeq, rows) =>
-      this.#take(connection, lane, firstSeq, (turn) =>
-        storeEvents(turn, connection, lane, firstSeq, rows, this.#readEvent),
-      ),
-    eventBlock: (connection, lane, firstSeq, block) =>
-      this.#take(connection, lane, firstSeq, (turn) => storeBlock(turn, connection, lane, firstSeq, block)),
+    events: (connection, lane, firstSeq, rows) => {
+      const place = this.#placeOf(connection, lane, firstSeq, rows.length);
+      if (place !== undefined && this.#hasSuspect(place)) return this.#takeAlone(connection, place, rows);
+      this.#take(connection, lane, firstSeq, { range: place }, (turn) =>
+        storeEvents(turn, connection, lane, firstSeq, rows, this.readEvent),
+      );
+    },
+    eventBlock: (connection, lane, firstSeq, block) => {
+      const place = this.#placeOf(connection, lane, firstSeq, block.count);
+      if (place !== undefined && this.#hasSuspect(place)) {
+        const rows = [...readPackedRows(new ByteReader(block.bytes), block.count)];
+        return this.#takeAlone(connection, place, rows);
+      }
+      this.#take(connection, lane, firstSeq, { range: place }, (turn) =>
+        storeBlock(turn, connection, lane, firstSeq, block),
+      );
+    },
+    frameFault: (fault) => {
+      this.submit((turn) => noteFrameFault(turn, fault)).catch((error) =>
+        this.#report(error, 'a protocol error could not be stored'),
+      );
+    },
+    gap: (connection, lane, upToSeq, reason) =>
+      this.#take(connection, lane, upToSeq, {}, (turn) => storeGap(turn, connection, { lane, upToSeq, reason })),
+    schema: (connection, fingerprint, text) => {
+      // The rows that follow are stored in any case: at worst they wait for their schema.
+      this.submit((turn) => defineSchema(turn, connection, fingerprint, text)).catch((error) =>
+        this.#report(error, 'a schema could not be stored'),
+      );
+    },
     requestsAcked: (connection, lane, upToSeq) => {
       this.submit((turn) => commitRequests(turn, connection, lane, upToSeq)).catch((error) => {
         this.#report(error, 'an acknowledgement could not be stored');
@@ -156,12 +210,65 @@ export class Core {
     },
   };
 
+  /** Where rows of a connection stand; undefined for a ghost's, which are not stored. */
+  #placeOf(connection: ConnectionId, lane: Lane, firstSeq: number, count: number): SeqRange | undefined {
+    const deviceId = this.state.connections.get(connection);
+    const live = deviceId === undefined ? undefined : this.state.live.get(deviceId);
+    if (deviceId === undefined || live?.connection !== connection || count === 0) return undefined;
+    return { deviceId, instanceId: live.instanceId, lane, from: firstSeq, to: firstSeq + count - 1 };
+  }
+
+  #hasSuspect(range: SeqRange): boolean {
+    if (this.#suspectRanges.length === 0 && this.state.suspects.size === 0) return false;
+    for (let seq = range.from; seq <= range.to; seq += 1) if (this.#isSuspect({ ...range, seq })) return true;
+    return false;
+  }
+
+  #isSuspect({ deviceId, instanceId, lane, seq }: Omit<SuspectRow, 'attempts'>): boolean {
+    const counted = this.state.suspects;
+    return isSuspect({ ranges: this.#suspectRanges, counted }, { deviceId, instanceId, lane, seq });
+  }
+
+  /** Row by row; a suspect's attempt is on the disk before it is run, and nothing else is under way with it. */
+  #takeAlone(connection: ConnectionId, range: SeqRange, rows: readonly Row[]): void {
+    const { deviceId, instanceId } = range;
+    const lane = range.lane as Lane;
+    for (const [index, row] of rows.entries()) {
+      const seq = range.from + index;
+      const place = { deviceId, instanceId, lane, seq };
+      const own = { ...range, from: seq, to: seq };
+      if (!this.#isSuspect(place)) {
+        this.#take(connection, lane, seq, { range: own }, (turn) =>
+          storeEvents(turn, connection, lane, seq, [row], this.readEvent),
+        );
+        continue;
+      }
+      let verdict: Meaning | undefined;
+      this.#take(connection, lane, seq, { alone: true }, (turn) => {
+        verdict = judgeSuspect(attemptsOf(turn, place));
+        countAttempt(turn, place);
+      });
+      this.#take(connection, lane, seq, { range: own, alone: true }, (turn) => {
+        const judged = verdict;
+        storeEvents(turn, connection, lane, seq, [row], judged === undefined ? this.readEvent : () => judged);
+        clearSuspect(turn, place);
+      });
+    }
+  }
+
   /** Rows of a connection; `store` runs only while every earlier row of it was stored. */
-  #take(connection: ConnectionId, lane: Lane, firstSeq: number, store: (turn: Turn) => void): void {
+  #take(
+    connection: ConnectionId,
+    lane: Lane,
+    firstSeq: number,
+    { range, alone }: { range?: SeqRange | undefined; alone?: true },
+    store: (turn: Turn) => void,
+  ): void {
     const creditBytes = this.#pressure.creditBytes(connection, this.#queue.length);
     if (creditBytes !== undefined) this.#gateway?.credit(connection, creditBytes);
     const pauseMs = this.#pressure.pauseMs(connection, lane, this.#queue.length, this.#clock.monotonicMs());
     if (pauseMs !== undefined) this.#gateway?.pause(connection, lane, pauseMs);
+    const how = { ...(range === undefined ? {} : { range }), ...(alone === undefined ? {} : { alone }) };
     this.submit((turn) => {
       // Runs after the failure of an earlier input was reported: see #process.
       if (this.#failed.has(connection)) return;
@@ -171,7 +278,7 @@ export class Core {
         this.#failed.add(connection);
         throw error;
       }
-    }).catch((error) => {
+    }, how).catch((error) => {
       // Not acknowledged: the device keeps them at the head of the lane and sends them again on its next connection.
       this.#failed.add(connection);
       this.#report(error, 'events could not be stored');
@@ -185,16 +292,18 @@ export class Core {
   async #work(): Promise<void> {
     await Promise.resolve(); // the rest of what arrives in this tick joins the batch
     while (this.#queue.length > 0) {
-      const batch = this.#queue.slice(0, maxBatch);
-      this.#queue = this.#queue.slice(maxBatch);
+      const batch = this.#queue.slice(0, batchLength(this.#queue));
+      this.#queue = this.#queue.slice(batch.length);
       await this.#process(batch);
     }
+    this.#suspectFile?.end();
     this.#running = undefined;
   }
 
   async #process(batch: readonly Input[]): Promise<void> {
     const turn = new Turn(this.state, () => this.#port(), this.#clock.nowMs());
     const start = turn.mark();
+    this.#suspectFile?.begin(batch.flatMap(({ range }) => range ?? []));
     const done: { input: Input; value: unknown }[] = [];
     for (const input of batch) {
       const mark = turn.mark();

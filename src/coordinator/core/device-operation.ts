@@ -1,5 +1,7 @@
+import type { AcceptsEvent } from '../../protocol/event.ts';
 import type { CertificateRow, DeviceRow } from '../../store/row.ts';
 import { reduceDevice, type DeviceInput } from '../registry/reduce-device.ts';
+import { resendConfigs } from './config-operation.ts';
 import { appendOwnEvent } from './event-operation.ts';
 import { stepJob } from './job-operation.ts';
 import { neededBlobs, stepRollout } from './rollout-operation.ts';
@@ -19,6 +21,13 @@ export function changeDevice(turn: Turn, deviceId: string, input: DeviceInput): 
   if (after === before) return false;
   putDevice(turn, after);
   return true;
+}
+
+/** What the device takes from now on; requests that waited for it leave. */
+export function announceTypes(turn: Turn, deviceId: string, event: AcceptsEvent): void {
+  changeDevice(turn, deviceId, { kind: 'accepts', event });
+  resendConfigs(turn, deviceId); // what expired while it waited
+  turn.toFlush.add(deviceId);
 }
 
 export function putCertificate(turn: Turn, certificate: CertificateRow): void {
@@ -61,6 +70,7 @@ function openConnection(turn: Turn, deviceId: string): void {
   }
   appendOwnEvent(turn, { deviceId, type: 'coordinator.opened', key: '', payload: { was: live.standing } });
   turn.toFlush.add(deviceId);
+  resendConfigs(turn, deviceId);
   for (const id of state.jobs.keys()) stepJob(turn, id, { kind: 'connected', deviceId });
   for (const id of state.rollouts.keys()) stepRollout(turn, id, { kind: 'presence', deviceId });
 }
@@ -84,6 +94,9 @@ export function removeDevice(turn: Turn, deviceId: string): void {
   turn.delete(state.cursors, deviceId);
   turn.delete(state.outboxes, deviceId);
   turn.delete(state.requestSeqs, deviceId);
+  turn.delete(state.configs, deviceId);
+  turn.delete(state.deviceLogs, deviceId);
+  turn.delete(state.laneTimes, deviceId);
   const probe = state.probes.get(deviceId);
   if (probe !== undefined) {
     const refusal = { code: 'unknown-device', retryAfterMs: 0, detail: 'removed' } as const;

@@ -16,14 +16,19 @@ import {
 import { newDevice } from '../registry/reduce-device.ts';
 import { quarantineClones, suspectClone, takeProbe } from './clone-operation.ts';
 import { instanceHex, zeroCursor, type LiveConnection } from './core-state.ts';
+import { loseConfigs, resendConfigs, stepConfig } from './config-operation.ts';
+import { noteGivenUp } from './device-letter-operation.ts';
+import { noteDropped, noteHello, noteMissing, noteReport, noteStored } from './device-log-operation.ts';
+import { announceTypes, changeDevice, putDevice } from './device-operation.ts';
 import { haunt, layGhost } from './ghost-operation.ts';
-import { changeDevice, putDevice } from './device-operation.ts';
 import { appendBlock, appendEvent, appendOwnEvent } from './event-operation.ts';
 import { noteHistory } from './history-operation.ts';
 import { stepJob } from './job-operation.ts';
+import { parkLetter } from './park-letter.ts';
 import type { EventReader, Meaning } from './read-event.ts';
 import { acknowledgeRequests, loseSentJobs } from './request-operation.ts';
 import { neededBlobs, stepRollout } from './rollout-operation.ts';
+import { learnSchema, noteBlock, noteSchemas } from './schema-operation.ts';
 import type { Turn } from './turn.ts';
 
 /** What an operator has set about who may come. */
@@ -110,7 +115,9 @@ function settleRequests(turn: Turn, connect: Connect, instanceId: string): void 
     return;
   }
   const before = turn.state.devices.get(deviceId)?.instanceId;
-  if (before !== undefined && before !== instanceId) loseSentJobs(turn, deviceId);
+  if (before === undefined || before === instanceId) return;
+  loseSentJobs(turn, deviceId);
+  loseConfigs(turn, deviceId);
 }
 
 function admit(
@@ -124,6 +131,7 @@ function admit(
   const { deviceId, serialHex: serial } = identity;
   noteHistory(turn, connect);
   changeDevice(turn, deviceId, { kind: 'connect', address, agentVersion, instanceId, serial });
+  noteHello(turn, deviceId, instanceId, connect.nextSeq);
   turn.set(state.connections, connection, deviceId);
   turn.set(state.live, deviceId, {
     connection,
@@ -144,6 +152,7 @@ function admit(
   turn.afterCommit((port) => port.admit(connection, welcome));
   turn.toFlush.add(deviceId);
   if (standing !== 'accepted') return;
+  resendConfigs(turn, deviceId);
   for (const sha256 of neededBlobs(state, deviceId)) turn.afterCommit((port) => port.grantBlob(connection, sha256));
   for (const id of state.jobs.keys()) stepJob(turn, id, { kind: 'connected', deviceId });
   for (const id of state.rollouts.keys()) stepRollout(turn, id, { kind: 'presence', deviceId });
@@ -207,7 +216,7 @@ function leave(
 }
 
 /** The live connection with this number; a superseded one is a ghost. */
-function liveOf(turn: Turn, connection: ConnectionId): { deviceId: string; live: LiveConnection } | undefined {
+export function liveOf(turn: Turn, connection: ConnectionId): { deviceId: string; live: LiveConnection } | undefined {
   const deviceId = turn.state.connections.get(connection);
   const live = deviceId === undefined ? undefined : turn.state.live.get(deviceId);
   return deviceId === undefined || live?.connection !== connection ? undefined : { deviceId, live };
@@ -237,7 +246,7 @@ function claimRows(
   connection: ConnectionId,
   lane: Lane,
   firstSeq: number,
-  count: number,
+  { count, lastTimestampMs }: { count: number; lastTimestampMs: number },
 ): Claim | undefined {
   const peer = liveOf(turn, connection);
   if (peer === undefined || count === 0) return undefined;
@@ -256,10 +265,12 @@ function claimRows(
   if (firstSeq > storedSeq + 1) {
     const payload = { instanceId, lane, from: storedSeq + 1, to: firstSeq - 1 };
     appendOwnEvent(turn, { deviceId, type: 'coordinator.gap', key: '', payload });
+    noteMissing(turn, deviceId, firstSeq - 1 - storedSeq);
   }
   const next = cursor.with(lane, lastSeq) as unknown as LaneCursor;
   turn.set(turn.state.cursors, deviceId, new Map(cursors).set(instanceId, next));
-  turn.write({ kind: 'cursor', cursor: { deviceId, instanceId, lane, seq: lastSeq } });
+  const atMs = noteStored(turn, deviceId, lane, lastTimestampMs);
+  turn.write({ kind: 'cursor', cursor: { deviceId, instanceId, lane, seq: lastSeq, atMs } });
   return { deviceId, instanceId, skip: Math.max(0, storedSeq + 1 - firstSeq), acknowledge };
 }
 
@@ -272,7 +283,10 @@ export function storeEvents(
   rows: readonly Row[],
   readEvent: EventReader,
 ): void {
-  const claim = claimRows(turn, connection, lane, firstSeq, rows.length);
+  const claim = claimRows(turn, connection, lane, firstSeq, {
+    count: rows.length,
+    lastTimestampMs: rows.at(-1)?.timestampMs ?? 0,
+  });
   if (claim === undefined) return;
   const { deviceId, instanceId, skip, acknowledge } = claim;
   for (const [index, row] of rows.entries()) {
@@ -286,10 +300,11 @@ export function storeEvents(
 
 /** Stores what is new of a run of product rows, unread. */
 export function storeBlock(turn: Turn, connection: ConnectionId, lane: Lane, firstSeq: number, block: RowBlock): void {
-  const claim = claimRows(turn, connection, lane, firstSeq, block.count);
+  const claim = claimRows(turn, connection, lane, firstSeq, block);
   if (claim === undefined) return;
   const { acknowledge, ...place } = claim;
   appendBlock(turn, { ...place, lane, firstSeq, block });
+  noteBlock(turn, place.deviceId, block, place.skip);
   acknowledge();
 }
 
@@ -316,6 +331,7 @@ function storeEvent(
   if (reason === undefined) {
     try {
       appendEvent(turn, stored);
+      if (stored.schema !== undefined) noteSchemas(turn, deviceId, [stored.schema]);
       carryOut(turn, deviceId, meaning);
       return undefined;
     } catch (error) {
@@ -323,18 +339,22 @@ function storeEvent(
       reason = `could not be carried out: ${error instanceof Error ? error.message : String(error)}`.slice(0, 256);
     }
   }
-  turn.next('dead-letter');
-  turn.write({ kind: 'dead-letter', letter: { ...stored, reason } });
-  const payload = { ...place, type: row.type.slice(0, 256), reason };
-  appendOwnEvent(turn, { deviceId, type: 'coordinator.dead-letter', key: '', payload });
+  parkLetter(turn, { ...stored, ...letterOf(meaning), reason });
   // What went wrong in here is nobody's business out there.
   const told = meaning.kind === 'dead' ? meaning : { class: 'reject' as const, reason: 'could not be carried out' };
   return { class: told.class, code: nackCodes[told.class], retryAfterMs: 0, detail: told.reason };
 }
 
+/** How a dead letter is filed: what can't be read, what could not be carried out. */
+function letterOf(meaning: Meaning) {
+  if (meaning.kind !== 'dead') return { layer: 'decode', code: 'not-carried-out' } as const;
+  const { layer = 'decode', code = meaning.class, attempts = 1 } = meaning;
+  return { layer, code, attempts } as const;
+}
+
 const nackCodes = { reject: 1, 'too-large': 2, forbidden: 3 } as const;
 
-function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
+export function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
   switch (meaning.kind) {
     case 'boot':
       changeDevice(turn, deviceId, { kind: 'boot', ...meaning.event });
@@ -347,13 +367,19 @@ function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
       return stepJob(turn, meaning.event.jobId, { kind: 'result', deviceId, event: meaning.event });
     case 'update':
       return stepRollout(turn, meaning.event.rolloutId, { kind: 'update', deviceId, event: meaning.event });
-    case 'log':
-    case 'gap':
-    case 'accepts':
     case 'schema':
+      return learnSchema(turn, deviceId, meaning.event);
+    case 'accepts':
+      return announceTypes(turn, deviceId, meaning.event);
     case 'config':
-    case 'reply':
+      return stepConfig(turn, deviceId, meaning.event.name, { kind: 'report', event: meaning.event });
+    case 'log':
+      return noteReport(turn, deviceId, meaning.event);
+    case 'gap':
+      return noteDropped(turn, deviceId, meaning.event);
     case 'deadletter':
+      return noteGivenUp(turn, deviceId, meaning.event);
+    case 'reply':
     case 'plain':
     case 'dead':
       return;

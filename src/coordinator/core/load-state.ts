@@ -2,10 +2,13 @@ import type { Release } from '../../client/contract/release.ts';
 import { FlotillaError } from '../../error.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
 import type { LaneCursor, Snapshot, Store } from '../../store/index.ts';
+import type { ConfigDocument } from '../config/config-document.ts';
 import { createJobState, type JobDevice, type JobDocument } from '../job/job-state.ts';
 import { createRolloutState, type RolloutDocument } from '../rollout/rollout-state.ts';
 import { type TargetDevice } from '../rollout/target-device.ts';
 import { zeroCursor, type CoreState } from './core-state.ts';
+import { loadSchemaState } from './schema-state.ts';
+import { suspectKey } from './suspect-operation.ts';
 
 /**
  * Reads everything that is needed to go on, and gives a new database its fleet and its own instance id.
@@ -51,6 +54,13 @@ function stateOf(snapshot: Snapshot, fleetId: string, instanceId: string, nowMs:
     jobs: new Map(),
     rollouts: new Map(),
     releases: new Map(),
+    schemas: loadSchemaState(snapshot.schemas, snapshot.parked),
+    configs: new Map(),
+    consumers: new Map(snapshot.consumers.map((consumer) => [consumer.name, consumer])),
+    deviceLogs: new Map(snapshot.deviceLogs.map((log) => [log.deviceId, log])),
+    laneTimes: new Map(),
+    suspects: new Map(snapshot.suspects.map((suspect) => [suspectKey(suspect), suspect])),
+    frameFaults: new Map(),
     live: new Map(),
     probes: new Map(),
     ghosts: new Map(),
@@ -59,19 +69,25 @@ function stateOf(snapshot: Snapshot, fleetId: string, instanceId: string, nowMs:
     counters: new Map([
       ['offset', snapshot.lastOffset],
       ['request-row', snapshot.requests.at(-1)?.row ?? 0],
-      ['dead-letter', snapshot.deadLetters],
+      ['dead-letter', snapshot.lastDeadLetter],
     ]),
   };
   for (const { serial, deviceId } of snapshot.certificates) {
     state.serials.set(deviceId, [...(state.serials.get(deviceId) ?? []), serial]);
   }
-  for (const { deviceId, instanceId: history, lane, seq } of snapshot.cursors) {
+  for (const { deviceId, instanceId: history, lane, seq, atMs } of snapshot.cursors) {
     const known = state.cursors.get(deviceId) ?? new Map<string, LaneCursor>();
     const cursor = (known.get(history) ?? zeroCursor).with(lane, seq) as unknown as LaneCursor;
     state.cursors.set(deviceId, new Map(known).set(history, cursor));
+    const times = state.laneTimes.get(deviceId) ?? [0, 0, 0, 0];
+    state.laneTimes.set(deviceId, times.with(lane, Math.max(times[lane]!, atMs)));
   }
   for (const request of snapshot.requests) {
     state.outboxes.set(request.deviceId, [...(state.outboxes.get(request.deviceId) ?? []), request]);
+  }
+  for (const { deviceId, name, document } of snapshot.configs) {
+    const known = state.configs.get(deviceId) ?? new Map<string, ConfigDocument>();
+    state.configs.set(deviceId, new Map(known).set(name, document as ConfigDocument));
   }
   for (const { document, members } of snapshot.jobs) {
     const devices = members.map((member) => awayNow(member.document as JobDevice));

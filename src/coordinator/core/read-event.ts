@@ -31,7 +31,15 @@ export type Meaning =
   | { kind: 'reply'; event: ReplyEvent }
   | { kind: 'deadletter'; event: DeadLetterEvent }
   /** It does not fit; the reason is for a person. */
-  | { kind: 'dead'; class: 'reject' | 'too-large' | 'forbidden'; reason: string };
+  | {
+      kind: 'dead';
+      class: 'reject' | 'too-large' | 'forbidden';
+      reason: string;
+      /** Of the dead letter, where it is not a payload that can't be read. */
+      layer?: 'handler';
+      code?: string;
+      attempts?: number;
+    };
 
 export type EventReader = (row: Row) => Meaning;
 

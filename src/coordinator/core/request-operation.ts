@@ -1,8 +1,9 @@
 import { Lane, type Row } from '../../protocol/lane.ts';
-import type { RequestRow } from '../../store/row.ts';
+import type { DeviceRow, RequestRow } from '../../store/row.ts';
 import type { NewRequest } from '../effect.ts';
-import { acknowledged, deliverable, expired, nextToSend, type Outbox } from '../request/outbox.ts';
+import { acknowledged, deliverable, expired, nextToSend, recall, type Outbox } from '../request/outbox.ts';
 import { zeroCursor } from './core-state.ts';
+import { deliveredConfig } from './config-operation.ts';
 import { stepJob } from './job-operation.ts';
 import type { Turn } from './turn.ts';
 
@@ -42,9 +43,10 @@ export function flushRequests(turn: Turn): void {
     turn.toFlush.delete(deviceId);
     const live = turn.state.live.get(deviceId);
     if (live === undefined) continue;
-    const outbox = outboxOf(turn, deviceId);
+    const device = turn.state.devices.get(deviceId)!;
+    const outbox = live.standing === 'accepted' ? recallRequests(turn, device, live.sent) : outboxOf(turn, deviceId);
     const lastSeq = turn.state.requestSeqs.get(deviceId) ?? zeroCursor;
-    const next = nextToSend(deliverable(outbox, live.standing), lastSeq, live.sent);
+    const next = nextToSend(deliverable(outbox, live.standing, device), lastSeq, live.sent);
     if (next.rows.length === 0) continue;
     const numbered = new Map(next.rows.map((row) => [row.row, row]));
     for (const row of outbox) {
@@ -67,11 +69,21 @@ export function flushRequests(turn: Turn): void {
   }
 }
 
+function recallRequests(turn: Turn, device: DeviceRow, sent: ReadonlySet<number>): Outbox {
+  const { outbox, recalled } = recall(outboxOf(turn, device.id), device, sent);
+  if (recalled.length > 0) putOutbox(turn, device.id, outbox);
+  for (const request of recalled) turn.write({ kind: 'request', request });
+  return outbox;
+}
+
 /** The device has committed everything of the lane up to `upToSeq`. */
 export function acknowledgeRequests(turn: Turn, deviceId: string, lane: number, upToSeq: number): void {
   const { done, rest } = acknowledged(outboxOf(turn, deviceId), lane, upToSeq);
   drop(turn, deviceId, done, rest);
-  for (const row of done) if (row.type === 'job.start') stepJob(turn, row.key, { kind: 'delivered', deviceId });
+  for (const row of done) {
+    if (row.type === 'job.start') stepJob(turn, row.key, { kind: 'delivered', deviceId });
+    else if (row.type === 'config.desired') deliveredConfig(turn, row);
+  }
 }
 
 /** The data of the device is gone: what was under way to it may have run or not, and is never sent again. */

@@ -10,7 +10,7 @@ import {
 import type { Close, Effect } from '../../session/effect.ts';
 import type { ByteStream, StreamReceiver } from '../../transport/byte-stream.ts';
 import { PartServer } from './part-server.ts';
-import type { NackVerdict, PeerIdentity } from './port.ts';
+import type { FrameFault, NackVerdict, PeerIdentity } from './port.ts';
 
 /** One TLS record's worth in user space; the rest waits where urgent frames can still overtake it. */
 const maxBufferedBytes = 16_384;
@@ -19,6 +19,9 @@ const maxUnreadBytes = 65_536;
 
 /** How long a peer that was told goodbye may keep its socket; nothing it sends is read any more. */
 const goodbyeMs = 500;
+
+/** Of what can't be parsed, for a person to look at. */
+const keptFaultBytes = 256;
 
 /** What a connection tells its gateway. */
 export interface ConnectionOwner {
@@ -52,6 +55,8 @@ export class GatewayConnection implements StreamReceiver {
   readonly session: CoordinatorSession;
   /** The core was told of it, and is told when it goes. */
   announced = false;
+  /** What the device sent instead of frames: the end of this connection. */
+  fault: FrameFault | undefined;
   readonly #owner: ConnectionOwner;
   readonly #option: ConnectionOption;
   #parts: PartServer | undefined;
@@ -76,7 +81,13 @@ export class GatewayConnection implements StreamReceiver {
   }
 
   onBytes(bytes: Uint8Array): void {
-    this.#guard(() => this.#apply(this.session.receive(bytes, this.#owner.monotonicMs())));
+    this.#guard(() => {
+      this.#apply(this.session.receive(bytes, this.#owner.monotonicMs()));
+      const close = this.#close;
+      if (close?.by !== 'us' || close.code !== 'protocol-error' || this.fault !== undefined) return;
+      const { deviceId } = this.identity;
+      this.fault = { deviceId, detail: close.detail, bytes: Uint8Array.from(bytes.subarray(0, keptFaultBytes)) };
+    });
   }
 
   onDrain(): void {

@@ -2,12 +2,11 @@ import type { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../clock.ts';
-import { FlotillaError, systemErrorCode } from '../../error.ts';
 import { createLog, type Log } from '../../log.ts';
 import type { ByteReader } from '../../protocol/byte-reader.ts';
 import { BatchDecoderWorkspace, BatchWorkspace } from '../../protocol/columns/index.ts';
 import { encodeMessage } from '../../protocol/encode.ts';
-import { noSchemas, readSchema, type SchemaCatalogue } from '../../protocol/schema-catalogue.ts';
+import { readSchema, type KnownSchema } from '../../protocol/schema-catalogue.ts';
 import type { Close, Effect } from '../../session/effect.ts';
 import type { ByteStream } from '../../transport/byte-stream.ts';
 import { Channel } from '../../transport/channel.ts';
@@ -22,13 +21,17 @@ import {
   readNumber,
   readRefuse,
   readRows,
+  readSchemaText,
   readSerials,
   readUpTo,
   ToCore,
   ToGateway,
   writeBlock,
   writeConnect,
+  writeDefine,
   writeDisconnect,
+  writeFrameFault,
+  writeGap,
   writeJson,
   writeNumber,
   writeRows,
@@ -39,6 +42,7 @@ import { judgePeer, type PeerRefusal } from './judge-peer.ts';
 import type { PeerIdentity } from './port.ts';
 import { retrySpread } from './retry-spread.ts';
 import { runsOf } from './row-run.ts';
+import { startError } from './start-error.ts';
 import { WarmReaders } from './warm-reader.ts';
 
 export interface GatewayOption {
@@ -58,6 +62,8 @@ const maxFlushesPerTick = 128;
 const maxCoreBacklogBytes = 8 * 1024 * 1024;
 const answerTimeoutMs = 20_000;
 const drainMs = 3_000;
+const finalRetryMs = 60_000;
+const goodbyeMs = 500;
 
 /** Runs a gateway until the core ends it. */
 export function runGateway(option: GatewayOption): void {
@@ -70,7 +76,8 @@ class Gateway implements ConnectionOwner {
   readonly #connections = new Map<number, GatewayConnection>();
   readonly #dirty = new Set<GatewayConnection>();
   #config!: GatewayConfig;
-  #schemas: SchemaCatalogue = noSchemas;
+  /** Grows while connections read by it; what stands in it never changes. */
+  readonly #schemas = new Map<bigint, KnownSchema>();
   readonly #warm = new WarmReaders();
   /** One of each for all connections: this process does one thing at a time. */
   #workspace!: { encoder: BatchWorkspace; decoder: BatchDecoderWorkspace };
@@ -135,10 +142,16 @@ class Gateway implements ConnectionOwner {
         }
         if (this.#core.bufferedBytes > maxCoreBacklogBytes) this.#hold(true);
         break;
+      case 'schema':
+        this.#core.send(ToCore.schema, (body) => writeDefine(body, id, effect.fingerprint, effect.text));
+        break;
       case 'acked':
         this.#core.send(ToCore.requestsAcked, (body) => writeUpTo(body, id, effect.lane, effect.upToSeq));
         break;
       case 'gap':
+        this.#core.send(ToCore.gap, (body) => writeGap(body, id, effect));
+        if (this.#core.bufferedBytes > maxCoreBacklogBytes) this.#hold(true);
+        break;
       case 'nacked':
         this.#log.warn({ device: connection.identity.deviceId, ...effect }, 'the device says');
         break;
@@ -167,6 +180,8 @@ class Gateway implements ConnectionOwner {
     if (refused)
       this.#log.warn({ device: deviceId, address, reason: close.code, detail: close.detail }, 'connection refused');
     else this.#log.debug({ device: deviceId, address, reason: why }, 'connection ended');
+    const { fault } = connection;
+    if (fault !== undefined) this.#core.send(ToCore.frameFault, (body) => writeFrameFault(body, fault));
     if (connection.announced)
       this.#core.send(ToCore.disconnect, (body) => writeDisconnect(body, connection.id, why, traffic));
     if (this.#draining && this.#connections.size === 0) this.#core.end();
@@ -233,14 +248,17 @@ class Gateway implements ConnectionOwner {
       case ToGateway.credit:
       case ToGateway.probe: {
         const { local, value } = readNumber(body);
-        const connection = this.#connections.get(local);
-        if (kind === ToGateway.probe) connection?.probe(value);
-        else connection?.credit(value);
+        this.#connections.get(local)?.[kind === ToGateway.probe ? 'probe' : 'credit'](value);
         break;
       }
       case ToGateway.revoked:
         this.#setRevoked(readSerials(body));
         break;
+      case ToGateway.schema: {
+        const { fingerprint, text } = readSchemaText(body);
+        this.#schemas.set(fingerprint, readSchema(text));
+        break;
+      }
       case ToGateway.ticketKeys:
         this.#listener?.setTicketKeys(Uint8Array.from(body.bytes(48)));
         break;
@@ -255,9 +273,6 @@ class Gateway implements ConnectionOwner {
   async #start(config: GatewayConfig): Promise<void> {
     this.#config = config;
     this.#workspace = { encoder: new BatchWorkspace(config.packing), decoder: new BatchDecoderWorkspace() };
-    this.#schemas = new Map(
-      Object.entries(config.schemas).map(([fingerprint, text]) => [BigInt(`0x${fingerprint}`), readSchema(text)]),
-    );
     this.#log = createLog({ name: 'gateway', level: config.logLevel, destination: config.logDestination });
     const { tls, limits, listen } = config;
     const [key, certificate, authority] = await Promise.all([
@@ -284,19 +299,7 @@ class Gateway implements ConnectionOwner {
   }
 
   #fail(error: unknown): void {
-    const code = systemErrorCode(error) ?? 'unknown';
-    const told =
-      error instanceof FlotillaError
-        ? error
-        : new FlotillaError(
-            'failed',
-            'gateway-start',
-            `a gateway can't start: ${error instanceof Error ? error.message : code}`,
-            {
-              seen: code,
-            },
-          );
-    this.#core.send(ToCore.failed, (body) => writeJson(body, told.toJSON()));
+    this.#core.send(ToCore.failed, (body) => writeJson(body, startError(error).toJSON()));
     this.#core.end();
   }
 
@@ -395,6 +398,3 @@ class Gateway implements ConnectionOwner {
     else this.#option.clock.schedule(drainMs, () => this.#core.end());
   }
 }
-
-const finalRetryMs = 60_000;
-const goodbyeMs = 500;

@@ -9,9 +9,9 @@ import type { Packing } from '../../protocol/columns/index.ts';
 import { laneCount, type Lane, type Row } from '../../protocol/lane.ts';
 import { maxFrameBytes } from '../../protocol/limit.ts';
 import type { LogLevel } from '../../log.ts';
+import { gapReasons, standings, type GapReason, type NackClass, type Standing } from '../../protocol/message.ts';
 import { writePackedRows, type RowBlock } from '../../protocol/packed-rows.ts';
-import { standings, type NackClass, type Standing } from '../../protocol/message.ts';
-import type { Admittance, Connect, NackVerdict, PeerIdentity, RefuseCode, Traffic } from './port.ts';
+import type { Admittance, Connect, FrameFault, NackVerdict, PeerIdentity, RefuseCode, Traffic } from './port.ts';
 import type { GatewayLimits, GatewayTls } from './pool-option.ts';
 
 /** Core to gateway. */
@@ -30,6 +30,7 @@ export const ToGateway = {
   nack: 12,
   pause: 13,
   probe: 14,
+  schema: 15,
   credit: 16,
 } as const;
 
@@ -43,6 +44,9 @@ export const ToCore = {
   disconnect: 37,
   probed: 38,
   block: 39, // product rows, packed
+  gap: 40,
+  frameFault: 41, // a connection that ended for bytes that are no frames
+  schema: 42, // before the rows that it is for
 } as const;
 
 export interface GatewayConfig {
@@ -55,7 +59,6 @@ export interface GatewayConfig {
   keyExchange: 'classic' | 'hybrid';
   packing: Packing;
   limits: GatewayLimits;
-  schemas: Readonly<Record<string, string>>;
   logLevel: LogLevel;
   logDestination: string | 2;
 }
@@ -184,6 +187,23 @@ export function readUpTo(body: ByteReader): { local: number; lane: Lane; upToSeq
   return { local: body.varint(), lane: body.byte() as Lane, upToSeq: body.varint() };
 }
 
+const gapNames = new Map<number, GapReason>(
+  Object.entries(gapReasons).map(([name, number]) => [number, name as GapReason]),
+);
+
+export function writeGap(
+  body: ByteWriter,
+  local: number,
+  gap: { lane: Lane; upToSeq: number; reason: GapReason },
+): void {
+  writeUpTo(body, local, gap.lane, gap.upToSeq);
+  body.byte(gapReasons[gap.reason]);
+}
+
+export function readGap(body: ByteReader): { local: number; lane: Lane; upToSeq: number; reason: GapReason } {
+  return { ...readUpTo(body), reason: gapNames.get(body.byte()) ?? 'not-kept' };
+}
+
 /** For `request` and `events`. */
 export function writeRows(body: ByteWriter, local: number, lane: Lane, firstSeq: number, rows: readonly Row[]): void {
   body.varint(local);
@@ -222,6 +242,7 @@ export function writeBlock(body: ByteWriter, local: number, lane: Lane, firstSeq
   for (const { schema } of rows) if (schema !== 0n) schemas.add(schema);
   body.varint(schemas.size);
   for (const schema of schemas) body.uint64(schema);
+  body.varint(rows.at(-1)?.timestampMs ?? 0);
   writePackedRows(body, rows);
 }
 
@@ -230,7 +251,22 @@ export function readBlock(body: ByteReader): { local: number; lane: Lane; firstS
   const head = { local: body.varint(), lane: body.byte() as Lane, firstSeq: body.varint() };
   const count = body.varint(body.remaining);
   const schemas = Array.from({ length: body.varint(body.remaining) }, () => body.uint64());
-  return { ...head, block: { count, schemas, bytes: Uint8Array.from(body.rest()) } };
+  const lastTimestampMs = body.varint();
+  return { ...head, block: { count, schemas, lastTimestampMs, bytes: Uint8Array.from(body.rest()) } };
+}
+
+const maxFaultBytes = 4_096;
+
+export function writeFrameFault(body: ByteWriter, { deviceId, detail, bytes }: FrameFault): void {
+  body.text(deviceId);
+  body.text(detail);
+  body.block(bytes);
+}
+
+export function readFrameFault(body: ByteReader): FrameFault {
+  const deviceId = body.text(maxTextBytes);
+  const detail = body.text(maxTextBytes);
+  return { deviceId, detail, bytes: Uint8Array.from(body.block(maxFaultBytes)) };
 }
 
 /** For `grantBlob`. */
@@ -241,6 +277,26 @@ export function writeNamed(body: ByteWriter, local: number, text: string): void 
 
 export function readNamed(body: ByteReader): { local: number; text: string } {
   return { local: body.varint(), text: body.text(maxTextBytes) };
+}
+
+/** `ToGateway.schema`: for every connection. */
+export function writeSchema(body: ByteWriter, fingerprint: bigint, text: string): void {
+  body.uint64(fingerprint);
+  body.text(text);
+}
+
+export function readSchemaText(body: ByteReader): { fingerprint: bigint; text: string } {
+  return { fingerprint: body.uint64(), text: body.text(maxTextBytes) };
+}
+
+/** `ToCore.schema`: told on this connection. */
+export function writeDefine(body: ByteWriter, local: number, fingerprint: bigint, text: string): void {
+  body.varint(local);
+  writeSchema(body, fingerprint, text);
+}
+
+export function readDefine(body: ByteReader): { local: number; fingerprint: bigint; text: string } {
+  return { local: body.varint(), ...readSchemaText(body) };
 }
 
 export function writeSerials(body: ByteWriter, serials: ReadonlySet<string>): void {

@@ -8,7 +8,10 @@ import { GatewayProcess } from './gateway-process.ts';
 import {
   readBlock,
   readConnect,
+  readDefine,
   readDisconnect,
+  readFrameFault,
+  readGap,
   readNumber,
   readRows,
   readUpTo,
@@ -21,6 +24,7 @@ import {
   writeNumber,
   writeRefuse,
   writeRows,
+  writeSchema,
   writeSerials,
   writeUpTo,
   type GatewayConfig,
@@ -113,6 +117,7 @@ class Pool implements GatewayPool {
   readonly #where = new Map<ConnectionId, { slot: number; local: number }>();
   readonly #ticketKey: TicketKey;
   #revoked: ReadonlySet<string> = new Set();
+  readonly #schemas: Map<string, string>;
   #lastId: ConnectionId = 0;
   /** Frames that came before the caller had its port. */
   #early: (() => void)[] | undefined = [];
@@ -122,6 +127,7 @@ class Pool implements GatewayPool {
   constructor(option: GatewayPoolOption, port: number, ticketKey: TicketKey) {
     this.#option = option;
     this.#ticketKey = ticketKey;
+    this.#schemas = new Map(Object.entries(option.schemas ?? {}));
     this.port = port;
   }
 
@@ -200,6 +206,12 @@ class Pool implements GatewayPool {
     for (const { process } of this.#slots) this.#pushRevoked(process);
   }
 
+  addSchemas(schemas: Readonly<Record<string, string>>): void {
+    const added = Object.entries(schemas).filter(([fingerprint, text]) => this.#schemas.get(fingerprint) !== text);
+    for (const [fingerprint, text] of added) this.#schemas.set(fingerprint, text);
+    for (const { process } of this.#slots) this.#pushSchemas(process, added);
+  }
+
   get #limits() {
     return { ...defaultGatewayLimits, ...this.#option.limits };
   }
@@ -222,7 +234,6 @@ class Pool implements GatewayPool {
       keyExchange: this.#option.keyExchange ?? 'hybrid',
       packing: this.#option.packing ?? defaultPacking,
       limits: this.#limits,
-      schemas: this.#option.schemas ?? {},
       logLevel: logLevel ?? 'info',
       logDestination: logDestination ?? 2,
     };
@@ -235,11 +246,18 @@ class Pool implements GatewayPool {
       onExit: (reason) => this.#onExit(n, ids, reason),
     });
     this.#pushRevoked(process);
+    this.#pushSchemas(process, this.#schemas);
     return { process, ids, startedMs: performance.now(), restartMs };
   }
 
   #pushRevoked(process: GatewayProcess): void {
     process.send(ToGateway.revoked, (body) => writeSerials(body, this.#revoked));
+  }
+
+  #pushSchemas(process: GatewayProcess, schemas: Iterable<[fingerprint: string, text: string]>): void {
+    for (const [fingerprint, text] of schemas) {
+      process.send(ToGateway.schema, (body) => writeSchema(body, BigInt(`0x${fingerprint}`), text));
+    }
   }
 
   #onFrame(slot: number, ids: Map<number, ConnectionId>, kind: number, body: ByteReader): void {
@@ -254,18 +272,27 @@ class Pool implements GatewayPool {
     } else if (kind === ToCore.events) {
       const { local, lane, firstSeq, rows } = readRows(body);
       this.#call(() => handler.events(ids.get(local)!, lane, firstSeq, rows));
+    } else if (kind === ToCore.gap) {
+      const { local, lane, upToSeq, reason } = readGap(body);
+      this.#call(() => handler.gap(ids.get(local)!, lane, upToSeq, reason));
     } else if (kind === ToCore.block) {
       const { local, lane, firstSeq, block } = readBlock(body);
       this.#call(() => handler.eventBlock(ids.get(local)!, lane, firstSeq, block));
     } else if (kind === ToCore.requestsAcked) {
       const { local, lane, upToSeq } = readUpTo(body);
       this.#call(() => handler.requestsAcked(ids.get(local)!, lane, upToSeq));
+    } else if (kind === ToCore.schema) {
+      const { local, fingerprint, text } = readDefine(body);
+      this.#call(() => handler.schema(ids.get(local)!, fingerprint, text));
     } else if (kind === ToCore.disconnect) {
       const { local, reason, traffic } = readDisconnect(body);
       this.#call(() => this.#disconnect(ids, local, reason, traffic));
     } else if (kind === ToCore.probed) {
       const { local, value } = readNumber(body);
       this.#call(() => handler.probed(ids.get(local)!, value === 1));
+    } else if (kind === ToCore.frameFault) {
+      const fault = readFrameFault(body);
+      this.#call(() => handler.frameFault(fault));
     } else {
       throw new RangeError(`a gateway said ${kind}`);
     }

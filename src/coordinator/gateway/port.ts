@@ -3,7 +3,7 @@
  * gateways terminate TLS, run sessions, and hold presence. Everything the core is told arrives in order per connection.
  */
 import type { Lane, Row } from '../../protocol/lane.ts';
-import type { Nack, Standing } from '../../protocol/message.ts';
+import type { GapReason, Nack, Standing } from '../../protocol/message.ts';
 import type { RowBlock } from '../../protocol/packed-rows.ts';
 
 /** Unique over the life of the core process: later connections have higher numbers, which kills ghosts. */
@@ -55,11 +55,25 @@ export interface GatewayHandler {
   events(connection: ConnectionId, lane: Lane, firstSeq: number, rows: Row[]): void;
   /** The same for a run of the product's own rows, which nobody has to look into. */
   eventBlock(connection: ConnectionId, lane: Lane, firstSeq: number, block: RowBlock): void;
+  /** The device has told the Avro schema (JSON) of rows that follow, under the fingerprint that they name. */
+  schema(connection: ConnectionId, fingerprint: bigint, text: string): void;
+  /** The device will never send what lies between our cursor and `upToSeq`. The core answers with `acknowledge`. */
+  gap(connection: ConnectionId, lane: Lane, upToSeq: number, reason: GapReason): void;
   /** The device has committed our requests of this lane up to and including `upToSeq`. */
   requestsAcked(connection: ConnectionId, lane: Lane, upToSeq: number): void;
   disconnect(connection: ConnectionId, reason: string, traffic: Traffic): void;
   /** The one answer to `probe`, unless the connection ends first: then it is `disconnect`. */
   probed(connection: ConnectionId, answered: boolean): void;
+  /** A connection of this device was ended, with GOAWAY, because its bytes are no frames. */
+  frameFault(fault: FrameFault): void;
+}
+
+export interface FrameFault {
+  deviceId: string;
+  /** What is wrong, for a person. */
+  detail: string;
+  /** The first of the read that could not be parsed. */
+  bytes: Uint8Array;
 }
 
 /** Why a row is not taken as it is; a dead letter's detail is for the device's log: no internals. */
@@ -99,6 +113,8 @@ export interface GatewayPort {
   /** From now on this connection may fetch parts of this blob (a file named by its SHA-256 in the blob folder). */
   grantBlob(connection: ConnectionId, sha256: string): void;
   close(connection: ConnectionId, reason: string, retryAfterMs?: number): void;
+  /** Avro (JSON) by fingerprint, 16 hex digits: no device needs to tell these any more. Adds to what was given before. */
+  addSchemas(schemas: Readonly<Record<string, string>>): void;
   /** Serial numbers that no handshake may complete with; the whole set, pushed at start and on each change. */
   setRevoked(serialsHex: ReadonlySet<string>): void;
 }

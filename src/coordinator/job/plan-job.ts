@@ -55,11 +55,11 @@ export function planJob(request: JobRequest, matched: readonly string[], context
 }
 
 /**
- * The safety rules on the size of a mutation, for jobs and rollouts alike. The confirmation rule is for fleets of more
+ * The safety rules on the size of a mutation, for jobs, rollouts and settings alike. The confirmation rule is for fleets of more
  * than a handful: up to `alwaysConfirmed` matched devices never ask.
  */
 export function requireSize(
-  area: 'job' | 'rollout',
+  area: 'job' | 'rollout' | 'config',
   { selector, max, expect, subset }: { selector: string; max?: number; expect?: number; subset?: number },
   matchedCount: number,
   fleetSize: number,

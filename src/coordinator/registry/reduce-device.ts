@@ -2,7 +2,7 @@
  * What the coordinator knows of one device. Pure: `(device, event, now) → device`; the same object back means that
  * nothing changed.
  */
-import type { GrainsEvent, Running } from '../../protocol/event.ts';
+import type { AcceptsEvent, GrainsEvent, Running } from '../../protocol/event.ts';
 import type { CertificateFactsRow, DeviceRow } from '../../store/row.ts';
 
 export type DeviceInput =
@@ -17,6 +17,7 @@ export type DeviceInput =
   | { kind: 'connect'; address: string; agentVersion: string; instanceId: string; serial: string }
   | { kind: 'disconnect'; receivedBytes: number; sentBytes: number }
   | { kind: 'boot'; running: Running; agentVersion: string }
+  | { kind: 'accepts'; event: AcceptsEvent }
   | { kind: 'grains'; grains: GrainsEvent['grains'] }
   | { kind: 'quarantine-bundle'; bundleUuid: string };
 
@@ -70,6 +71,8 @@ export function reduceDevice(device: DeviceRow, input: DeviceInput, nowMs: numbe
       };
     case 'boot':
       return { ...device, running: input.running, agentVersion: input.agentVersion };
+    case 'accepts':
+      return { ...device, accepts: { agentVersion: input.event.agentVersion, types: input.event.accepts } };
     case 'grains':
       return { ...device, grains: input.grains };
     case 'quarantine-bundle':

@@ -3,16 +3,53 @@
  * sent and keeps it until the device has committed it; one that was never sent may still be withdrawn or expire.
  */
 import type { Standing } from '../../protocol/message.ts';
-import type { LaneCursor, RequestRow } from '../../store/row.ts';
+import { alwaysAccepted, requestVersions } from '../../protocol/request.ts';
+import type { DeviceRow, LaneCursor, RequestRow } from '../../store/row.ts';
 
 export type Outbox = readonly RequestRow[];
 
 /** What may reach a device that is kept out: only what ends something that it may still be doing. */
 const quarantinedTypes: ReadonlySet<string> = new Set(['job.cancel', 'update.cancel']);
 
+/** What a device has announced, and the agent that it runs now. */
+export type Taker = Pick<DeviceRow, 'agentVersion' | 'accepts'>;
+
+/** The name under which a device announces that it takes this request. */
+export function neededType({ type, payload }: Pick<RequestRow, 'type' | 'payload'>): string {
+  return type === 'product.request' ? `product.request:${(JSON.parse(payload) as { type: string }).type}` : type;
+}
+
+/** May the device be sent this? What another version of its agent announced says nothing about this one. */
+export function isAnnounced(row: Pick<RequestRow, 'type' | 'payload'>, { agentVersion, accepts }: Taker): boolean {
+  if (alwaysAccepted.has(row.type)) return true;
+  if (accepts === undefined || accepts.agentVersion !== agentVersion) return false;
+  const needed = neededType(row);
+  const version = (requestVersions as Partial<Record<string, number>>)[row.type] ?? 1;
+  return Object.hasOwn(accepts.types, needed) && accepts.types[needed]! >= version;
+}
+
+/**
+ * Takes the numbers back of rows that an earlier connection was sent, did not commit, and that the device would not
+ * take any more: they must not hold up what comes behind them. Only for a device that has told what it has committed.
+ */
+export function recall(
+  outbox: Outbox,
+  taker: Taker,
+  sent: ReadonlySet<number>,
+): { outbox: Outbox; recalled: RequestRow[] } {
+  const recalled: RequestRow[] = [];
+  const rest = outbox.map((row) => {
+    if (row.seq === undefined || sent.has(row.row) || isAnnounced(row, taker)) return row;
+    const { seq: _, ...unsent } = row;
+    recalled.push(unsent);
+    return unsent;
+  });
+  return recalled.length === 0 ? { outbox, recalled } : { outbox: rest, recalled };
+}
+
 /** What a device of this standing may be sent. Rows that have their number already go in order or not at all. */
-export function deliverable(outbox: Outbox, standing: Standing): Outbox {
-  if (standing === 'accepted') return outbox;
+export function deliverable(outbox: Outbox, standing: Standing, taker: Taker): Outbox {
+  if (standing === 'accepted') return outbox.filter((row) => isAnnounced(row, taker));
   if (standing === 'pending') return [];
   const numbered = outbox.filter(({ seq }) => seq !== undefined).toSorted((a, b) => a.seq! - b.seq!);
   const first = numbered.findIndex(({ type }) => !quarantinedTypes.has(type));

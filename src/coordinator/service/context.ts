@@ -1,9 +1,11 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
+import type { PayloadReader } from '../../eventlog/schema/index.ts';
 import type { Core } from '../core/core.ts';
 import type { Turn } from '../core/turn.ts';
 import type { JobPolicy } from '../job/plan-job.ts';
 import type { TimerPolicy } from '../rollout/rollout-state.ts';
+import type { ConsumerStreams } from './consumer-streams.ts';
 
 /** What the verbs of the API work with. One of each coordinator, made in src/bin. */
 export interface ServiceContext {
@@ -15,6 +17,8 @@ export interface ServiceContext {
   actor: string;
   jobs: JobPolicy;
   rolloutTimers: TimerPolicy;
+  /** Reads Avro payloads by what the registry holds at that time. */
+  payloads: PayloadReader;
   issuing: IssuingAuthority;
   /** Where published bundles lie, named by their SHA-256. */
   blobDirectory: string;
@@ -26,6 +30,9 @@ export interface ServiceContext {
   random(): number;
   /** A new id that starts with this letter. */
   newId(prefix: 'j' | 'r'): string;
+  streams: ConsumerStreams;
+  /** Dead letters that somebody decides on at this moment. */
+  deciding: Set<number>;
   /** Begins the shutdown; returns at once. */
   shutdown(): void;
 }

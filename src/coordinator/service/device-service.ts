@@ -1,19 +1,24 @@
 import type { Changed, Device, TagChange } from '../../client/contract/device.ts';
 import { FlotillaError } from '../../error.ts';
 import { parseSelector, selectIds } from '../../selector/index.ts';
+import type { DeviceRow } from '../../store/index.ts';
+import { holdReason, summarizeConfig } from '../config/view-config.ts';
 import type { CoreState } from '../core/core-state.ts';
 import { acceptDevice, changeDevice, cutConnection, removeDevice } from '../core/device-operation.ts';
 import { appendOwnEvent } from '../core/event-operation.ts';
 import type { Turn } from '../core/turn.ts';
 import { audit, type ServiceContext } from './context.ts';
 import { knownTargets, matchKnown } from './target.ts';
+import { viewFreshness, viewLog } from './view-freshness.ts';
 
 /** The device as the API shows it. */
-export function viewDevice(state: CoreState, id: string): Device | undefined {
+export function viewDevice(state: CoreState, id: string, nowMs: number): Device | undefined {
   const device = state.devices.get(id);
   if (device === undefined) return undefined;
   const serial = device.serial ?? state.serials.get(id)?.at(-1);
   const certificate = serial === undefined ? undefined : state.certificates.get(serial);
+  const freshness = viewFreshness(state, id, nowMs);
+  const log = viewLog(state, id);
   return {
     id,
     state: device.state,
@@ -28,7 +33,26 @@ export function viewDevice(state: CoreState, id: string): Device | undefined {
       ? {}
       : { certificate: { serial: certificate.serial, notAfterMs: certificate.notAfterMs } }),
     quarantinedBundles: device.quarantinedBundles,
+    ...requestFacts(state, device),
     traffic: { receivedBytes: device.receivedBytes, sentBytes: device.sentBytes },
+    ...(freshness === undefined ? {} : { freshness }),
+    ...(log === undefined ? {} : { log }),
+  };
+}
+
+/** What the device takes, what waits for it to take it, and how its settings stand. */
+function requestFacts(state: CoreState, device: DeviceRow): Pick<Device, 'accepts' | 'held' | 'configs'> {
+  const { id, accepts, agentVersion } = device;
+  const outbox = state.outboxes.get(id) ?? [];
+  const held = outbox.flatMap(({ seq, type, key, payload, expiresAtMs }) => {
+    const reason = seq === undefined ? holdReason({ type, payload }, device) : undefined;
+    return reason === undefined ? [] : [{ type, key, reason, expiresAtMs }];
+  });
+  const configs = [...(state.configs.get(id)?.values() ?? [])].map((config) => summarizeConfig(config, outbox, device));
+  return {
+    ...(accepts === undefined || accepts.agentVersion !== agentVersion ? {} : { accepts: accepts.types }),
+    ...(held.length === 0 ? {} : { held }),
+    ...(configs.length === 0 ? {} : { configs: configs.toSorted((a, b) => (a.name < b.name ? -1 : 1)) }),
   };
 }
 
@@ -40,8 +64,8 @@ export function unknownDevice(id: string): FlotillaError {
 }
 
 export function showDevice({ core }: ServiceContext, id: string): Promise<Device> {
-  return core.submit(({ state }) => {
-    const device = viewDevice(state, id);
+  return core.submit(({ state, nowMs }) => {
+    const device = viewDevice(state, id, nowMs);
     if (device === undefined) throw unknownDevice(id);
     return device;
   });
@@ -49,13 +73,13 @@ export function showDevice({ core }: ServiceContext, id: string): Promise<Device
 
 /** In order of id. */
 export function listDevices({ core }: ServiceContext, query: { selector?: string; state?: string }): Promise<Device[]> {
-  return core.submit(({ state }) => {
+  return core.submit(({ state, nowMs }) => {
     const ids =
       query.selector === undefined
         ? [...state.devices.keys()].toSorted()
         : selectIds(parseSelector(query.selector), knownTargets(state));
     return ids
-      .map((id) => viewDevice(state, id)!)
+      .map((id) => viewDevice(state, id, nowMs)!)
       .filter((device) => query.state === undefined || device.state === query.state);
   });
 }

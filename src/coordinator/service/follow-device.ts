@@ -19,10 +19,10 @@ export async function* followDevices(
   signal.addEventListener('abort', onAbort, { once: true });
   const shown = new Set<string>();
   const rowsOf = (ids: Iterable<string>): Promise<DeviceWatchRow[]> =>
-    core.submit(({ state }) => {
+    core.submit(({ state, nowMs }) => {
       const rows: DeviceWatchRow[] = [];
       for (const id of ids) {
-        const device = viewDevice(state, id);
+        const device = viewDevice(state, id, nowMs);
         if (device !== undefined && (selector === undefined || matches(selector, device))) {
           shown.add(id);
           rows.push({ kind: 'device', device });

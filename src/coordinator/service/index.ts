@@ -3,15 +3,23 @@
  * changes something is audited in the same transaction.
  */
 export * from './certificate-service.ts';
+export * from './config-service.ts';
+export * from './consumer-service.ts';
+export { ConsumerStreams } from './consumer-streams.ts';
+export { streamConsumer, streamHandler } from './consumer-stream.ts';
 export type { IssuingAuthority, ServiceContext } from './context.ts';
+export * from './dead-letter-service.ts';
 export * from './device-service.ts';
 export * from './event-service.ts';
 export { followDevices } from './follow-device.ts';
 export { followJob } from './follow-job.ts';
 export { followRollout } from './follow-rollout.ts';
 export * from './job-service.ts';
+export { redactEvents } from './redact-service.ts';
 export * from './release-service.ts';
 export * from './rollout-service.ts';
+export * from './schema-service.ts';
 export * from './select-service.ts';
 export { showStatus } from './status-service.ts';
+export { trimDeadLetters } from './trim-dead-letters.ts';
 export { why } from './why-service.ts';

@@ -1,8 +1,9 @@
 import type { CoordinatorStatus } from '../../client/contract/status.ts';
 import type { ServiceContext } from './context.ts';
 
-export function showStatus(context: ServiceContext): Promise<CoordinatorStatus> {
+export async function showStatus(context: ServiceContext): Promise<CoordinatorStatus> {
   const { core, fleetId, version, listen, blobDirectory } = context;
+  const deadLetters = await core.store.deadLetterDepth();
   return core.submit(({ state }) => {
     const byState: Record<string, number> = {};
     for (const device of state.devices.values()) byState[device.state] = (byState[device.state] ?? 0) + 1;
@@ -19,6 +20,7 @@ export function showStatus(context: ServiceContext): Promise<CoordinatorStatus> 
       gateways: context.gatewayPids().map((pid, index) => ({ pid, connections: connections.get(index) ?? 0 })),
       devices: { total: state.devices.size, connected: state.live.size, byState },
       store: { path: core.store.path, events: lastOffset, lastOffset },
+      deadLetters,
       jobs: { running: [...state.jobs.values()].filter(({ document }) => document.state === 'running').length },
       rollouts: { running: [...state.rollouts.values()].filter(({ document }) => document.state === 'running').length },
       blobDirectory,

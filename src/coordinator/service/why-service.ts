@@ -10,6 +10,7 @@ import { deadlineOf } from '../rollout/rollout-timer.ts';
 import type { ServiceContext } from './context.ts';
 import { unknownDevice } from './device-service.ts';
 import { unknownRollout } from './rollout-service.ts';
+import { viewFreshness, viewLog } from './view-freshness.ts';
 
 /** Every rule between a device and its update, in the order in which the coordinator asks them. */
 export function why({ core }: ServiceContext, deviceId: string, rolloutId: string | undefined): Promise<Why> {
@@ -17,7 +18,7 @@ export function why({ core }: ServiceContext, deviceId: string, rolloutId: strin
     const rollout = chooseRollout(state, deviceId, rolloutId);
     // One that was removed while a rollout had it is still explained.
     if (rollout?.index.has(deviceId) !== true && !state.devices.has(deviceId)) throw unknownDevice(deviceId);
-    const rules: WhyRule[] = [...identityRules(state, deviceId, nowMs)];
+    const rules: WhyRule[] = [...identityRules(state, deviceId, nowMs), ...logRules(state, deviceId, nowMs)];
     if (rollout !== undefined) rules.push(...rolloutRules(state, rollout, deviceId, nowMs));
     return {
       deviceId,
@@ -63,6 +64,18 @@ function* identityRules(state: CoreState, deviceId: string, nowMs: number): Gene
     };
   } else if (device.sinceMs === undefined) yield { rule: 'connected', verdict: 'blocks', detail: 'never seen' };
   else yield { rule: 'connected', verdict: 'blocks', detail: `away; last seen ${since(device.sinceMs)}` };
+}
+
+/** What of the device's own log is not here; it holds no update up, but it may be why something was never told. */
+function* logRules(state: CoreState, deviceId: string, nowMs: number): Generator<WhyRule> {
+  const freshness = viewFreshness(state, deviceId, nowMs);
+  if (freshness === undefined) return;
+  const lag = freshness.lanes.reduce((sum, { lagEvents }) => sum + lagEvents, 0);
+  const parts = [`data as of ${new Date(freshness.asOfMs).toISOString()}`, `${lag} events wait on the device`];
+  const { missingRows = 0, explainedRows = 0, gapReason } = viewLog(state, deviceId) ?? {};
+  if (missingRows > 0) parts.push(`${missingRows} rows never came`);
+  if (explainedRows > 0) parts.push(`${explainedRows} were given up there (${gapReason})`);
+  yield { rule: 'log', verdict: missingRows > 0 || explainedRows > 0 ? 'unknown' : 'ok', detail: parts.join('; ') };
 }
 
 function* rolloutRules(state: CoreState, rollout: RolloutState, deviceId: string, nowMs: number): Generator<WhyRule> {

@@ -1,49 +1,23 @@
-import { parseBlockNumber } from '../config/call-spec.ts';
-import type { ResourceRecord } from '../config/resource.ts';
+import { fromByteString, configError, unsupportedError, type ByteString } from '../config/source-text.ts';
 import type { Call, Section } from '../config/section.ts';
-import { configError, fromByteString, unsupportedError, type ByteString } from '../config/source-text.ts';
 import { FlotillaError } from '../../error.ts';
+import { diskCipher } from './disk-cipher.ts';
 import type { EnvironmentAccess } from './environment-access.ts';
+import { fatPlanners } from './fat/fat-action.ts';
+import { encodeGpt, gptTable, gptUnits, leastGptBlocks } from './gpt.ts';
+import { planExecute, planPathWrite, planPipeWrite, planRebootParam, planUbiVolumeWrite } from './host-action.ts';
 import { encodeMbr, mbrTable } from './mbr.ts';
-import type { Progress } from './progress.ts';
+import { numberArgument, resourceOf, type PlanInput, type PlannedAction, type Planner } from './planned-action.ts';
 import { writeRaw } from './raw-write.ts';
-import { blockBytes, segmentBytes, type SegmentCache } from './segment-cache.ts';
+import { blockBytes, segmentBytes } from './segment-cache.ts';
 import { ubootLayout } from './uboot-environment.ts';
 
-/** What an action works on. */
-export interface ActionContext {
-  readonly cache: SegmentCache;
-  /** Blocks of the destination, 0 if unknown. */
-  readonly diskBlocks: number;
-  readonly progress: Progress;
-  readonly onInfo: (text: string) => void;
-  readonly signal: AbortSignal | undefined;
-  environment(title: ByteString): EnvironmentAccess;
-}
-
-/** An action whose arguments have been read; planning one writes nothing. */
-export interface PlannedAction {
-  /** Of the progress. */
-  readonly units: number;
-  /** The first byte of the destination that it surely does not touch. */
-  readonly endBytes: number;
-  readonly readsData: boolean;
-  run(context: ActionContext, data: AsyncIterable<Buffer>): Promise<void>;
-}
-
-interface PlanInput {
-  readonly call: Call;
-  readonly root: Section;
-  /** Of the on-resource section. */
-  readonly record: ResourceRecord | undefined;
-}
-
-type Planner = (input: PlanInput) => PlannedAction;
-
+/** One entry for each action that there is. */
 const planners: Record<string, Planner> = {
   raw_write: planRawWrite,
   raw_memset: planRawMemset,
   mbr_write: planMbrWrite,
+  gpt_write: planGptWrite,
   trim: planTrim,
   uboot_clearenv: (input) => planEnvironment(input, (environment) => environment.clear()),
   uboot_recover: (input) =>
@@ -54,6 +28,12 @@ const planners: Record<string, Planner> = {
     planEnvironment(input, (environment, [name, value]) => environment.set(name ?? '', value ?? '')),
   uboot_unsetenv: (input) =>
     planEnvironment(input, (environment, [name]) => environment.change((variables) => variables.delete(name ?? ''))),
+  ...fatPlanners,
+  path_write: planPathWrite,
+  pipe_write: planPipeWrite,
+  ubi_volume_write: planUbiVolumeWrite,
+  execute: planExecute,
+  reboot_param: planRebootParam,
   info: ({ call }) => effect(async ({ onInfo }) => onInfo(fromByteString(call.args[0] ?? ''))),
   error: ({ call }) =>
     effect(async () => {
@@ -67,25 +47,26 @@ export function planAction(input: PlanInput): PlannedAction {
   return planner(input);
 }
 
+/** Whether this engine has an action of that name. */
+export function hasAction(name: ByteString): boolean {
+  return Object.hasOwn(planners, name);
+}
+
 function effect(run: PlannedAction['run']): PlannedAction {
   return { units: 0, endBytes: 0, readsData: false, run };
 }
 
-function number({ args, place }: Call, index: number): number {
-  const value = parseBlockNumber(args[index] ?? '');
-  if (value === undefined) throw configError(place, `not a number: '${fromByteString(args[index] ?? '')}'`);
-  return value;
-}
-
-function planRawWrite({ call, record }: PlanInput): PlannedAction {
-  if (!record) throw configError(call.place, 'raw_write only usable in on-resource');
-  const start = number(call, 0) * blockBytes;
+function planRawWrite(input: PlanInput): PlannedAction {
+  const { map, dataBytes, fileBytes } = resourceOf(input);
+  const { call } = input;
+  const start = numberArgument(call, 0) * blockBytes;
+  const cipher = call.args.length > 1 ? diskCipher(call.args.slice(1)) : undefined;
   return {
-    units: record.dataBytes,
-    endBytes: start + Math.ceil(record.fileBytes / blockBytes) * blockBytes,
+    units: dataBytes,
+    endBytes: start + Math.ceil(fileBytes / blockBytes) * blockBytes,
     readsData: true,
     run: ({ cache, progress, signal }, data) =>
-      writeRaw(cache, start, record.map, data, (count) => {
+      writeRaw({ cache, start, map, cipher }, data, (count) => {
         signal?.throwIfAborted();
         progress.add(count);
       }),
@@ -93,9 +74,9 @@ function planRawWrite({ call, record }: PlanInput): PlannedAction {
 }
 
 function planRawMemset({ call }: PlanInput): PlannedAction {
-  const start = number(call, 0) * blockBytes;
-  const length = number(call, 1) * blockBytes;
-  const value = number(call, 2);
+  const start = numberArgument(call, 0) * blockBytes;
+  const length = numberArgument(call, 1) * blockBytes;
+  const value = numberArgument(call, 2);
   return {
     units: length,
     endBytes: start + length,
@@ -130,9 +111,26 @@ function planMbrWrite({ call, root }: PlanInput): PlannedAction {
   };
 }
 
+function planGptWrite({ call, root }: PlanInput): PlannedAction {
+  const table = gptTable(referenced(root, 'gpt', call));
+  return {
+    units: gptUnits,
+    endBytes: leastGptBlocks(table) * blockBytes,
+    readsData: false,
+    async run({ cache, diskBlocks, progress }) {
+      // The copy at the end first: while the first table is written, the copy is whole.
+      for (const { block, bytes } of encodeGpt(table, diskBlocks)) {
+        cache.defer(block * blockBytes, bytes.length);
+        await cache.write(block * blockBytes, bytes);
+      }
+      progress.add(gptUnits);
+    },
+  };
+}
+
 function planTrim({ call }: PlanInput): PlannedAction {
-  const start = number(call, 0) * blockBytes;
-  const count = number(call, 1);
+  const start = numberArgument(call, 0) * blockBytes;
+  const count = numberArgument(call, 1);
   const units = Math.floor(count / 256);
   return {
     units,
@@ -140,6 +138,7 @@ function planTrim({ call }: PlanInput): PlannedAction {
     readsData: false,
     async run({ cache, progress }) {
       cache.trim(start, count * blockBytes);
+      await cache.discardOnMedium(start, count * blockBytes);
       progress.add(units);
     },
   };

@@ -2,17 +2,19 @@ import { BundleFile } from '../archive/bundle-file.ts';
 import { readBundleHead, requireKeys } from '../archive/bundle-head.ts';
 import { ByteReader } from '../archive/byte-reader.ts';
 import { MemberDamage, malformed } from '../archive/malformed.ts';
-import { checkedResource, resourceDamaged } from '../archive/resource-check.ts';
+import { resourceMissing } from '../archive/resource-check.ts';
 import { ZipReader, type ZipMember } from '../archive/zip-reader.ts';
 import { resourceNameOf } from '../config/resource.ts';
 import { fromByteString, toByteString } from '../config/source-text.ts';
 import type { Section } from '../config/section.ts';
 import { FlotillaError } from '../../error.ts';
-import type { ActionContext, PlannedAction } from './action.ts';
-import { Disk } from './disk.ts';
+import { Disk, type DiskOption } from './disk.ts';
 import { EnvironmentAccess } from './environment-access.ts';
+import { FatVolumes } from './fat/volume-set.ts';
 import { checkMetaConfSupported, checkRoom, chooseTask, planTask, type TaskPlan } from './plan.ts';
-import { Progress } from './progress.ts';
+import { unsafeRefused, type ActionContext, type PlannedAction } from './planned-action.ts';
+import { Progress, type ProgressRange, type ProgressReport } from './progress.ts';
+import { runResource } from './resource-run.ts';
 import { SegmentCache } from './segment-cache.ts';
 import { ubootLayout } from './uboot-environment.ts';
 
@@ -26,16 +28,25 @@ export interface ApplyOption {
   task: string;
   /** 32-byte Ed25519 keys; any one of them is enough, none is refused. */
   publicKeys: readonly Buffer[];
-  /** For `${NAME}` in meta.conf. */
-  variables?: Readonly<Record<string, string>>;
+  /** For `${NAME}` in meta.conf, and for commands that are run. */
+  variables?: Readonly<Record<string, string | undefined>>;
   /** A hard end for the destination, where it is a file that stands for a disk. */
   destinationSizeBytes?: number;
+  /** Lets actions run commands and write files beside the destination. */
+  unsafe?: boolean;
   /** 0 to 100, rising. */
   onProgress?: (percent: number) => void;
   /** The texts of info(…). */
   onInfo?: (text: string) => void;
   /** Aborting is a failure like any other: on-error runs. */
   signal?: AbortSignal;
+}
+
+/** What only the drop-in for fwup passes. */
+export interface FwupApplyOption extends Omit<DiskOption, 'asFwup' | 'sizeBytes'> {
+  readonly progressRange?: ProgressRange;
+  readonly onReport?: (report: ProgressReport & { inputBytes: number }) => void;
+  readonly rebootParamPath?: string | undefined;
 }
 
 export interface ApplyResult {
@@ -52,122 +63,191 @@ export interface ApplyResult {
  */
 export async function applyBundle(option: ApplyOption): Promise<ApplyResult> {
   requireKeys(option.publicKeys);
-  const { path, stream } = option;
-  const source = path === undefined ? stream : new BundleFile(path);
-  if (!source || (path !== undefined && stream)) throw new TypeError('applyBundle needs a path or a stream');
-  const progress = new Progress(option.onProgress);
-  progress.start();
-  const reader = new ByteReader(source);
-  try {
-    const zip = new ZipReader(reader);
-    const variables = option.variables ?? {};
-    const head = await readBundleHead(zip, { publicKeys: option.publicKeys, variables });
-    checkMetaConfSupported(head.metaConf);
-    const { root } = head.metaConf;
-    const disk = await Disk.open(option.destinationPath, option.destinationSizeBytes);
+  return new Application(option, undefined).run();
+}
+
+/**
+ * The same as fwup does it: without a key a signature is not looked at, what is unknown is passed over, arguments are
+ * read when their action's turn comes, the output is there before anything is checked.
+ */
+export async function applyLikeFwup(option: ApplyOption, fwup: FwupApplyOption): Promise<ApplyResult> {
+  return new Application(option, fwup).run();
+}
+
+class Application {
+  readonly #option: ApplyOption;
+  readonly #fwup: FwupApplyOption | undefined;
+  readonly #progress: Progress;
+  readonly #reader: ByteReader;
+  readonly #zip: ZipReader;
+
+  constructor(option: ApplyOption, fwup: FwupApplyOption | undefined) {
+    this.#option = option;
+    this.#fwup = fwup;
+    const { path, stream, onProgress } = option;
+    const source = path === undefined ? stream : new BundleFile(path);
+    if (!source || (path !== undefined && stream)) throw new TypeError('applyBundle needs a path or a stream');
+    this.#reader = new ByteReader(source);
+    this.#zip = new ZipReader(this.#reader);
+    this.#progress = new Progress((report) => {
+      onProgress?.(report.percent);
+      fwup?.onReport?.({ ...report, inputBytes: this.#reader.offset });
+    }, fwup?.progressRange);
+  }
+
+  get #asFwup(): boolean {
+    return this.#fwup !== undefined;
+  }
+
+  async run(): Promise<ApplyResult> {
+    this.#progress.start();
+    let disk = this.#asFwup ? await this.#openDisk() : undefined;
     try {
-      const context = createContext(root, disk, progress, option);
-      const task = await chooseTask(root, toByteString(option.task), context);
-      const plan = planTask(task, root);
-      checkRoom(plan, disk);
-      progress.expect(plan.units);
-      await runPlan(plan, zip, context);
-      progress.finish();
+      const { publicKeys, variables = {}, task: name } = this.#option;
+      const head = await readBundleHead(this.#zip, { publicKeys, variables, asFwup: this.#asFwup });
+      if (!this.#asFwup) checkMetaConfSupported(head.metaConf);
+      const { root } = head.metaConf;
+      disk ??= await this.#openDisk();
+      const context = this.#context(root, disk, { FWUP_META_UUID: head.uuid, FWUP_META_NICKNAME: head.nickname });
+      const task = await chooseTask(root, toByteString(name), context, this.#asFwup);
+      const plan = planTask(task, root, this.#asFwup);
+      if (!this.#asFwup) {
+        checkUnsafe(plan, context);
+        checkRoom(plan, disk);
+      }
+      this.#progress.expect(plan.units);
+      await this.#runPlan(plan, context);
+      this.#progress.finish();
       return { taskName: plan.title, uuid: head.uuid, bytesWritten: disk.bytesWritten };
     } finally {
-      await disk.close();
+      await disk?.close();
+      await this.#reader.close();
     }
-  } finally {
-    await reader.close();
   }
-}
 
-function createContext(root: Section, disk: Disk, progress: Progress, option: ApplyOption): ActionContext {
-  const cache = new SegmentCache(disk, root.integer('block-cache-size-mb') ?? 8);
-  const environments = new Map<string, EnvironmentAccess>();
-  return {
-    cache,
-    diskBlocks: Math.floor(disk.endBytes / 512),
-    progress,
-    onInfo: option.onInfo ?? (() => undefined),
-    signal: option.signal,
-    environment(title) {
-      const known = environments.get(title);
-      if (known) return known;
-      const section = root.find('uboot-environment', title);
-      if (!section) throw malformed(`no uboot-environment '${fromByteString(title)}'`);
-      const environment = new EnvironmentAccess(cache, ubootLayout(section));
-      environments.set(title, environment);
-      return environment;
-    },
-  };
-}
-
-async function runPlan(plan: TaskPlan, zip: ZipReader, context: ActionContext): Promise<void> {
-  try {
-    await runActions(plan.onInit, context);
-    await runResources(plan, zip, context);
-    await runActions(plan.onFinish, context);
-    context.signal?.throwIfAborted();
-    await context.cache.flush();
-  } catch (error) {
-    await runOnError(plan, context);
-    throw context.signal?.aborted ? aborted(error) : error;
+  #openDisk(): Promise<Disk> {
+    const { destinationPath, destinationSizeBytes } = this.#option;
+    return Disk.open(destinationPath, { ...this.#fwup, sizeBytes: destinationSizeBytes, asFwup: this.#asFwup });
   }
-}
 
-/** Members in the order of the archive; every one that the task names must come. */
-async function runResources(plan: TaskPlan, zip: ZipReader, context: ActionContext): Promise<void> {
-  const missing = new Set(plan.onResource.keys());
-  while (missing.size > 0) {
-    context.signal?.throwIfAborted();
-    const member = await zip.next();
-    if (!member) throw resourceDamaged(fromByteString([...missing][0]!), 'it is not in the archive');
-    const name = resourceNameOf(member.name);
-    const resource = missing.delete(name) ? plan.onResource.get(name) : undefined;
-    if (!resource) {
-      await skip(zip, member);
-      continue;
+  #context(root: Section, disk: Disk, identity: Readonly<Record<string, string>>): ActionContext {
+    const { onInfo = () => undefined, signal, unsafe = false, variables = {} } = this.#option;
+    const cache = new SegmentCache(disk, root.integer('block-cache-size-mb') ?? 8);
+    const environments = new Map<string, EnvironmentAccess>();
+    return {
+      cache,
+      get diskBlocks() {
+        return Math.floor(disk.endBytes / 512);
+      },
+      progress: this.#progress,
+      fat: new FatVolumes(cache),
+      onInfo,
+      signal,
+      unsafe,
+      variables: { ...variables, ...identity },
+      rebootParamPath: this.#fwup?.rebootParamPath,
+      environment(title) {
+        const known = environments.get(title);
+        if (known) return known;
+        const section = root.find('uboot-environment', title);
+        if (!section) throw malformed(`no uboot-environment '${fromByteString(title)}'`);
+        const environment = new EnvironmentAccess(cache, ubootLayout(section));
+        environments.set(title, environment);
+        return environment;
+      },
+    };
+  }
+
+  async #runPlan(plan: TaskPlan, context: ActionContext): Promise<void> {
+    try {
+      await runActions(plan.onInit, context);
+      await this.#runResources(plan, context);
+      context.fat.forget();
+      await runActions(plan.onFinish, context);
+      context.signal?.throwIfAborted();
+      await context.cache.flush();
+    } catch (error) {
+      throw await failure(plan, context, error, this.#asFwup);
     }
-    const data = checkedResource(zip, member, resource.record);
-    await runActions(resource.actions, context, data);
-    for await (const chunk of data) void chunk; // no action read it: its hash is checked all the same
+  }
+
+  /** Members in the order of the archive; every one that the task names must come. As fwup: also a second time. */
+  async #runResources(plan: TaskPlan, context: ActionContext): Promise<void> {
+    const missing = new Set(plan.onResource.keys());
+    while (missing.size > 0 || this.#asFwup) {
+      context.signal?.throwIfAborted();
+      const member = await this.#next();
+      if (!member) break;
+      const name = resourceNameOf(member.name);
+      const resource = missing.delete(name) || this.#asFwup ? plan.onResource.get(name) : undefined;
+      if (resource) await runResource(resource, this.#zip, member, context, this.#asFwup);
+      else if (!(await this.#skip(member))) break;
+    }
+    const first = [...missing].at(this.#asFwup ? -1 : 0);
+    if (first !== undefined) throw resourceMissing(fromByteString(first));
+  }
+
+  /** fwup takes whatever it can't read for the end of the archive. */
+  async #next(): Promise<ZipMember | undefined> {
+    if (!this.#asFwup) return this.#zip.next();
+    return this.#zip.next().catch((error: unknown) => {
+      if (error instanceof FlotillaError && error.fault === 'refused') return undefined;
+      throw error;
+    });
+  }
+
+  /** Not used by this task: reads past it, however long, and drops it. Whether the archive goes on behind it. */
+  async #skip(member: ZipMember): Promise<boolean> {
+    try {
+      for await (const chunk of this.#zip.data(member, Number.MAX_SAFE_INTEGER)) void chunk;
+      return true;
+    } catch (error) {
+      if (!(error instanceof MemberDamage)) throw error;
+      if (this.#asFwup) return false;
+      throw malformed(`the member ${fromByteString(member.name)} is damaged`, error.message);
+    }
   }
 }
 
-/** Not used by this task: read past it, however long, and drop it. */
-async function skip(zip: ZipReader, member: ZipMember): Promise<void> {
-  try {
-    for await (const chunk of zip.data(member, Number.MAX_SAFE_INTEGER)) void chunk;
-  } catch (error) {
-    throw error instanceof MemberDamage
-      ? malformed(`the member ${fromByteString(member.name)} is damaged`, error.message)
-      : error;
-  }
+/** Before a byte is written: whether the task wants more than it may. */
+function checkUnsafe(plan: TaskPlan, { unsafe }: ActionContext): void {
+  if (unsafe) return;
+  const all = [
+    plan.onInit,
+    plan.onFinish,
+    plan.onError,
+    ...[...plan.onResource.values()].map(({ actions }) => actions),
+  ];
+  const first = all.flat().find(({ needsUnsafe }) => needsUnsafe === true);
+  if (first) throw unsafeRefused(first.name);
 }
 
 async function* noData(): AsyncGenerator<Buffer, void> {}
 
-async function runActions(
-  actions: readonly PlannedAction[],
-  context: ActionContext,
-  data: AsyncIterable<Buffer> = noData(),
-): Promise<void> {
+async function runActions(actions: readonly PlannedAction[], context: ActionContext): Promise<void> {
   for (const action of actions) {
     context.signal?.throwIfAborted();
-    await action.run(context, data);
+    await action.run(context, noData());
   }
 }
 
-/** What is still in the cache is dropped; the first error is the one to tell, so errors in here are not. */
-async function runOnError(plan: TaskPlan, context: ActionContext): Promise<void> {
+/**
+ * After an error: what is still in the cache is dropped and on-error runs. The first error is the one to tell; fwup
+ * tells the last one.
+ */
+async function failure(plan: TaskPlan, context: ActionContext, error: unknown, asFwup: boolean): Promise<unknown> {
   context.cache.discard();
+  context.fat.forget();
+  let second: unknown;
   try {
     await runActions(plan.onError, { ...context, signal: undefined });
     await context.cache.flush();
-  } catch {
+  } catch (caught) {
+    second = caught;
     context.cache.discard();
   }
+  if (asFwup && second !== undefined) return second;
+  return context.signal?.aborted ? aborted(error) : error;
 }
 
 function aborted(cause: unknown): FlotillaError {

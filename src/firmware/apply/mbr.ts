@@ -94,6 +94,7 @@ function checkOrder({ partitions, section }: MbrTable): void {
   if (logical.length > 0 && !extended) {
     throw configError(section.place, 'to use more than 4 partitions with MBR, partition 3 must be an extended one', {
       expected: 'partition 3 with type = 0xf or 0x5',
+      fwup: 'to use more than 4 partitions with MBR, partition 3 must have extended partition type 0xf or 0x5',
     });
   }
   for (let index = 4; index < 4 + logical.length; index++) {
@@ -113,7 +114,10 @@ function placePartitions({ partitions, section }: MbrTable, diskBlocks: number):
   const logical = placed.filter(({ index }) => index > 3);
   const extended = logical.length > 0 ? placed.find(({ index }) => index === 3) : undefined;
   const ranges = placed.filter(isUsed).filter((partition) => partition !== extended);
-  if (extended) ranges.push({ ...extended, blockCount: logical.length }); // the EBRs
+  if (extended) {
+    checkRecords(extended, logical, section);
+    ranges.push({ ...extended, blockCount: logical.length }); // the EBRs
+  }
   ranges.sort((a, b) => a.index - b.index);
   for (const [position, first] of ranges.entries()) {
     for (const second of ranges.slice(position + 1)) checkApart(first, second, section);
@@ -123,6 +127,21 @@ function placePartitions({ partitions, section }: MbrTable, diskBlocks: number):
     throw configError(section.place, `a partition can't be specified after the one with "expand = true"`);
   }
   return placed;
+}
+
+/** Logical partition number `order` of them has its record at block `order` of the extended one. */
+function checkRecords(extended: MbrPartition, logical: readonly MbrPartition[], section: Section): void {
+  for (const partition of logical) {
+    const owner = logical.find(({ index }) => {
+      const record = extended.firstBlock + index - 4;
+      return record >= partition.firstBlock && record < endOf(partition);
+    });
+    if (!owner) continue;
+    const range = `${partition.index} (blocks ${partition.firstBlock} to ${endOf(partition)})`;
+    const record = extended.firstBlock + owner.index - 4;
+    const message = `partition ${range} overlaps the EBR at ${record} for partition ${owner.index}`;
+    throw configError(section.place, message);
+  }
 }
 
 function checkApart(first: MbrPartition, second: MbrPartition, section: Section): void {

@@ -5,48 +5,54 @@ import type { MetaConf } from '../config/meta-conf.ts';
 import { checkFwupVersion } from '../config/fwup-version.ts';
 import { checkTaskCalls, checkTaskSupported } from '../config/support.ts';
 import { FlotillaError } from '../../error.ts';
-import { planAction, type ActionContext, type PlannedAction } from './action.ts';
+import { hasAction, planAction } from './action.ts';
 import { diskTooSmall, type Disk } from './disk.ts';
-import { requirementHolds } from './requirement.ts';
+import type { ActionContext, PlanInput, PlannedAction } from './planned-action.ts';
+import { obsoleteRequirementHolds, requirementHolds } from './requirement.ts';
 
 /** A task made ready: every argument read, every reference found, nothing written. */
 export interface TaskPlan {
   readonly title: string;
-  readonly onInit: readonly PlannedAction[];
-  readonly onFinish: readonly PlannedAction[];
-  readonly onError: readonly PlannedAction[];
+  readonly onInit: readonly NamedAction[];
+  readonly onFinish: readonly NamedAction[];
+  readonly onError: readonly NamedAction[];
   readonly onResource: ReadonlyMap<ByteString, ResourcePlan>;
   /** Progress units of init, resources and finish. */
   readonly units: number;
 }
 
 export interface ResourcePlan {
+  readonly section: Section;
   readonly record: ResourceRecord;
-  readonly actions: readonly PlannedAction[];
+  readonly actions: readonly NamedAction[];
 }
 
-/** Refuses what would otherwise be skipped silently: names of a newer fwup, the nickname. */
-export function checkMetaConfSupported({ root, unknown, usesNickname }: MetaConf): void {
+export interface NamedAction extends PlannedAction {
+  readonly name: string;
+}
+
+/** Refuses what would otherwise be skipped silently: names of a newer fwup. */
+export function checkMetaConfSupported({ root, unknown }: MetaConf): void {
   checkFwupVersion(root);
   const first = unknown[0];
   if (first) throw unsupportedError(first.place, `'${fromByteString(first.name)}'`);
-  if (usesNickname) throw unsupportedError(root.place, 'the variable FWUP_META_NICKNAME');
 }
 
 /** The first task, in file order, whose title starts with `name` and whose requirements all hold. */
 export async function chooseTask(
   root: Section,
   name: ByteString,
-  context: Pick<ActionContext, 'cache' | 'environment'>,
+  context: ActionContext,
+  asFwup: boolean,
 ): Promise<Section> {
   const candidates = root.all('task').filter((task) => task.title.startsWith(name));
   for (const task of candidates) {
-    // A task that cannot be judged is not one to step over: the next might be the wrong one.
-    checkTaskSupported(task);
-    checkTaskCalls(task, root);
-    let holds = true;
-    for (const call of task.calls) holds = holds && (await requirementHolds(call, context));
-    if (holds) return task;
+    if (!asFwup) {
+      // A task that cannot be judged is not one to step over: the next might be the wrong one.
+      checkTaskSupported(task);
+      checkTaskCalls(task, root);
+      if (await isApplicable(task, context)) return task;
+    } else if (await isApplicable(task, context).catch(() => false)) return task;
   }
   const shown = fromByteString(name);
   const titles = root.all('task').map((task) => fromByteString(task.title));
@@ -58,23 +64,48 @@ export async function chooseTask(
       seen: candidates.length > 0 ? 'the requirements of no task are met' : `tasks: ${titles.join(', ')}`,
       expected:
         candidates.length > 0 ? `one of ${candidates.map((task) => fromByteString(task.title)).join(', ')}` : shown,
+      fwup: `Couldn't find applicable task '${shown}'. If task is available, the task's requirements may not be met.`,
     },
   );
 }
 
-export function planTask(task: Section, root: Section): TaskPlan {
-  const section = (kind: string): PlannedAction[] => planSection(task.find(kind), root, undefined);
-  const onResource = new Map<ByteString, ResourcePlan>();
-  for (const on of task.all('on-resource')) {
-    const resource = root.find('file-resource', on.title);
-    if (!resource) {
-      throw configError(on.place, `the resource '${fromByteString(on.title)}' is used, but its description is missing`);
-    }
-    const record = resourceRecord(resource);
-    onResource.set(on.title, { record, actions: planSection(on, root, record) });
+async function isApplicable(task: Section, context: ActionContext): Promise<boolean> {
+  if (!(await obsoleteRequirementHolds(task, context))) return false;
+  for (const call of task.calls) {
+    if (!(await requirementHolds(call, context))) return false;
   }
-  const plan = { title: fromByteString(task.title), onInit: section('on-init'), onFinish: section('on-finish'), onError: section('on-error'), onResource }; // prettier-ignore
-  return { ...plan, units: actionsOf(plan).reduce((sum, { units }) => sum + units, 0) };
+  return true;
+}
+
+/**
+ * `asFwup`: arguments that are wrong show when their action's turn comes, after everything before it was done. Only
+ * actions that there are none of are refused at once.
+ */
+export function planTask(task: Section, root: Section, asFwup: boolean): TaskPlan {
+  const plan = (section: Section | undefined, record?: ResourceRecord): NamedAction[] =>
+    section ? planSection(section, root, record, asFwup) : [];
+  const onResource = new Map<ByteString, ResourcePlan>();
+  for (const section of task.all('on-resource')) {
+    const resource = root.find('file-resource', section.title);
+    if (!resource) throw undescribed(section);
+    const record = resourceRecord(resource);
+    onResource.set(section.title, { section, record, actions: plan(section, record) });
+  }
+  const found = {
+    title: fromByteString(task.title),
+    onInit: plan(task.find('on-init')),
+    onFinish: plan(task.find('on-finish')),
+    onError: plan(task.find('on-error')),
+    onResource,
+  };
+  return { ...found, units: actionsOf(found).reduce((sum, { units }) => sum + units, 0) };
+}
+
+function undescribed({ place, title }: Section): FlotillaError {
+  const shown = fromByteString(title);
+  return configError(place, `the resource '${shown}' is used, but its description is missing`, {
+    fwup: `Resource '${shown}' used, but metadata is missing. Archive is corrupt.`,
+  });
 }
 
 /** Before a byte is written: whether all of it fits on a medium whose end is known. */
@@ -91,13 +122,40 @@ function actionsOf({
   return [...onInit, ...[...onResource.values()].flatMap(({ actions }) => actions), ...onFinish];
 }
 
-function planSection(section: Section | undefined, root: Section, record: ResourceRecord | undefined): PlannedAction[] {
-  if (!section) return [];
-  const actions = section.calls.map((call) => planAction({ call, root, record }));
-  if (actions.filter(({ readsData }) => readsData).length > 1) {
+function planSection(
+  section: Section,
+  root: Section,
+  record: ResourceRecord | undefined,
+  asFwup: boolean,
+): NamedAction[] {
+  const actions = section.calls.map((call) => {
+    const input = { call, root, record };
+    return { ...(asFwup ? planLate(input) : planAction(input)), name: fromByteString(call.name) };
+  });
+  if (!asFwup && actions.filter(({ readsData }) => readsData).length > 1) {
     throw configError(section.place, `the data of '${fromByteString(section.title)}' can be written once only`, {
       suggestion: 'write it with one action, or put it in twice as two resources',
     });
   }
   return actions;
+}
+
+function planLate(input: PlanInput): PlannedAction {
+  if (!hasAction(input.call.name)) {
+    throw configError(input.call.place, `no such action '${fromByteString(input.call.name)}'`, {
+      fwup: 'Unknown function',
+    });
+  }
+  try {
+    return planAction(input);
+  } catch (error) {
+    return {
+      units: 0,
+      endBytes: 0,
+      readsData: false,
+      async run() {
+        throw error;
+      },
+    };
+  }
 }

@@ -3,6 +3,9 @@ export const blockBytes = 512;
 export const segmentBytes = 128 * 1024;
 const blocksInSegment = segmentBytes / blockBytes;
 const minSegments = 8;
+/** Buffers kept for the next segments. */
+const maxSpares = 8;
+const earlySyncBytes = 32 * 1024 * 1024;
 
 const state = { unknown: 0, clean: 1, dirty: 2 } as const;
 
@@ -12,13 +15,15 @@ export interface Medium {
   write(offset: number, bytes: Buffer): Promise<void>;
   extendTo(length: number): Promise<void>;
   sync(): Promise<void>;
+  /** Tells the medium that whole segments hold nothing worth keeping. */
+  discard?(offset: number, length: number): Promise<void>;
 }
 
 interface Segment {
   readonly data: Buffer;
   readonly blocks: Uint8Array;
   dirtyBlocks: number;
-  /** Inside a trimmed range and not written since: zeros that are not on the disk. */
+  /** Inside a trimmed range and not on the disk since: it reads as zeros, and if written at all, is written whole. */
   trimmed: boolean;
 }
 
@@ -40,6 +45,12 @@ export class SegmentCache {
   #deferred: Range[] = [];
   #trimmed: { first: number; last: number }[] = [];
   #touchedEnd = 0;
+  readonly #spares: Buffer[] = [];
+  #behind: Promise<void> = Promise.resolve();
+  #behindError: unknown;
+  #sinceSync = 0;
+  #isSyncing = false;
+  #earlySync: Promise<void> = Promise.resolve();
 
   constructor(disk: Medium, cacheMebibytes: number) {
     this.#disk = disk;
@@ -62,12 +73,10 @@ export class SegmentCache {
     for (const part of partsOf(offset, bytes.length)) {
       const segment = this.#touch(part.index);
       bytes.copy(segment.data, part.from, part.at, part.at + part.to - part.from);
-      if (segment.trimmed) markDirty(segment, 0, blocksInSegment);
-      segment.trimmed = false;
       markDirty(segment, part.from / blockBytes, part.to / blockBytes);
       this.#touchedEnd = Math.max(this.#touchedEnd, (part.index + 1) * segmentBytes);
       const isFull = streamed && segment.dirtyBlocks === blocksInSegment && !this.#holdsDeferred(part.index);
-      if (isFull) await this.#drop(part.index, segment);
+      if (isFull) await this.#writeBehind(part.index, segment);
     }
     await this.#evict();
   }
@@ -89,10 +98,20 @@ export class SegmentCache {
     }
   }
 
+  /** Hands whole segments of the range back to the medium, where it takes that. */
+  async discardOnMedium(offset: number, length: number): Promise<void> {
+    const first = Math.ceil(offset / segmentBytes) * segmentBytes;
+    const last = Math.floor((offset + length) / segmentBytes) * segmentBytes;
+    if (last > first) await this.#disk.discard?.(first, last - first);
+  }
+
   /** Writes everything: data first, synced, then the deferred ranges in order, each synced. */
   async flush(): Promise<void> {
+    await this.#settle();
     for (const [index, segment] of this.#segments) await this.#writeDirty(index, segment, false);
     await this.#disk.extendTo(this.#touchedEnd);
+    await this.#earlySync;
+    await this.#settle(); // its error, too
     await this.#disk.sync();
     for (const range of this.#deferred) {
       let wrote = false;
@@ -108,7 +127,9 @@ export class SegmentCache {
 
   /** Forgets what has not been written. */
   discard(): void {
+    for (const { data } of this.#segments.values()) this.#spare(data);
     this.#segments.clear();
+    this.#behindError = undefined;
     this.#deferred = [];
     this.#trimmed = [];
     this.#touchedEnd = 0;
@@ -120,7 +141,8 @@ export class SegmentCache {
     else {
       const trimmed = this.#trimmed.some(({ first, last }) => index >= first && index <= last);
       const blocks = new Uint8Array(blocksInSegment).fill(trimmed ? state.clean : state.unknown);
-      segment = { data: Buffer.alloc(segmentBytes), blocks, dirtyBlocks: 0, trimmed };
+      const data = this.#spares.pop() ?? Buffer.allocUnsafe(segmentBytes); // unknown blocks are never looked at
+      segment = { data: trimmed ? data.fill(0) : data, blocks, dirtyBlocks: 0, trimmed };
     }
     this.#segments.set(index, segment);
     return segment;
@@ -131,6 +153,7 @@ export class SegmentCache {
     const first = Math.floor(from / blockBytes);
     const last = Math.ceil(to / blockBytes);
     if (!segment.blocks.subarray(first, last).includes(state.unknown)) return;
+    await this.#settle();
     const stored = await this.#disk.read(index * segmentBytes, segmentBytes);
     for (let block = 0; block < blocksInSegment; block++) {
       if (segment.blocks[block] !== state.unknown) continue;
@@ -147,14 +170,52 @@ export class SegmentCache {
     }
   }
 
+  /**
+   * Writes a full segment while the next one is filled: one at a time, and everything else that touches the disk
+   * waits for it. Now and then what is written so far is synced as well, so that the end has less to wait for.
+   */
+  async #writeBehind(index: number, segment: Segment): Promise<void> {
+    await this.#settle();
+    this.#segments.delete(index);
+    this.#trimmed = this.#trimmed.flatMap((range) => without(range, index));
+    this.#behind = this.#disk.write(index * segmentBytes, segment.data).then(
+      () => this.#spare(segment.data),
+      (error: unknown) => void (this.#behindError = error),
+    );
+    this.#sinceSync += segmentBytes;
+    if (this.#sinceSync < earlySyncBytes || this.#isSyncing) return;
+    this.#sinceSync = 0;
+    this.#isSyncing = true;
+    this.#earlySync = this.#disk
+      .sync()
+      .catch((error: unknown) => void (this.#behindError ??= error)) // the kernel tells an error once
+      .finally(() => {
+        this.#isSyncing = false;
+      });
+  }
+
+  async #settle(): Promise<void> {
+    await this.#behind;
+    if (this.#behindError !== undefined) throw this.#behindError as Error;
+  }
+
+  #spare(data: Buffer): void {
+    if (this.#spares.length < maxSpares) this.#spares.push(data);
+  }
+
   async #drop(index: number, segment: Segment): Promise<void> {
+    await this.#settle();
     await this.#writeDirty(index, segment, true);
     this.#segments.delete(index);
-    // Once written, the disk is the truth for a trimmed segment too.
-    this.#trimmed = this.#trimmed.flatMap((range) => without(range, index));
+    // Once written, the disk is the truth for a trimmed segment too; one that was only read still is not on it.
+    if (!segment.trimmed) this.#trimmed = this.#trimmed.flatMap((range) => without(range, index));
   }
 
   async #writeDirty(index: number, segment: Segment, isWhole: boolean): Promise<void> {
+    if (segment.trimmed && segment.dirtyBlocks > 0) {
+      markDirty(segment, 0, blocksInSegment);
+      segment.trimmed = false;
+    }
     if (isWhole || !this.#holdsDeferred(index)) {
       await this.#writeRuns(index, segment, 0, blocksInSegment);
       return;

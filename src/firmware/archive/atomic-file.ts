@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { open, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { open, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { FlotillaError, systemErrorCode } from '../../error.ts';
 
@@ -10,25 +10,39 @@ import { FlotillaError, systemErrorCode } from '../../error.ts';
 export async function writeFileAtomically(
   path: string,
   fill: (write: (bytes: Uint8Array) => Promise<void>) => Promise<void>,
+  { synced = true }: { synced?: boolean } = {},
 ): Promise<void> {
-  await replaceFile(path, async (temporary) => {
-    const handle = await open(temporary, 'wx', 0o644).catch((cause) => {
-      throw writeError(path, cause);
-    });
-    try {
-      await fill((bytes) => writeAll(handle, bytes, path));
-    } finally {
-      await handle.close();
-    }
+  const found = await stat(path).catch(() => undefined);
+  if (found && !found.isFile() && !found.isDirectory()) return fillFile(path, 'w', path, fill); // a pipe, a device
+  await replaceFile(path, (temporary) => fillFile(temporary, 'wx', path, fill), { synced });
+}
+
+async function fillFile(
+  temporary: string,
+  flags: 'w' | 'wx',
+  path: string,
+  fill: (write: (bytes: Uint8Array) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const handle = await open(temporary, flags, 0o644).catch((cause) => {
+    throw writeError(path, cause);
   });
+  try {
+    await fill((bytes) => writeAll(handle, bytes, path));
+  } finally {
+    await handle.close();
+  }
 }
 
 /** The same for a file that someone else writes: `make` creates the temporary file it is given the name of. */
-export async function replaceFile(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
+export async function replaceFile(
+  path: string,
+  make: (temporary: string) => Promise<void>,
+  { synced = true }: { synced?: boolean } = {},
+): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
   try {
     await make(temporary);
-    await finish(temporary, path).catch((cause) => {
+    await (synced ? finish(temporary, path) : rename(temporary, path)).catch((cause) => {
       throw writeError(path, cause);
     });
   } catch (error) {
@@ -74,5 +88,6 @@ function writeError(path: string, cause: unknown): FlotillaError {
     seen: cause instanceof Error ? cause.message : String(cause),
     suggestion: 'check the path and the permissions of its folder',
     cause,
+    fwup: `error creating archive '${path}': Failed to open '${path}'`,
   });
 }

@@ -1,17 +1,20 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { FlotillaError } from '../../error.ts';
 
 const chunkBytes = 256 * 1024;
+/** A chunk's memory is used again for the third one after it: a reader joins at most two. */
+const buffers = 3;
 
-/** A .fw file as chunks, with its length and SHA-256 counted on the way. */
+/** A .fw file as chunks, with its length and, where asked for, its SHA-256 counted on the way. */
 export class BundleFile implements AsyncIterable<Uint8Array> {
   readonly path: string;
-  readonly #hash = createHash('sha256');
+  readonly #hash: Hash | undefined;
   bytes = 0;
 
-  constructor(path: string) {
+  constructor(path: string, { hashed = false }: { hashed?: boolean } = {}) {
     this.path = path;
+    this.#hash = hashed ? createHash('sha256') : undefined;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void> {
@@ -20,11 +23,12 @@ export class BundleFile implements AsyncIterable<Uint8Array> {
     });
     try {
       if (!(await handle.stat()).isFile()) throw this.#unreadable(new Error('not a regular file'));
-      for (;;) {
-        const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, this.bytes);
+      const ring = Array.from({ length: buffers }, () => Buffer.allocUnsafe(chunkBytes));
+      for (let turn = 0; ; turn++) {
+        const { buffer, bytesRead } = await handle.read(ring[turn % buffers]!, 0, chunkBytes, this.bytes);
         if (bytesRead === 0) return;
         const chunk = buffer.subarray(0, bytesRead);
-        this.#hash.update(chunk);
+        this.#hash?.update(chunk);
         this.bytes += bytesRead;
         yield chunk;
       }
@@ -35,13 +39,14 @@ export class BundleFile implements AsyncIterable<Uint8Array> {
 
   /** Hex; of all that was read, so only the file's after it was read to the end. */
   sha256(): string {
-    return this.#hash.copy().digest('hex');
+    return this.#hash?.copy().digest('hex') ?? '';
   }
 
   #unreadable(cause: unknown): FlotillaError {
     return new FlotillaError('usage', 'firmware-file-unreadable', `cannot read the bundle ${this.path}`, {
       seen: cause instanceof Error ? cause.message : String(cause),
       cause,
+      fwup: `Failed to open '${this.path}'`,
     });
   }
 }

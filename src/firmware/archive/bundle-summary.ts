@@ -1,6 +1,7 @@
 import { resourceRecord } from '../config/resource.ts';
 import { fromByteString } from '../config/source-text.ts';
 import type { BundleHead } from './bundle-head.ts';
+import { isoSeconds } from './iso-seconds.ts';
 
 /** What a bundle says about itself. Texts that it does not set are empty. */
 export interface BundleSummary {
@@ -47,7 +48,7 @@ export function summarizeBundle(head: BundleHead, file: { fileBytes: number; sha
     description: text('meta-description'),
     vcsIdentifier: text('meta-vcs-identifier'),
     misc: text('meta-misc'),
-    creationDate: new Date(head.mtimeSeconds * 1000).toISOString().replace('.000Z', 'Z'),
+    creationDate: isoSeconds(head.mtimeSeconds),
     signed: head.signature !== undefined,
     tasks: root.all('task').map((task) => fromByteString(task.title)),
     resources: root.all('file-resource').map((section) => {

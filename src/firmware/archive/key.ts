@@ -101,6 +101,9 @@ function privateKeyObject(privateKey: Buffer) {
   return createPrivateKey({ key, format: 'der', type: 'pkcs8' });
 }
 
+/** Characters of a key in base64, with padding. */
+export const keyTextBytes = { public: 44, private: 88 } as const;
+
 /** At most as many bytes as a key text has are read; what follows (a newline) does not matter. */
 async function readKeyFile(path: string, isPrivate: boolean): Promise<Buffer> {
   const handle = await open(path, 'r').catch((cause) => {
@@ -116,21 +119,28 @@ async function readKeyFile(path: string, isPrivate: boolean): Promise<Buffer> {
         suggestion: `chmod 600 ${path}`,
       });
     }
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(isPrivate ? 88 : 44), 0, isPrivate ? 88 : 44, 0);
+    const length = keyTextBytes[isPrivate ? 'private' : 'public'];
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, 0);
     return buffer.subarray(0, bytesRead);
   } finally {
     await handle.close();
   }
 }
 
-/** fwup's rules: exactly the raw size is a raw key; else base64 up to the first other character, no bits left over. */
 function decodeKey(bytes: Buffer, size: number, name: string, kind: 'public' | 'private'): Buffer {
+  const key = decodeKeyBytes(bytes, size);
+  if (key) return key;
+  throw keyError(name, kind, `it is not ${Math.ceil((size * 8) / 6)} or more base64 characters of ${size} bytes`);
+}
+
+/** fwup's rules: exactly the raw size is a raw key; else base64 up to the first other character, no bits left over. */
+export function decodeKeyBytes(bytes: Buffer, size: number): Buffer | undefined {
   if (bytes.length === size) return bytes;
   const digits = Math.ceil((size * 8) / 6);
   const text = /^[A-Za-z0-9+/]*/.exec(bytes.toString('latin1'))![0];
   const key = Buffer.from(text, 'base64');
-  if (text.length === digits && key.length === size && key.toString('base64').replace(/=+$/, '') === text) return key;
-  throw keyError(name, kind, `it is not ${digits} or more base64 characters of ${size} bytes`);
+  const isKey = text.length === digits && key.length === size && key.toString('base64').replace(/=+$/, '') === text;
+  return isKey ? key : undefined;
 }
 
 function keyError(name: string, kind: string, seen: string): FlotillaError {

@@ -5,7 +5,11 @@ import { createBlake2b256 } from './blake2b.ts';
 import { MemberDamage } from './malformed.ts';
 import type { ZipMember, ZipReader } from './zip-reader.ts';
 
-const vcdiffMagic = Buffer.from([0xd6, 0xc3, 0xc4]);
+/** How fwup says that a resource is not what meta.conf says: it depends on who reads. */
+export interface DamageWords {
+  readonly length: (bytes: number) => string;
+  readonly hash: string;
+}
 
 /**
  * The data of a resource, passed on while its length, CRC and BLAKE2b hash are checked. Throws after the last chunk
@@ -17,39 +21,66 @@ export async function* checkedResource(
   record: ResourceRecord,
 ): AsyncGenerator<Buffer, void> {
   const name = fromByteString(record.name);
+  yield* checkedData(memberData(zip, member, record.dataBytes, name), record, {
+    length: () => `ZIP data length mismatch for ${name}`,
+    hash: `Detected blake2b digest mismatch for ${name}`,
+  });
+}
+
+/** The bytes of a member that is a resource's data, or a delta. */
+export async function* memberData(
+  zip: ZipReader,
+  member: ZipMember,
+  maxBytes: number,
+  name: string,
+): AsyncGenerator<Buffer, void> {
+  try {
+    yield* zip.data(member, maxBytes);
+  } catch (error) {
+    throw error instanceof MemberDamage ? resourceDamaged(name, error.message, undefined, error.fwup) : error;
+  }
+}
+
+/** Passes chunks on; at their end their length and hash must be those of the record. */
+export async function* checkedData(
+  chunks: AsyncIterable<Buffer>,
+  record: ResourceRecord,
+  words: DamageWords,
+): AsyncGenerator<Buffer, void> {
+  const name = fromByteString(record.name);
   const hash = await createBlake2b256();
   let size = 0;
-  try {
-    for await (const chunk of zip.data(member, record.dataBytes)) {
-      if (size === 0) refusePatch(chunk, member, record);
-      size += chunk.length;
-      hash.update(chunk);
-      yield chunk;
-    }
-  } catch (error) {
-    throw error instanceof MemberDamage ? resourceDamaged(name, error.message) : error;
+  for await (const chunk of chunks) {
+    size += chunk.length;
+    hash.update(chunk);
+    yield chunk;
   }
-  if (size !== record.dataBytes) throw resourceDamaged(name, `${size} bytes`, `${record.dataBytes} bytes`);
+  if (size !== record.dataBytes) {
+    throw resourceDamaged(name, `${size} bytes`, `${record.dataBytes} bytes`, words.length(size));
+  }
   const digest = hash.digest('hex');
-  if (digest !== record.blake2b256) throw resourceDamaged(name, `blake2b-256 ${digest}`, record.blake2b256);
+  if (digest !== record.blake2b256) {
+    throw resourceDamaged(name, `blake2b-256 ${digest}`, record.blake2b256, words.hash);
+  }
 }
 
-/** A member whose known size is not the resource's is a patch, if it looks like one. */
-function refusePatch(chunk: Buffer, member: ZipMember, record: ResourceRecord): void {
-  const sizeDiffers = member.sizeBytes !== undefined && member.sizeBytes !== record.dataBytes;
-  if (!sizeDiffers || !chunk.subarray(0, 3).equals(vcdiffMagic)) return;
-  throw new FlotillaError(
-    'refused',
-    'firmware-delta-unsupported', // not firmware-unsupported: at apply, other members may have been written already
-    `${fromByteString(record.name)} is a delta patch, which the builtin firmware engine does not support`,
-    { suggestion: 'use the full bundle' },
-  );
+/**
+ * Whether a member is not a resource's data but a delta that makes it: its size is known and not that of the data.
+ * (A delta of exactly that size is taken for the data, by fwup as well.) Sparse resources have no deltas.
+ */
+export function isDelta(member: ZipMember, record: ResourceRecord): boolean {
+  return record.map.length <= 1 && member.sizeBytes !== undefined && member.sizeBytes !== record.dataBytes;
 }
 
-export function resourceDamaged(name: string, seen: string, expected?: string): FlotillaError {
+export function resourceDamaged(name: string, seen: string, expected?: string, fwup?: string): FlotillaError {
   return new FlotillaError('refused', 'firmware-resource-damaged', `the resource '${name}' is damaged`, {
     seen,
     ...(expected === undefined ? {} : { expected }),
     suggestion: 'fetch or build the bundle again',
+    ...(fwup === undefined ? {} : { fwup }),
   });
+}
+
+export function resourceMissing(name: string): FlotillaError {
+  return resourceDamaged(name, 'it is not in the archive', undefined, `Resource ${name} not found in archive`);
 }

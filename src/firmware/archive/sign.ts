@@ -9,7 +9,7 @@ import { writeFileAtomically } from './atomic-file.ts';
 import type { BundleSummary } from './bundle-summary.ts';
 import { resourceNameOf, resourceRecord } from '../config/resource.ts';
 import { fromByteString } from '../config/source-text.ts';
-import { checkedResource, resourceDamaged } from './resource-check.ts';
+import { checkedResource, isDelta, memberData, resourceMissing } from './resource-check.ts';
 import { ZipReader } from './zip-reader.ts';
 import { ZipWriter } from './zip-writer.ts';
 
@@ -48,15 +48,60 @@ export async function signBundle(option: SignOption): Promise<BundleSummary> {
         if (!section) throw malformed(`a member that meta.conf does not name: ${fromByteString(member.name)}`);
         sections.delete(section.title);
         const record = resourceRecord(section);
-        await out.add({ name: member.name, sizeBytes: record.dataBytes, data: checkedResource(zip, member, record) });
+        const data = isDelta(member, record)
+          ? memberData(zip, member, member.sizeBytes!, fromByteString(name))
+          : checkedResource(zip, member, record);
+        await out.add({ name: member.name, sizeBytes: member.sizeBytes ?? record.dataBytes, data });
       }
-      for (const name of sections.keys()) throw resourceDamaged(fromByteString(name), 'it is not in the archive');
+      for (const name of sections.keys()) throw resourceMissing(fromByteString(name));
       await out.finish();
     });
   } finally {
     await reader.close();
   }
   return inspectBundle(outputPath);
+}
+
+/** As `fwup -S`: every other member is packed again as it is, whether meta.conf names it or not. */
+export async function resignLikeFwup(
+  inputPath: string,
+  { privateKey, mtimeSeconds }: { privateKey: Buffer; mtimeSeconds: number },
+  write: (bytes: Uint8Array) => Promise<void>,
+): Promise<void> {
+  let sizes: Map<number, number> | undefined;
+  const reader = new ByteReader(new BundleFile(inputPath));
+  try {
+    const zip = new ZipReader(reader);
+    const head = await readBundleHead(zip, { asFwup: true });
+    const out = new ZipWriter(write);
+    await addSignedHead(out, head.metaConfBytes, privateKey, mtimeSeconds);
+    for (let member = await zip.next(); member; member = await zip.next()) {
+      sizes ??= member.sizeBytes === undefined ? await memberSizes(inputPath) : undefined;
+      const sizeBytes = member.sizeBytes ?? sizes?.get(member.localOffset) ?? 0;
+      await out.add({ name: member.name, sizeBytes, data: memberData(zip, member, sizeBytes, member.name) });
+    }
+    await out.finish();
+  } finally {
+    await reader.close();
+  }
+}
+
+/** By offset of the local header, which need not tell the size of what follows. */
+async function memberSizes(path: string): Promise<Map<number, number>> {
+  const reader = new ByteReader(new BundleFile(path));
+  const sizes = new Map<number, number>();
+  try {
+    const zip = new ZipReader(reader);
+    for (let member = await zip.next(); member; member = await zip.next()) {
+      let size = 0;
+      const data = memberData(zip, member, Number.MAX_SAFE_INTEGER, fromByteString(member.name));
+      for await (const chunk of data) size += chunk.length;
+      sizes.set(member.localOffset, size);
+    }
+  } finally {
+    await reader.close();
+  }
+  return sizes;
 }
 
 /** The signature (if there is a key) and meta.conf, in their compulsory order. */

@@ -18,7 +18,7 @@ export async function* storedUntilDescriptor(reader: ByteReader): AsyncGenerator
   for (;;) {
     const seen = await reader.peek(stepBytes);
     const at = seen.indexOf(mark);
-    if (seen.length < descriptorBytes) throw new MemberDamage('the archive ends inside it');
+    if (seen.length < descriptorBytes) throw new MemberDamage('the archive ends inside it', 'Truncated ZIP file data');
     const plain = Buffer.from(seen.subarray(0, at < 0 ? seen.length - mark.length + 1 : at));
     crc = crc32(plain, crc);
     size += plain.length;
@@ -27,7 +27,8 @@ export async function* storedUntilDescriptor(reader: ByteReader): AsyncGenerator
     if (at < 0) continue;
     const candidate = await reader.peek(24);
     if (candidate.length >= descriptorBytes && endsHere(candidate, crc, size)) return;
-    if (candidate.length < descriptorBytes) throw new MemberDamage('the archive ends inside it');
+    if (candidate.length < descriptorBytes)
+      throw new MemberDamage('the archive ends inside it', 'Truncated ZIP file data');
     const one = Buffer.from(await reader.exactly(1, 'stored data'));
     crc = crc32(one, crc);
     size += 1;

@@ -50,6 +50,7 @@ export class ZipReader {
       throw malformed(
         start === 0 ? 'not a .fw archive' : `garbage between members at byte ${start}`,
         mark.toString('hex'),
+        'Unrecognized archive format',
       );
     }
     return this.#localHeader(start);
@@ -65,7 +66,10 @@ export class ZipReader {
     const start = this.#reader.offset;
     for await (const chunk of this.#raw(member)) {
       size += chunk.length;
-      if (size > maxBytes) throw new MemberDamage(`it holds more than the ${maxBytes} bytes it should`);
+      if (size > maxBytes) {
+        const excess = `it holds more than the ${maxBytes} bytes it should`;
+        throw new MemberDamage(excess, excess);
+      }
       crc = crc32(chunk, crc);
       yield chunk;
     }
@@ -115,7 +119,7 @@ export class ZipReader {
     }
     for (let left = size; left > 0;) {
       const chunk = await this.#reader.some(left);
-      if (!chunk) throw new MemberDamage('the archive ends inside it');
+      if (!chunk) throw new MemberDamage('the archive ends inside it', 'Truncated ZIP file data');
       left -= chunk.length;
       yield chunk;
     }
@@ -125,11 +129,24 @@ export class ZipReader {
     let { crc } = actual;
     if (actual.hasDescriptor) crc = await this.#descriptor(actual);
     if (crc !== actual.actualCrc) {
-      throw new MemberDamage(`wrong CRC: ${hex(actual.actualCrc)} should be ${hex(crc ?? 0)}`);
+      throw new MemberDamage(
+        `wrong CRC: ${hex(actual.actualCrc)} should be ${hex(crc ?? 0)}`,
+        `ZIP bad CRC: 0x${actual.actualCrc.toString(16)} should be 0x${(crc ?? 0).toString(16)}`,
+      );
     }
     const wrong = (said: number | undefined, is: number): boolean => said !== undefined && said !== is;
-    if (wrong(actual.sizeBytes, actual.actualSize) || wrong(actual.compressedBytes, actual.actualCompressed)) {
-      throw new MemberDamage('its size is not the one in its header');
+    const sizes = (said: number | undefined, is: number): string => `(read ${is}, expected ${said ?? 0})`;
+    if (wrong(actual.compressedBytes, actual.actualCompressed)) {
+      throw new MemberDamage(
+        'its compressed size is not the one in its header',
+        `ZIP compressed data is wrong size ${sizes(actual.compressedBytes, actual.actualCompressed)}`,
+      );
+    }
+    if (wrong(actual.sizeBytes, actual.actualSize)) {
+      throw new MemberDamage(
+        'its size is not the one in its header',
+        `ZIP uncompressed data is wrong size ${sizes(actual.sizeBytes, actual.actualSize)}`,
+      );
     }
   }
 
@@ -149,7 +166,7 @@ export class ZipReader {
         return seen.readUInt32LE(at);
       }
     }
-    throw new MemberDamage('its data descriptor does not fit its data');
+    throw new MemberDamage('its data descriptor does not fit its data', 'Truncated ZIP end-of-file record');
   }
 }
 

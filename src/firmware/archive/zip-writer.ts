@@ -1,5 +1,6 @@
 import { FlotillaError } from '../../error.ts';
-import { createDeflateRaw, crc32 } from 'node:zlib';
+import { crc32 } from 'node:zlib';
+import { deflateParallel } from './parallel-deflate.ts';
 import { centralHeaderBytes, dosEpoch, dosTime, extraId, flag, localHeaderBytes, method, signature, zip64Threshold } from './zip-format.ts'; // prettier-ignore
 
 export interface MemberInput {
@@ -57,26 +58,15 @@ export class ZipWriter {
     let crc = 0;
     let size = 0;
     const start = this.#offset;
-    const counted = (chunk: Uint8Array): Uint8Array => {
-      crc = crc32(chunk, crc);
-      size += chunk.length;
-      return chunk;
+    const counted = async function* (): AsyncGenerator<Uint8Array, void> {
+      for await (const chunk of member.data) {
+        crc = crc32(chunk, crc);
+        size += chunk.length;
+        yield chunk;
+      }
     };
-    if (member.stored) {
-      for await (const chunk of member.data) await this.#write(counted(chunk));
-    } else {
-      const deflate = createDeflateRaw({ level: this.#level, windowBits: 15, memLevel: 8 });
-      const closed = event(deflate, 'close'); // once: a listener for each chunk would pile up
-      const feed = async (): Promise<void> => {
-        for await (const chunk of member.data) {
-          if (!deflate.write(counted(chunk))) await Promise.race([event(deflate, 'drain'), closed]);
-        }
-        deflate.end();
-      };
-      const fed = feed().catch((error: unknown) => deflate.destroy(error as Error));
-      for await (const chunk of deflate) await this.#write(chunk as Uint8Array);
-      await fed;
-    }
+    const packed = member.stored ? counted() : deflateParallel(counted(), this.#level);
+    for await (const chunk of packed) await this.#write(chunk);
     if (size !== member.sizeBytes) {
       throw new FlotillaError('failed', 'firmware-input-changed', `${member.name} changed while it was packed`, {
         seen: `${size} bytes`,
@@ -86,10 +76,6 @@ export class ZipWriter {
     }
     return { crc, compressedBytes: this.#offset - start };
   }
-}
-
-function event(emitter: NodeJS.EventEmitter, name: string): Promise<void> {
-  return new Promise((resolve) => emitter.once(name, () => resolve()));
 }
 
 const isZip64 = ({ sizeBytes }: MemberInput): boolean => sizeBytes > zip64Threshold;

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { FlotillaError, systemErrorCode, type Position } from '../../error.ts';
+import { gptTable } from '../apply/gpt.ts';
 import { mbrTable } from '../apply/mbr.ts';
 import { ubootLayout } from '../apply/uboot-environment.ts';
 import { checkFwupVersion } from './fwup-version.ts';
@@ -13,6 +14,8 @@ import { VariableSet } from './variable.ts';
 
 export interface CompileOption {
   configPath: string;
+  /** The text of the configuration, where it is not read from `configPath`: then that is only its name. */
+  configText?: ByteString;
   /** What `${NAME}` means, before the file's own defines; these win over `define`, not over `define!`. */
   variables?: Readonly<Record<string, string | undefined>>;
   /** Where FWUP_SIZE_… and bootstrap-code-host-path start; by default the folder of the configuration. */
@@ -30,17 +33,7 @@ const maxConfigBytes = 4 * 1024 * 1024;
 const bootCodeBytes = 440;
 
 export function compileConfig(option: CompileOption): CompiledConfig {
-  const source = readSource(option.configPath, option.configPath, (error) => {
-    throw new FlotillaError(
-      'usage',
-      'firmware-config-unreadable',
-      `cannot read the configuration ${option.configPath}`,
-      {
-        seen: error.message,
-        cause: error,
-      },
-    );
-  });
+  const source = option.configText === undefined ? readConfig(option.configPath) : textSource(option);
   const workingDirectory = option.workingDirectory ?? source.directory;
   const variables = new VariableSet(option.variables);
   // Stand for themselves, so that they resolve on the device.
@@ -63,6 +56,21 @@ export function compileConfig(option: CompileOption): CompiledConfig {
   return { root, warnings };
 }
 
+function readConfig(path: string): SourceText {
+  return readSource(path, path, (error) => {
+    throw new FlotillaError('usage', 'firmware-config-unreadable', `cannot read the configuration ${path}`, {
+      seen: error.message,
+      cause: error,
+      fwup: `Error opening configuration file '${path}'`,
+    });
+  });
+}
+
+/** Bytes that came from elsewhere (standard input): paths in them start in the working directory. */
+function textSource({ configPath, configText = '', workingDirectory = '.' }: CompileOption): SourceText {
+  return { name: configPath, directory: resolve(workingDirectory), text: configText, origin: 'file' };
+}
+
 function readSource(path: string, name: string, fail: (error: Error) => never): SourceText {
   try {
     const stat = statSync(path);
@@ -82,6 +90,7 @@ function readInclude(path: ByteString, place: Place): SourceText {
     const missing = systemErrorCode(error) === 'ENOENT';
     throw configError(place, `cannot include '${shown}': ${missing ? 'file not found' : error.message}`, {
       cause: error,
+      fwup: `Cannot include '${shown}': ${missing ? 'File not found' : 'Not a regular file'}`,
     });
   });
 }
@@ -114,10 +123,14 @@ function closeSection(section: Section, root: Section, variables: VariableSet, w
       readBootCode(section, workingDirectory);
       mbrTable(section);
       return;
+    case 'gpt':
+      gptTable(section);
+      return;
     case 'uboot-environment':
       ubootLayout(section);
       return;
     case 'on-resource':
+      nameFatFiles(section);
       if (root.find('file-resource', section.title)) return;
       throw configError(section.place, `unknown resource: ${fromByteString(section.title)}`, {
         expected: 'a file-resource of that name before the task',
@@ -125,6 +138,14 @@ function closeSection(section: Section, root: Section, variables: VariableSet, w
     case 'task':
       checkTaskCalls(section, root);
   }
+}
+
+/** fat_write(BLOCK) writes to a file of the resource's name; meta.conf says so, as older devices need it. */
+function nameFatFiles(section: Section): void {
+  section.calls.forEach((call, index) => {
+    if (call.name !== 'fat_write' || call.args.length !== 1) return;
+    section.calls[index] = { ...call, args: [...call.args, section.title] };
+  });
 }
 
 function checkFileResource(section: Section): void {

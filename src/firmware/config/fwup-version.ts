@@ -1,9 +1,7 @@
 import semver from 'semver';
+import { compatibleFwupVersion } from './compatible-version.ts';
 import { configError, fromByteString } from './source-text.ts';
 import type { Section } from './section.ts';
-
-/** The version of fwup whose behaviour and file format this engine follows. */
-export const compatibleFwupVersion = '1.16.0';
 
 /** `require-fwup-version`, in semver order; missing parts count as 0. */
 export function checkFwupVersion(root: Section): void {
@@ -12,11 +10,15 @@ export function checkFwupVersion(root: Section): void {
   const full = /^\d+(?:\.\d+)?$/.test(wanted) ? `${wanted}.0.0`.split('.').slice(0, 3).join('.') : wanted;
   const version = semver.valid(full);
   if (!version) {
-    throw configError(place, `invalid version '${wanted}' passed to require-fwup-version`, { expected: 'like 1.10.0' });
+    throw configError(place, `invalid version '${wanted}' passed to require-fwup-version`, {
+      expected: 'like 1.10.0',
+      fwup: `Invalid version '${wanted}' passed to require-fwup-version`,
+    });
   }
   if (semver.gt(version, compatibleFwupVersion)) {
     throw configError(place, `fwup version '${wanted}' required`, {
       seen: `the builtin engine follows fwup ${compatibleFwupVersion}`,
+      fwup: `fwup version '${wanted}' required. This is fwup version '${compatibleFwupVersion}'.`,
     });
   }
 }

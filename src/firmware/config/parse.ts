@@ -186,7 +186,11 @@ class Parser {
 
   #include({ args, place }: Call): void {
     if (args.length !== 1) throw configError(place, "'include' requires 1 parameter", { expected: 'include(PATH)' });
-    if (args[0] === '') throw configError(place, 'cannot include the contents of an undefined variable');
+    if (args[0] === '') {
+      throw configError(place, 'cannot include the contents of an undefined variable', {
+        fwup: 'Cannot include the contents of an undefined variable',
+      });
+    }
     this.#lexer.include(this.#host.include(args[0]!, place), place);
   }
 

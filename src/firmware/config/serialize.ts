@@ -26,6 +26,19 @@ function nestedSection(section: Section): ByteString {
 
 function optionLine(option: OptionSpec, section: Section): ByteString {
   if (option.creationOnly) return '';
+  return valueLine(option, section);
+}
+
+/** What `fwup -m` tells, in its order: two options stand the other way round than in meta.conf. */
+const metadataOptions = ['meta-product', 'meta-description', 'meta-version', 'meta-author', 'meta-platform', 'meta-architecture', 'meta-creation-date', 'meta-fwup-version', 'meta-misc', 'meta-vcs-identifier', 'meta-uuid', 'meta-nickname']; // prettier-ignore
+
+/** The metadata of a meta.conf, a line each, with the quoting of a meta.conf. */
+export function metadataLines(root: Section): ByteString {
+  const known = new Map(root.spec.options.map((option) => [option.name, option]));
+  return metadataOptions.map((name) => valueLine(known.get(name)!, root)).join('');
+}
+
+function valueLine(option: OptionSpec, section: Section): ByteString {
   if (option.name === 'funlist' || option.name === 'reqlist') return listLine(option.name, flatten(section.calls));
   const value = section.value(option.name);
   if (value === undefined || value === '' || value === option.default) return '';

@@ -51,7 +51,10 @@ function excerptOf({ source, offset }: Place): string {
 export function configError(place: Place, message: string, detail: ErrorDetail = {}): FlotillaError {
   const located: ErrorDetail = { position: positionOf(place), excerpt: excerptOf(place), ...detail };
   if (place.source.origin === 'file') return new FlotillaError('usage', 'firmware-config', message, located);
-  return new FlotillaError('refused', 'firmware-malformed', `meta.conf: ${message}`, located);
+  return new FlotillaError('refused', 'firmware-malformed', `meta.conf: ${message}`, {
+    ...located,
+    fwup: detail.fwup ?? 'Unexpected error parsing meta.conf',
+  });
 }
 
 /** Known to fwup, not (yet) to the builtin engine. Refused, never skipped. */

@@ -6,8 +6,6 @@ import { toByteString, type ByteString } from './source-text.ts';
  */
 export class VariableSet {
   readonly #values = new Map<ByteString, ByteString>();
-  /** Every name that was asked for, so that a caller can refuse what it cannot provide. */
-  readonly used = new Set<ByteString>();
 
   constructor(initial: Readonly<Record<string, string | undefined>> = {}) {
     for (const [name, value] of Object.entries(initial)) {
@@ -32,7 +30,6 @@ export class VariableSet {
   substitute(inside: ByteString): ByteString {
     const split = inside.indexOf(':-');
     const name = split < 0 ? inside : inside.slice(0, split);
-    this.used.add(name);
     return this.#values.get(name) ?? (split < 0 ? '' : inside.slice(split + 2));
   }
 }

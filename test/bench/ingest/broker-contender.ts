@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { connect as connectNats } from '@nats-io/transport-node';
+import { connect as connectNats, type TlsOptions } from '@nats-io/transport-node';
 import { createCertifiedFleet, type Fleet } from '../../support/link-bench.ts';
 import { freePort, startBroker } from '../wire/broker-process.ts';
 import type { Contender } from './contender.ts';
@@ -89,10 +89,14 @@ jetstream { store_dir: ${quoted(join(fleet.directory, 'store'))} }
   );
   const broker = started.use(await startBroker('nats-server', ['-c', configFile], port));
   const { keyPem, certificatePem, authorityPem } = await fleet.device('manager');
-  const connection = await connectNats({
-    servers: `127.0.0.1:${port}`,
-    tls: { key: keyPem, cert: certificatePem, ca: authorityPem },
-  });
+  // The library hands all of these to node's TLS; its type names only some.
+  const tls: TlsOptions & { servername: string } = {
+    key: keyPem,
+    cert: certificatePem,
+    ca: authorityPem,
+    servername: fleet.serverName,
+  };
+  const connection = await connectNats({ servers: `127.0.0.1:${port}`, tls });
   started.defer(() => connection.close());
   const manager = await jetstreamManager(connection);
   await manager.streams.add({ name: 'EVENTS', subjects: ['ev.>'] });

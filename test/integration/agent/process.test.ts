@@ -88,7 +88,7 @@ describe('the agent as a person starts it', () => {
     const said: string[] = [];
     agent.stderr.on('data', (chunk: Buffer) => said.push(chunk.toString()));
     await eventually('it has been refused a connection', () => said.join('').includes('not connected'));
-    await eventually('its events are in its log', () => eventTypes().length === 2);
+    await eventually('its events are in its log', () => eventTypes().length === 3);
     const second = await flotilla(['agent', 'run', '--config', config], fromSource);
     expect([second.exitCode, second.stderr]).toEqual([
       6,
@@ -97,6 +97,6 @@ describe('the agent as a person starts it', () => {
     agent.kill('SIGTERM');
     const { exitCode } = await agent;
     expect(exitCode).toBe(0);
-    expect(eventTypes()).toEqual(['flotilla.boot', 'flotilla.grains']);
+    expect(eventTypes()).toEqual(['flotilla.boot', 'flotilla.accepts', 'flotilla.grains']);
   });
 });

@@ -14,6 +14,8 @@ import type {
 } from '../../../src/coordinator/gateway/port.ts';
 import { createLog } from '../../../src/log.ts';
 import { createIssuingAuthority, createRootAuthority } from '../../../src/pki/index.ts';
+import { ByteWriter } from '../../../src/protocol/byte-writer.ts';
+import { writePackedRows } from '../../../src/protocol/packed-rows.ts';
 import { Lane, type Row } from '../../../src/protocol/lane.ts';
 import { eventually } from '../../support/eventually.ts';
 
@@ -25,6 +27,7 @@ export class FakeGateways {
   handler!: GatewayHandler;
   readonly devices = new Map<number, FakeDevice>();
   revoked: ReadonlySet<string> = new Set();
+  readonly schemas: Record<string, string> = {};
   #lastConnection = 0;
 
   readonly pool: GatewayPool = {
@@ -46,6 +49,7 @@ export class FakeGateways {
       void this.devices.get(connection)?.requests.push({ lane, seq, row: sent }),
     grantBlob: (connection, sha256) => void this.devices.get(connection)?.blobs.add(sha256),
     close: (connection, reason) => this.devices.get(connection)?.closed.resolve(reason),
+    addSchemas: (schemas) => void Object.assign(this.schemas, schemas),
     setRevoked: (serials) => void (this.revoked = serials),
   };
 
@@ -94,6 +98,17 @@ export class FakeDevice {
   say(type: string, payload: unknown, { key = '', lane = Lane.control }: { key?: string; lane?: Lane } = {}): void {
     this.handler.events(this.connection, lane, this.seq[lane]!, [row(type, payload, key)]);
     this.seq[lane]! += 1;
+  }
+
+  /** Rows of the product, packed as a gateway packs them. */
+  sendBlock(rows: readonly Row[], lane: Lane): void {
+    const body = new ByteWriter(4_096);
+    writePackedRows(body, rows);
+    const schemas = [...new Set(rows.map(({ schema }) => schema))].filter((schema) => schema !== 0n);
+    const lastTimestampMs = rows.at(-1)!.timestampMs;
+    const block = { count: rows.length, schemas, lastTimestampMs, bytes: body.take() };
+    this.#handler.eventBlock(this.connection, lane, this.seq[lane]!, block);
+    this.seq[lane]! += rows.length;
   }
 
   get handler(): GatewayHandler {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { jsonRow, parseJsonRow } from '../../../src/eventlog/json-row.ts';
 import { openDeviceDatabase } from '../../../src/eventlog/open-device-database.ts';
-import { createDeviceLog, type DeviceLogOption } from '../../../src/eventlog/sqlite-device-log.ts';
+import { defaultRetention, type DeviceLogOption } from '../../../src/eventlog/log-limit.ts';
+import { createDeviceLog } from '../../../src/eventlog/sqlite-device-log.ts';
 import type { Row } from '../../../src/protocol/lane.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 
@@ -42,7 +43,7 @@ describe('the outbox', () => {
     expect(log.read(0, 0, 10, 1e6)).toMatchObject({ firstSeq: 1 });
     expect(texts(log.read(0, 0, 10, 1e6).rows)).toEqual(['a', 'c']);
     expect(texts(log.read(0, 1, 10, 1e6).rows)).toEqual(['c']);
-    expect(log.read(0, 2, 10, 1e6)).toEqual({ firstSeq: 3, rows: [] });
+    expect(log.read(0, 2, 10, 1e6)).toEqual({ left: [], firstSeq: 3, rows: [] });
   });
 
   it('gives at least one row however small the room, and keeps every field', async () => {
@@ -56,14 +57,18 @@ describe('the outbox', () => {
   });
 
   it('keeps its numbers when all was acknowledged and deleted', async () => {
-    await using opened = await openLog({ keptRows: 2 });
+    await using opened = await openLog({ defaultRule: { ...defaultRetention, keepRows: 2 } });
     const { log } = opened;
     for (let n = 1; n <= 10; n += 1) log.append(2, rowOf(String(n)));
     log.acknowledge(2, 7);
     log.acknowledge(2, 6); // an older one changes nothing
     log.acknowledge(2, 99); // nor does one of what was never made
     expect(log.ackedSeq()).toEqual([0, 0, 7, 0]);
-    expect(log.read(2, 0, 100, 1e6)).toMatchObject({ firstSeq: 6, rows: { length: 5 } });
+    expect(log.read(2, 0, 100, 1e6)).toMatchObject({
+      left: [{ upToSeq: 5, reason: 'not-kept' }],
+      firstSeq: 6,
+      rows: { length: 5 },
+    });
     log.acknowledge(2, 10);
     opened.database.close();
     const database = openDeviceDatabase(opened.path);

@@ -11,7 +11,6 @@ import {
   readUbootEnvironment,
   type ApplyOption,
 } from '../../../src/firmware/index.ts';
-import { compileBundle } from '../../../src/firmware/archive/build.ts';
 import { readPrivateKey } from '../../../src/firmware/archive/key.ts';
 import { addSignedHead } from '../../../src/firmware/archive/sign.ts';
 import { ZipWriter } from '../../../src/firmware/archive/zip-writer.ts';
@@ -170,30 +169,29 @@ describe('a destination', () => {
   });
 });
 
-describe('what this engine does not support', () => {
-  it.each(['fat_mkfs(1, 200)', 'execute("true")', 'gpt_write(g)'])(
-    '%s is refused before a byte is written',
-    async (action) => {
-      const configPath = newPath('conf');
-      const guid = 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b';
-      await writeFile(
-        configPath,
-        `gpt g { guid = "${guid}" }
-       task complete { on-init { raw_memset(0, 1, 1) } on-finish { ${action} } }`,
-      );
-      const { metaConf } = await compileBundle({ configPath }); // buildBundle would refuse it
-      const chunks: Uint8Array[] = [];
-      const out = new ZipWriter(async (bytes) => void chunks.push(bytes));
-      await addSignedHead(out, metaConf, await readPrivateKey(privateKeyPath), 0);
-      await out.finish();
-      const path = newPath('fw');
-      await writeFile(path, Buffer.concat(chunks));
-      const destinationPath = newPath('img');
-      const run = applyBundle({ path, destinationPath, task: 'complete', publicKeys, engine: 'builtin' });
-      await expect(run).rejects.toMatchObject({ code: 'firmware-unsupported', fault: 'refused' });
-      expect(existsSync(destinationPath)).toBe(false);
-    },
-  );
+describe('what is refused before a byte is written', () => {
+  async function signed(metaConf: Buffer): Promise<string> {
+    const chunks: Uint8Array[] = [];
+    const out = new ZipWriter(async (bytes) => void chunks.push(bytes));
+    await addSignedHead(out, metaConf, await readPrivateKey(privateKeyPath), 0);
+    await out.finish();
+    const path = newPath('fw');
+    await writeFile(path, Buffer.concat(chunks));
+    return path;
+  }
+
+  it.each([
+    ['an action of a newer fwup', '2,new_action,x', 'firmware-unsupported'],
+    ['an action that reaches beyond the destination', '2,execute,true', 'firmware-unsafe'],
+  ])('%s', async (_what, funlist, code) => {
+    const onInit = 'on-init {\nfunlist={4,raw_memset,0,1,1}\n}';
+    const text = `task "complete" {\n${onInit}\non-finish {\nfunlist={${funlist}}\n}\n}\n`;
+    const path = await signed(Buffer.from(text));
+    const destinationPath = newPath('img');
+    const run = applyBundle({ path, destinationPath, task: 'complete', publicKeys, engine: 'builtin' });
+    await expect(run).rejects.toMatchObject({ code, fault: 'refused' });
+    expect(existsSync(destinationPath)).toBe(false);
+  });
 });
 
 describe('a large resource', () => {

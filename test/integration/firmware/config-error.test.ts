@@ -55,24 +55,6 @@ describe('configurations that only this engine refuses', () => {
   const withResource = (rest: string) => `file-resource r { host-path = "tiny.bin" ${rest} }`;
 
   it.each([
-    ['gpt', 'gpt g { guid = "x" }', 'a gpt section is not supported', 1],
-    ['fat', 'task t {\n on-init { fat_mkfs(1, 200) } }', 'fat_mkfs is not supported', 2],
-    [
-      'cipher',
-      `${withResource('')}\ntask t { on-resource r { raw_write(0, "cipher=aes-cbc-plain") } }`,
-      'cipher options',
-      2,
-    ],
-    ['holes', withResource('\nskip-holes = true'), 'skip-holes is not supported', 2],
-    ['requirement', 'task t { require-execute("true") }', 'require-execute is not supported', 1],
-    ['nickname', 'task t { on-init { info("${FWUP_META_NICKNAME}") } }', 'FWUP_META_NICKNAME', 1],
-  ])('%s', async (name, text, message, line) => {
-    const error = await build(`unsupported-${name}`, text);
-    expect(error).toMatchObject({ fault: 'usage', code: 'firmware-unsupported', detail: { position: { line } } });
-    expect(error!.message).toContain(message);
-  });
-
-  it.each([
     ['a name that climbs', 'file-resource "../x" { contents = "x" }', 'is not safe'],
     ['a name that is the signature', 'file-resource "/meta.conf.ed25519" { contents = "x" }', "can't be named"],
     ['a negative block', `${withResource('')} task t { on-resource r { raw_write(-1) } }`, 'wrong argument'],

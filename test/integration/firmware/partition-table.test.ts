@@ -18,7 +18,7 @@ afterAll(() => scratch[Symbol.asyncDispose]());
 
 describe('partition tables as sfdisk reads them', () => {
   it.skipIf(!hasTool)('primary, extended and logical partitions', async () => {
-    const { root } = parseMetaConf(readVector('mbr', 'mbr.fw.meta.conf'), '');
+    const { root } = parseMetaConf(readVector('mbr', 'mbr.fw.meta.conf'), { uuid: '', nickname: '', creationDate: '' });
     const image = Buffer.alloc(1000 * 512);
     for (const { block, bytes } of encodeMbr(mbrTable(root.find('mbr', 'ext')!), 1000)) bytes.copy(image, block * 512);
     const path = join(scratch.path, 'disk.img');

@@ -265,7 +265,7 @@ describe('a pool of gateways', () => {
       script,
       `import { createGatewayPool } from ${source('coordinator/gateway/pool.ts')};
        import { createLog } from ${source('log.ts')};
-       const handler = { connect() {}, events() {}, requestsAcked() {}, disconnect() {} };
+       const handler = { connect() {}, events() {}, gap() {}, requestsAcked() {}, disconnect() {} };
        const pool = await createGatewayPool({ ...${JSON.stringify({ ...option(bench), handler: undefined, log: undefined, count: 2 })},
          handler, log: createLog({ name: 'core' }) });
        console.log(JSON.stringify(pool.pids));`,

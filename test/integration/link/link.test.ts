@@ -217,14 +217,19 @@ describe('a link and a gateway', () => {
     await first.link.stop();
     const before = first.log.instanceId;
     // What a restored backup looks like: as if the last two had never been written.
-    first.database.exec(
-      'UPDATE outbox_cursor SET next_seq = 2, acked_seq = 1 WHERE lane = 2; DELETE FROM outbox WHERE seq > 1',
-    );
-    first.log.append(2, textRow('after'));
-    first.link.start();
-    await eventually('stored again', () => bench.core.payloads('d1', 2).includes('after'));
-    expect(first.log.instanceId).not.toBe(before);
-    expect(bench.core.session('d1')!.connect.instanceId).toBe(first.log.instanceId);
+    first.database.exec(`
+      UPDATE outbox_cursor SET next_seq = 2, acked_seq = 1, sent_seq = 1 WHERE lane = 2;
+      DELETE FROM outbox WHERE seq > 1`);
+    first.database.close();
+    const second = await bench.addDevice('d1', { databasePath: path });
+    // More than were lost, so that no number of HELLO looks strange.
+    for (const text of ['after', 'and', 'more']) second.log.append(2, textRow(text));
+    await eventually('stored', () => bench.core.payloads('d1', 2).includes('more'));
+    expect(second.log.instanceId).not.toBe(before);
+    expect(bench.core.session('d1')!.connect.instanceId).toBe(second.log.instanceId);
+    // What was acknowledged in that past is not told again, and a gap says whose it was.
+    expect(bench.core.payloads('d1', 2)).toEqual(['1', '2', '3', 'after', 'and', 'more']);
+    expect(bench.core.gaps).toEqual([{ device: 'd1', lane: 2, upToSeq: 1, reason: 'new-instance' }]);
   });
 
   it('have no more on their way than the credit that the core grants, and more again when it grants it', async () => {

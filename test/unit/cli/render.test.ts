@@ -32,11 +32,18 @@ import { certificate, device, event, job, nowMs, release, rollout, why } from '.
 
 describe('devices', () => {
   it('are a table with a count', () => {
-    const offline = { ...device, id: 'gw-2', connected: false, tags: {} };
+    const lanes = [{ lane: 3, lagEvents: 120, asOfMs: nowMs - 7_200_000 }];
+    const offline = {
+      ...device,
+      id: 'gw-2',
+      connected: false,
+      tags: {},
+      freshness: { asOfMs: nowMs - 7_200_000, lanes },
+    };
     expect(formatDevices([device, offline], nowMs)).toBe(
-      'DEVICE  STATE     LINK       SINCE      VERSION  SLOT  ADDRESS          TAGS\n' +
-        'gw-001  accepted  connected  3m20s ago  1.0.0    a     192.0.2.7:50112  ring=canary\n' +
-        'gw-2    accepted  offline    3m20s ago  1.0.0    a     192.0.2.7:50112\n' +
+      'DEVICE  STATE     LINK       SINCE      DATA                VERSION  SLOT  ADDRESS          TAGS\n' +
+        'gw-001  accepted  connected  3m20s ago  now                 1.0.0    a     192.0.2.7:50112  ring=canary\n' +
+        'gw-2    accepted  offline    3m20s ago  2h ago, 120 behind  1.0.0    a     192.0.2.7:50112\n' +
         '2 devices, 1 connected\n',
     );
     expect(formatDevices([], nowMs)).toBe('no devices\n');
@@ -45,6 +52,9 @@ describe('devices', () => {
   it('show their grains with the keys that a selector takes, and nothing that moves the cursor', () => {
     const shown = formatDevice(device, nowMs);
     expect(shown).toContain('  kernel:release: 6.6.31\n');
+    expect(shown).toContain('nothing waits on the device\n');
+    expect(shown).toContain('7 rows never came, 5 of them given up there (disk-pressure), last 1m ago\n');
+    expect(shown).toContain("100 events since the agent's start, 310 bytes written for each\n");
     expect(shown).toContain('  addresses: 192.0.2.7, 10.0.0.1\n');
     expect(shown).toContain('  evil: x\\x1b[2J\n');
     expect(shown).not.toContain('\u001b');
@@ -202,6 +212,7 @@ describe('the rest', () => {
       listen: { host: '::', port: 7443 },
       gateways: [{ pid: 2, connections: 3 }],
       devices: { total: 3, connected: 3, byState: { accepted: 3 } },
+      deadLetters: [{ layer: 'decode', type: 'flotilla.job', count: 2, oldestAtMs: nowMs - 60_000 }],
       store: { path: '/x', events: 5, lastOffset: 5 },
       jobs: { running: 0 },
       rollouts: { running: 1 },
@@ -210,5 +221,6 @@ describe('the rest', () => {
     expect(formatStatus(status, nowMs)).toContain(
       'gateways:     pid 2: 3 links\ndevices:      3, 3 connected (3 accepted)\n',
     );
+    expect(formatStatus(status, nowMs)).toContain('deadletters:  2: decode flotilla.job 2 (oldest 1m ago)\n');
   });
 });

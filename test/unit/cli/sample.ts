@@ -24,6 +24,18 @@ export const device: Device = {
   certificate: { serial: '5f1c', notAfterMs: nowMs + 86_400_000 },
   quarantinedBundles: [],
   traffic: { receivedBytes: 4200, sentBytes: 2300 },
+  freshness: { asOfMs: nowMs, lanes: [0, 1, 2, 3].map((lane) => ({ lane, lagEvents: 0, lagBytes: 0, asOfMs: nowMs })) },
+  log: {
+    reportedAtMs: nowMs - 30_000,
+    eventsSinceStart: 100,
+    writtenBytesSinceStart: 31_000,
+    droppedRows: 5,
+    deadRows: 0,
+    missingRows: 7,
+    explainedRows: 5,
+    gapReason: 'disk-pressure',
+    lastGapAtMs: nowMs - 60_000,
+  },
 };
 
 export const job: Job = {

@@ -1,11 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { alwaysAccepted, requestSchemas } from '../../../src/protocol/request.ts';
 import {
   acknowledged,
   deliverable,
   expired,
+  isAnnounced,
+  neededType,
   nextToSend,
+  recall,
   type Outbox,
+  type Taker,
 } from '../../../src/coordinator/request/outbox.ts';
 import type { LaneCursor, RequestRow } from '../../../src/store/row.ts';
 
@@ -26,19 +31,115 @@ describe('what may reach a device that is kept out', () => {
   const cancel = request(2, { type: 'job.cancel' });
 
   it('is all for an accepted one, nothing for a pending one', () => {
-    expect(deliverable([start, cancel], 'accepted')).toEqual([start, cancel]);
-    expect(deliverable([start, cancel], 'pending')).toEqual([]);
+    expect(deliverable([start, cancel], 'accepted', {})).toEqual([start, cancel]);
+    expect(deliverable([start, cancel], 'pending', {})).toEqual([]);
   });
 
   it('is the end of what it may still be doing for a quarantined one', () => {
-    expect(deliverable([start, cancel], 'quarantined')).toEqual([cancel]);
+    expect(deliverable([start, cancel], 'quarantined', {})).toEqual([cancel]);
     const off = request(3, { type: 'update.cancel' });
-    expect(deliverable([start, off, request(4, { type: 'update.offer' })], 'quarantined')).toEqual([off]);
+    expect(deliverable([start, off, request(4, { type: 'update.offer' })], 'quarantined', {})).toEqual([off]);
   });
 
   it('never passes a number that has to wait: the next one would acknowledge it', () => {
     const rows = [{ ...cancel, seq: 7 }, { ...start, seq: 8 }, request(3, { type: 'job.cancel', seq: 9 }), request(4)];
-    expect(deliverable(rows.toReversed(), 'quarantined')).toEqual([rows[0]]);
+    expect(deliverable(rows.toReversed(), 'quarantined', {})).toEqual([rows[0]]);
+  });
+});
+
+const takerOf = (agentVersion: string, accepts: Taker['accepts']): Taker =>
+  accepts === undefined ? { agentVersion } : { agentVersion, accepts };
+
+describe('what a device was never heard to take', () => {
+  const desired = request(1, { type: 'config.desired' });
+  const product = request(2, { type: 'product.request', payload: '{"type":"valve.open"}' });
+  const accepts = (types: Record<string, number>, agentVersion = '1.0.0') => ({
+    agentVersion: '1.0.0',
+    accepts: { agentVersion, types },
+  });
+
+  it('waits until its present agent has announced it, a product request by its own type', () => {
+    expect(deliverable([desired, product, request(3)], 'accepted', {})).toEqual([request(3)]);
+    expect(deliverable([desired], 'accepted', accepts({ 'config.desired': 1 }))).toEqual([desired]);
+    expect(deliverable([desired], 'accepted', accepts({ 'config.desired': 1 }, '0.9.0'))).toEqual([]);
+    expect(deliverable([product], 'accepted', accepts({ 'product.request': 1 }))).toEqual([]);
+    expect(deliverable([product], 'accepted', accepts({ 'product.request:valve.open': 1 }))).toEqual([product]);
+    expect(isAnnounced(request(4, { type: 'constructor' }), accepts({}))).toBe(false);
+  });
+
+  it('gives its number back when another agent was sent it, so that it holds up nothing', () => {
+    const rows = [{ ...desired, seq: 5 }, request(3, { seq: 6 })];
+    const { outbox, recalled } = recall(rows, {}, new Set());
+    expect([outbox, recalled]).toEqual([[desired, rows[1]], [desired]]);
+    expect(recall(rows, {}, new Set([1])).recalled).toEqual([]); // on its way on this very connection
+  });
+
+  it('never leaves, over any mix of connects, announcements, requests and answers', () => {
+    const types = [...Object.keys(requestSchemas), 'product.request'];
+    const step = fc.oneof(
+      fc.record({
+        kind: fc.constant('submit' as const),
+        type: fc.constantFrom(...types),
+        product: fc.constantFrom('p', 'q'),
+      }),
+      fc.record({ kind: fc.constant('connect' as const), agentVersion: fc.constantFrom('1', '2') }),
+      fc.record({
+        kind: fc.constant('announce' as const),
+        names: fc.subarray([...Object.keys(requestSchemas), 'product.request:p', 'product.request:q']),
+      }),
+      fc.record({ kind: fc.constant('flush' as const) }),
+      fc.record({ kind: fc.constant('ack' as const) }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+        let outbox: Outbox = [];
+        let lastSeq: LaneCursor = [0, 0, 0, 0];
+        let sent = new Set<number>();
+        let heard: Taker['accepts'];
+        let taker = takerOf('1', heard);
+        let rows = 0;
+        let held = 0; // the highest number that the device has, contiguous but for gaps that are announced
+        let committed = 0;
+        const announced = new Map<string, readonly string[]>(); // by agent version, as the device said it last
+        let lastAgent = '1';
+        for (const one of steps) {
+          if (one.kind === 'submit') {
+            rows += 1;
+            outbox = outbox.concat(request(rows, { type: one.type, payload: JSON.stringify({ type: one.product }) }));
+          } else if (one.kind === 'connect') {
+            lastAgent = one.agentVersion;
+            taker = takerOf(lastAgent, heard);
+            sent = new Set();
+            outbox = acknowledged(outbox, 0, committed).rest; // HELLO tells
+            held = committed;
+          } else if (one.kind === 'announce') {
+            announced.clear(); // only the last announcement is known
+            announced.set(lastAgent, one.names);
+            heard = { agentVersion: lastAgent, types: Object.fromEntries(one.names.map((name) => [name, 1])) };
+            taker = takerOf(lastAgent, heard);
+          } else if (one.kind === 'flush') {
+            outbox = recall(outbox, taker, sent).outbox;
+            const next = nextToSend(deliverable(outbox, 'accepted', taker), lastSeq, sent);
+            for (const row of next.rows) {
+              const may = alwaysAccepted.has(row.type) || announced.get(lastAgent)?.includes(neededType(row)) === true;
+              expect(may, row.type).toBe(true);
+              expect(row.seq!).toBeGreaterThan(held);
+              held = row.seq!;
+              sent.add(row.row);
+            }
+            lastSeq = next.lastSeq;
+            const byRow = new Map(next.rows.map((row) => [row.row, row]));
+            outbox = outbox.map((row) => byRow.get(row.row) ?? row);
+            // Nothing that may leave is left behind.
+            expect(deliverable(outbox, 'accepted', taker).every((row) => sent.has(row.row))).toBe(true);
+          } else {
+            committed = held;
+            outbox = acknowledged(outbox, 0, committed).rest;
+          }
+        }
+      }),
+      { seed: 20_261_125, numRuns: 1_000 },
+    );
   });
 });
 

@@ -3,7 +3,8 @@ import { encodeMbr, mbrTable } from '../../../src/firmware/apply/mbr.ts';
 import { parseMetaConf } from '../../../src/firmware/config/meta-conf.ts';
 import { readVector } from '../../support/fwup-vector.ts';
 
-const { root } = parseMetaConf(readVector('mbr', 'mbr.fw.meta.conf'), '');
+const identity = { uuid: '', nickname: '', creationDate: '' };
+const { root } = parseMetaConf(readVector('mbr', 'mbr.fw.meta.conf'), identity);
 
 describe('partition tables', () => {
   it.each([
@@ -22,7 +23,7 @@ describe('partition tables', () => {
   });
 
   const table = (partitions: string) => {
-    const { root: other } = parseMetaConf(Buffer.from(`mbr "m" {\n${partitions}\n}`), '');
+    const { root: other } = parseMetaConf(Buffer.from(`mbr "m" {\n${partitions}\n}`), identity);
     return () => mbrTable(other.find('mbr', 'm')!);
   };
 

@@ -21,7 +21,11 @@ describe.each(files)('meta.conf of $name/$fw.file', ({ name, fw }) => {
         whole,
       ]),
     );
-    const { root, unknown } = parseMetaConf(bytes, '${FWUP_META_UUID}', itself);
+    const { root, unknown } = parseMetaConf(
+      bytes,
+      { uuid: '${FWUP_META_UUID}', nickname: '${FWUP_META_NICKNAME}', creationDate: '' },
+      { variables: itself },
+    );
     expect(unknown).toEqual([]);
     const again = serializeMetaConf(root);
     const expected = bytes.toString('latin1').replace('# Empty file\n', '');
@@ -31,7 +35,7 @@ describe.each(files)('meta.conf of $name/$fw.file', ({ name, fw }) => {
 
 describe('a meta.conf that was tampered with or is newer', () => {
   const uuid = '00000000-0000-5000-0000-000000000000';
-  const read = (text: string) => parseMetaConf(Buffer.from(text), uuid);
+  const read = (text: string) => parseMetaConf(Buffer.from(text), { uuid, nickname: 'act-act', creationDate: '' });
 
   it.each([
     ['an open section', 'task "t" {\n'],

@@ -3,7 +3,7 @@ import { Progress } from '../../../src/firmware/apply/progress.ts';
 
 function run(total: number, steps: number[]): number[] {
   const seen: number[] = [];
-  const progress = new Progress((percent) => seen.push(percent));
+  const progress = new Progress(({ percent }) => seen.push(percent));
   progress.start();
   progress.expect(total);
   for (const step of steps) progress.add(step);

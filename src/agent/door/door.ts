@@ -1,0 +1,248 @@
+import type { Server, Socket } from 'node:net';
+import type { DatabaseSync } from 'node:sqlite';
+import type { Clock } from '../../clock.ts';
+import type { EventsConfig } from '../../config/agent-config.ts';
+import {
+  DoorError,
+  errorOfRow,
+  maxConnections,
+  type DoorRequest,
+  type DoorStatus,
+  type RequestOf,
+  type RequestShape,
+} from '../../door/index.ts';
+import { FlotillaError } from '../../error.ts';
+import { readWaiting, type DeviceLog } from '../../eventlog/index.ts';
+import type { Log } from '../../log.ts';
+import type { RequestHandlers } from '../inbox.ts';
+import type { Link } from '../link/port.ts';
+import { Announcement } from './announcement.ts';
+import { DocumentDesk } from './document-desk.ts';
+import { DoorConnection } from './door-connection.ts';
+import { listenAt } from './door-listener.ts';
+import { eventRow, type LaneRow } from './event-row.ts';
+import { isDatabaseError, logRefusal } from './log-refusal.ts';
+import { PublishQueue } from './publish-queue.ts';
+import { createRequestReader } from './read-request.ts';
+import { RequestDesk } from './request-desk.ts';
+import type { SchemaShelf } from './schema-shelf.ts';
+import { StatusWatch } from './status-watch.ts';
+import { refuseDeep } from './value-depth.ts';
+
+export interface DoorOption {
+  config: EventsConfig;
+  schemas: SchemaShelf;
+  database: DatabaseSync;
+  log: Pick<DeviceLog, 'append' | 'transact' | 'requestCursor'>;
+  link: Pick<Link, 'wake' | 'status' | 'onChange' | 'coordinatorNowMs'>;
+  agentVersion: string;
+  clock: Clock;
+  logger: Log;
+  onFatal(error: unknown): void;
+}
+
+type Verbs = { [S in RequestShape]: (request: RequestOf<S>, from: DoorConnection) => object | Promise<object> };
+
+const tooManyRetryMs = 1_000;
+
+/** The agent's door for the programs of the product: who is connected, and which verb does what. */
+export class Door {
+  readonly #option: DoorOption;
+  readonly #connections = new Set<DoorConnection>();
+  readonly #read = createRequestReader();
+  readonly #queue: PublishQueue;
+  readonly #watch: StatusWatch;
+  readonly #documents: DocumentDesk;
+  readonly #requests: RequestDesk;
+  readonly #announcement: Announcement;
+  #server: Server | undefined;
+  #unsubscribe: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(option: DoorOption) {
+    const { log, clock, link } = option;
+    const onAppend = () => link.wake();
+    this.#option = option;
+    this.#documents = new DocumentDesk({ ...option, onAppend });
+    this.#requests = new RequestDesk(option);
+    this.#announcement = new Announcement({ ...option, onAppend });
+    this.#watch = new StatusWatch(clock, () => this.status());
+    this.#queue = new PublishQueue({
+      log,
+      monotonicMs: () => clock.monotonicMs(),
+      onCommit: onAppend,
+      onPressure: () => this.#watch.poke(),
+      onFault: (error) => this.#fault(error),
+    });
+  }
+
+  /** What the coordinator asks of this part of the agent. */
+  get handlers(): RequestHandlers {
+    return {
+      'config.desired': (desired, settle) => this.#documents.desire(desired, settle),
+      'product.request': (request, settle) => this.#requests.receive(request, settle),
+      'schema.tell': (tell, settle) => {
+        this.#option.schemas.tell(tell, settle);
+        this.#option.link.wake();
+      },
+    };
+  }
+
+  /** @throws FlotillaError when the socket can't be had */
+  async start(): Promise<void> {
+    const { config, schemas, logger, link } = this.#option;
+    const { byType, faults } = schemas.current;
+    for (const fault of faults) logger.error(fault, 'a schema of the product can not be used');
+    this.#announce();
+    this.#server = await listenAt(config.socket, (socket) => this.#welcome(socket));
+    this.#requests.dispatch();
+    // Not within the link's own turn: these append to the log that it is about to read.
+    this.#unsubscribe = link.onChange(() => void setImmediate(() => this.#turn()));
+    logger.info({ socket: config.socket, schemas: byType.size }, 'the door is open');
+  }
+
+  /** What was taken is written and answered; then every program is sent away. */
+  async stop(): Promise<void> {
+    const server = this.#server;
+    this.#unsubscribe?.();
+    this.#stopped = true;
+    this.#watch.stop();
+    this.#requests.stop();
+    this.#queue.flush();
+    if (server === undefined) return;
+    const closed = new Promise((resolve) => server.close(resolve));
+    for (const connection of this.#connections) connection.end();
+    const cancel = this.#option.clock.schedule(200, () => {
+      for (const connection of this.#connections) connection.destroy();
+    });
+    await closed;
+    cancel();
+  }
+
+  status(): DoorStatus {
+    const { agentVersion, link, schemas, database } = this.#option;
+    const { byType, faults } = schemas.current;
+    const { state, sinceMs, reason } = link.status();
+    return {
+      door: 1,
+      agentVersion,
+      link: { state, sinceMs, ...(reason === undefined ? {} : { reason }) },
+      lanes: readWaiting(database),
+      schemas: [...byType.values()].map(({ type, fingerprint }) => ({
+        type,
+        fingerprint: fingerprint.toString(16).padStart(16, '0'),
+      })),
+      schemaFaults: [...faults],
+      pressure: this.#queue.pressure,
+    };
+  }
+
+  readonly #verbs: Verbs = {
+    publish: async ({ id: _, verb: __, ...event }) => {
+      const [published] = await this.#queue.add([this.#row(event)]);
+      return published!;
+    },
+    'publish rows': async ({ rows }) => ({ rows: await this.#queue.add(rows.map((event, n) => this.#row(event, n))) }),
+    status: () => this.status(),
+    watch: ({ id }, from) => this.#watch.add(from, id),
+
+    'config.list': () => this.#documents.list(),
+    'config.get': ({ name }) => this.#documents.get(name),
+    'config.watch': ({ id, names }, from) => {
+      this.#documents.watch(from, id, names);
+      return {};
+    },
+    'config.applied': ({ name, version, ...given }) => this.#documents.applied(name, version, checked(given)),
+    'config.rejected': ({ name, version, reason }) => this.#documents.rejected(name, version, reason),
+    'config.change': ({ name, document }) => this.#documents.change(name, checked({ document }).document),
+
+    'requests.accept': ({ id, types, max }, from) => {
+      const announced = this.#announcement.add(types);
+      this.#requests.take(from, id, { types, ...(max === undefined ? {} : { max }) });
+      return { types: announced };
+    },
+    'requests.withdraw': ({ types }) => ({ types: this.#announcement.remove(types) }),
+    'requests.done': ({ requestId, ...detail }) => {
+      this.#requests.answer(requestId, 'done', checked(detail));
+      return {};
+    },
+    'requests.failed': ({ requestId, ...detail }) => {
+      this.#requests.answer(requestId, 'failed', checked(detail));
+      return {};
+    },
+  };
+
+  #row(event: Parameters<typeof eventRow>[0], n?: number): LaneRow {
+    const { config, schemas, clock } = this.#option;
+    try {
+      return eventRow(event, { types: config.types, schemas: schemas.current, nowMs: clock.nowMs() });
+    } catch (error) {
+      throw n !== undefined && error instanceof FlotillaError ? errorOfRow(error, n) : error;
+    }
+  }
+
+  #welcome(socket: Socket): void {
+    if (this.#connections.size >= maxConnections) {
+      const error = new DoorError('failed', 'busy', `${maxConnections} programs are connected already`, {
+        retryAfterMs: tooManyRetryMs,
+      });
+      socket.on('error', () => undefined);
+      socket.end(`${JSON.stringify({ id: null, error: error.toJSON() })}\n`, () => socket.destroy());
+      return;
+    }
+    const connection = new DoorConnection(socket, {
+      clock: this.#option.clock,
+      read: this.#read,
+      answer: (shape, request, from) => this.#answer(shape, request, from),
+      onClose: (gone) => this.#forget(gone),
+      onReady: () => this.#requests.dispatch(),
+      onFault: (error) => this.#fault(error),
+    });
+    this.#connections.add(connection);
+  }
+
+  #answer<S extends RequestShape>(shape: S, request: DoorRequest, from: DoorConnection): object | Promise<object> {
+    const verb = this.#verbs[shape] as (request: DoorRequest, from: DoorConnection) => object | Promise<object>;
+    try {
+      return verb(request, from);
+    } catch (error) {
+      throw logRefusal(error) ?? error;
+    }
+  }
+
+  /** The link has another state: perhaps another coordinator, and perhaps the time is known now. */
+  #turn(): void {
+    if (this.#stopped) return;
+    this.#watch.poke();
+    this.#announce();
+    this.#requests.dispatch();
+  }
+
+  #announce(): void {
+    try {
+      this.#announcement.announce();
+    } catch (error) {
+      // A full log: said again at the next change of the link.
+      this.#option.logger.error({ err: error }, 'what this device takes could not be announced');
+    }
+  }
+
+  /** A broken database ends the agent, after the program was told; anything else is logged. */
+  #fault(error: unknown): void {
+    this.#option.logger.error({ err: error }, 'a request at the door failed');
+    if (isDatabaseError(error)) setImmediate(() => this.#option.onFatal(error));
+  }
+
+  #forget(connection: DoorConnection): void {
+    this.#connections.delete(connection);
+    this.#watch.remove(connection);
+    this.#documents.forget(connection);
+    this.#requests.forget(connection);
+  }
+}
+
+/** The same, after its depth was looked at. */
+function checked<T extends object>(given: T): T {
+  for (const value of Object.values(given)) refuseDeep(value);
+  return given;
+}

@@ -1,0 +1,137 @@
+/**
+ * What the agent says, one JSON object a line: `ok` or `error` answers the request of that `id`, once; `row` is what
+ * follows, any number of times, on a request that watches. `id` is null when a line was no request.
+ */
+import { Type, type Static, type TSchema } from 'typebox';
+import { IdSchema, type Id } from './request.ts';
+import type { DoorErrorDocument } from './door-error.ts';
+
+export type Answer<Ok = unknown> = { id: Id; ok: Ok } | { id: Id | null; error: DoorErrorDocument };
+export type Pushed<Row = unknown> = { id: Id; row: Row };
+
+const count = () => Type.Integer({ minimum: 0 });
+
+/** Where an event stands in the log; it is on disk. Lanes: 1 alarm, 2 state, 3 bulk. */
+export const PublishedSchema = Type.Object({
+  lane: Type.Integer({ minimum: 1, maximum: 3 }),
+  seq: Type.Integer({ minimum: 1 }),
+});
+export type Published = Static<typeof PublishedSchema>;
+
+export const StatusSchema = Type.Object({
+  /** Of this protocol. */
+  door: Type.Literal(1),
+  agentVersion: Type.String(),
+  link: Type.Object({
+    state: Type.Enum(['stopped', 'connecting', 'live', 'held', 'refused', 'waiting']),
+    sinceMs: Type.Number(),
+    reason: Type.Optional(Type.String()),
+  }),
+  lanes: Type.Array(
+    Type.Object({
+      lane: Type.Integer({ minimum: 0, maximum: 3 }),
+      nextSeq: Type.Integer({ minimum: 1 }),
+      ackedSeq: count(),
+      /** Not yet with the coordinator. */
+      waitingRows: count(),
+      waitingBytes: count(),
+    }),
+  ),
+  /** Types that are encoded by a schema, each with its fingerprint. */
+  schemas: Type.Array(Type.Object({ type: Type.String(), fingerprint: Type.String() })),
+  /** Schema files that can't be used, and why; events of such a type are refused. */
+  schemaFaults: Type.Array(
+    Type.Object({ file: Type.String(), type: Type.Optional(Type.String()), reason: Type.String() }),
+  ),
+  /** `busy`: too much waits for the disk; `full`: the log takes no more. */
+  pressure: Type.Enum(['none', 'busy', 'full']),
+});
+export type DoorStatus = Static<typeof StatusSchema>;
+export type Pressure = DoorStatus['pressure'];
+
+const documentState = () => Type.Optional(Type.Enum(['applied', 'rejected', 'local']));
+const name = () => Type.String();
+
+/** A configuration document as the device has it. */
+export const DocumentSchema = Type.Object({
+  name: name(),
+  /** Changes on this device; 0: it has none yet, and `document` is null. */
+  revision: count(),
+  document: Type.Unknown(),
+  /** The last desired version that was applied; 0 for none. */
+  desiredVersion: count(),
+  /** Of the product's last word on it. */
+  state: documentState(),
+  reason: Type.Optional(Type.String()),
+  /** What the operator wants and the product has not decided on yet. */
+  desired: Type.Optional(
+    Type.Object({ version: Type.Integer({ minimum: 1 }), baseRevision: count(), document: Type.Unknown() }),
+  ),
+});
+export type DeviceDocument = Static<typeof DocumentSchema>;
+/** A row of `config.watch`: `desired` is there. */
+export type DesiredDocument = DeviceDocument & { desired: NonNullable<DeviceDocument['desired']> };
+
+export const DocumentListSchema = Type.Object({
+  documents: Type.Array(
+    Type.Object({
+      name: name(),
+      revision: count(),
+      desiredVersion: count(),
+      state: documentState(),
+      /** The version that waits for the product. */
+      pendingVersion: Type.Optional(Type.Integer({ minimum: 1 })),
+    }),
+  ),
+});
+export type DocumentList = Static<typeof DocumentListSchema>;
+
+/** A row of `requests.accept`: answer it with `requests.done` or `requests.failed`. */
+export const RequestRowSchema = Type.Object({
+  requestId: Type.String(),
+  type: Type.String(),
+  key: Type.String(),
+  value: Type.Unknown(),
+  /** By the coordinator's clock; an answer after it comes too late. */
+  expiresAtMs: Type.Number(),
+  /** 2: a program was given it before and went away without an answer; it may have carried it out. */
+  attempt: Type.Integer({ minimum: 1, maximum: 2 }),
+});
+export type RequestRow = Static<typeof RequestRowSchema>;
+
+const RevisionSchema = Type.Object({ revision: count() });
+/** All types that are announced for this device. */
+const TypesSchema = Type.Object({ types: Type.Array(Type.String()) });
+
+/** What is behind `ok`, by the shape of the request. */
+export const okSchemas = {
+  publish: PublishedSchema,
+  'publish rows': Type.Object({ rows: Type.Array(PublishedSchema) }),
+  status: StatusSchema,
+  watch: StatusSchema,
+  'config.list': DocumentListSchema,
+  'config.get': DocumentSchema,
+  'config.watch': Type.Object({}),
+  'config.applied': RevisionSchema,
+  'config.rejected': RevisionSchema,
+  'config.change': RevisionSchema,
+  'requests.accept': TypesSchema,
+  'requests.withdraw': TypesSchema,
+  'requests.done': Type.Object({}),
+  'requests.failed': Type.Object({}),
+} as const satisfies Record<string, TSchema>;
+export type OkOf<Shape extends keyof typeof okSchemas> = Static<(typeof okSchemas)[Shape]>;
+
+export const ErrorAnswerSchema = Type.Object({
+  id: Type.Union([IdSchema, Type.Null()]),
+  error: Type.Object({
+    code: Type.String(),
+    fault: Type.String(),
+    message: Type.String(),
+    seen: Type.Optional(Type.String()),
+    expected: Type.Optional(Type.String()),
+    suggestion: Type.Optional(Type.String()),
+    retryAfterMs: Type.Optional(Type.Integer({ minimum: 0 })),
+    row: Type.Optional(Type.Integer({ minimum: 0 })),
+  }),
+});

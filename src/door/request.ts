@@ -1,0 +1,129 @@
+/**
+ * What a program asks the agent, one JSON object a line: `{"id": …, "verb": …}` and the fields of the verb. The id is
+ * the program's own; every answer carries it. A field that the verb does not have is refused: a misspelt one that were
+ * left out in silence would be worse.
+ */
+import { Type, type Static } from 'typebox';
+import { maxDocuments, maxRequestTypes, maxRows } from './limit.ts';
+
+const closed = { additionalProperties: false };
+export const IdSchema = Type.Union([
+  Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+  Type.String({ maxLength: 64 }),
+]);
+export type Id = Static<typeof IdSchema>;
+
+const text = () => Type.String();
+/** As the coordinator takes it: a name that it refused would be a dead letter, and no error here. */
+const name = () => Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$' });
+const requestType = () => Type.String({ pattern: '^[A-Za-z][A-Za-z0-9_.-]{0,99}$' });
+
+/** Either `value`, or `base64`: the payload's own bytes, JSON without a `schema`, else Avro of that fingerprint. */
+const rowFields = {
+  type: text(),
+  key: Type.Optional(text()),
+  value: Type.Optional(Type.Unknown()),
+  base64: Type.Optional(text()),
+  schema: Type.Optional(Type.String({ pattern: '^[0-9a-f]{16}$' })),
+  /** Milliseconds since 1970; the time of the agent when left out. */
+  timestampMs: Type.Optional(Type.Number()),
+};
+export const NewEventSchema = Type.Object(rowFields, closed);
+export type NewEvent = Static<typeof NewEventSchema>;
+
+/** By verb; `publish` takes one row, or several by `rows`: all of them or none. */
+export const requestSchemas = {
+  publish: Type.Object({ id: IdSchema, verb: Type.Literal('publish'), ...rowFields }, closed),
+  'publish rows': Type.Object(
+    {
+      id: IdSchema,
+      verb: Type.Literal('publish'),
+      rows: Type.Array(NewEventSchema, { minItems: 1, maxItems: maxRows }),
+    },
+    closed,
+  ),
+  status: Type.Object({ id: IdSchema, verb: Type.Literal('status') }, closed),
+  /** The status now, and again whenever it has changed. */
+  watch: Type.Object({ id: IdSchema, verb: Type.Literal('watch') }, closed),
+
+  /** Names and states of the documents; `config.get` has the document itself. */
+  'config.list': Type.Object({ id: IdSchema, verb: Type.Literal('config.list') }, closed),
+  'config.get': Type.Object({ id: IdSchema, verb: Type.Literal('config.get'), name: name() }, closed),
+  /** What the operator wants of these documents, or of all: now as far as it is undecided, later as it comes. */
+  'config.watch': Type.Object(
+    {
+      id: IdSchema,
+      verb: Type.Literal('config.watch'),
+      names: Type.Optional(Type.Array(name(), { maxItems: maxDocuments })),
+    },
+    closed,
+  ),
+  /** The product runs with that version now; `document` if it took it up in another form. */
+  'config.applied': Type.Object(
+    {
+      id: IdSchema,
+      verb: Type.Literal('config.applied'),
+      name: name(),
+      version: Type.Integer({ minimum: 1 }),
+      document: Type.Optional(Type.Unknown()),
+    },
+    closed,
+  ),
+  'config.rejected': Type.Object(
+    {
+      id: IdSchema,
+      verb: Type.Literal('config.rejected'),
+      name: name(),
+      version: Type.Integer({ minimum: 1 }),
+      reason: text(),
+    },
+    closed,
+  ),
+  /** The document was changed on the device itself. */
+  'config.change': Type.Object(
+    { id: IdSchema, verb: Type.Literal('config.change'), name: name(), document: Type.Unknown() },
+    closed,
+  ),
+
+  /** This program takes requests of these types, at most `max` (1) at a time; each follows as a row. */
+  'requests.accept': Type.Object(
+    {
+      id: IdSchema,
+      verb: Type.Literal('requests.accept'),
+      types: Type.Array(requestType(), { maxItems: maxRequestTypes }),
+      max: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 })),
+    },
+    closed,
+  ),
+  /** No program of this device takes these any more; the coordinator stops sending them. */
+  'requests.withdraw': Type.Object(
+    {
+      id: IdSchema,
+      verb: Type.Literal('requests.withdraw'),
+      types: Type.Array(requestType(), { maxItems: maxRequestTypes }),
+    },
+    closed,
+  ),
+  'requests.done': Type.Object(
+    {
+      id: IdSchema,
+      verb: Type.Literal('requests.done'),
+      requestId: text(),
+      value: Type.Optional(Type.Unknown()),
+    },
+    closed,
+  ),
+  'requests.failed': Type.Object(
+    {
+      id: IdSchema,
+      verb: Type.Literal('requests.failed'),
+      requestId: text(),
+      reason: text(),
+      value: Type.Optional(Type.Unknown()),
+    },
+    closed,
+  ),
+} as const;
+export type RequestShape = keyof typeof requestSchemas;
+export type RequestOf<Shape extends RequestShape> = Static<(typeof requestSchemas)[Shape]>;
+export type DoorRequest = { [Shape in RequestShape]: RequestOf<Shape> }[RequestShape];

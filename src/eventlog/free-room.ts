@@ -1,0 +1,11 @@
+import { statfsSync } from 'node:fs';
+
+/** Bytes that this process may still write to the file system of `path`; undefined when it does not tell. */
+export function freeRoom(path: string): number | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(path);
+    return bavail * bsize;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,316 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Lane, Row } from '../protocol/lane.ts';
+import type { GapEvent } from '../protocol/event.ts';
+import type { LogSlice } from './device-log.ts';
+import { GapTable } from './gap-table.ts';
+import { jsonRow } from './json-row.ts';
+import { LatestRows } from './latest-row.ts';
+import { logFull, LogPressure } from './log-pressure.ts';
+import { defaultRetention, storedBytes, storedBytesSql, type DeviceLogOption } from './log-limit.ts';
+import { Retention } from './retention.ts';
+import { rowColumns, rowOf, type RowRecord } from './row-record.ts';
+import type { StatementCache } from './statement-cache.ts';
+import type { Tally } from './tally.ts';
+import { TransactionWitness } from './transaction-witness.ts';
+
+export interface LaneState {
+  nextSeq: number;
+  ackedSeq: number;
+  /** No higher number has ever left. */
+  sentSeq: number;
+  waitingRows: number;
+  waitingBytes: number;
+  gapRanges: number;
+}
+
+/** Reasons of one hole that are told at a time. */
+const maxRangesRead = 256;
+
+/**
+ * Events on their way to the coordinator: four lanes of numbered rows in SQLite, and in memory the counters that
+ * every decision needs, so that none of them needs a scan. Every method expects to run in a transaction.
+ */
+export class Outbox {
+  readonly #sql: StatementCache;
+  readonly #option: DeviceLogOption;
+  readonly #nowMs: () => number;
+  readonly #witness: TransactionWitness;
+  readonly #gaps: GapTable;
+  readonly #retention: Retention;
+  readonly #pressure: LogPressure;
+  readonly #tally: Tally;
+  readonly #latest = new LatestRows();
+  #lanes: LaneState[] = [];
+  #events = 0;
+  /** A session is live: what is appended may leave right after its commit. */
+  #sending = false;
+  #stale = true;
+
+  constructor(database: DatabaseSync, sql: StatementCache, tally: Tally, option: DeviceLogOption) {
+    this.#sql = sql;
+    this.#option = option;
+    this.#tally = tally;
+    this.#nowMs = option.nowMs ?? Date.now;
+    this.#witness = new TransactionWitness(database);
+    this.#gaps = new GapTable(sql);
+    const { rules, defaultRule = defaultRetention } = option;
+    this.#retention = new Retention(sql, (type) => rules?.get(type) ?? defaultRule, this.#nowMs);
+    this.#pressure = new LogPressure(sql, option);
+  }
+
+  /** Rows that were appended since the start. */
+  get events(): number {
+    this.#settle();
+    return this.#events;
+  }
+
+  lanes(): readonly Readonly<LaneState>[] {
+    this.#settle();
+    return this.#lanes;
+  }
+
+  append(lane: Lane, row: Row): number {
+    this.#settle();
+    this.#makeRoom(lane, storedBytes(row));
+    return this.#insert(lane, row);
+  }
+
+  #insert(lane: Lane, row: Row): number {
+    const state = this.#lanes[lane]!;
+    const change = this.#witness.change();
+    const seq = state.nextSeq;
+    const before = { ...state };
+    const sentSeq = this.#sending ? seq : state.sentSeq;
+    this.#sql.run('UPDATE outbox_cursor SET next_seq = ?, sent_seq = ? WHERE lane = ?', seq + 1, sentSeq, lane);
+    this.#sql.run('INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?)', lane, seq, ...rowColumns(row));
+    state.nextSeq = seq + 1;
+    state.sentSeq = sentSeq;
+    state.waitingRows += 1;
+    state.waitingBytes += storedBytes(row);
+    this.#events += 1;
+    const { type, key } = row;
+    const isLatest = this.#option.rules?.get(type)?.latestOnly === true;
+    const older = isLatest ? this.#latest.put(lane, type, key, seq) : undefined;
+    if (older !== undefined) this.#supersede(lane, older);
+    change.changed(() => {
+      this.#lanes[lane] = before;
+      this.#events -= 1;
+      if (isLatest) this.#latest.restore(lane, type, key, older);
+    });
+    if (this.#latest.size > 1_024 && this.#latest.size > 2 * state.waitingRows)
+      this.#latest.sweep((each) => this.#lanes[each]!.ackedSeq);
+    return seq;
+  }
+
+  /**
+   * Leaves out a row that a newer one of its key has made worthless. It may be on its way right now: then it arrives
+   * all the same, is stored under its own number and acknowledged with it, and the gap is never told. A number that is
+   * left out is never given again, so nothing else can come in its place.
+   */
+  #supersede(lane: Lane, seq: number): void {
+    const state = this.#lanes[lane]!;
+    if (seq <= state.ackedSeq) return;
+    const gone = this.#sql.get<{ bytes: number }>(
+      `DELETE FROM outbox WHERE lane = ? AND seq = ? RETURNING ${storedBytesSql} AS bytes`,
+      lane,
+      seq,
+    );
+    if (gone === undefined) return; // given up under pressure before
+    state.waitingRows -= 1;
+    state.waitingBytes -= gone.bytes;
+    state.gapRanges += this.#gaps.add(lane, seq, seq, 'superseded');
+  }
+
+  /** Gives up what is worth less than the row that comes; throws, and has changed nothing, when that is not enough. */
+  #makeRoom(lane: Lane, bytes: number): void {
+    const excess = this.#pressure.excess(lane, bytes, this.#lanes);
+    if (excess > 0) this.#dropWaiting(lane, excess);
+    const lacking = this.#pressure.lacking(bytes);
+    if (lacking === 0) return;
+    let freed = this.#sacrifice(lacking);
+    if (freed < lacking) freed += this.#dropWaiting(lane, lacking - freed);
+    if (freed === 0 && excess === 0 && lane !== 0) throw logFull('the file system of the log is short of room');
+  }
+
+  /** After SQLite has said that the disk is full: makes room in the file itself, as far as there is something to give. */
+  relieve(lane: Lane, bytes: number): void {
+    this.#settle();
+    const step = this.#pressure.step(bytes);
+    if (this.#sacrifice(step) < step) this.#dropWaiting(lane, step);
+  }
+
+  #sacrifice(bytes: number): number {
+    const change = this.#witness.change();
+    const freed = this.#retention.sacrifice(bytes);
+    change.changed(() => void (this.#stale = true));
+    return freed;
+  }
+
+  /**
+   * The oldest rows of the lowest lanes go, down to `lane` itself and never lane 0, and an event on lane 0 says so in
+   * the same transaction. A row may be on its way right now: as with `#supersede`, it then arrives under its own
+   * number, and no other row ever has that number.
+   */
+  #dropWaiting(lane: Lane, bytes: number): number {
+    let freed = 0;
+    for (const victim of [3, 2, 1] as const) {
+      if (victim < lane || freed >= bytes) break;
+      freed += this.#dropOldest(victim, bytes - freed);
+    }
+    return freed;
+  }
+
+  #dropOldest(lane: Lane, bytes: number): number {
+    const state = this.#lanes[lane]!;
+    let dropped: Pick<GapEvent, 'fromSeq' | 'toSeq' | 'rows' | 'bytes'> | undefined;
+    const oldest = this.#sql.iterate<{ seq: number; bytes: number }>(
+      `SELECT seq, ${storedBytesSql} AS bytes FROM outbox WHERE lane = ? AND seq > ? ORDER BY seq`,
+      lane,
+      state.ackedSeq,
+    );
+    for (const row of oldest) {
+      dropped ??= { fromSeq: row.seq, toSeq: row.seq, rows: 0, bytes: 0 };
+      dropped.toSeq = row.seq;
+      dropped.rows += 1;
+      dropped.bytes += row.bytes;
+      if (dropped.bytes >= bytes) break;
+    }
+    if (dropped === undefined) return 0;
+    const change = this.#witness.change();
+    const { fromSeq, toSeq } = dropped;
+    this.#sql.run('DELETE FROM outbox WHERE lane = ? AND seq BETWEEN ? AND ?', lane, fromSeq, toSeq);
+    state.gapRanges += this.#gaps.add(lane, fromSeq, toSeq, 'disk-pressure');
+    state.waitingRows -= dropped.rows;
+    state.waitingBytes -= dropped.bytes;
+    this.#tally.add('dropped_rows', dropped.rows);
+    change.changed(() => void (this.#stale = true));
+    const value: GapEvent = { lane, ...dropped, reason: 'disk-pressure' };
+    this.#insert(0, jsonRow({ type: 'flotilla.gap', timestampMs: this.#nowMs(), value }));
+    return dropped.bytes;
+  }
+
+  read(lane: Lane, afterSeq: number, maxRows: number, maxBytes: number): LogSlice {
+    this.#settle();
+    const { nextSeq, gapRanges } = this.#lanes[lane]!;
+    const slice: LogSlice = { left: [], firstSeq: afterSeq + 1, rows: [] };
+    if (afterSeq + 1 >= nextSeq) return slice;
+    let bytes = 0;
+    for (const record of this.#sql.iterate<RowRecord>(
+      'SELECT * FROM outbox WHERE lane = ? AND seq > ? ORDER BY seq LIMIT ?',
+      lane,
+      afterSeq,
+      maxRows,
+    )) {
+      if (slice.rows.length === 0) slice.firstSeq = record.seq;
+      else if (record.seq !== slice.firstSeq + slice.rows.length || bytes + record.payload.length > maxBytes) break;
+      slice.rows.push(rowOf(record));
+      bytes += record.payload.length;
+    }
+    if (slice.rows.length === 0) slice.firstSeq = nextSeq; // nothing is left of the lane but why
+    if (slice.firstSeq === afterSeq + 1) return slice;
+    slice.left =
+      gapRanges === 0
+        ? [{ upToSeq: slice.firstSeq - 1, reason: 'not-kept' }]
+        : this.#gaps.explain(lane, afterSeq + 1, slice.firstSeq - 1, maxRangesRead);
+    if (slice.left.at(-1)!.upToSeq === slice.firstSeq - 1) return slice;
+    return { left: slice.left, firstSeq: slice.left.at(-1)!.upToSeq + 1, rows: [] }; // so many reasons: rows come later
+  }
+
+  acknowledge(lane: Lane, upToSeq: number): void {
+    this.#settle();
+    const state = this.#lanes[lane]!;
+    if (upToSeq >= state.nextSeq) return;
+    const forward = upToSeq > state.ackedSeq;
+    if (!forward && state.gapRanges === 0) return;
+    const change = this.#witness.change();
+    if (state.gapRanges > 0) state.gapRanges -= this.#gaps.prune(lane, upToSeq);
+    if (forward) {
+      const taken = this.#retention.take(lane, state.ackedSeq, upToSeq);
+      state.waitingRows -= taken.rows;
+      state.waitingBytes -= taken.bytes;
+      state.ackedSeq = upToSeq;
+      state.sentSeq = Math.max(state.sentSeq, upToSeq);
+      const cursor = 'UPDATE outbox_cursor SET acked_seq = ?, sent_seq = ? WHERE lane = ?';
+      this.#sql.run(cursor, upToSeq, state.sentSeq, lane);
+      this.#retention.prune();
+    }
+    change.changed(() => void (this.#stale = true));
+  }
+
+  /** On disk before the first row of a session leaves: all that is in the log may have been sent. */
+  beginSending(): void {
+    this.#settle();
+    this.#sending = true;
+    if (this.#lanes.every(({ nextSeq, sentSeq }) => sentSeq === nextSeq - 1)) return;
+    const change = this.#witness.change();
+    this.#sql.run('UPDATE outbox_cursor SET sent_seq = next_seq - 1');
+    for (const state of this.#lanes) state.sentSeq = state.nextSeq - 1;
+    change.changed(() => void (this.#stale = true));
+  }
+
+  endSending(): void {
+    this.#sending = false;
+  }
+
+  /**
+   * What waits goes on under the new instance; what was acknowledged is another history's, and its numbers are left
+   * out. Rows that were sent and not acknowledged before a rollback may so arrive once more, under their new name.
+   */
+  beginInstance(): void {
+    this.#settle();
+    const change = this.#witness.change();
+    for (const [n, { ackedSeq }] of this.#lanes.entries()) {
+      const lane = n as Lane;
+      this.#sql.run('DELETE FROM outbox WHERE lane = ? AND seq <= ?', lane, ackedSeq);
+      this.#gaps.beginAfter(lane, ackedSeq);
+    }
+    this.#sql.run('UPDATE outbox_cursor SET sent_seq = acked_seq');
+    change.changed(() => void (this.#stale = true));
+    this.#stale = true;
+  }
+
+  #settle(): void {
+    if (this.#witness.settle() && !this.#stale) return;
+    this.#stale = false;
+    this.#load();
+  }
+
+  /** Reads the counters from the tables: at the start, and after a rollback of more than appends. */
+  #load(): void {
+    this.#retention.forget();
+    this.#latest.clear();
+    const cursors = this.#sql.all<Omit<LaneState, 'waitingRows' | 'waitingBytes' | 'gapRanges'>>(
+      'SELECT next_seq AS nextSeq, acked_seq AS ackedSeq, sent_seq AS sentSeq FROM outbox_cursor ORDER BY lane',
+    );
+    this.#lanes = cursors.map((cursor, n) => {
+      const lane = n as Lane;
+      const waiting = this.#sql.get<{ rows: number; bytes: number }>(
+        `SELECT count(*) AS rows, coalesce(sum(${storedBytesSql}), 0) AS bytes FROM outbox WHERE lane = ? AND seq > ?`,
+        lane,
+        cursor.ackedSeq,
+      )!;
+      this.#retention.take(lane, 0, cursor.ackedSeq);
+      // An earlier version knows nothing of `sent_seq`; what it had acknowledged was sent.
+      const sentSeq = Math.max(cursor.sentSeq, cursor.ackedSeq);
+      const gapRanges = this.#gaps.count(lane);
+      return { ...cursor, sentSeq, waitingRows: waiting.rows, waitingBytes: waiting.bytes, gapRanges };
+    });
+    this.#loadLatest();
+  }
+
+  #loadLatest(): void {
+    const types = [...(this.#option.rules ?? [])].filter(([, rule]) => rule.latestOnly).map(([type]) => type);
+    if (types.length === 0) return;
+    for (const [n, { ackedSeq }] of this.#lanes.entries()) {
+      const lane = n as Lane;
+      const rows = this.#sql.iterate<{ seq: number; type: string; key: string }>(
+        `SELECT seq, type, key FROM outbox
+         WHERE lane = ? AND seq > ? AND type IN (SELECT value FROM json_each(?)) ORDER BY seq`,
+        lane,
+        ackedSeq,
+        JSON.stringify(types),
+      );
+      for (const { seq, type, key } of rows) this.#latest.put(lane, type, key, seq);
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import type { DatabaseSync } from 'node:sqlite';
+
+/**
+ * Counters in memory beside a database whose transactions belong to somebody else: a caller may roll back what was
+ * done here, and SQLite says so to nobody. A number in a table that lives in memory alone takes part in every
+ * transaction, and costs no flash: when it is not the number that was last written, something was rolled back.
+ */
+export class TransactionWitness {
+  readonly #database: DatabaseSync;
+  readonly #read: () => number;
+  readonly #write: () => number;
+  #version: number;
+  /** What puts memory back to a version; only of transactions that may still be rolled back. */
+  #undos: { version: number; undo: () => void }[] = [];
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+    database.exec(`
+      PRAGMA temp_store = MEMORY;
+      CREATE TEMP TABLE IF NOT EXISTS log_witness (version INTEGER NOT NULL);
+      INSERT INTO log_witness SELECT 0 WHERE NOT EXISTS (SELECT * FROM log_witness);
+    `);
+    const read = database.prepare('SELECT version FROM log_witness');
+    const write = database.prepare('UPDATE log_witness SET version = version + 1 RETURNING version');
+    this.#read = () => Number(read.get()!['version']);
+    this.#write = () => Number(write.get()!['version']);
+    this.#version = this.#read();
+  }
+
+  /** Before memory is looked at: takes back what was rolled back. False: memory has to be read from the tables anew. */
+  settle(): boolean {
+    const version = this.#read();
+    while (this.#version !== version) {
+      const last = this.#undos.pop();
+      if (last === undefined) {
+        this.#version = version;
+        return false;
+      }
+      last.undo();
+      this.#version = last.version;
+    }
+    if (!this.#database.isTransaction) this.#undos = [];
+    return true;
+  }
+
+  /** Before the tables are changed. A failure between here and `changed` is noticed by the next `settle`. */
+  change(): { changed(undo: () => void): void } {
+    const before = this.#version;
+    const after = this.#write();
+    return {
+      changed: (undo) => {
+        this.#version = after;
+        if (this.#database.isTransaction) this.#undos.push({ version: before, undo });
+      },
+    };
+  }
+}

@@ -1,0 +1,128 @@
+import { describe, expect, it } from 'vitest';
+import { Lane } from '../../../src/protocol/lane.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
+import { startCore, type CoreBench, type FakeDevice } from './core-bench.ts';
+import { enroll } from './enroll.ts';
+
+const accepts = { agentVersion: '1.0.0', accepts: { 'config.desired': 1 } };
+
+async function connected(core: CoreBench, id = 'gw-1', announce: unknown = accepts): Promise<FakeDevice> {
+  const device = core.gateways.connect(await enroll(core.client, id));
+  await device.admitted.promise;
+  device.say('flotilla.accepts', announce);
+  await device.heard();
+  return device;
+}
+
+async function tells(device: FakeDevice, event: Record<string, unknown>): Promise<void> {
+  device.say('flotilla.config', { name: 'limits', ...event }, { key: 'limits', lane: Lane.state });
+  await device.heard(Lane.state);
+}
+
+const desiredOf = (device: FakeDevice) =>
+  device.requests
+    .filter(({ row }) => row.type === 'config.desired')
+    .map(({ row }) => JSON.parse(Buffer.from(row.payload).toString()));
+
+describe('settings of a device', () => {
+  it('reach it, and show what became of them, also after a restart of the coordinator', async () => {
+    await using directory = await temporaryDirectory();
+    {
+      await using core = await startCore(directory.path);
+      const device = await connected(core);
+      const set = await core.client.setConfig({ selector: 'gw-1', name: 'limits', document: { a: 1 } });
+      expect(set).toEqual([{ deviceId: 'gw-1', name: 'limits', state: 'sent', version: 1, kept: [], conflicts: [] }]);
+      const { seq, payload } = await device.request('config.desired');
+      expect(payload).toEqual({ name: 'limits', version: 1, baseRevision: 0, document: { a: 1 } });
+      device.confirm(seq);
+      await tells(device, { revision: 1, desiredVersion: 1, document: { a: 1 }, state: 'applied' });
+      expect((await core.client.device('gw-1')).configs).toEqual([
+        { name: 'limits', state: 'applied', version: 1, revision: 1 },
+      ]);
+      await tells(device, { revision: 2, desiredVersion: 1, document: { a: 9 }, state: 'local' });
+      const conflict = await core.client.setConfig({ selector: 'gw-1', name: 'limits', document: { a: 2 } });
+      expect(conflict).toMatchObject([{ state: 'conflict', conflicts: ['/a'] }]);
+      expect(desiredOf(device)).toHaveLength(1);
+      expect(await core.client.events({ type: 'coordinator.config-conflict' })).toHaveLength(1);
+    }
+    await using core = await startCore(directory.path);
+    expect(await core.client.config('gw-1', 'limits')).toMatchObject({
+      state: 'conflict',
+      differences: [{ path: '/a', base: 1, desired: 2, reported: 9, conflict: true }],
+    });
+    await expect(core.client.config('gw-1', 'nothing')).rejects.toMatchObject({ code: 'config-unknown' });
+    const resolved = await core.client.resolveConfig('gw-1', 'limits', { take: 'desired' });
+    expect(resolved).toMatchObject({ state: 'pending', version: 3, desired: { document: { a: 2 }, baseRevision: 2 } });
+  });
+
+  it('that were not sent yet give way to newer ones, and wait for an agent that takes them', async () => {
+    await using directory = await temporaryDirectory();
+    await using core = await startCore(directory.path);
+    const device = await connected(core, 'gw-1', { agentVersion: '0.9.0', accepts: { 'config.desired': 1 } });
+    for (const a of [1, 2, 3]) await core.client.setConfig({ selector: 'gw-1', name: 'limits', document: { a } });
+    expect((await core.client.device('gw-1')).configs).toMatchObject([
+      { state: 'pending', reason: 'needs config.desired, which agent 1.0.0 does not announce' },
+    ]);
+    expect((await core.client.device('gw-1')).held).toHaveLength(1);
+    device.say('flotilla.accepts', accepts);
+    await device.request('config.desired');
+    expect(desiredOf(device)).toMatchObject([{ version: 3, document: { a: 3 } }]);
+  });
+
+  it('go out again to a device that was wiped', async () => {
+    await using directory = await temporaryDirectory();
+    await using core = await startCore(directory.path);
+    const identity = await enroll(core.client, 'gw-1');
+    const old = core.gateways.connect(identity);
+    await old.admitted.promise;
+    old.say('flotilla.accepts', accepts);
+    await old.heard();
+    await core.client.setConfig({ selector: 'gw-1', name: 'limits', document: { a: 1 } });
+    old.confirm((await old.request('config.desired')).seq);
+    await tells(old, { revision: 1, desiredVersion: 1, document: { a: 1 }, state: 'applied' });
+    old.leave();
+    const wiped = core.gateways.connect(identity, { instanceId: 0xb2n });
+    await wiped.admitted.promise;
+    wiped.say('flotilla.accepts', accepts);
+    await wiped.request('config.desired');
+    expect(desiredOf(wiped)).toEqual([{ name: 'limits', version: 2, baseRevision: 0, document: { a: 1 } }]);
+  });
+
+  it('follow the rules of selectors: nobody, too many, a dry run, and all that match', async () => {
+    await using directory = await temporaryDirectory();
+    await using core = await startCore(directory.path);
+    for (let n = 0; n < 12; n += 1) await enroll(core.client, `gw-${n}`);
+    const request = { name: 'limits', document: { a: 1 } };
+    await expect(core.client.setConfig({ selector: 'nobody', ...request })).rejects.toMatchObject({
+      fault: 'none-matched',
+    });
+    await expect(core.client.setConfig({ selector: 'gw-*', ...request })).rejects.toMatchObject({
+      code: 'confirmation-needed',
+    });
+    await expect(core.client.setConfig({ selector: 'gw-*', max: 3, ...request })).rejects.toMatchObject({
+      fault: 'refused',
+    });
+    const dry = await core.client.setConfig({ selector: 'gw-*', expect: 12, dryRun: true, ...request });
+    expect(dry).toHaveLength(12);
+    expect(await core.client.configs('gw-0')).toEqual([]);
+    const set = await core.client.setConfig({ selector: 'gw-*', expect: 12, ...request });
+    expect(set.map(({ state }) => state)).toEqual(Array.from({ length: 12 }, () => 'pending'));
+    await expect(core.client.setConfig({ ...request, selector: 'gw-1', name: '../x' })).rejects.toMatchObject({
+      code: 'api-request-malformed',
+    });
+  });
+
+  it('that a device tells beyond its bound are a dead letter, and the lane moves on', async () => {
+    await using directory = await temporaryDirectory();
+    await using core = await startCore(directory.path);
+    const device = await connected(core);
+    const tell = (name: string) => {
+      const event = { name, revision: 1, desiredVersion: 0, document: {}, state: 'local' };
+      device.say('flotilla.config', event, { key: name, lane: Lane.state });
+    };
+    for (let n = 0; n < 66; n += 1) tell(`d${n}`);
+    await device.heard(Lane.state);
+    expect(await core.client.configs('gw-1')).toHaveLength(64);
+    expect(device.nacks.filter(({ lane }) => lane === Lane.state)).toHaveLength(2);
+  });
+});

@@ -1,0 +1,61 @@
+/** A door in this process: on a real socket and a real database, with a link that a test moves by hand. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Door } from '../../src/agent/door/door.ts';
+import { SchemaShelf } from '../../src/agent/door/schema-shelf.ts';
+import { defaultAgentConfig, defaultEventType } from '../../src/config/agent-default.ts';
+import type { DeviceLog } from '../../src/eventlog/index.ts';
+import type { AgentParts } from './agent-parts.ts';
+
+export interface DoorBench {
+  door: Door;
+  shelf: SchemaShelf;
+  socket: string;
+  /** Transactions of publishes. */
+  transactions: number;
+  fatal: unknown[];
+}
+
+export interface DoorBenchOption {
+  append?: DeviceLog['append'];
+  /** Files of the folder of schemas, by name. */
+  schemas?: Record<string, string>;
+  agentVersion?: string;
+}
+
+/** An open door; `pump.Alarm` travels in the lane alarm. */
+export async function openBench(parts: AgentParts, option: DoorBenchOption = {}): Promise<DoorBench> {
+  const socket = join(parts.dir, 'door.sock');
+  const directory = join(parts.dir, 'schemas');
+  await mkdir(directory, { recursive: true });
+  for (const [name, text] of Object.entries(option.schemas ?? {})) await writeFile(join(directory, name), text);
+  const shelf = new SchemaShelf({ ...parts, directory });
+  const bench: DoorBench = {
+    shelf,
+    socket,
+    transactions: 0,
+    fatal: [],
+    door: new Door({
+      ...parts,
+      log: {
+        requestCursor: () => parts.log.requestCursor(),
+        append: option.append ?? ((lane, row) => parts.log.append(lane, row)),
+        transact(work) {
+          bench.transactions += 1;
+          return parts.log.transact(work);
+        },
+      },
+      config: {
+        ...defaultAgentConfig.events,
+        socket,
+        schemas: directory,
+        types: { 'pump.Alarm': { ...defaultEventType, lane: 'alarm' } },
+      },
+      schemas: shelf,
+      agentVersion: option.agentVersion ?? '1.2.3',
+      onFatal: (error) => bench.fatal.push(error),
+    }),
+  };
+  await bench.door.start();
+  return bench;
+}
