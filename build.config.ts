@@ -5,6 +5,7 @@
  */
 import { chmod, cp, glob, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { Plugin } from '@oclif/core/config';
 import type { PJSON } from '@oclif/core/interfaces';
 import { settings } from '@oclif/core/settings';
@@ -15,7 +16,7 @@ const dist = join(top, 'dist');
 const staging = await mkdtemp(join(top, '.dist-'));
 
 try {
-  await bundle();
+  await Promise.all([bundle(), declareDoor()]);
   const pjson = await writePackage();
   await copyAsset('templates');
   await copyAsset('firmware');
@@ -29,7 +30,8 @@ try {
 async function bundle(): Promise<void> {
   const input: Record<string, string> = {};
   const files: string[] = [];
-  for await (const file of glob(['commands/**/*.ts', 'src/bin/*.ts'], { cwd: top })) files.push(file);
+  const entries = ['commands/**/*.ts', 'src/bin/*.ts', 'src/door/index.ts'];
+  for await (const file of glob(entries, { cwd: top })) files.push(file);
   // Sorted: the order of the entries decides the names of the chunks.
   for (const file of files.sort()) input[file.replace(/\.ts$/, '')] = join(top, file);
   const built = await rolldown({
@@ -50,9 +52,24 @@ async function bundle(): Promise<void> {
   await built.close();
 }
 
+/** The types of `flotilla/door`, the one part that other programs import. */
+async function declareDoor(): Promise<void> {
+  const option = ['--ignoreConfig', '--declaration', '--emitDeclarationOnly', '--rootDir', 'src'];
+  const language = ['--target', 'es2024', '--module', 'nodenext', '--types', 'node', '--strict', '--skipLibCheck'];
+  const syntax = ['--allowImportingTsExtensions', '--exactOptionalPropertyTypes'];
+  const out = ['--outDir', join(staging, 'types'), 'src/door/index.ts'];
+  await execa(
+    process.execPath,
+    [join(top, 'node_modules/typescript/bin/tsc'), ...option, ...language, ...syntax, ...out],
+    {
+      cwd: top,
+    },
+  );
+}
+
 async function writePackage(): Promise<PJSON> {
   const pjson = JSON.parse(await readFile(join(top, 'package.json'), 'utf8'));
-  for (const key of ['scripts', 'devDependencies', 'dependencies', 'optionalDependencies', 'bin', 'files']) {
+  for (const key of ['scripts', 'devDependencies', 'dependencies', 'optionalDependencies', 'bin', 'exports', 'files']) {
     delete pjson[key];
   }
   pjson.oclif.commands = { strategy: 'pattern', target: './commands', globPatterns: ['**/*.js'] };

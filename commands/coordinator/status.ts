@@ -14,7 +14,8 @@ listens:      0.0.0.0:7443
 gateways:     pid 4713: 6 links; pid 4714: 6 links
 devices:      12, 12 connected (12 accepted)
 running:      0 jobs, 1 rollouts
-store:        /srv/harbour/data/coordinator.db (348 events, last offset 348)`,
+store:        /srv/harbour/data/coordinator.db (348 events, last offset 348)
+deadletters:  1: handler meter.reading 1 (oldest 2h5m ago)`,
     '<%= config.bin %> <%= command.id %> --json',
   ];
 

@@ -20,7 +20,10 @@ They are not offered for a replay again, and are forgotten before the others. Wi
 discarded 1 dead letter: 12`,
     `<%= config.bin %> <%= command.id %> --all --layer frame --device gw-007 --note 'bad radio' --yes`,
   ];
-  static override args = { id: Args.string({ description: 'ids of dead letters; as many as you like' }) };
+  // oclif would read standard input for a missing argument.
+  static override args = {
+    id: Args.string({ description: 'ids of dead letters; as many as you like', ignoreStdin: true }),
+  };
   static override flags = {
     ...deadLetterFilterFlags,
     all: Flags.boolean({ description: 'every undecided one that the filter leaves' }),

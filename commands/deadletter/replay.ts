@@ -20,7 +20,10 @@ An event is read and stored under the number that it came with, once; a handler 
 replayed 1 dead letter: 12`,
     `<%= config.bin %> <%= command.id %> --all --layer handler --consumer billing --yes`,
   ];
-  static override args = { id: Args.string({ description: 'ids of dead letters; as many as you like' }) };
+  // oclif would read standard input for a missing argument.
+  static override args = {
+    id: Args.string({ description: 'ids of dead letters; as many as you like', ignoreStdin: true }),
+  };
   static override flags = {
     ...deadLetterFilterFlags,
     all: Flags.boolean({ description: 'every undecided one that the filter leaves' }),

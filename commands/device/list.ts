@@ -10,9 +10,9 @@ export default class List extends BaseCommand<Device[]> {
   static override description = 'list devices';
   static override examples = [
     `$ <%= config.bin %> <%= command.id %> 'G@site:harbour'
-DEVICE  STATE     LINK       SINCE      VERSION  SLOT  ADDRESS          TAGS
-gw-001  accepted  connected  3m20s ago  1.0.0    a     192.0.2.7:50112  ring=canary
-gw-002  accepted  offline    2h5m ago   1.0.0    a     192.0.2.8:41844  -
+DEVICE  STATE     LINK       SINCE      DATA                  VERSION  SLOT  ADDRESS          TAGS
+gw-001  accepted  connected  3m20s ago  now                   1.0.0    a     192.0.2.7:50112  ring=canary
+gw-002  accepted  offline    2h5m ago   2h5m ago, 120 behind  1.0.0    a     192.0.2.8:41844  -
 2 devices, 1 connected`,
     '<%= config.bin %> <%= command.id %> --state pending --json',
   ];

@@ -11,6 +11,8 @@ export default class Show extends BaseCommand<Device> {
 device:       gw-001
 state:        accepted
 link:         connected since 2026-11-22 21:30:05Z (3m20s ago)
+data as of:   2026-11-22 21:33:25Z (now)
+lag:          nothing waits on the device
 address:      192.0.2.7:50112
 agent:        0.1.0
 version:      1.0.0

@@ -149,6 +149,7 @@ export function createAgent(option: AgentOption): Agent {
     abandon: {
       'job.start': (job, reason) => executor.abandon(job, reason),
       'update.offer': (offer, message) => refuseOffer(offer, { code: 'request-given-up', message }),
+      ...door.abandon,
     },
   });
   let stopWatchdog: (() => void) | undefined;

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { defaultEventType } from '../config/agent-default.ts';
 import type { EventsConfig } from '../config/agent-config.ts';
 import { freeRoom, type DeviceLogOption, type RetentionRule } from '../eventlog/index.ts';
@@ -19,6 +20,7 @@ export function logOption(
     maxBytes,
     minFreeBytes,
     freeBytes: () => freeRoom(state),
+    reservePath: join(state, 'agent.reserve'),
     nowMs,
   };
 }

@@ -21,6 +21,7 @@ import type {
   Job,
   JobFollowRow,
   JobRequest,
+  ProductRequestBody,
   Redacted,
   RedactRequest,
   RegisteredSchemas,
@@ -36,6 +37,7 @@ import type {
   SelectExplanation,
   SelectMatch,
   SelectRequest,
+  SentRequest,
   Settled,
   SettleRequest,
   Signed,
@@ -65,6 +67,9 @@ export class CoordinatorClient {
   rejectDevices = (selector: string) => this.#http.post<Changed>('/v1/devices/reject', { selector });
   tagDevices = (change: TagChange) => this.#http.post<Changed>('/v1/devices/tag', change);
   removeDevice = (id: string) => this.#http.delete<Changed>(`/v1/devices/${encodeURIComponent(id)}`);
+  /** For a program on the device; its reply is an event. */
+  sendRequest = (id: string, request: ProductRequestBody) =>
+    this.#http.post<SentRequest>(`/v1/devices/${encodeURIComponent(id)}/requests`, request);
   watchDevices = (query: { selector?: string }, signal?: AbortSignal) =>
     this.#http.rows<DeviceWatchRow>('/v1/devices/watch', query, signal);
 

@@ -158,11 +158,14 @@ export class DoorClient implements AsyncDisposable {
     await this.#call('requests.failed', { requestId, reason, ...(value === undefined ? {} : { value }) });
   }
 
-  /** Lets the answers that are under way come in, then closes. */
+  /** Lets the answers that are under way come in, for as long as any may take, then closes. */
   async close(): Promise<void> {
     this.#closing = true;
-    this.#socket.end();
+    const timer = setTimeout(() => this.#socket.destroy(), this.#timeoutMs);
+    if (this.#pending.size === 0) this.#socket.destroy();
+    else this.#socket.end();
     await this.#closed.promise;
+    clearTimeout(timer);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

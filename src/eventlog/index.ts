@@ -10,4 +10,3 @@ export { atomically, openDeviceDatabase } from './open-device-database.ts';
 export { freeRoom } from './free-room.ts';
 export { isLogFull } from './log-pressure.ts';
 export { jsonRow, parseJsonRow } from './json-row.ts';
-export { readWaiting, type WaitingLane } from './waiting-row.ts';

@@ -21,6 +21,8 @@ export interface DeviceLogOption {
   minFreeBytes?: number;
   /** What the file system has left for the agent; undefined: it does not tell. */
   freeBytes?(): number | undefined;
+  /** A file of two megabytes that is given back when the disk is full, so that room can be made at all. */
+  reservePath?: string;
   nowMs?(): number;
 }
 

@@ -20,6 +20,8 @@ export class LogPressure {
   readonly #freeBytes: () => number | undefined;
   #uncheckedBytes = checkEveryBytes;
   #low = false;
+  /** Until so many bytes are appended the disk counts as full. */
+  #fullBytes = 0;
 
   constructor(sql: StatementCache, option: DeviceLogOption) {
     this.#sql = sql;
@@ -48,15 +50,21 @@ export class LogPressure {
     throw logFull(`more than ${this.#maxBytes} bytes wait that are at least as urgent`);
   }
 
+  /** SQLite has found no room: the file must not grow, until so many more bytes have been appended. */
+  sawFull(): void {
+    this.#fullBytes = checkEveryBytes;
+  }
+
   /** How much has to become free inside the file, because the file should not grow for a row of `bytes`. */
   lacking(bytes: number): number {
-    if (this.#minFreeBytes === 0) return 0;
+    this.#fullBytes = Math.max(0, this.#fullBytes - bytes);
+    if (this.#minFreeBytes === 0 && this.#fullBytes === 0) return 0;
     this.#uncheckedBytes += bytes;
     if (this.#low || this.#uncheckedBytes >= checkEveryBytes) {
       this.#uncheckedBytes = 0;
       this.#low = (this.#freeBytes() ?? Infinity) < this.#minFreeBytes;
     }
-    if (!this.#low) return 0;
+    if (!this.#low && this.#fullBytes === 0) return 0;
     const pages = this.#sql.get<{ freelist_count: number }>('PRAGMA freelist_count')!.freelist_count;
     const { page_size: pageBytes } = this.#sql.get<{ page_size: number }>('PRAGMA page_size')!;
     const free = pages * pageBytes;

@@ -12,6 +12,8 @@ export function openDeviceDatabase(path: string): DatabaseSync {
     database = new DatabaseSync(path, { timeout: 5_000, enableForeignKeyConstraints: true });
     chmodSync(path, 0o600);
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 256');
+    // One large transaction does not leave a large journal for good.
+    database.exec('PRAGMA journal_size_limit = 1048576');
     return database;
   } catch (cause) {
     database?.close();

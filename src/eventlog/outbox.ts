@@ -135,6 +135,7 @@ export class Outbox {
   /** After SQLite has said that the disk is full: makes room in the file itself, as far as there is something to give. */
   relieve(lane: Lane, bytes: number): void {
     this.#settle();
+    this.#pressure.sawFull();
     const step = this.#pressure.step(bytes);
     if (this.#sacrifice(step) < step) this.#dropWaiting(lane, step);
   }

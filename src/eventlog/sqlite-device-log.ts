@@ -9,6 +9,7 @@ import { InboxTable } from './inbox-table.ts';
 import { storedBytes, type DeviceLogOption } from './log-limit.ts';
 import { isDiskFull, logFull } from './log-pressure.ts';
 import { atomically } from './open-device-database.ts';
+import { DiskReserve } from './disk-reserve.ts';
 import { Outbox } from './outbox.ts';
 import { StatementCache } from './statement-cache.ts';
 import { Tally } from './tally.ts';
@@ -34,6 +35,7 @@ class SqliteDeviceLog implements DeviceLog {
   readonly #tally: Tally;
   readonly #meter = new WriteMeter();
   readonly #nowMs: () => number;
+  readonly #reserve: DiskReserve | undefined;
   /** What the transaction under way has appended: the least urgent lane, and the bytes of all rows. */
   #asked: { lane: Lane; bytes: number } = { lane: 0, bytes: 0 };
   /** The same of a transaction that found the disk full: room is made before the next one. */
@@ -47,6 +49,8 @@ class SqliteDeviceLog implements DeviceLog {
     this.#outbox = new Outbox(database, this.#sql, this.#tally, option);
     this.#inbox = new InboxTable(this.#sql);
     this.#dead = new DeadRows(this.#sql, this.#tally);
+    if (option.reservePath !== undefined) this.#reserve = new DiskReserve(option.reservePath);
+    this.#reserve?.hold();
   }
 
   get instanceId(): bigint {
@@ -195,13 +199,16 @@ class SqliteDeviceLog implements DeviceLog {
   /** Gives up what is less urgent and lets the journal begin anew, so that the next transaction finds room. */
   #relieve({ lane, bytes }: { lane: Lane; bytes: number }): void {
     this.#refused = undefined;
+    this.#reserve?.release();
     try {
       this.#checkpoint();
       this.transact(() => this.#outbox.relieve(lane, bytes));
       this.#checkpoint();
     } catch (error) {
       if (!isDiskFull(error)) throw error; // the next attempt to append says so
+      this.#refused = undefined;
     }
+    this.#reserve?.hold();
   }
 
   /** Copies the journal into the file as far as there is room; then it is written from its beginning again. */

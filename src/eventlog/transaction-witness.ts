@@ -9,7 +9,10 @@ export class TransactionWitness {
   readonly #database: DatabaseSync;
   readonly #read: () => number;
   readonly #write: () => number;
+  readonly #readOthers: () => number;
   #version: number;
+  /** SQLite's count of commits by other connections. */
+  #others: number;
   /** What puts memory back to a version; only of transactions that may still be rolled back. */
   #undos: { version: number; undo: () => void }[] = [];
 
@@ -25,6 +28,9 @@ export class TransactionWitness {
     this.#read = () => Number(read.get()!['version']);
     this.#write = () => Number(write.get()!['version']);
     this.#version = this.#read();
+    const others = database.prepare('PRAGMA data_version');
+    this.#readOthers = () => Number(others.get()!['data_version']);
+    this.#others = this.#readOthers();
   }
 
   /** Before memory is looked at: takes back what was rolled back. False: memory has to be read from the tables anew. */
@@ -40,7 +46,10 @@ export class TransactionWitness {
       this.#version = last.version;
     }
     if (!this.#database.isTransaction) this.#undos = [];
-    return true;
+    const others = this.#readOthers();
+    if (others === this.#others) return true;
+    this.#others = others; // nobody else should write here, but numbers are given out from memory: better read them anew
+    return false;
   }
 
   /** Before the tables are changed. A failure between here and `changed` is noticed by the next `settle`. */

@@ -79,7 +79,7 @@ export const selectEvents = `SELECT event.*, redaction.actor AS redacted_by, red
   redaction.at_ms AS redacted_ms FROM event LEFT JOIN redaction ON redaction.offset = event.offset`;
 
 export function eventOf(row: Columns): EventRow {
-  return {
+  const event = {
     offset: Number(row['offset']),
     deviceId: String(row['device']),
     instanceId: String(row['instance']),
@@ -91,16 +91,15 @@ export function eventOf(row: Columns): EventRow {
     receivedAtMs: Number(row['received_ms']),
     ...(row['schema'] === null ? {} : { schema: String(row['schema']) }),
     payload: row['payload'] as Uint8Array,
-    ...(row['redacted_ms'] === null
-      ? {}
-      : {
-          redacted: {
-            by: String(row['redacted_by']),
-            reason: String(row['redacted_reason']),
-            atMs: Number(row['redacted_ms']),
-          },
-        }),
   };
+  if (row['redacted_ms'] === null) return event;
+  const redacted = {
+    by: String(row['redacted_by']),
+    reason: String(row['redacted_reason']),
+    atMs: Number(row['redacted_ms']),
+  };
+  // What stands in the row are blanks and zeros of the same length.
+  return { ...event, key: '', payload: new Uint8Array(0), redacted };
 }
 
 export function readLastOffset(statements: Statements): number {

@@ -176,6 +176,7 @@ export const migrations: readonly string[] = [
   ALTER TABLE dead_letter ADD COLUMN stderr TEXT;
   UPDATE dead_letter SET first_ms = received_ms, last_ms = received_ms;
   CREATE INDEX dead_letter_state ON dead_letter (state, layer, type);
+  CREATE INDEX dead_letter_offset ON dead_letter (offset);
   CREATE INDEX dead_letter_place ON dead_letter (device, instance, lane, seq);
 
   CREATE TABLE request_past (

@@ -5,7 +5,7 @@ import { applyWrite } from './apply-write.ts';
 import { openDatabase, type DatabaseOption } from './database.ts';
 import { noteSpans } from './event-span-table.ts';
 import { answerRead, type Read } from './read.ts';
-import { emptyLog } from './redaction-table.ts';
+import { eraseRemains, type ErasableTable } from './redaction-table.ts';
 import { Statements } from './statement.ts';
 import { asStoreError } from './store-error.ts';
 import type { Write } from './write.ts';
@@ -14,7 +14,7 @@ import type { Write } from './write.ts';
 export type StoreRequest =
   | { id: number; kind: 'commit'; writes: Write[] }
   | { id: number; kind: 'read'; read: Read }
-  | { id: number; kind: 'scrub' }
+  | { id: number; kind: 'scrub'; tables: readonly ErasableTable[] }
   | { id: number; kind: 'close' };
 /** Back; `id` 0 is the answer to the opening itself. */
 export type StoreReply = { id: number; value?: unknown } | { id: number; error: ErrorDocument };
@@ -55,7 +55,8 @@ export function serveStore(port: MessagePort, option: DatabaseOption): void {
         return;
       }
       try {
-        const value = request.kind === 'scrub' ? emptyLog(database) : answerRead(statements, request.read);
+        const value =
+          request.kind === 'scrub' ? eraseRemains(database, request.tables) : answerRead(statements, request.read);
         reply({ id: request.id, value });
       } catch (error) {
         fail(request.id, error);

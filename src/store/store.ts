@@ -5,6 +5,7 @@ import type { DocumentTable } from './document-table.ts';
 import type { EventScan, EventSlice } from './event-scan.ts';
 import type { EventPage } from './event-table.ts';
 import type { Read } from './read.ts';
+import type { ErasableTable } from './redaction-table.ts';
 import type { DeadLetterRow, DocumentRow, EventRow, MemberRow } from './row.ts';
 import type { Snapshot } from './snapshot.ts';
 import { ThreadCall } from './thread-call.ts';
@@ -28,8 +29,11 @@ export interface Store {
   deadLetterDepth(): Promise<DeadLetterDepth[]>;
   /** Those beyond what is kept, without payload; never the newest, whose id must not be given out again. */
   surplusLetters(keepRows: number, beforeMs: number): Promise<DeadLetterRow[]>;
-  /** Moves the write-ahead log into the database and empties it; false when a reader of another process holds it. */
-  scrub(): Promise<boolean>;
+  /**
+   * Does away with what is left on the disk of what was redacted, in these tables and in the write-ahead log; false
+   * when a reader of another process holds the log.
+   */
+  scrub(tables: readonly ErasableTable[]): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -76,7 +80,7 @@ export async function openStore({ entry, onLost, ...database }: StoreOption): Pr
     deadLetters: (query) => read({ kind: 'dead-letters', query }),
     deadLetterDepth: () => read({ kind: 'dead-letter-depth' }),
     surplusLetters: (keepRows, beforeMs) => read({ kind: 'surplus-letters', keepRows, beforeMs }),
-    scrub: () => writer.call({ kind: 'scrub' }),
+    scrub: (tables) => writer.call({ kind: 'scrub', tables }),
     async close() {
       await reader.close(); // first: the last connection to close moves the write-ahead log into the file
       await writer.close();

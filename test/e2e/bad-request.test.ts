@@ -47,6 +47,7 @@ describe('without a coordinator', () => {
     'device list': () => [],
     'device reject': () => ['*'],
     'device remove': () => ['d-1', '--yes'],
+    'device send': () => ['d-1', 'valve.Close', '', '1'],
     'device show': () => ['d-1'],
     'device tag': () => ['d-1', 'ring=canary'],
     'device watch': () => [],
@@ -69,7 +70,16 @@ describe('without a coordinator', () => {
     'select match': () => ['*'],
     why: () => ['d-1'],
   };
-  const alone = ['agent init', 'agent run', 'coordinator start', 'demo', 'doctor', 'init'];
+  const alone = [
+    'agent init',
+    'agent publish',
+    'agent run',
+    'agent status',
+    'coordinator start',
+    'demo',
+    'doctor',
+    'init',
+  ];
 
   it('every command that needs one is tried here', async () => {
     const names = (await loadCommands()).map(({ name }) => name).filter((name) => !name.startsWith('firmware '));

@@ -87,6 +87,11 @@ const cases: Record<string, Case> = {
   'device accept': { ok: () => ['p-1'], fails: () => [malformed], exitCode: 2 },
   'device reject': { ok: () => ['x-6'], fails: () => [malformed], exitCode: 2 },
   'device tag': { ok: () => ['d-1', 'ring=canary'], fails: () => ['d-1', 'Ring'], exitCode: 2 },
+  'device send': {
+    ok: () => ['d-1', 'valve.Close', 'v-1', '{"slow":true}', '--expires', '1h'],
+    fails: () => ['d-1', 'valve.Close', 'v-1', '{"slow"'],
+    exitCode: 2,
+  },
   'device remove': { ok: () => ['x-4', '--yes'], fails: () => ['d-1'], exitCode: 6 },
 
   'device config set': {
@@ -114,6 +119,32 @@ const cases: Record<string, Case> = {
   },
   'event schema list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
   'event schema show': { ok: () => ['meter.Reading'], fails: () => ['meter.Nothing'], exitCode: 2 },
+  'deadletter list': { ok: () => [], fails: () => ['--device', malformed], exitCode: 2 },
+  'deadletter show': { missing: 'see event-log.test.ts', fails: () => ['999'], exitCode: 2 },
+  'deadletter replay': { missing: 'see event-log.test.ts', fails: () => ['--all'], exitCode: 3 },
+  'deadletter discard': {
+    missing: 'test/integration/coordinator/dead-letter.test.ts',
+    fails: () => ['--all', '--note', 'x'],
+    exitCode: 3,
+  },
+  'event consumer list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
+  'event consumer remove': { ok: () => ['c-1', '--yes'], fails: () => ['c-2'], exitCode: 6 },
+  'event consumer reset': { ok: () => ['c-3', '--from', '1', '--yes'], fails: () => ['c-2'], exitCode: 2 },
+  'event export': {
+    missing: 'its summary is on stderr: event-log.test.ts',
+    fails: () => ['--selector', malformed],
+    exitCode: 2,
+  },
+  'event handle': {
+    ok: () => ['h-1', '--type', 'coordinator.pending', '--once', '--', 'cat'],
+    fails: () => ['h-2'],
+    exitCode: 2,
+  },
+  'event redact': {
+    ok: () => ['3', '--reason', 'test', '--yes'],
+    fails: () => ['4', '--reason', 'not confirmed'],
+    exitCode: 6,
+  },
   'event tail': {
     ok: () => ['--from', '1', '--follow'],
     until: ({ offset }) => offset === 3,
@@ -209,6 +240,7 @@ beforeAll(async () => {
   await must(['rollout', 'pause', rollouts['x-2'] ?? '']);
   await must(['event', 'schema', 'register', scratch('reading.avsc')]);
   await must(['device', 'config', 'set', 'x-1', 'limits', scratch('limits.yaml')]);
+  for (const name of ['c-1', 'c-2', 'c-3']) await must(['event', 'tail', '--consumer', name, '--limit', '1']);
 });
 afterAll(() => fleet?.[Symbol.asyncDispose]());
 

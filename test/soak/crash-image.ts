@@ -45,3 +45,34 @@ function sectorsKept(total: number, dice: Dice): number[] {
   const choices = [(): number[] => [], () => all, () => all.slice(0, cut), () => all.slice(cut), () => all.filter(() => dice.below(2) === 0)]; // prettier-ignore
   return dice.of(choices)();
 }
+
+/**
+ * The same for a file that grows, when the power goes at one place of the trace: what began before it may have
+ * arrived, what a sync of this file that returned before it covers has.
+ */
+export function crashFile(base: Buffer, { writes, syncs }: DiskTrace, place: number, dice: Dice): Buffer {
+  const barrier = syncs.findLast(({ end }) => end < place)?.start ?? 0;
+  const began = writes.filter(({ start }) => start < place);
+  const room = Math.max(base.length, ...began.map(({ offset, bytes }) => offset + bytes.length));
+  const image = Buffer.alloc(room);
+  base.copy(image);
+  let size = base.length;
+  for (const { offset, bytes, truncates, end } of began) {
+    const isDurable = end < barrier;
+    if (truncates) {
+      if (!isDurable && dice.below(2) === 0) continue;
+      image.fill(0, offset);
+      size = offset;
+      continue;
+    }
+    const total = Math.ceil(bytes.length / sectorBytes);
+    const kept = isDurable ? [...Array(total).keys()] : sectorsKept(total, dice);
+    for (const sector of kept) {
+      const from = sector * sectorBytes;
+      const to = Math.min(from + sectorBytes, bytes.length);
+      bytes.copy(image, offset + from, from, to);
+      size = Math.max(size, offset + to);
+    }
+  }
+  return image.subarray(0, size);
+}

@@ -1,4 +1,4 @@
-/** What a program does to one file, by strace: its writes with their bytes, and its syncs, in the order of the kernel. */
+/** What a program does to files, by strace: its writes with their bytes, and its syncs, in the order of the kernel. */
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
@@ -7,6 +7,8 @@ import { execa } from 'execa';
 export interface TracedWrite {
   offset: number;
   bytes: Buffer;
+  /** The file ends at `offset` afterwards; there are no bytes. */
+  truncates?: true;
   /** Places in the trace where the call began and where it had returned. */
   start: number;
   end: number;
@@ -22,75 +24,107 @@ export interface DiskTrace {
   syncs: TracedSync[];
 }
 
+/** Of several files of one program, on one line of places. */
+export interface FileTraces {
+  files: Map<string, DiskTrace>;
+  /** Of each place, milliseconds since 1970, where strace was asked for it; places count from 1. */
+  timesMs: number[];
+}
+
 const traced = 'write,writev,pwrite64,pwritev,pwritev2,ftruncate,fallocate,mmap,sync_file_range,fsync,fdatasync';
 /** Longer than any write of the engine. */
 const maxStringBytes = 4 * 1024 * 1024;
 
 /** Runs the program under strace; it must do well. `logPath` is a scratch file. */
 export async function traceDisk(argv: readonly string[], diskPath: string, logPath: string): Promise<DiskTrace> {
-  const strace = [
-    '-f',
-    '-q',
-    '-xx',
-    '-s',
-    String(maxStringBytes),
-    '-P',
-    diskPath,
-    '-e',
-    `trace=${traced}`,
-    '-o',
-    logPath,
-  ];
-  await execa('strace', [...strace, ...argv]);
+  await execa('strace', straceOf(argv, [diskPath], logPath));
+  const { files } = await readLog(logPath);
+  return files.get(diskPath) ?? { writes: [], syncs: [] };
+}
+
+/** Starts the program under strace; once it has ended, `traces` reads what it has done to these files. */
+export function startTrace(argv: readonly string[], paths: readonly string[], logPath: string) {
+  const child = execa('strace', straceOf(argv, paths, logPath), { reject: false, stdio: 'ignore' });
+  return { child, traces: async (): Promise<FileTraces> => (await child, readLog(logPath)) };
+}
+
+function straceOf(argv: readonly string[], paths: readonly string[], logPath: string): string[] {
+  const files = paths.flatMap((path) => ['-P', path]);
+  const form = ['-f', '-q', '-y', '-ttt', '-xx', '-s', String(maxStringBytes)];
+  return [...form, ...files, '-e', `trace=${traced}`, '-o', logPath, ...argv];
+}
+
+async function readLog(logPath: string): Promise<FileTraces> {
   try {
     const lines = createInterface({ input: createReadStream(logPath, 'latin1'), crlfDelay: Infinity });
-    return await readTrace(lines);
+    return await readTraces(lines);
   } finally {
     await rm(logPath, { force: true });
   }
 }
 
-/**
- * Lines are `PID call(arguments) = result`, or in two halves when another thread came between:
- * `PID call(arguments <unfinished ...>` and `PID <... call resumed>) = result`.
- */
+/** Of a trace of one file that strace did not name. */
 export async function readTrace(lines: AsyncIterable<string>): Promise<DiskTrace> {
-  const trace: DiskTrace = { writes: [], syncs: [] };
+  return (await readTraces(lines)).files.get('') ?? { writes: [], syncs: [] };
+}
+
+/**
+ * Lines are `PID TIME call(arguments) = result`, the time where it was asked for, or in two halves when another thread
+ * came between: `PID call(arguments <unfinished ...>` and `PID <... call resumed>) = result`. A call that the death of
+ * the program has cut short began, and never returned.
+ */
+export async function readTraces(lines: AsyncIterable<string>): Promise<FileTraces> {
+  const traces: FileTraces = { files: new Map(), timesMs: [0] };
   const begun = new Map<string, { call: string; start: number }>();
-  let place = 0;
+  let killed = false;
   for await (const line of lines) {
-    place++;
-    const [, pid = '', text = ''] = /^(\d+) +(.*)$/s.exec(line) ?? [];
+    const [, pid = '', seconds = '0', text = ''] = /^(\d+) +(?:(\d+\.\d+) )?(.*)$/s.exec(line) ?? [];
+    traces.timesMs.push(Number(seconds) * 1_000);
+    const place = traces.timesMs.length - 1;
+    if (text.startsWith('+++ killed by SIGKILL')) killed = true;
     if (text.startsWith('+++') || text.startsWith('---')) continue;
     const resumed = /^<\.\.\. \w+ resumed>(.*)$/s.exec(text);
     const first = begun.get(pid);
     if (text.endsWith(' <unfinished ...>')) {
       begun.set(pid, { call: text.slice(0, -' <unfinished ...>'.length), start: place });
     } else if (resumed === null) {
-      addCall(trace, text, { start: place, end: place });
+      addCall(traces, text, { start: place, end: place });
     } else if (first === undefined) {
       throw new Error(`strace: line ${place} resumes a call that did not begin`);
     } else {
       begun.delete(pid);
-      addCall(trace, first.call + resumed[1]!, { start: first.start, end: place });
+      addCall(traces, first.call + resumed[1]!, { start: first.start, end: place });
     }
   }
-  if (begun.size > 0) throw new Error('strace: a call did not return');
-  return trace;
+  if (begun.size > 0 && !killed) throw new Error('strace: a call did not return');
+  return traces;
 }
 
-function addCall(trace: DiskTrace, text: string, span: TracedSync): void {
-  const failed = / = -1 /.test(text.slice(-200));
-  const write = /^pwrite64\(\d+, "((?:\\x[0-9a-f]{2})*)", (\d+), (\d+)\) += (\d+)$/s.exec(text);
+function addCall({ files }: FileTraces, text: string, span: TracedSync): void {
+  const [, hexPath] = /^\w+\(\d+<([^>]*)>/.exec(text) ?? [];
+  const path = hexPath === undefined ? '' : unhex(hexPath).toString();
+  const call = text.replace(/^(\w+\(\d+)<[^>]*>/, '$1');
+  let trace = files.get(path);
+  if (trace === undefined) files.set(path, (trace = { writes: [], syncs: [] }));
+  const failed = / = -1 /.test(call.slice(-200));
+  const write = /^pwrite64\(\d+, "((?:\\x[0-9a-f]{2})*)", (\d+), (\d+)\) += (\d+)$/s.exec(call);
+  const truncate = /^ftruncate\(\d+, (\d+)\) += 0$/.exec(call);
   if (write !== null) {
     const [, hex = '', length, offset, written] = write;
-    const bytes = Buffer.from(hex.replaceAll('\\x', ''), 'hex');
+    const bytes = unhex(hex);
     if (bytes.length !== Number(length)) throw new Error(`strace: ${bytes.length} of ${length} bytes of a write`);
     trace.writes.push({ offset: Number(offset), bytes: bytes.subarray(0, Number(written)), ...span });
-  } else if (/^f(data)?sync\(\d+\) += 0$/.test(text)) {
+  } else if (truncate !== null) {
+    trace.writes.push({ offset: Number(truncate[1]), bytes: Buffer.alloc(0), truncates: true, ...span });
+  } else if (/^f(data)?sync\(\d+\) += 0$/.test(call)) {
     trace.syncs.push(span);
-  } else if (!failed) {
+  } else if (!failed && !call.endsWith(' = ?')) {
     // What is not understood would make the images wrong without anybody seeing it.
-    throw new Error(`strace: a call that this recorder does not know: ${text.slice(0, 100)}`);
+    throw new Error(`strace: a call that this recorder does not know: ${call.slice(0, 100)}`);
   }
+}
+
+/** strace -xx writes strings, and on some versions paths, as \x00. */
+function unhex(text: string): Buffer {
+  return text.includes('\\x') ? Buffer.from(text.replaceAll('\\x', ''), 'hex') : Buffer.from(text);
 }

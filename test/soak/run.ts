@@ -1,15 +1,20 @@
 /**
- * `npm run soak -- NAME [--seconds N] [--seed N] [--points N] [--agents N] [--events N]`: JSON on stdout, progress on
- * stderr, 1 when it failed.
+ * `npm run soak -- NAME [--seconds N] [--seed N] [--points N] [--agents N] [--events N] [--recording FILE]`: JSON on
+ * stdout, progress on stderr, 1 when it failed.
  */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { deserialize, serialize } from 'node:v8';
 import { execa } from 'execa';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { runChaos } from './chaos/chaos.ts';
 import { Dice } from './dice.ts';
 import { hoard, hoardVerdict } from './hoard.ts';
 import { fuzzDecoder, verdict } from './fuzz-decoder.ts';
+import { recordLog, type LogRecording } from './log-recording.ts';
+import { powerCutLog, verdict as powerCutLogVerdict } from './power-cut-log.ts';
 import { powerCutApply, recordUpgrades, verdict as powerCutVerdict } from './power-cut-apply.ts';
 
 const { values, positionals } = parseArgs({
@@ -19,7 +24,8 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string' },
     points: { type: 'string' },
     agents: { type: 'string', default: '40' },
-    events: { type: 'string', default: '200000' },
+    events: { type: 'string' },
+    recording: { type: 'string' },
   },
 });
 
@@ -57,6 +63,28 @@ const soaks: Record<string, Soak> = {
       return { report: { ...report, hoard: hoarded }, problems: [...verdict(report), ...hoardVerdict(hoarded)] };
     },
   },
+  'power-cut-log': {
+    async run() {
+      const dir = await mkdtemp(join(tmpdir(), 'flotilla-power-cut-log-'));
+      const file = values.recording ?? join(dir, 'recording');
+      if (values.recording === undefined) {
+        const recording = await recordLog(dir, { seed, events: whole('events', values.events ?? '1500') });
+        await writeFile(file, serialize(recording));
+      }
+      const report = await powerCutLog(deserialize(await readFile(file)) as LogRecording, {
+        seconds: whole('seconds', values.seconds ?? '1800'),
+        seed,
+        points: whole('points', values.points ?? '300'),
+        dir,
+        onProgress,
+      });
+      const problems = powerCutLogVerdict(report);
+      // A recording is not the same twice: a failure is replayed with the one that it came from.
+      if (problems.length === 0) await rm(dir, { recursive: true });
+      else say(`again: npm run soak -- power-cut-log --recording ${file} --seed N --points 1`);
+      return { report, problems };
+    },
+  },
   'power-cut-apply': {
     async run() {
       await using scratch = await temporaryDirectory();
@@ -76,7 +104,7 @@ const soaks: Record<string, Soak> = {
         seed,
         seconds: whole('seconds', values.seconds ?? '300'),
         agents: whole('agents', values.agents),
-        events: whole('events', values.events),
+        events: whole('events', values.events ?? '200000'),
         poison: 40,
         faultsPerSecond: 3,
         say,

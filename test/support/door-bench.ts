@@ -17,7 +17,7 @@ export interface DoorBench {
 }
 
 export interface DoorBenchOption {
-  append?: DeviceLog['append'];
+  appendAll?: DeviceLog['appendAll'];
   /** Files of the folder of schemas, by name. */
   schemas?: Record<string, string>;
   agentVersion?: string;
@@ -39,7 +39,9 @@ export async function openBench(parts: AgentParts, option: DoorBenchOption = {})
       ...parts,
       log: {
         requestCursor: () => parts.log.requestCursor(),
-        append: option.append ?? ((lane, row) => parts.log.append(lane, row)),
+        state: () => parts.log.state(),
+        append: (lane, row) => parts.log.append(lane, row),
+        appendAll: option.appendAll ?? ((items) => parts.log.appendAll(items)),
         transact(work) {
           bench.transactions += 1;
           return parts.log.transact(work);

@@ -7,7 +7,7 @@ export interface DoorPeer extends Disposable {
   send(line: object): void;
   /** The next line that comes; undefined when the agent has closed. */
   next(): Promise<any>;
-  /** The answers to these requests, in the order of the requests. */
+  /** Sent together; the answers in the order of the requests. */
   ask(...lines: { id: number | string }[]): Promise<any[]>;
 }
 
@@ -44,7 +44,7 @@ export async function connectDoor(path: string): Promise<DoorPeer> {
         ? Promise.resolve(received.shift())
         : new Promise((resolve) => void waiting.push(resolve)),
     async ask(...lines) {
-      for (const line of lines) peer.send(line);
+      socket.write(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
       const answers = new Map<unknown, any>();
       while (answers.size < lines.length) {
         const answer = await peer.next();

@@ -41,7 +41,8 @@ const core = new Core({
   suspectFile,
   readEvent(row: Row) {
     run.push(row.timestampMs);
-    if (row.type === 'flotilla.job' || (isKilled && row.timestampMs === types.length)) process.kill(process.pid, 'SIGKILL');
+    if (row.type === 'flotilla.job' || (isKilled && row.timestampMs === types.length))
+      process.kill(process.pid, 'SIGKILL');
     return readReally(row);
   },
 });

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../clock.ts';
 import { DoorError, maxRequestTypes } from '../../door/index.ts';
-import { atomically, jsonRow, type DeviceLog } from '../../eventlog/index.ts';
+import { jsonRow, type DeviceLog } from '../../eventlog/index.ts';
 import type { AcceptsEvent } from '../../protocol/event.ts';
 import { Lane } from '../../protocol/lane.ts';
 import { requestSchemas } from '../../protocol/request.ts';
@@ -9,7 +9,7 @@ import { createValueTable, type ValueTable } from '../state/value-table.ts';
 
 export interface AnnouncementOption {
   database: DatabaseSync;
-  log: Pick<DeviceLog, 'append' | 'requestCursor'>;
+  log: Pick<DeviceLog, 'append' | 'transact' | 'requestCursor'>;
   clock: Clock;
   agentVersion: string;
   /** An event is in the log. */
@@ -48,7 +48,7 @@ export class Announcement {
 
   /** Unless this very set, of this version, was told to this coordinator before. */
   announce(): void {
-    const { database, log, clock, agentVersion, onAppend } = this.#option;
+    const { log, clock, agentVersion, onAppend } = this.#option;
     const own = Object.keys(requestSchemas).map((type) => [type, 1] as const);
     const products = this.types().map((type) => [`product.request:${type}`, 1] as const);
     const value: AcceptsEvent = { agentVersion, accepts: Object.fromEntries([...own, ...products]) };
@@ -59,7 +59,7 @@ export class Announcement {
     };
     const same = JSON.stringify(before.value) === JSON.stringify(value);
     if (same && before.coordinator === coordinator) return;
-    atomically(database, () => {
+    log.transact(() => {
       this.#values.set(announcedName, JSON.stringify({ value, coordinator }));
       // Told before any coordinator was met: it still waits in the log for the first one.
       if (same && before.coordinator === '0') return;
@@ -77,7 +77,7 @@ export class Announcement {
       });
     }
     const sorted = [...types].toSorted();
-    atomically(this.#option.database, () => {
+    this.#option.log.transact(() => {
       this.#values.set(typesName, JSON.stringify(sorted));
       this.announce();
     });

@@ -8,7 +8,7 @@ import {
   type DocumentList,
   type Id,
 } from '../../door/index.ts';
-import { atomically, jsonRow, type DeviceLog } from '../../eventlog/index.ts';
+import { jsonRow, type DeviceLog } from '../../eventlog/index.ts';
 import type { ConfigEvent } from '../../protocol/event.ts';
 import { Lane } from '../../protocol/lane.ts';
 import type { ConfigDesired } from '../../protocol/request.ts';
@@ -17,7 +17,7 @@ import type { DoorConnection } from './door-connection.ts';
 
 export interface DocumentDeskOption {
   database: DatabaseSync;
-  log: Pick<DeviceLog, 'append'>;
+  log: Pick<DeviceLog, 'append' | 'transact'>;
   clock: Clock;
   /** An event is in the log. */
   onAppend(): void;
@@ -44,7 +44,7 @@ export class DocumentDesk {
     this.#within(() => {
       settle();
       const known = this.#table.get(name);
-      const record = known ?? { name, revision: 0, document: null, desiredVersion: 0, decidedVersion: 0 };
+      const record = known ?? emptyRecord(name);
       if (version <= Math.max(record.decidedVersion, record.pending?.version ?? 0)) return;
       if (known === undefined && this.#table.all().length >= maxDocuments) {
         this.#tell(
@@ -58,6 +58,15 @@ export class DocumentDesk {
     for (const [connection, { id, names }] of this.#watching) {
       if (names === undefined || names.has(name)) this.#offer(connection, id, name);
     }
+  }
+
+  /** It never came as far as this desk: to the operator that is a rejection. */
+  abandon({ name, version }: ConfigDesired, reason: string): void {
+    this.#within(() => {
+      const record = this.#table.get(name) ?? emptyRecord(name);
+      if (version <= Math.max(record.decidedVersion, record.pending?.version ?? 0)) return;
+      this.#tell({ ...record, state: 'rejected', reason: reason.slice(0, maxReason) }, version);
+    });
   }
 
   /** What waits for a decision follows as rows, and what comes later. */
@@ -113,7 +122,7 @@ export class DocumentDesk {
       if (known === undefined && this.#table.all().length >= maxDocuments) {
         throw new DoorError('refused', 'config-too-many', `this device has ${maxDocuments} documents already`);
       }
-      const before = known ?? { name, revision: 0, document: null, desiredVersion: 0, decidedVersion: 0 };
+      const before = known ?? emptyRecord(name);
       if (before.revision > 0 && JSON.stringify(before.document) === JSON.stringify(document)) {
         return { revision: before.revision };
       }
@@ -192,8 +201,12 @@ export class DocumentDesk {
   }
 
   #within<Result>(work: () => Result): Result {
-    return atomically(this.#option.database, work);
+    return this.#option.log.transact(work);
   }
+}
+
+function emptyRecord(name: string): DocumentRecord {
+  return { name, revision: 0, document: null, desiredVersion: 0, decidedVersion: 0 };
 }
 
 function viewDocument({ decidedVersion: _, pending, ...record }: DocumentRecord): DeviceDocument {

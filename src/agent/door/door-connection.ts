@@ -13,9 +13,12 @@ import {
 } from '../../door/index.ts';
 import { busy } from './publish-queue.ts';
 import type { ReadRequest } from './read-request.ts';
+import type { TurnBudget } from './turn-budget.ts';
 
 export interface DoorConnectionOption {
   clock: Clock;
+  /** Shared by all connections. */
+  budget: TurnBudget;
   read(line: Uint8Array): ReadRequest;
   /** What follows `ok`; a promise that waits for the disk counts as in flight. Throws what the program is told. */
   answer(shape: RequestShape, request: DoorRequest, connection: DoorConnection): object | Promise<object>;
@@ -41,6 +44,10 @@ export class DoorConnection {
   #badLines = 0;
   /** No more lines are taken; it ends when the last answer has left. */
   #ending = false;
+  /** For its turn. */
+  #waiting = false;
+  /** The program has closed its side. */
+  #finished = false;
   #corked = false;
   /** Rows that are made when there is room for them. */
   #offers: { id: Id; make: () => object | undefined }[] = [];
@@ -56,14 +63,18 @@ export class DoorConnection {
     socket.on('drain', () => {
       this.#cancelStuck?.();
       this.#cancelStuck = undefined;
-      socket.resume();
+      if (!this.#waiting) socket.resume();
       this.#pushOffers();
       this.#take();
       option.onReady();
     });
-    socket.on('end', () => this.#finish());
+    socket.on('end', () => {
+      this.#finished = true;
+      this.#take();
+    });
     socket.on('error', () => undefined); // 'close' follows
     socket.on('close', () => {
+      this.#ending = true; // what it has asked for and was not taken yet nobody waits for
       this.#cancelStuck?.();
       option.onClose(this);
     });
@@ -98,12 +109,26 @@ export class DoorConnection {
   #take(): void {
     while (!this.#ending) {
       if (this.blocked) return this.#waitForReader();
+      if (this.#option.budget.spent) return this.#waitForTurn();
       const line = this.#lines.next();
-      if (line === undefined) return;
+      if (line === undefined) break;
+      this.#option.budget.take(line.length);
       if (line === 'too-long') {
         this.#refuseLine(null, new DoorError('usage', 'line-too-long', `a line of more than ${maxLineBytes} bytes`));
       } else if (!isBlank(line)) this.#answer(this.#option.read(line));
     }
+    if (this.#finished) this.#finish();
+  }
+
+  #waitForTurn(): void {
+    if (this.#waiting) return;
+    this.#waiting = true;
+    this.#socket.pause();
+    this.#option.budget.wait(() => {
+      this.#waiting = false;
+      if (!this.blocked) this.#socket.resume();
+      this.#take();
+    });
   }
 
   #pushOffers(): void {
@@ -163,13 +188,12 @@ export class DoorConnection {
     this.#write({ id, error: told.toJSON() });
   }
 
-  /** The program has said all that it will. */
+  /** The program has said all that it will, and all of it was taken. */
   #finish(): void {
     if (!this.#ending && this.#lines.unfinishedBytes > 0) {
       this.#refuse(null, new DoorError('usage', 'request-malformed', 'the last line has no end'));
     }
-    if (!this.blocked) return this.end();
-    this.#socket.once('drain', () => this.end());
+    this.end();
   }
 
   /** All that is said in one turn of the loop leaves together. */

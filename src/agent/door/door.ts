@@ -12,9 +12,9 @@ import {
   type RequestShape,
 } from '../../door/index.ts';
 import { FlotillaError } from '../../error.ts';
-import { readWaiting, type DeviceLog } from '../../eventlog/index.ts';
+import type { DeviceLog } from '../../eventlog/index.ts';
 import type { Log } from '../../log.ts';
-import type { RequestHandlers } from '../inbox.ts';
+import type { AbandonHandlers, RequestHandlers } from '../inbox.ts';
 import type { Link } from '../link/port.ts';
 import { Announcement } from './announcement.ts';
 import { DocumentDesk } from './document-desk.ts';
@@ -27,13 +27,14 @@ import { createRequestReader } from './read-request.ts';
 import { RequestDesk } from './request-desk.ts';
 import type { SchemaShelf } from './schema-shelf.ts';
 import { StatusWatch } from './status-watch.ts';
+import { TurnBudget } from './turn-budget.ts';
 import { refuseDeep } from './value-depth.ts';
 
 export interface DoorOption {
   config: EventsConfig;
   schemas: SchemaShelf;
   database: DatabaseSync;
-  log: Pick<DeviceLog, 'append' | 'transact' | 'requestCursor'>;
+  log: Pick<DeviceLog, 'append' | 'appendAll' | 'transact' | 'requestCursor' | 'state'>;
   link: Pick<Link, 'wake' | 'status' | 'onChange' | 'coordinatorNowMs'>;
   agentVersion: string;
   clock: Clock;
@@ -49,6 +50,7 @@ const tooManyRetryMs = 1_000;
 export class Door {
   readonly #option: DoorOption;
   readonly #connections = new Set<DoorConnection>();
+  readonly #budget = new TurnBudget();
   readonly #read = createRequestReader();
   readonly #queue: PublishQueue;
   readonly #watch: StatusWatch;
@@ -88,6 +90,14 @@ export class Door {
     };
   }
 
+  /** A request that this part could not even take: whoever waits for its answer gets one. */
+  get abandon(): AbandonHandlers {
+    return {
+      'config.desired': (desired, reason) => this.#documents.abandon(desired, reason),
+      'product.request': (request, reason) => this.#requests.abandon(request, reason),
+    };
+  }
+
   /** @throws FlotillaError when the socket can't be had */
   async start(): Promise<void> {
     const { config, schemas, logger, link } = this.#option;
@@ -120,14 +130,14 @@ export class Door {
   }
 
   status(): DoorStatus {
-    const { agentVersion, link, schemas, database } = this.#option;
+    const { agentVersion, link, schemas, log } = this.#option;
     const { byType, faults } = schemas.current;
     const { state, sinceMs, reason } = link.status();
     return {
       door: 1,
       agentVersion,
       link: { state, sinceMs, ...(reason === undefined ? {} : { reason }) },
-      lanes: readWaiting(database),
+      lanes: log.state().lanes.map((each, lane) => ({ lane, ...each })),
       schemas: [...byType.values()].map(({ type, fingerprint }) => ({
         type,
         fingerprint: fingerprint.toString(16).padStart(16, '0'),
@@ -192,6 +202,7 @@ export class Door {
     }
     const connection = new DoorConnection(socket, {
       clock: this.#option.clock,
+      budget: this.#budget,
       read: this.#read,
       answer: (shape, request, from) => this.#answer(shape, request, from),
       onClose: (gone) => this.#forget(gone),

@@ -1,10 +1,8 @@
 import { FlotillaError, systemErrorCode } from '../../error.ts';
 import { DoorError } from '../../door/index.ts';
+import { isLogFull } from '../../eventlog/index.ts';
 
 const fullRetryMs = 1_000;
-/** SQLITE_FULL, https://www.sqlite.org/rescode.html */
-const sqliteFull = 13;
-
 /** What a program is told when the log does not take something; undefined for an error that is not for it. */
 export function logRefusal(error: unknown): FlotillaError | undefined {
   if (!isLogFull(error)) return error instanceof FlotillaError ? error : undefined;
@@ -14,11 +12,6 @@ export function logRefusal(error: unknown): FlotillaError | undefined {
     retryAfterMs: fullRetryMs,
     cause: error,
   });
-}
-
-export function isLogFull(error: unknown): boolean {
-  if (error instanceof FlotillaError) return error.code === 'eventlog-full';
-  return isDatabaseError(error) && (error as { errcode?: number }).errcode === sqliteFull;
 }
 
 export function isDatabaseError(error: unknown): boolean {

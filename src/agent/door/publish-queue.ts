@@ -1,11 +1,11 @@
 import { FlotillaError } from '../../error.ts';
 import { DoorError, type Pressure, type Published } from '../../door/index.ts';
-import type { DeviceLog } from '../../eventlog/index.ts';
+import { isLogFull, type DeviceLog } from '../../eventlog/index.ts';
 import type { LaneRow } from './event-row.ts';
-import { isLogFull, logRefusal } from './log-refusal.ts';
+import { logRefusal } from './log-refusal.ts';
 
 export interface PublishQueueOption {
-  log: Pick<DeviceLog, 'append' | 'transact'>;
+  log: Pick<DeviceLog, 'appendAll' | 'transact'>;
   monotonicMs(): number;
   /** Rows are on disk. */
   onCommit(): void;
@@ -118,7 +118,10 @@ export class PublishQueue {
     const { log } = this.#option;
     let seqs: number[][];
     try {
-      seqs = log.transact(() => batch.map(({ rows }) => rows.map(({ lane, row }) => log.append(lane, row))));
+      seqs =
+        batch.length === 1
+          ? [log.appendAll(batch[0]!.rows)] // by itself it tries once more after room was made
+          : log.transact(() => batch.map(({ rows }) => log.appendAll(rows)));
     } catch (error) {
       const half = Math.ceil(batch.length / 2);
       if (batch.length > 1) return this.#store(batch.slice(0, half)) + this.#store(batch.slice(half));

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../clock.ts';
 import { DoorError, maxFactBytes, type Id, type RequestRow } from '../../door/index.ts';
-import { atomically, jsonRow, type DeviceLog } from '../../eventlog/index.ts';
+import { jsonRow, type DeviceLog } from '../../eventlog/index.ts';
 import type { Log } from '../../log.ts';
 import type { ReplyEvent } from '../../protocol/event.ts';
 import { Lane } from '../../protocol/lane.ts';
@@ -12,7 +12,7 @@ import type { DoorConnection } from './door-connection.ts';
 
 export interface RequestDeskOption {
   database: DatabaseSync;
-  log: Pick<DeviceLog, 'append'>;
+  log: Pick<DeviceLog, 'append' | 'transact'>;
   link: Pick<Link, 'wake' | 'coordinatorNowMs'>;
   clock: Clock;
   logger: Log;
@@ -76,6 +76,12 @@ export class RequestDesk {
       this.#open.set(requestId, { request, held: false, attempts: 0 });
     });
     this.dispatch();
+  }
+
+  /** It never came as far as this desk. */
+  abandon(request: ProductRequest, reason: string): void {
+    if (this.#table.knows(request.requestId)) return;
+    this.#finish(request, 'failed', { reason: `the agent could not take it: ${reason}` });
   }
 
   take(connection: DoorConnection, id: Id, { types, max = 1 }: { types: readonly string[]; max?: number }): void {
@@ -225,6 +231,6 @@ export class RequestDesk {
   }
 
   #within<Result>(work: () => Result): Result {
-    return atomically(this.#option.database, work);
+    return this.#option.log.transact(work);
   }
 }

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../clock.ts';
-import { atomically, jsonRow, type DeviceLog } from '../../eventlog/index.ts';
+import { jsonRow, type DeviceLog } from '../../eventlog/index.ts';
 import type { SchemaEvent } from '../../protocol/event.ts';
 import { Lane } from '../../protocol/lane.ts';
 import type { SchemaTell } from '../../protocol/request.ts';
@@ -10,7 +10,7 @@ import { readProductSchemas, type ProductSchemas } from './product-schema.ts';
 
 export interface SchemaShelfOption {
   database: DatabaseSync;
-  log: Pick<DeviceLog, 'append'>;
+  log: Pick<DeviceLog, 'append' | 'transact'>;
   clock: Clock;
   /** Of the `*.avsc` files. */
   directory: string;
@@ -26,7 +26,7 @@ export class SchemaShelf {
     this.#option = option;
     this.current = readProductSchemas(option.directory);
     this.#table = createAvroSchemaTable(option.database);
-    atomically(option.database, () => {
+    option.log.transact(() => {
       for (const schema of this.current.byType.values()) this.#table.keep(schema);
     });
   }
@@ -38,10 +38,10 @@ export class SchemaShelf {
 
   /** Answers with `flotilla.schema`; without a text when it is not known here. */
   tell({ fingerprint }: SchemaTell, settle: () => void): void {
-    const { database, log, clock } = this.#option;
+    const { log, clock } = this.#option;
     const text = this.#table.text(BigInt(`0x${fingerprint}`));
     const value: SchemaEvent = { fingerprint, ...(text === undefined ? {} : { text }) };
-    atomically(database, () => {
+    log.transact(() => {
       settle();
       log.append(
         Lane.control,

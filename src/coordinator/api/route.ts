@@ -7,6 +7,7 @@ import {
   DeviceStateSchema,
   JobRequestSchema,
   RegisterRequestSchema,
+  ProductRequestBodySchema,
   RevokeRequestSchema,
   RolloutChangeSchema,
   RolloutRequestSchema,
@@ -18,6 +19,7 @@ import {
   type ConfigResolve,
   type JobRequest,
   type RegisterRequest,
+  type ProductRequestBody,
   type RevokeRequest,
   type RolloutChange,
   type RolloutRequest,
@@ -86,6 +88,11 @@ function addDeviceRoutes(app: FastifyInstance, context: service.ServiceContext, 
   );
   app.delete<IdParams>('/v1/devices/:id', { schema: { params: Id } }, ({ params }) =>
     service.dropDevice(context, params.id),
+  );
+  app.post<IdParams & { Body: ProductRequestBody }>(
+    '/v1/devices/:id/requests',
+    { schema: { params: Id, body: ProductRequestBodySchema } },
+    ({ params, body }) => service.sendProductRequest(context, params.id, body),
   );
   const target = { schema: { body: TargetSchema } };
   app.post<{ Body: { selector: string } }>('/v1/devices/accept', target, ({ body }) =>

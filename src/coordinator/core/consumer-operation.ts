@@ -57,7 +57,7 @@ function carryOut(turn: Turn, consumer: ConsumerRow, effect: ConsumerEffect, eve
       kind: 'dead-letter-change',
       change: { id: effect.letter, state: 'new', attempts, lastAtMs: turn.nowMs, reason, code, ...known },
     });
-    const payload = { id: effect.letter, consumer: consumer.name, code, reason };
+    const payload = { id: effect.letter, consumer: consumer.name, layer: 'handler', code, attempts };
     appendOwnEvent(turn, { deviceId: '', type: 'coordinator.dead-letter', key: '', payload });
     return { offset, letter: effect.letter, reason };
   }

@@ -10,15 +10,8 @@ import type { ConnectionId, GatewayHandler, GatewayPort } from '../gateway/port.
 import { retryAfter } from '../identity/judge-connect.ts';
 import type { Change, CoreState } from './core-state.ts';
 import { stepJob } from './job-operation.ts';
-import {
-  commitRequests,
-  connectDevice,
-  disconnectDevice,
-  probedDevice,
-  storeBlock,
-  storeEvents,
-  type ConnectPolicy,
-} from './link-operation.ts';
+import { commitRequests, connectDevice, disconnectDevice, probedDevice, type ConnectPolicy } from './link-operation.ts';
+import { storeBlock, storeEvents } from './row-operation.ts';
 import { storeGap } from './gap-operation.ts';
 import { Pressure } from './pressure.ts';
 import { noteFrameFault } from './frame-fault-operation.ts';

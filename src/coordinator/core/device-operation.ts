@@ -4,6 +4,7 @@ import { reduceDevice, type DeviceInput } from '../registry/reduce-device.ts';
 import { resendConfigs } from './config-operation.ts';
 import { appendOwnEvent } from './event-operation.ts';
 import { stepJob } from './job-operation.ts';
+import { endProductRequests } from './product-request-operation.ts';
 import { neededBlobs, stepRollout } from './rollout-operation.ts';
 import type { Turn } from './turn.ts';
 
@@ -92,6 +93,11 @@ export function removeDevice(turn: Turn, deviceId: string): void {
   turn.delete(state.live, deviceId);
   turn.delete(state.devices, deviceId);
   turn.delete(state.cursors, deviceId);
+  const outbox = state.outboxes.get(deviceId) ?? [];
+  for (const row of outbox) {
+    const outcome = row.seq === undefined ? 'expired' : 'unknown';
+    endProductRequests(turn, deviceId, [row], { outcome, reason: 'the device was removed' });
+  }
   turn.delete(state.outboxes, deviceId);
   turn.delete(state.requestSeqs, deviceId);
   turn.delete(state.configs, deviceId);

@@ -28,7 +28,8 @@ export function parkLetter(turn: Turn, letter: NewLetter): number {
     lane,
     seq,
     type: letter.type.slice(0, 256),
-    reason,
+    // What a handler says may quote the event, which may be redacted one day: it stands in the letter alone.
+    ...(layer === 'handler' ? { attempts } : { reason }),
     ...(consumer === undefined ? {} : { consumer }),
     ...(offset === undefined ? {} : { offset }),
   };

@@ -3,7 +3,7 @@ import type { DeadLetterRow } from '../../store/row.ts';
 import type { NewRequest } from '../effect.ts';
 import { stepConsumer } from './consumer-operation.ts';
 import { appendEvent, appendOwnEvent } from './event-operation.ts';
-import { carryOut } from './link-operation.ts';
+import { carryOut } from './carry-out.ts';
 import type { EventReader } from './read-event.ts';
 import { enqueueRequest } from './request-operation.ts';
 import type { Turn } from './turn.ts';

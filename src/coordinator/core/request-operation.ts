@@ -5,7 +5,11 @@ import { acknowledged, deliverable, expired, nextToSend, recall, type Outbox } f
 import { zeroCursor } from './core-state.ts';
 import { deliveredConfig } from './config-operation.ts';
 import { stepJob } from './job-operation.ts';
+import { endProductRequests } from './product-request-operation.ts';
 import type { Turn } from './turn.ts';
+
+/** What a lost history may have run, and a new one must not run again. */
+const runsOnce: ReadonlySet<string> = new Set(['job.start', 'product.request']);
 
 /** Makes a request durable; it is sent at the end of the turn if the device is there, else when it comes. */
 export function enqueueRequest(turn: Turn, deviceId: string, request: NewRequest): void {
@@ -89,13 +93,14 @@ export function acknowledgeRequests(turn: Turn, deviceId: string, lane: number, 
 /** The data of the device is gone: what was under way to it may have run or not, and is never sent again. */
 export function loseSentJobs(turn: Turn, deviceId: string): void {
   const outbox = outboxOf(turn, deviceId);
-  const lost = outbox.filter((row) => row.seq !== undefined && row.type === 'job.start');
+  const lost = outbox.filter((row) => row.seq !== undefined && runsOnce.has(row.type));
   drop(
     turn,
     deviceId,
     lost,
     outbox.filter((row) => !lost.includes(row)),
   );
+  endProductRequests(turn, deviceId, lost, { outcome: 'unknown', reason: 'the data of the device is gone' });
   for (const [id, job] of turn.state.jobs) {
     const position = job.index.get(deviceId);
     const device = position === undefined ? undefined : job.devices.at(position);
@@ -107,6 +112,7 @@ export function expireRequests(turn: Turn): void {
   for (const [deviceId, outbox] of turn.state.outboxes) {
     const { done, rest } = expired(outbox, turn.nowMs);
     drop(turn, deviceId, done, rest);
+    endProductRequests(turn, deviceId, done, { outcome: 'expired', reason: 'the device never had it' });
   }
 }
 

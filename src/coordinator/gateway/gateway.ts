@@ -11,6 +11,7 @@ import type { Close, Effect } from '../../session/effect.ts';
 import type { ByteStream } from '../../transport/byte-stream.ts';
 import { Channel } from '../../transport/channel.ts';
 import { createTlsListener, type TlsListener } from '../../transport/tls-listener.ts';
+import { FlushQueue } from './flush-queue.ts';
 import { closeCodeOf, closeText, GatewayConnection, type ConnectionOwner } from './gateway-connection.ts';
 import {
   readAdmit,
@@ -57,7 +58,6 @@ export interface GatewayOption {
 }
 
 const sweepEveryMs = 250;
-const maxFlushesPerTick = 128;
 /** What may wait for the core before devices are read no more. */
 const maxCoreBacklogBytes = 8 * 1024 * 1024;
 const answerTimeoutMs = 20_000;
@@ -74,7 +74,7 @@ class Gateway implements ConnectionOwner {
   readonly #option: GatewayOption;
   #core!: Channel;
   readonly #connections = new Map<number, GatewayConnection>();
-  readonly #dirty = new Set<GatewayConnection>();
+  readonly #flushes = new FlushQueue<GatewayConnection>();
   #config!: GatewayConfig;
   /** Grows while connections read by it; what stands in it never changes. */
   readonly #schemas = new Map<bigint, KnownSchema>();
@@ -85,7 +85,6 @@ class Gateway implements ConnectionOwner {
   #listener: TlsListener | undefined;
   #revoked: ReadonlySet<string> = new Set();
   #lastId = 0;
-  #flushing = false;
   #held = false;
   #draining = false;
 
@@ -160,15 +159,12 @@ class Gateway implements ConnectionOwner {
   }
 
   dirty(connection: GatewayConnection): void {
-    this.#dirty.add(connection);
-    if (this.#flushing) return;
-    this.#flushing = true;
-    setImmediate(() => this.#flush());
+    this.#flushes.add(connection);
   }
 
   gone(connection: GatewayConnection, reason: string, close: Close | undefined): void {
     this.#connections.delete(connection.id);
-    this.#dirty.delete(connection);
+    this.#flushes.delete(connection);
     this.#warm.keep(connection);
     const { deviceId } = connection.identity;
     const { address, traffic } = connection.stream;
@@ -353,20 +349,6 @@ class Gateway implements ConnectionOwner {
     this.#revoked = serials;
     for (const connection of this.#connections.values()) {
       if (serials.has(connection.identity.serialHex)) connection.close('revoked', 'certificate revoked');
-    }
-  }
-
-  #flush(): void {
-    this.#flushing = false;
-    let left = maxFlushesPerTick;
-    for (const connection of this.#dirty) {
-      if (left-- === 0) break;
-      this.#dirty.delete(connection);
-      connection.flush();
-    }
-    if (this.#dirty.size > 0 && !this.#flushing) {
-      this.#flushing = true;
-      setImmediate(() => this.#flush());
     }
   }
 

@@ -126,8 +126,8 @@ class Pool implements GatewayPool {
 
   constructor(option: GatewayPoolOption, port: number, ticketKey: TicketKey) {
     this.#option = option;
-    this.#ticketKey = ticketKey;
     this.#schemas = new Map(Object.entries(option.schemas ?? {}));
+    this.#ticketKey = ticketKey;
     this.port = port;
   }
 

@@ -29,7 +29,7 @@ export interface ServiceContext {
   /** Uniform in [0, 1). */
   random(): number;
   /** A new id that starts with this letter. */
-  newId(prefix: 'j' | 'r'): string;
+  newId(prefix: 'j' | 'q' | 'r'): string;
   streams: ConsumerStreams;
   /** Dead letters that somebody decides on at this moment. */
   deciding: Set<number>;

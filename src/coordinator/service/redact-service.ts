@@ -1,5 +1,6 @@
 import type { Redacted, RedactRequest } from '../../client/contract/event.ts';
 import { FlotillaError } from '../../error.ts';
+import type { ErasableTable } from '../../store/index.ts';
 import { appendOwnEvent } from '../core/event-operation.ts';
 import { putConsumer } from '../core/consumer-operation.ts';
 import type { Turn } from '../core/turn.ts';
@@ -19,7 +20,7 @@ const scrubEveryMs = 100;
  * Rows that were redacted before are left as they are.
  */
 export async function redactEvents(context: ServiceContext, request: RedactRequest): Promise<Redacted> {
-  const offsets = await findRows(context, request);
+  const { offsets, hasJob } = await findRows(context, request);
   const found: Redacted = {
     events: offsets.length,
     ...(offsets.length === 0 ? {} : { firstOffset: offsets[0]!, lastOffset: offsets.at(-1)! }),
@@ -37,7 +38,7 @@ export async function redactEvents(context: ServiceContext, request: RedactReque
     const part = offsets.slice(at, at + commitRows);
     await context.core.submit((turn) => redact(turn, context, part, request.reason));
   }
-  return { ...found, erased: await scrub(context) };
+  return { ...found, erased: await scrub(context, hasJob ? ['dead_letter', 'job_device'] : ['dead_letter']) };
 }
 
 function redact(turn: Turn, context: ServiceContext, offsets: number[], reason: string): void {
@@ -55,7 +56,7 @@ function redact(turn: Turn, context: ServiceContext, offsets: number[], reason: 
   audit(turn, context, 'event.redact', `${offsets.length} events`, payload);
 }
 
-async function findRows({ core }: ServiceContext, { offsets, filter }: RedactRequest): Promise<number[]> {
+async function findRows({ core }: ServiceContext, { offsets, filter }: RedactRequest) {
   if ((offsets === undefined) === (filter === undefined) || (filter && Object.keys(filter).length === 0)) {
     throw new FlotillaError('usage', 'redact-what', 'say which events: offsets, or a filter, not both', {
       suggestion: 'flotilla event tail shows offsets',
@@ -65,7 +66,8 @@ async function findRows({ core }: ServiceContext, { offsets, filter }: RedactReq
     where: filter === undefined ? {} : filterOf(state, filter),
     lastOffset: state.counters.get('offset') ?? 0,
   }));
-  const found: number[] = [];
+  const found = new Set<number>();
+  let hasJob = false;
   const wanted =
     offsets === undefined ? [[1, lastOffset] as const] : offsets.map((offset) => [offset, offset] as const);
   for (const [first, to] of wanted) {
@@ -73,20 +75,22 @@ async function findRows({ core }: ServiceContext, { offsets, filter }: RedactReq
       const slice = await core.store.scan({ filter: where, direction: 'up', from, to, limit: pageRows });
       for (const { offset, redacted, type } of slice.rows) {
         // What tells of a redaction is not taken out by another one.
-        if (redacted === undefined && type !== 'coordinator.redacted') found.push(offset);
+        if (redacted !== undefined || type === 'coordinator.redacted') continue;
+        found.add(offset);
+        hasJob ||= type === 'flotilla.job';
       }
       if (offsets !== undefined && slice.rows.length === 0) throw unknownOffset(first, lastOffset);
-      if (found.length > maxEvents) throw tooMany();
+      if (found.size > maxEvents) throw tooMany();
       from = slice.next;
     }
   }
-  return [...new Set(found)].toSorted((a, b) => a - b);
+  return { offsets: [...found].toSorted((a, b) => a - b), hasJob };
 }
 
 /** A page of ours that is being read holds the log for a moment. */
-async function scrub({ core, clock }: ServiceContext): Promise<boolean> {
+async function scrub({ core, clock }: ServiceContext, tables: readonly ErasableTable[]): Promise<boolean> {
   for (let attempt = 1; ; attempt += 1) {
-    if (await core.store.scrub()) return true;
+    if (await core.store.scrub(attempt === 1 ? tables : [])) return true;
     if (attempt === scrubAttempts) return false;
     await new Promise<void>((resolve) => void clock.schedule(scrubEveryMs, resolve));
   }

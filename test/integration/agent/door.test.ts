@@ -65,7 +65,7 @@ describe('publishing', () => {
     const status = await client.status();
     expect(Check(StatusSchema, status)).toBe(true);
     expect(status).toMatchObject({ agentVersion: '1.2.3', link: { state: 'live' }, pressure: 'none' });
-    expect(status.lanes[3]).toEqual({ lane: 3, nextSeq: 2, ackedSeq: 0, waitingRows: 1, waitingBytes: 7 });
+    expect(status.lanes[3]).toEqual({ lane: 3, nextSeq: 2, ackedSeq: 0, waitingRows: 1, waitingBytes: 39 });
   });
 
   it('writes what several programs bring at once in one transaction', async () => {
@@ -333,9 +333,9 @@ describe('a log that takes no more', () => {
     const full = new FlotillaError('failed', 'eventlog-full', 'the log is full');
     let isFull = true;
     await open({
-      append: (lane, row) => {
-        if (isFull && Buffer.from(row.payload).toString() === '13') throw full;
-        return parts.log.append(lane, row);
+      appendAll: (items) => {
+        if (isFull && items.some(({ row }) => Buffer.from(row.payload).toString() === '13')) throw full;
+        return parts.log.appendAll(items);
       },
     });
     using peer = await connectDoor(socket);
@@ -355,7 +355,7 @@ describe('a log that takes no more', () => {
   it('ends the agent when the database itself is broken, after the program was told', async () => {
     const broken = Object.assign(new Error('disk I/O error'), { code: 'ERR_SQLITE_ERROR', errcode: 10 });
     await open({
-      append: () => {
+      appendAll: () => {
         throw broken;
       },
     });

@@ -202,6 +202,25 @@ describe('the verbs on devices', () => {
   });
 });
 
+describe('numbers that no event has', () => {
+  it('move the cursor, also at the end of a lane, and one event of ours says which and why', async () => {
+    await using directory = await temporaryDirectory();
+    await using core = await startCore(directory.path);
+    const device = core.gateways.connect(await enroll(core.client, 'gw-1'));
+    await device.admitted.promise;
+    device.say('reading', { n: 1 }, { lane: Lane.bulk });
+    await device.heard(Lane.bulk);
+    const tell = (upToSeq: number): void => device.handler.gap(device.connection, Lane.bulk, upToSeq, 'disk-pressure');
+    tell(7);
+    tell(7); // again after a reconnect whose cursor was told before the first was stored
+    await expect.poll(() => device.acked[Lane.bulk]).toBe(7);
+    const gaps = await core.client.events({ limit: 100, type: 'coordinator.gap' });
+    expect(gaps.map(({ deviceId, payload }) => ({ deviceId, payload }))).toEqual([
+      { deviceId: 'gw-1', payload: expect.objectContaining({ lane: 3, from: 2, to: 7, reason: 'disk-pressure' }) },
+    ]);
+  });
+});
+
 describe('the API', () => {
   it('is closed to others, denies what it does not know, and says so in one shape', async () => {
     await using directory = await temporaryDirectory();

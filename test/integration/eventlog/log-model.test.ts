@@ -167,7 +167,7 @@ async function play(steps: readonly Step[], limits: Pick<DeviceLogOption, 'maxBy
       if (stored !== undefined) expect(stored).toBe(text);
       else if (reason === 'superseded') {
         const newer = [...written[each]!].some(
-          ([other, { event }]) => other > seq && event.type === of.type && event.key === of.key,
+          ([other, later]) => other > seq && later.event.type === of.type && later.event.key === of.key,
         );
         expect({ newer, latestOnly: of.type === 'level' }).toEqual({ newer: true, latestOnly: true });
       } else if (reason === 'disk-pressure') {

@@ -164,6 +164,12 @@ describe('a gateway refuses, at the cost of one connection and one log line', ()
       'timeout',
       'protocol-error',
     ]);
+    // The core hears of each that was no frame, with the first of what came.
+    expect(bench.core.faults).toHaveLength(5);
+    expect(bench.core.faults[0]).toMatchObject({
+      deviceId: 'd1',
+      bytes: Uint8Array.from(Buffer.from('GET / HTTP/1.1\r\n\r\n')),
+    });
     expect(other.link.status().state).toBe('live');
     other.append(0, 'still here');
     await eventually('still served', () => bench.core.payloads('other', 0).length === 1);

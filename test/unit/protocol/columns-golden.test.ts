@@ -104,9 +104,13 @@ describe('golden bytes of the column codec', () => {
     const state = (): LinkState => new LinkState(() => columnSchema({ ...avro, fields: [avro.fields[0]] }));
     const encoder = new BatchEncoder(state(), 'range');
     const decoder = new BatchDecoder(state());
-    const sending = [1, 0, 0, 0].map(
-      (count): Row => ({ type: 'm', key: 'a1', schema: 7n, timestampMs: 0, payload: Buffer.of(2 * count) }),
-    );
+    const sending = [1, 0, 0, 0].map((count): Row => ({
+      type: 'm',
+      key: 'a1',
+      schema: 7n,
+      timestampMs: 0,
+      payload: Buffer.of(2 * count),
+    }));
     const bodies = [
       `07 04 02                # lane 3, range coder of 2 bytes; 4 rows
       01 00 01 6d 00 02 61 31 00 00 00 00 00 00 00 07 # the definition

@@ -161,6 +161,31 @@ describe('rows and acknowledgements', () => {
     expect(device.receive(coordinator.flush(0, 16_384)!, 0)).toEqual([{ kind: 'acked', lane: 0, upToSeq: 6 }]);
   });
 
+  it('say each reason of what is left out, also when nothing follows, and weigh it against the credit', () => {
+    const { device, coordinator } = livePair();
+    device.leaveOut(3, 2, 'superseded');
+    device.leaveOut(3, 3, 'superseded'); // joins the one before
+    device.leaveOut(3, 7, 'disk-pressure');
+    device.enqueue(3, 8, [rowOf('eight')]);
+    device.leaveOut(3, 9, 'disk-pressure');
+    device.leaveOut(3, 5, 'withdrawn'); // has left the queue long ago
+    expect(coordinator.receive(device.flush(0, 16_384)!, 0)).toMatchObject([
+      { kind: 'gap', lane: 3, upToSeq: 3, reason: 'superseded' },
+      { kind: 'gap', lane: 3, upToSeq: 7, reason: 'disk-pressure' },
+      { kind: 'rows', lane: 3, firstSeq: 8 },
+      { kind: 'gap', lane: 3, upToSeq: 9, reason: 'disk-pressure' },
+    ]);
+    coordinator.acknowledge(3, 9);
+    expect(device.receive(coordinator.flush(0, 16_384)!, 0)).toEqual([{ kind: 'acked', lane: 3, upToSeq: 9 }]);
+    device.leaveOut(3, 10, 'disk-pressure'); // the same reason once more, after what was at the end
+    expect(coordinator.receive(device.flush(0, 16_384)!, 0)).toMatchObject([{ kind: 'gap', upToSeq: 10 }]);
+    coordinator.grantCredit(8);
+    const flood = Array.from({ length: 200_000 }, () =>
+      encodeMessage({ type: 'gap', lane: 3, skipped: 1, reason: 'superseded' }),
+    );
+    expect(closeOf(coordinator.receive(Buffer.concat(flood), 0))).toMatchObject({ by: 'us', code: 'protocol-error' });
+  });
+
   it('end the session when the peer acknowledges what was never sent, and say why', () => {
     const { device, coordinator } = livePair();
     const effects = device.receive(encodeMessage({ type: 'ack', lane: 2, count: 1 }), 0);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { crashImage } from '../../soak/crash-image.ts';
+import { crashFile, crashImage } from '../../soak/crash-image.ts';
 import { Dice } from '../../soak/dice.ts';
-import { readTrace } from '../../soak/disk-trace.ts';
+import { readTrace, readTraces } from '../../soak/disk-trace.ts';
 
 async function* linesOf(text: string): AsyncGenerator<string> {
   yield* text.trim().split('\n');
@@ -73,5 +73,29 @@ describe('a crash', () => {
 
   it('is the same for the same seed', () => {
     expect(crashImage(base, trace, new Dice(7))).toEqual(crashImage(base, trace, new Dice(7)));
+  });
+});
+
+describe('files of one program', () => {
+  it('are told apart by name and time, and torn at one place', async () => {
+    const { files, timesMs } = await readTraces(
+      linesOf(`
+7 100.500000 pwrite64(5</d/log>, "\\x61\\x62", 2, 0) = 2
+7 100.600000 fdatasync(5</d/log>) = 0
+7 100.700000 pwrite64(6</d/file>, "\\x63", 1, 3) = 1
+7 100.800000 ftruncate(5</d/log>, 1) = 0
+7 100.900000 pwrite64(5</d/log>, "\\x64" <unfinished ...>
+7 101.000000 +++ killed by SIGKILL +++`),
+    );
+    expect(timesMs.slice(1, 4)).toEqual([100_500, 100_600, 100_700]);
+    const [log, file] = [files.get('/d/log')!, files.get('/d/file')!];
+    const results = (trace: typeof log, place: number): Set<string> =>
+      new Set(Array.from({ length: 60 }, (_, n) => crashFile(Buffer.alloc(0), trace, place, new Dice(n)).toString()));
+    expect(results(log, 1)).toEqual(new Set(['']));
+    expect(results(log, 2)).toEqual(new Set(['', 'ab']));
+    expect(results(log, 3)).toEqual(new Set(['ab'])); // synced
+    expect(results(log, 6)).toEqual(new Set(['ab', 'a']));
+    expect(results(file, 3)).toEqual(new Set(['']));
+    expect(results(file, 6)).toEqual(new Set(['', '\0\0\0c']));
   });
 });

@@ -1,0 +1,42 @@
+import { stepConfig } from './config-operation.ts';
+import { noteGivenUp } from './device-letter-operation.ts';
+import { noteDropped, noteReport } from './device-log-operation.ts';
+import { announceTypes, changeDevice } from './device-operation.ts';
+import { stepJob } from './job-operation.ts';
+import type { Meaning } from './read-event.ts';
+import { stepRollout } from './rollout-operation.ts';
+import { learnSchema } from './schema-operation.ts';
+import type { Turn } from './turn.ts';
+
+/** What an event of our own types changes. */
+export function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
+  switch (meaning.kind) {
+    case 'boot':
+      changeDevice(turn, deviceId, { kind: 'boot', ...meaning.event });
+      for (const id of turn.state.rollouts.keys()) stepRollout(turn, id, { kind: 'presence', deviceId });
+      return;
+    case 'grains':
+      changeDevice(turn, deviceId, { kind: 'grains', grains: meaning.event.grains });
+      return;
+    case 'job':
+      return stepJob(turn, meaning.event.jobId, { kind: 'result', deviceId, event: meaning.event });
+    case 'update':
+      return stepRollout(turn, meaning.event.rolloutId, { kind: 'update', deviceId, event: meaning.event });
+    case 'schema':
+      return learnSchema(turn, deviceId, meaning.event);
+    case 'accepts':
+      return announceTypes(turn, deviceId, meaning.event);
+    case 'config':
+      return stepConfig(turn, deviceId, meaning.event.name, { kind: 'report', event: meaning.event });
+    case 'log':
+      return noteReport(turn, deviceId, meaning.event);
+    case 'gap':
+      return noteDropped(turn, deviceId, meaning.event);
+    case 'deadletter':
+      return noteGivenUp(turn, deviceId, meaning.event);
+    case 'reply':
+    case 'plain':
+    case 'dead':
+      return;
+  }
+}

@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest';
+import { Inbox, type InboxOption } from '../../../src/agent/inbox.ts';
+import type { Clock } from '../../../src/clock.ts';
+import { createDeviceLog, jsonRow, type DeviceLog } from '../../../src/eventlog/index.ts';
+import type { DeadLetterEvent } from '../../../src/protocol/event.ts';
+import { agentParts } from '../../support/agent-parts.ts';
+import { eventually } from '../../support/eventually.ts';
+
+const cancel = (jobId: string) => jsonRow({ type: 'job.cancel', key: jobId, timestampMs: 0, value: { jobId } });
+
+/** Waits do not take long here; what would have been waited is remembered. */
+function quickClock(): Clock & { waits: number[] } {
+  let nowMs = 0;
+  const waits: number[] = [];
+  return {
+    waits,
+    nowMs: () => nowMs,
+    monotonicMs: () => nowMs,
+    schedule(delayMs, fn) {
+      waits.push(delayMs);
+      const timer = setImmediate(() => {
+        nowMs += delayMs;
+        fn();
+      });
+      return () => clearImmediate(timer);
+    },
+  };
+}
+
+async function openInbox(option: Partial<InboxOption> & { log: DeviceLog }) {
+  const clock = quickClock();
+  const parts = await agentParts();
+  const fatal: unknown[] = [];
+  const inbox = new Inbox({
+    logger: parts.logger,
+    clock,
+    handlers: {},
+    onReport: () => undefined,
+    onFatal: (error) => void fatal.push(error),
+    ...option,
+  });
+  return { inbox, clock, fatal };
+}
+
+describe('a request that can not be carried out', () => {
+  it('is set aside after the process has ended twice under it, and the next one goes on', async () => {
+    await using parts = await agentParts();
+    const { log, database } = parts;
+    log.receive(7n, 0, 1, cancel('poison'));
+    log.receive(7n, 0, 2, cancel('well'));
+    const done: string[] = [];
+    for (let start = 1; start <= 3; start += 1) {
+      // A handler that never comes back stands for a process that ended in it.
+      const handler = ({ jobId }: { jobId: string }, settle: () => void): Promise<void> | void => {
+        done.push(`${start} ${jobId}`);
+        if (jobId === 'poison') return new Promise(() => undefined);
+        settle();
+      };
+      const { inbox } = await openInbox({ log: createDeviceLog(database), handlers: { 'job.cancel': handler } });
+      inbox.wake();
+      await eventually('it was tried', () => done.length === (start < 3 ? start : 3));
+    }
+    expect(done).toEqual(['1 poison', '2 poison', '3 well']);
+    await eventually('nothing is left', () => log.unsettled().length === 0);
+    expect(parts.events<DeadLetterEvent>(0, 'flotilla.deadletter')).toEqual([
+      {
+        type: 'job.cancel',
+        key: 'poison',
+        lane: 0,
+        seq: 1,
+        attempts: 2,
+        reason: 'the agent ended 2 times while it was carried out',
+      },
+    ]);
+    expect(database.prepare('SELECT type, key, attempts FROM inbox_dead').all()).toEqual([
+      { type: 'job.cancel', key: 'poison', attempts: 2 },
+    ]);
+    expect(database.prepare('SELECT * FROM inbox_attempt').all()).toEqual([]);
+  });
+
+  it('is tried five times with growing waits when its handler throws; later ones about the same thing wait for it', async () => {
+    await using parts = await agentParts();
+    const { log } = parts;
+    log.receive(7n, 0, 1, cancel('bad'));
+    log.receive(7n, 0, 2, cancel('bad'));
+    log.receive(7n, 0, 3, cancel('good'));
+    const tried: string[] = [];
+    const told: string[] = [];
+    const { inbox, clock, fatal } = await openInbox({
+      log,
+      handlers: {
+        'job.cancel': ({ jobId }, settle) => {
+          tried.push(jobId);
+          if (jobId === 'bad' && tried.filter((id) => id === 'bad').length <= 5) throw new Error('no way');
+          settle();
+        },
+      },
+      abandon: { 'job.cancel': ({ jobId }, reason) => void told.push(`${jobId}: ${reason}`) },
+    });
+    inbox.wake();
+    await eventually('nothing is left', () => log.unsettled().length === 0);
+    expect(tried).toEqual(['bad', 'good', 'bad', 'bad', 'bad', 'bad', 'bad']);
+    expect(clock.waits).toEqual([1_000, 5_000, 30_000, 120_000]);
+    expect(told).toEqual(['bad: no way']);
+    expect(fatal).toEqual([]);
+    expect(parts.events<DeadLetterEvent>(0, 'flotilla.deadletter')).toMatchObject([
+      { key: 'bad', seq: 1, attempts: 5 },
+    ]);
+  });
+
+  it('says so when nothing here understands it, and ends the agent only for its database', async () => {
+    await using parts = await agentParts();
+    const { log } = parts;
+    log.receive(7n, 0, 1, jsonRow({ type: 'job.dance', timestampMs: 0, value: {} }));
+    log.receive(7n, 0, 2, cancel('j'));
+    const { inbox, fatal } = await openInbox({
+      log,
+      handlers: {
+        'job.cancel': () => {
+          parts.database.exec('SELECT nonsense FROM nowhere');
+        },
+      },
+    });
+    inbox.wake();
+    await eventually('the database failed', () => fatal.length === 1);
+    expect(parts.events<DeadLetterEvent>(0, 'flotilla.deadletter')).toMatchObject([
+      { type: 'job.dance', attempts: 0, reason: 'this agent does not understand it' },
+    ]);
+    expect(log.unsettled()).toHaveLength(1);
+  });
+});
