@@ -244,9 +244,7 @@ class Gateway implements ConnectionOwner {
       case ToGateway.credit:
       case ToGateway.probe: {
         const { local, value } = readNumber(body);
-        const connection = this.#connections.get(local);
-        if (kind === ToGateway.probe) connection?.probe(value);
-        else connection?.credit(value);
+        this.#connections.get(local)?.[kind === ToGateway.probe ? 'probe' : 'credit'](value);
         break;
       }
       case ToGateway.revoked:
