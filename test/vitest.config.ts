@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   root: import.meta.dirname,
   test: {
+    // One worker a core: most of what a test does is to wait for other processes.
+    maxWorkers: 2,
     projects: [
       { test: { name: 'unit', include: ['unit/**/*.test.ts', '*.test.ts'], testTimeout: 20_000 } },
       {
@@ -15,7 +17,6 @@ export default defineConfig({
           include: ['e2e/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          fileParallelism: false,
         },
       },
     ],

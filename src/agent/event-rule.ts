@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { defaultEventType } from '../config/agent-default.ts';
 import type { EventsConfig } from '../config/agent-config.ts';
-import { freeRoom, type DeviceLogOption, type RetentionRule } from '../eventlog/index.ts';
+import { freeRoom, wholeRoom, type DeviceLogOption, type RetentionRule } from '../eventlog/index.ts';
 
 /** How the agent's own events stay, where it is not as `defaultEventType` says. */
 const ownRules: Readonly<Record<string, RetentionRule>> = {
@@ -9,18 +9,24 @@ const ownRules: Readonly<Record<string, RetentionRule>> = {
   'flotilla.grains': { ...defaultEventType, latestOnly: true },
 };
 
+/** On a small file system the room that has to stay free is a part of it, or nothing could ever be logged. */
+const mostFreeShare = 1 / 8;
+/** Smaller ones have no room to set two megabytes aside. */
+const leastBytesForReserve = 16 * 1024 * 1024;
+
 /** What the log may hold, as agent.yaml says. */
 export function logOption(
   { types, maxBytes, minFreeBytes }: Pick<EventsConfig, 'types' | 'maxBytes' | 'minFreeBytes'>,
   { state, nowMs }: { state: string; nowMs(): number },
 ): DeviceLogOption {
+  const wholeBytes = wholeRoom(state) ?? Infinity;
   return {
     rules: new Map([...Object.entries(types), ...Object.entries(ownRules)]),
     defaultRule: defaultEventType,
     maxBytes,
-    minFreeBytes,
+    minFreeBytes: Math.min(minFreeBytes, Math.floor(wholeBytes * mostFreeShare)),
     freeBytes: () => freeRoom(state),
-    reservePath: join(state, 'agent.reserve'),
+    ...(wholeBytes < leastBytesForReserve ? {} : { reservePath: join(state, 'agent.reserve') }),
     nowMs,
   };
 }

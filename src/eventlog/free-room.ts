@@ -9,3 +9,13 @@ export function freeRoom(path: string): number | undefined {
     return undefined;
   }
 }
+
+/** Bytes of the file system of `path` in all; undefined when it does not tell. */
+export function wholeRoom(path: string): number | undefined {
+  try {
+    const { blocks, bsize } = statfsSync(path);
+    return blocks * bsize;
+  } catch {
+    return undefined;
+  }
+}

@@ -7,6 +7,6 @@ export type { LeftOut } from './gap-table.ts';
 export type { DeviceLogOption, RetentionRule } from './log-limit.ts';
 export { createDeviceLog } from './sqlite-device-log.ts';
 export { atomically, openDeviceDatabase } from './open-device-database.ts';
-export { freeRoom } from './free-room.ts';
+export { freeRoom, wholeRoom } from './free-room.ts';
 export { isLogFull } from './log-pressure.ts';
 export { jsonRow, parseJsonRow } from './json-row.ts';

@@ -167,7 +167,8 @@ describe('a malformed fwup.conf', () => {
     const file = at(`${what}.conf`);
     await writeFile(file, conf);
     const { error, exitCode } = await refusal(cli, ['firmware', 'build', '-f', file, '-o', at(`${what}.fw`)]);
-    expect([error.code, exitCode]).toEqual(['firmware-config', 2]);
+    const code = what === 'a file that is not there' ? 'firmware-resource-unusable' : 'firmware-config';
+    expect([error.code, exitCode]).toEqual([code, 2]);
     expect(error.position, JSON.stringify(error)).toEqual({ file, line, column });
     expect(`${error.expected} ${error.message}`).toMatch(expected);
     expect((await readdir(scratch.path)).filter((name) => name.includes(`${what}.fw`))).toEqual([]);

@@ -30,6 +30,9 @@ beforeAll(async () => {
   await writeFile(scratch('p.conf'), 'meta-product = "p"\nmeta-version = "1.0.0"\ntask t { on-init { info("x") } }\n');
   await must(['firmware', 'build', '-f', scratch('p.conf'), '-o', scratch('p.fw')]);
   await must(['release', 'publish', scratch('p.fw')]);
+  await writeFile(scratch('limits.yaml'), 'maxPower: 10\n');
+  const fields = [{ name: 'n', type: 'int' }];
+  await writeFile(scratch('reading.avsc'), JSON.stringify({ type: 'record', name: 'meter.Reading', fields }));
 });
 afterAll(() => fleet?.[Symbol.asyncDispose]());
 
@@ -43,7 +46,15 @@ describe('without a coordinator', () => {
     'cert sign': () => [scratch('p.conf'), '--out', scratch('unreachable.crt')],
     'coordinator status': () => [],
     'coordinator stop': () => [],
+    'deadletter discard': () => ['1', '--note', 'test', '--yes'],
+    'deadletter list': () => [],
+    'deadletter replay': () => ['1'],
+    'deadletter show': () => ['1'],
     'device accept': () => ['*'],
+    'device config diff': () => ['d-1', 'limits'],
+    'device config get': () => ['d-1'],
+    'device config resolve': () => ['d-1', 'limits', '--take', 'desired'],
+    'device config set': () => ['d-1', 'limits', scratch('limits.yaml')],
     'device list': () => [],
     'device reject': () => ['*'],
     'device remove': () => ['d-1', '--yes'],
@@ -51,6 +62,16 @@ describe('without a coordinator', () => {
     'device show': () => ['d-1'],
     'device tag': () => ['d-1', 'ring=canary'],
     'device watch': () => [],
+    'event consumer list': () => [],
+    'event consumer remove': () => ['c-1', '--yes'],
+    'event consumer reset': () => ['c-1', '--from', '1', '--yes'],
+    'event export': () => [],
+    'event handle': () => ['h-1', '--', 'cat'],
+    'event redact': () => ['1', '--reason', 'test', '--yes'],
+    'event schema check': () => [scratch('reading.avsc')],
+    'event schema list': () => [],
+    'event schema register': () => [scratch('reading.avsc')],
+    'event schema show': () => ['meter.Reading'],
     'event tail': () => [],
     'job cancel': () => ['j-1'],
     'job list': () => [],
