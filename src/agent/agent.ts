@@ -4,8 +4,8 @@ import type { Clock } from '../clock.ts';
 import type { AgentConfig, UpdateConfig } from '../config/agent-config.ts';
 import { createDeviceLog, jsonRow, openDeviceDatabase } from '../eventlog/index.ts';
 import type { Log } from '../log.ts';
-import type { Running } from '../protocol/event.ts';
-import { Lane } from '../protocol/lane.ts';
+import type { HistoryEvent, Running } from '../protocol/event.ts';
+import { Lane, type Row } from '../protocol/lane.ts';
 import type { UpdateOffer } from '../protocol/request.ts';
 import { logOption } from './event-rule.ts';
 import { Door } from './door/door.ts';
@@ -71,6 +71,12 @@ export function createAgent(option: AgentOption): Agent {
     clock,
     logger,
     onRequest: () => inbox.wake(),
+    onMeeting(meeting, lanes) {
+      if (meeting === 'first' || meeting === 'same') return;
+      if (meeting === 'set-back') log.append(Lane.control, setBackEvent([...lanes], clock.nowMs()));
+      // Not within the link's own turn: it is about to read the log.
+      setImmediate(() => void introduce());
+    },
     keepaliveMs: config.link.keepaliveSeconds * 1_000,
     maxKeepaliveMs: config.link.maxKeepaliveSeconds * 1_000,
     keyExchange: config.link.keyExchange,
@@ -142,7 +148,7 @@ export function createAgent(option: AgentOption): Agent {
       'update.cancel': (cancel, settle) => (updater ? updater.cancel(cancel, settle) : settle()),
       'grains.refresh': (_, settle) => {
         settle();
-        void grains.refresh({ always: true });
+        void introduce();
       },
       ...door.handlers,
     },
@@ -152,15 +158,27 @@ export function createAgent(option: AgentOption): Agent {
       ...door.abandon,
     },
   });
+  const logBoot = async (): Promise<void> => {
+    const value = { running: await describeRunning(running, config), agentVersion };
+    if (stopping.signal.aborted) return;
+    log.append(Lane.control, jsonRow({ type: 'flotilla.boot', timestampMs: clock.nowMs(), value }));
+    logger.info(value, 'agent started');
+  };
+  /** Everything that a coordinator has to know of this device, for one that has forgotten it or never knew. */
+  const introduce = async (): Promise<void> => {
+    await logBoot();
+    if (stopping.signal.aborted) return;
+    door.announceAgain();
+    await grains.refresh({ always: true });
+    link.wake();
+  };
   let stopWatchdog: (() => void) | undefined;
 
   return {
     async start() {
       const { watchdog } = config.update ?? {};
       if (watchdog) stopWatchdog = startWatchdog({ ...watchdog, isWell: () => updater?.givenUp !== true, logger });
-      const value = { running: await describeRunning(running, config), agentVersion };
-      log.append(Lane.control, jsonRow({ type: 'flotilla.boot', timestampMs: clock.nowMs(), value }));
-      logger.info(value, 'agent started');
+      await logBoot();
       executor.start();
       reporter.start();
       link.onChange(({ state, reason }) => {
@@ -185,6 +203,11 @@ export function createAgent(option: AgentOption): Agent {
     },
     linkStatus: () => link.status(),
   };
+}
+
+function setBackEvent(lanes: HistoryEvent['lanes'], timestampMs: number): Row {
+  const value: HistoryEvent = { outcome: 'coordinator-set-back', lanes };
+  return jsonRow({ type: 'flotilla.history', key: value.outcome, timestampMs, value });
 }
 
 /** For reports: what the slots say may be missing there, the boot id may not. */

@@ -29,6 +29,13 @@ export interface LogState {
   deadRows: number;
 }
 
+/**
+ * Who was met: `first` of all, the `same` again, the same `set-back` (restored from a backup, or it has forgotten this
+ * device: it has less than it had acknowledged, and gets what is kept once more), or `another`, which gets nothing of
+ * what the one before has acknowledged.
+ */
+export type Meeting = 'first' | 'same' | 'set-back' | 'another';
+
 /** All methods are synchronous and take part in the caller's open transaction if there is one. */
 export interface DeviceLog {
   readonly instanceId: bigint;
@@ -50,8 +57,11 @@ export interface DeviceLog {
   /** No higher number of each lane has ever left this device. */
   sentSeq(): number[];
   acknowledge(lane: Lane, upToSeq: number): void;
-  /** The coordinator of the session that has just begun; its requests are counted on their own. Rows may leave now. */
-  meet(coordinatorInstanceId: bigint): void;
+  /**
+   * The coordinator of the session that has just begun, and of each lane the last row that it has; its requests are
+   * counted on their own. Rows may leave now.
+   */
+  meet(coordinatorInstanceId: bigint, eventCursor: readonly number[]): Meeting;
   /** The session is over: nothing leaves until the next `meet`. */
   part(): void;
   /** Commits a request unless it is already there; false for a duplicate. A gap in `seq` throws. */

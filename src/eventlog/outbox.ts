@@ -270,6 +270,26 @@ export class Outbox {
     this.#stale = true;
   }
 
+  /** What was acknowledged is the history of another coordinator: it stays there. */
+  leaveAcknowledged(): void {
+    this.#settle();
+    const change = this.#witness.change();
+    for (const [lane, { ackedSeq }] of this.#lanes.entries())
+      this.#sql.run('DELETE FROM outbox WHERE lane = ? AND seq <= ?', lane, ackedSeq);
+    change.changed(() => void (this.#stale = true));
+    this.#stale = true;
+  }
+
+  /** The coordinator has less than it had: what is kept of the rest waits again. */
+  setBack(cursor: readonly number[]): void {
+    this.#settle();
+    const change = this.#witness.change();
+    const back = 'UPDATE outbox_cursor SET acked_seq = min(acked_seq, ?) WHERE lane = ?';
+    for (const lane of this.#lanes.keys()) this.#sql.run(back, cursor[lane] ?? 0, lane);
+    change.changed(() => void (this.#stale = true));
+    this.#stale = true;
+  }
+
   #settle(): void {
     if (this.#witness.settle() && !this.#stale) return;
     this.#stale = false;

@@ -3,7 +3,7 @@ import { FlotillaError } from '../error.ts';
 import type { Lane, Row } from '../protocol/lane.ts';
 import { rowFault } from '../protocol/row-fault.ts';
 import { DeadRows } from './dead-row.ts';
-import type { DeviceLog, LogSlice, LogState, StoredRequest } from './device-log.ts';
+import type { DeviceLog, LogSlice, LogState, Meeting, StoredRequest } from './device-log.ts';
 import { createDeviceTables, idOf, idText, newInstanceId } from './device-schema.ts';
 import { InboxTable } from './inbox-table.ts';
 import { storedBytes, type DeviceLogOption } from './log-limit.ts';
@@ -124,13 +124,23 @@ class SqliteDeviceLog implements DeviceLog {
     this.transact(() => this.#outbox.acknowledge(lane, upToSeq));
   }
 
-  meet(coordinatorInstanceId: bigint): void {
+  meet(coordinatorInstanceId: bigint, eventCursor: readonly number[]): Meeting {
     const coordinator = idText(coordinatorInstanceId);
-    this.transact(() => {
-      if (this.#identity().coordinator !== coordinator)
-        this.#sql.run('UPDATE log_identity SET coordinator = ?', coordinator);
+    return this.transact(() => {
+      const before = this.#identity().coordinator;
+      if (before !== coordinator) this.#sql.run('UPDATE log_identity SET coordinator = ?', coordinator);
+      const meeting = this.#judgeMeeting(before, coordinator, eventCursor);
+      if (meeting === 'another') this.#outbox.leaveAcknowledged();
+      else if (meeting === 'set-back') this.#outbox.setBack(eventCursor);
       this.#outbox.beginSending();
+      return meeting;
     });
+  }
+
+  #judgeMeeting(before: string, coordinator: string, eventCursor: readonly number[]): Meeting {
+    if (idOf(before) === 0n) return 'first';
+    if (before !== coordinator) return 'another';
+    return this.ackedSeq().some((acked, lane) => (eventCursor[lane] ?? 0) < acked) ? 'set-back' : 'same';
   }
 
   part(): void {

@@ -190,6 +190,14 @@ export const DeadLetterEventSchema = Type.Object({
 });
 export type DeadLetterEvent = Static<typeof DeadLetterEventSchema>;
 
+/** `flotilla.history`, lane control, key = outcome: the coordinator has less than it had acknowledged. */
+export const HistoryEventSchema = Type.Object({
+  outcome: Type.Enum(['coordinator-set-back']),
+  /** By lane, 0 to 3: what it had acknowledged, and what it says that it has. */
+  lanes: Type.Array(Type.Object({ ackedSeq: count(), cursor: count() }), { minItems: 4, maxItems: 4 }),
+});
+export type HistoryEvent = Static<typeof HistoryEventSchema>;
+
 /** Event types and the schema of each. */
 export const eventSchemas = {
   'flotilla.boot': BootEventSchema,
@@ -203,5 +211,6 @@ export const eventSchemas = {
   'flotilla.config': ConfigEventSchema,
   'flotilla.reply': ReplyEventSchema,
   'flotilla.deadletter': DeadLetterEventSchema,
+  'flotilla.history': HistoryEventSchema,
 } as const;
 export type BuiltinEventType = keyof typeof eventSchemas;

@@ -22,7 +22,7 @@ export function applyWrite(statements: Statements, write: Write): void {
       return writeDevice(statements, write.device);
     case 'device-removed':
       removeConfigs(statements, write.deviceId);
-      return removeDevice(statements, write.deviceId);
+      return removeDevice(statements, write.deviceId, write.instanceId);
     case 'certificate':
       return writeCertificate(statements, write.certificate);
     case 'cursor':

@@ -28,9 +28,9 @@ export function writeDevice(statements: Statements, device: DeviceRow): void {
 }
 
 /** The device and what only it means. Certificates stay: a removed device's must remain revocable. */
-export function removeDevice(statements: Statements, deviceId: string): void {
+export function removeDevice(statements: Statements, deviceId: string, instanceId = ''): void {
   statements.get('DELETE FROM device WHERE id = ?').run(deviceId);
-  statements.get('DELETE FROM cursor WHERE device = ?').run(deviceId);
+  statements.get('DELETE FROM cursor WHERE device = ? AND instance <> ?').run(deviceId, instanceId);
   statements.get('DELETE FROM request WHERE device = ?').run(deviceId);
   statements.get('DELETE FROM request_past WHERE device = ?').run(deviceId);
   statements.get('DELETE FROM request_seq WHERE device = ?').run(deviceId);

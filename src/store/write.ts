@@ -25,7 +25,8 @@ import type {
 export type Write =
   | { kind: 'meta'; key: string; value: string }
   | { kind: 'device'; device: DeviceRow }
-  | { kind: 'device-removed'; deviceId: string }
+  /** `instanceId`: the history whose cursors stay. */
+  | { kind: 'device-removed'; deviceId: string; instanceId?: string }
   | { kind: 'certificate'; certificate: CertificateRow }
   | { kind: 'cursor'; cursor: CursorRow }
   | { kind: 'event'; event: EventRow }

@@ -46,8 +46,8 @@ export class Announcement {
     return this.#set(new Set(this.types().filter((type) => !types.includes(type))));
   }
 
-  /** Unless this very set, of this version, was told to this coordinator before. */
-  announce(): void {
+  /** Unless this very set, of this version, was told to this coordinator before; `always`: even then. */
+  announce({ always = false } = {}): void {
     const { log, clock, agentVersion, onAppend } = this.#option;
     const own = Object.entries(requestVersions);
     const products = this.types().map((type) => [`product.request:${type}`, 1] as const);
@@ -58,11 +58,11 @@ export class Announcement {
       coordinator?: string;
     };
     const same = JSON.stringify(before.value) === JSON.stringify(value);
-    if (same && before.coordinator === coordinator) return;
+    if (!always && same && before.coordinator === coordinator) return;
     log.transact(() => {
       this.#values.set(announcedName, JSON.stringify({ value, coordinator }));
       // Told before any coordinator was met: it still waits in the log for the first one.
-      if (same && before.coordinator === '0') return;
+      if (!always && same && before.coordinator === '0') return;
       log.append(Lane.control, jsonRow({ type: 'flotilla.accepts', timestampMs: clock.nowMs(), value }));
       onAppend();
     });

@@ -98,6 +98,11 @@ export class Door {
     };
   }
 
+  /** Says once more which requests this device takes. */
+  announceAgain(): void {
+    this.#announce({ always: true });
+  }
+
   /** @throws FlotillaError when the socket can't be had */
   async start(): Promise<void> {
     const { config, schemas, logger, link } = this.#option;
@@ -229,9 +234,9 @@ export class Door {
     this.#requests.dispatch();
   }
 
-  #announce(): void {
+  #announce(option: { always?: boolean } = {}): void {
     try {
-      this.#announcement.announce();
+      this.#announcement.announce(option);
     } catch (error) {
       // A full log: said again at the next change of the link.
       this.#option.logger.error({ err: error }, 'what this device takes could not be announced');

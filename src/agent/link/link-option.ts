@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import type { Packing } from '../../protocol/columns/index.ts';
 import type { SchemaCatalogue } from '../../protocol/schema-catalogue.ts';
-import type { DeviceLog } from '../../eventlog/device-log.ts';
+import type { DeviceLog, Meeting } from '../../eventlog/device-log.ts';
 
 export interface LinkOption {
   endpoint: LinkEndpoint;
@@ -15,6 +15,8 @@ export interface LinkOption {
   logger: Log;
   /** There are unsettled requests in the log. Called after their commit; never while a transaction is open. */
   onRequest(): void;
+  /** Whom a session has met, before anything of the log leaves. */
+  onMeeting?(meeting: Meeting, lanes: readonly { ackedSeq: number; cursor: number }[]): void;
   /** Ask for a sign of life when nothing was received for this long. The coordinator may bear less. Default 240 s. */
   keepaliveMs?: number;
   /** The longest silence that is tried when the way bears it. Default: as `keepaliveMs`. */

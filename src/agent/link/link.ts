@@ -179,6 +179,7 @@ class TlsLink implements Link {
         this.#nacks[kind] += 1;
       },
       onOpen: () => this.#enter('live'),
+      onMeeting: (meeting, lanes) => this.#option.onMeeting?.(meeting, lanes),
       onWelcome: ({ serverTimeMs, standing }) => {
         this.#coordinatorOffsetMs = serverTimeMs - clock.monotonicMs();
         this.#liveSinceMs = clock.monotonicMs();

@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts';
-import type { DeviceLog } from '../../eventlog/device-log.ts';
+import type { DeviceLog, Meeting } from '../../eventlog/device-log.ts';
 import type { Log } from '../../log.ts';
 import type { NackClass, Welcome } from '../../protocol/message.ts';
 import { DeviceSession } from '../../session/device-session.ts';
@@ -13,6 +13,12 @@ import { allLanes } from '../../session/per-lane.ts';
 import type { ByteStream, StreamReceiver } from '../../transport/byte-stream.ts';
 import { PartFetcher } from './part-fetcher.ts';
 
+/** What the device knew to be stored, and what the coordinator says that it has. */
+export interface LaneMark {
+  ackedSeq: number;
+  cursor: number;
+}
+
 export interface LiveSessionOption {
   log: DeviceLog;
   logger: Log;
@@ -22,6 +28,8 @@ export interface LiveSessionOption {
   answerTimeoutMs: number;
   onRequest(): void;
   onWelcome(welcome: Welcome): void;
+  /** Before anything of the log leaves; the lanes as they were. */
+  onMeeting(meeting: Meeting, lanes: readonly LaneMark[]): void;
   /** The device was accepted on this session. */
   onOpen(): void;
   onNack(kind: NackClass): void;
@@ -177,7 +185,7 @@ export class LiveSession implements StreamReceiver {
       switch (effect.kind) {
         case 'live':
           this.#coordinatorInstanceId = effect.welcome.coordinatorInstanceId;
-          log.meet(this.#coordinatorInstanceId);
+          this.#meet(effect.welcome.eventCursor);
           for (const lane of allLanes) this.#acked(lane, effect.welcome.eventCursor[lane]!);
           this.#option.onWelcome(effect.welcome);
           break;
@@ -216,6 +224,15 @@ export class LiveSession implements StreamReceiver {
     }
     if (requests) this.#option.onRequest();
     this.pump();
+  }
+
+  #meet(eventCursor: readonly number[]): void {
+    const { log, logger } = this.#option;
+    const lanes = allLanes.map((lane) => ({ ackedSeq: log.ackedSeq()[lane]!, cursor: eventCursor[lane]! }));
+    const meeting = log.meet(this.#coordinatorInstanceId, eventCursor);
+    if (meeting === 'set-back')
+      logger.warn({ lanes }, 'the coordinator has less than it had acknowledged: it gets what is kept once more');
+    this.#option.onMeeting(meeting, lanes);
   }
 
   #acked(lane: Lane, upToSeq: number): void {

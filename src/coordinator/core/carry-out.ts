@@ -35,6 +35,7 @@ export function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
     case 'deadletter':
       return noteGivenUp(turn, deviceId, meaning.event);
     case 'reply':
+    case 'history':
     case 'plain':
     case 'dead':
       return;

@@ -91,8 +91,12 @@ export function removeDevice(turn: Turn, deviceId: string): void {
   for (const id of state.jobs.keys()) stepJob(turn, id, { kind: 'removed', deviceId });
   for (const id of state.rollouts.keys()) stepRollout(turn, id, { kind: 'removed', deviceId });
   turn.delete(state.live, deviceId);
+  const instanceId = state.devices.get(deviceId)?.instanceId;
+  const cursor = instanceId === undefined ? undefined : state.cursors.get(deviceId)?.get(instanceId);
   turn.delete(state.devices, deviceId);
-  turn.delete(state.cursors, deviceId);
+  // What is stored of its last history stays known: a device that is let in again must not write it once more.
+  if (instanceId === undefined || cursor === undefined) turn.delete(state.cursors, deviceId);
+  else turn.set(state.cursors, deviceId, new Map([[instanceId, cursor]]));
   const outbox = state.outboxes.get(deviceId) ?? [];
   for (const row of outbox) {
     const outcome = row.seq === undefined ? 'expired' : 'unknown';
@@ -109,6 +113,6 @@ export function removeDevice(turn: Turn, deviceId: string): void {
     turn.afterCommit((gateway) => gateway.refuse(probe.newer.connection, refusal));
     turn.delete(state.probes, deviceId);
   }
-  turn.write({ kind: 'device-removed', deviceId });
+  turn.write({ kind: 'device-removed', deviceId, ...(instanceId === undefined ? {} : { instanceId }) });
   turn.notify({ kind: 'device-removed', id: deviceId });
 }

@@ -2,7 +2,10 @@ import type { Connect } from '../gateway/port.ts';
 import { historyOutcomes, judgeHistory } from '../identity/judge-history.ts';
 import { instanceHex } from './core-state.ts';
 import { appendOwnEvent } from './event-operation.ts';
+import { enqueueRequest } from './request-operation.ts';
 import type { Turn } from './turn.ts';
+
+const introductionMs = 86_400_000;
 
 /** Names what has happened to the storage of a device that connects; a history that simply goes on is no news. */
 export function noteHistory(turn: Turn, connect: Connect): void {
@@ -27,4 +30,9 @@ export function noteHistory(turn: Turn, connect: Connect): void {
     ...(outcome === 'moved' ? { fromCoordinatorInstanceId: knownCoordinatorInstanceId } : {}),
   };
   appendOwnEvent(turn, { deviceId, type: 'coordinator.history', key: outcome, payload });
+  // Its facts went with its place in the registry, and it does not tell them twice by itself.
+  if (outcome === 'returned') {
+    const expiresAtMs = turn.nowMs + introductionMs;
+    enqueueRequest(turn, deviceId, { type: 'grains.refresh', key: '', payload: {}, expiresAtMs });
+  }
 }

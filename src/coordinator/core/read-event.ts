@@ -8,6 +8,7 @@ import {
   type DeadLetterEvent,
   type GapEvent,
   type GrainsEvent,
+  type HistoryEvent,
   type JobEvent,
   type LogEvent,
   type ReplyEvent,
@@ -30,6 +31,7 @@ export type Meaning =
   | { kind: 'config'; event: ConfigEvent }
   | { kind: 'reply'; event: ReplyEvent }
   | { kind: 'deadletter'; event: DeadLetterEvent }
+  | { kind: 'history'; event: HistoryEvent }
   /** It does not fit; the reason is for a person. */
   | {
       kind: 'dead';
@@ -54,6 +56,7 @@ const keyFields: Partial<Record<string, string>> = {
   'flotilla.schema': 'fingerprint',
   'flotilla.config': 'name',
   'flotilla.reply': 'requestId',
+  'flotilla.history': 'outcome',
 };
 
 /** Reads events with the schemas compiled once. Never throws. */

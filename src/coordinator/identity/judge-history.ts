@@ -23,7 +23,7 @@ export const historyOutcomes = {
   /** Its storage comes from another fleet's or a staging coordinator. */
   moved: 'its storage belonged to another coordinator: what that one has acknowledged stays there',
   /** A storage that was here before another one. */
-  returned: 'an earlier storage of it is back',
+  returned: 'an earlier storage of it is back, or the device after it was removed',
 } as const;
 export type HistoryOutcome = keyof typeof historyOutcomes;
 

@@ -209,11 +209,11 @@ describe('what the device takes', () => {
     await again.withdrawRequests(['valve.Open']);
     expect(announced().at(-1)).toEqual([...own, 'product.request:valve.Close']);
     // The first coordinator gets what waits in the log; another one is told anew.
-    parts.log.meet(7n);
+    parts.log.meet(7n, [0, 0, 0, 0]);
     parts.link.turn('live');
     await again.status();
     expect(announced()).toHaveLength(4);
-    parts.log.meet(8n);
+    parts.log.meet(8n, [0, 0, 0, 0]);
     parts.link.turn('live');
     await eventually('it is told to the other coordinator', () => announced().length === 5);
   });

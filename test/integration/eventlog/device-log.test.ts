@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { DeviceLog } from '../../../src/eventlog/device-log.ts';
 import { jsonRow, parseJsonRow } from '../../../src/eventlog/json-row.ts';
 import { openDeviceDatabase } from '../../../src/eventlog/open-device-database.ts';
 import { defaultRetention, type DeviceLogOption } from '../../../src/eventlog/log-limit.ts';
@@ -133,14 +134,61 @@ describe('the inbox', () => {
     await using opened = await openLog();
     const { log } = opened;
     expect(log.requestCursor()).toEqual({ coordinatorInstanceId: 0n, seq: [0, 0, 0, 0] });
-    log.meet(7n);
+    log.meet(7n, [0, 0, 0, 0]);
     log.receive(7n, 0, 1, rowOf('one'));
     expect(log.requestCursor()).toEqual({ coordinatorInstanceId: 7n, seq: [1, 0, 0, 0] });
-    log.meet(2n ** 64n - 1n);
+    log.meet(2n ** 64n - 1n, [0, 0, 0, 0]);
     expect(log.requestCursor()).toEqual({ coordinatorInstanceId: 2n ** 64n - 1n, seq: [0, 0, 0, 0] });
     expect(log.receive(2n ** 64n - 1n, 0, 1, rowOf('other'))).toBe(true);
     expect(log.receive(7n, 0, 1, rowOf('one'))).toBe(false);
     expect(texts(log.unsettled())).toEqual(['one', 'other']);
+  });
+});
+
+describe('a coordinator that is met', () => {
+  const acknowledged = async () => {
+    const opened = await openLog();
+    const { log } = opened;
+    expect(log.meet(7n, [0, 0, 0, 0])).toBe('first');
+    for (const text of ['one', 'two', 'three', 'four']) log.append(3, rowOf(text));
+    log.acknowledge(3, 3);
+    return opened;
+  };
+  const waiting = (log: DeviceLog) => log.state().lanes[3]!.waitingRows;
+
+  it('the same as before goes on', async () => {
+    await using opened = await acknowledged();
+    expect(opened.log.meet(7n, [0, 0, 0, 3])).toBe('same');
+    expect(waiting(opened.log)).toBe(1);
+  });
+
+  it('that was set back gets what is kept once more, and it waits again', async () => {
+    await using opened = await acknowledged();
+    expect(opened.log.meet(7n, [0, 0, 0, 1])).toBe('set-back');
+    expect(texts(opened.log.read(3, 1, 10, 1_000).rows)).toEqual(['two', 'three', 'four']);
+    expect([opened.log.ackedSeq()[3], waiting(opened.log)]).toEqual([1, 3]);
+    expect(opened.log.meet(7n, [0, 0, 0, 1])).toBe('same');
+  });
+
+  it('and is another one gets nothing of what the first has acknowledged', async () => {
+    await using opened = await acknowledged();
+    expect(opened.log.meet(8n, [0, 0, 0, 0])).toBe('another');
+    const { left, firstSeq, rows } = opened.log.read(3, 0, 10, 1_000);
+    expect(left).toEqual([{ upToSeq: 3, reason: 'not-kept' }]);
+    expect([firstSeq, texts(rows)]).toEqual([4, ['four']]);
+  });
+
+  it('changes nothing when the transaction is undone', async () => {
+    await using opened = await acknowledged();
+    const { log } = opened;
+    const undone = (): void =>
+      log.transact(() => {
+        log.meet(8n, [0, 0, 0, 0]);
+        throw new Error('undone');
+      });
+    expect(undone).toThrow('undone');
+    expect(texts(log.read(3, 0, 10, 1_000).rows)).toEqual(['one', 'two', 'three', 'four']);
+    expect(log.meet(7n, [0, 0, 0, 3])).toBe('same');
   });
 });
 
