@@ -25,7 +25,7 @@ const tail = async (where: TestFleet, id: string): Promise<EventRow[]> =>
 const readings = async (where: TestFleet, id: string): Promise<(number | undefined)[]> =>
   (await tail(where, id)).filter(({ type }) => type === 'reading').map(({ payload }) => payload.n);
 const outcomes = async (where: TestFleet, id: string): Promise<string[]> =>
-  (await tail(where, id)).filter(({ type }) => /\.history$/.test(type)).map(({ key }) => key);
+  (await tail(where, id)).filter(({ type }) => type.endsWith('.history')).map(({ key }) => key);
 
 async function publish({ dir }: TestAgent, ...numbers: number[]): Promise<void> {
   await using door = await eventually('the door is open', () =>
