@@ -236,7 +236,7 @@ async function runActions(actions: readonly PlannedAction[], context: ActionCont
  * tells the last one.
  */
 async function failure(plan: TaskPlan, context: ActionContext, error: unknown, asFwup: boolean): Promise<unknown> {
-  context.cache.discard();
+  await context.cache.discard();
   context.fat.forget();
   let second: unknown;
   try {
@@ -244,7 +244,7 @@ async function failure(plan: TaskPlan, context: ActionContext, error: unknown, a
     await context.cache.flush();
   } catch (caught) {
     second = caught;
-    context.cache.discard();
+    await context.cache.discard();
   }
   if (asFwup && second !== undefined) return second;
   return context.signal?.aborted ? aborted(error) : error;
