@@ -2,12 +2,14 @@ import type { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import {
+  AcceptRequestSchema,
   ConfigRequestSchema,
   ConfigResolveSchema,
   DeviceStateSchema,
   JobRequestSchema,
   RegisterRequestSchema,
   ProductRequestBodySchema,
+  QuarantineRequestSchema,
   RevokeRequestSchema,
   RolloutChangeSchema,
   RolloutRequestSchema,
@@ -15,11 +17,13 @@ import {
   SignRequestSchema,
   TagChangeSchema,
   TargetSchema,
+  type AcceptRequest,
   type ConfigRequest,
   type ConfigResolve,
   type JobRequest,
   type RegisterRequest,
   type ProductRequestBody,
+  type QuarantineRequest,
   type RevokeRequest,
   type RolloutChange,
   type RolloutRequest,
@@ -95,8 +99,13 @@ function addDeviceRoutes(app: FastifyInstance, context: service.ServiceContext, 
     ({ params, body }) => service.sendProductRequest(context, params.id, body),
   );
   const target = { schema: { body: TargetSchema } };
-  app.post<{ Body: { selector: string } }>('/v1/devices/accept', target, ({ body }) =>
-    service.acceptDevices(context, body.selector),
+  app.post<{ Body: AcceptRequest }>('/v1/devices/accept', { schema: { body: AcceptRequestSchema } }, ({ body }) =>
+    service.acceptDevices(context, body),
+  );
+  app.post<{ Body: QuarantineRequest }>(
+    '/v1/devices/quarantine',
+    { schema: { body: QuarantineRequestSchema } },
+    ({ body }) => service.quarantineDevices(context, body),
   );
   app.post<{ Body: { selector: string } }>('/v1/devices/reject', target, ({ body }) =>
     service.rejectDevices(context, body.selector),
