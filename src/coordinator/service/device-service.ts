@@ -4,13 +4,7 @@ import { parseSelector, selectIds } from '../../selector/index.ts';
 import type { DeviceRow } from '../../store/index.ts';
 import { holdReason, summarizeConfig } from '../config/view-config.ts';
 import type { CoreState } from '../core/core-state.ts';
-import {
-  acceptDevice,
-  changeDevice,
-  cutConnection,
-  quarantineDevice,
-  removeDevice,
-} from '../core/device-operation.ts';
+import { acceptDevice, changeDevice, cutConnection, quarantineDevice, removeDevice } from '../core/device-operation.ts';
 import { appendOwnEvent } from '../core/event-operation.ts';
 import type { Turn } from '../core/turn.ts';
 import { audit, type ServiceContext } from './context.ts';
@@ -138,10 +132,7 @@ function requireInstance(state: CoreState, selector: string, id: string, instanc
 }
 
 /** Its control lane stays: it can be looked at, and let back in by `accept`. */
-export function quarantineDevices(
-  context: ServiceContext,
-  { selector, reason }: QuarantineRequest,
-): Promise<Changed> {
+export function quarantineDevices(context: ServiceContext, { selector, reason }: QuarantineRequest): Promise<Changed> {
   return changeEach(
     context,
     'device.quarantine',
