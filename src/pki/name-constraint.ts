@@ -37,20 +37,25 @@ export function decodeNameConstraint(der: Uint8Array): NameConstraint | undefine
   try {
     const whole = forge.asn1.fromDer(Buffer.from(der).toString('binary'));
     const [permitted, ...more] = whole.value as forge.asn1.Asn1[];
-    if (more.length > 0 || permitted?.tagClass !== Class.CONTEXT_SPECIFIC || permitted.type !== (0 as number)) {
+    if (more.length > 0 || permitted?.tagClass !== Class.CONTEXT_SPECIFIC || tagOf(permitted) !== 0) {
       return undefined;
     }
     for (const subtree of permitted.value as forge.asn1.Asn1[]) {
       const [base, ...bounds] = subtree.value as forge.asn1.Asn1[];
       if (bounds.length > 0 || base === undefined || typeof base.value !== 'string') return undefined;
-      if (base.type === (dnsTag as number)) result.permittedDns.push(base.value);
-      else if (base.type === (uriTag as number)) result.permittedUri.push(base.value);
+      if (tagOf(base) === dnsTag) result.permittedDns.push(base.value);
+      else if (tagOf(base) === uriTag) result.permittedUri.push(base.value);
       else return undefined;
     }
     return result;
   } catch {
     return undefined;
   }
+}
+
+/** Of a context-specific element, whose numbers have no names. */
+function tagOf({ type }: forge.asn1.Asn1): number {
+  return type;
 }
 
 export interface NamesOfCertificate {

@@ -65,7 +65,7 @@ export function registeredSerial(authority: string, serialHex: string): string {
 
 function problemOf(certificate: X509Certificate, { keyKinds, maxValidityDays }: Registration): string | undefined {
   if (certificate.ca) return 'the certificate of an authority';
-  if (certificate.keyUsage?.includes(ExtendedKeyUsage.clientAuth) !== true) {
+  if (!certificate.keyUsage?.includes(ExtendedKeyUsage.clientAuth)) {
     return `extended key usage ${certificate.keyUsage?.join(', ').slice(0, 120) ?? 'absent'}, clientAuth is needed`;
   }
   const algorithm = certificate.signatureAlgorithm;

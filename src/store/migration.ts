@@ -240,6 +240,9 @@ export const migrations: readonly string[] = [
   ALTER TABLE device ADD COLUMN accepts TEXT;
   `,
   `
+  ALTER TABLE device ADD COLUMN notes TEXT;
+  `,
+  `
   CREATE TABLE authority (
     id TEXT PRIMARY KEY,
     document TEXT NOT NULL
