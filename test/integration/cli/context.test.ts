@@ -13,10 +13,11 @@ const file = at('config', 'flotilla', 'contexts.yaml');
 /** Outside of any fleet. */
 const run = (args: string[], option: RunOption = {}) =>
   flotilla(args, { cwd: '/', ...option, env: { XDG_CONFIG_HOME: at('config'), ...option.env } });
-const add = (name: string, ...more: string[]) => [
-  ...['context', 'add', name, '--host', 'harbour.invalid', '--port', '7444'],
-  ...['--ca', at('fleet', 'pki', 'authority.crt'), ...more],
-];
+const add = (name: string, ...more: string[]) => addTrusting(at('fleet', 'pki', 'authority.crt'), name, more);
+const addTrusting = (ca: string, name: string, more: string[] = []) => {
+  const words = `context add ${name} --host harbour.invalid --port 7444`.split(' ');
+  return [...words, '--ca', ca, ...more];
+};
 const withCertificate = () => {
   const [cert, key] = [at('fleet', 'pki', 'operator-admin.crt'), at('fleet', 'pki', 'operator-admin.key')];
   return ['--cert', cert, '--key', key];
@@ -64,16 +65,16 @@ describe('contexts', () => {
     ['two credentials', () => add('x', ...withCertificate(), '--token-file', file), 'context-two-credentials', 2],
     [
       'a leaf as authority',
-      () => add('x').with(-1, at('fleet', 'pki', 'coordinator.crt')),
+      () => addTrusting(at('fleet', 'pki', 'coordinator.crt'), 'x'),
       'pki-authority-malformed',
       2,
     ],
     [
       'the certificate of another fleet',
-      () => [
-        ...add('x', '--cert', at('other', 'pki', 'operator-admin.crt')),
-        ...['--key', at('other', 'pki', 'operator-admin.key')],
-      ],
+      () => {
+        const [cert, key] = [at('other', 'pki', 'operator-admin.crt'), at('other', 'pki', 'operator-admin.key')];
+        return add('x', '--cert', cert, '--key', key);
+      },
       'context-not-an-operator',
       2,
     ],
