@@ -1,3 +1,4 @@
+import { readAuthorities, readChallenges } from './authority-table.ts';
 import { readConfigs } from './config-table.ts';
 import { readConsumers } from './consumer-table.ts';
 import { readLastDeadLetter } from './dead-letter-table.ts';
@@ -8,7 +9,9 @@ import { readLastOffset } from './event-table.ts';
 import { readRequestSeqs, readRequests } from './request-table.ts';
 import { readParked, readSchemas } from './schema-table.ts';
 import type {
+  AuthorityRow,
   CertificateRow,
+  ChallengeRow,
   ConfigRow,
   ConsumerRow,
   CursorRow,
@@ -46,6 +49,8 @@ export interface Snapshot {
   consumers: ConsumerRow[];
   deviceLogs: DeviceLogRow[];
   suspects: SuspectRow[];
+  authorities: AuthorityRow[];
+  challenges: ChallengeRow[];
 }
 
 export interface DocumentWithMembers extends DocumentRow {
@@ -72,6 +77,8 @@ export function readSnapshot(statements: Statements): Snapshot {
     consumers: readConsumers(statements),
     deviceLogs: readDeviceLogs(statements),
     suspects: readSuspects(statements),
+    authorities: readAuthorities(statements),
+    challenges: readChallenges(statements),
   };
 }
 
