@@ -24,6 +24,8 @@ export interface ParsedCsr {
   keyKind: string;
   /** The one CN of the subject, when there is exactly one. A wish of the requester, not a fact. */
   commonName: string | undefined;
+  /** The one serialNumber of the subject: what the requester says of its hardware. */
+  hardwareSerial: string | undefined;
 }
 
 /** A new EC P-256 key and a request for that device id, made on the device. */
@@ -34,11 +36,15 @@ export async function createDeviceKeyAndCsr(deviceId: string): Promise<DeviceKey
 }
 
 /** A request for a key that exists already (EC P-256). */
-export async function createCsr(deviceId: string, privateKey: KeyObject): Promise<string> {
+export async function createCsr(
+  deviceId: string,
+  privateKey: KeyObject,
+  { hardwareSerial }: { hardwareSerial?: string } = {},
+): Promise<string> {
   validateDeviceId(deviceId);
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
   const request = await Pkcs10CertificateRequestGenerator.create({
-    name: [{ CN: [deviceId] }],
+    name: [{ CN: [deviceId] }, ...(hardwareSerial === undefined ? [] : [{ '2.5.4.5': [hardwareSerial] }])],
     keys: {
       privateKey: privateKey.toCryptoKey(algorithm, false, ['sign']),
       publicKey: createPublicKey(privateKey).toCryptoKey(algorithm, true, ['verify']),
@@ -57,18 +63,21 @@ export async function parseCsr(pem: string | Uint8Array): Promise<ParsedCsr> {
   const text = typeof pem === 'string' ? pem : Buffer.from(pem).toString('latin1');
   const body = csrPattern.exec(text)?.[1];
   if (body === undefined) throw malformed(undefined, 'a PEM text that starts with -----BEGIN CERTIFICATE REQUEST-----');
-  const { request, publicKey, commonName } = decode(Buffer.from(body, 'base64'));
+  const { request, publicKey, ...names } = decode(Buffer.from(body, 'base64'));
   validatePublicKey(publicKey);
   await verifySelfSignature(request);
-  return { publicKey, keyKind: describePublicKey(publicKey), commonName };
+  return { publicKey, keyKind: describePublicKey(publicKey), ...names };
 }
 
 function decode(der: Buffer): { request: Pkcs10CertificateRequest } & Omit<ParsedCsr, 'keyKind'> {
   try {
     const request = new Pkcs10CertificateRequest(der);
     const publicKey = createPublicKey({ key: Buffer.from(request.publicKey.rawData), type: 'spki', format: 'der' });
-    const names = request.subjectName.getField('CN');
-    return { request, publicKey, commonName: names.length === 1 ? names[0] : undefined };
+    const only = (field: string): string | undefined => {
+      const values = request.subjectName.getField(field);
+      return values.length === 1 ? values[0] : undefined;
+    };
+    return { request, publicKey, commonName: only('CN'), hardwareSerial: only('2.5.4.5') };
   } catch (error) {
     throw malformed('a body that does not decode', 'a PKCS#10 request', error);
   }

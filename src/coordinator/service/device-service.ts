@@ -5,6 +5,7 @@ import type { DeviceRow } from '../../store/index.ts';
 import { holdReason, summarizeConfig } from '../config/view-config.ts';
 import type { CoreState } from '../core/core-state.ts';
 import { acceptDevice, changeDevice, cutConnection, removeDevice } from '../core/device-operation.ts';
+import { freeContradicted } from '../core/enroll-operation.ts';
 import { appendOwnEvent } from '../core/event-operation.ts';
 import type { Turn } from '../core/turn.ts';
 import { audit, type ServiceContext } from './context.ts';
@@ -85,7 +86,10 @@ export function listDevices({ core }: ServiceContext, query: { selector?: string
 }
 
 export function acceptDevices(context: ServiceContext, selector: string): Promise<Changed> {
-  return changeEach(context, 'device.accept', selector, acceptDevice);
+  return changeEach(context, 'device.accept', selector, (turn, id) => {
+    freeContradicted(turn, id);
+    return acceptDevice(turn, id);
+  });
 }
 
 /** A rejected device is cut off at once. */
