@@ -75,7 +75,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     const pool = await option.startGateways({ handler: core.handler, blobDirectory });
     undo.defer(() => pool.stop());
     await core.start(pool);
-    const context = {
+    const context: ServiceContext = {
       core,
       clock,
       fleetId: config.fleetId,
@@ -90,7 +90,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       listen: { host: config.listen.host, port: pool.port },
       gatewayPids: () => pool.pids,
       random: () => randomInt(2 ** 32) / 2 ** 32,
-      newId: (prefix: 'j' | 'q' | 'r') => newId(prefix, clock.nowMs()),
+      newId: (prefix: 'j' | 'q' | 'r' | 't') => newId(prefix, clock.nowMs()),
       streams: new ConsumerStreams(),
       deciding: new Set<number>(),
       // The answer leaves first.
