@@ -19,7 +19,7 @@ import { createLog, type Log } from '../log.ts';
 import { loadFleetIdentity } from '../pki/index.ts';
 
 /** By error code, the key of coordinator.yaml that is to be mended. */
-const configKeys: Record<string, string[]> = { 'gateway-listen': ['listen', 'port'], 'pki-other-fleet': ['fleetId'] };
+const configKeys: Record<string, string[]> = { 'gateway-listen': ['listen', 'port'], 'pki-other-fleet': ['fleetId'], 'enrollment-listen': ['enrollment', 'listen', 'port'] };
 
 process.removeAllListeners('warning'); // node:sqlite still announces itself
 process.umask(0o077); // the database, the bundles, the socket: for this user alone
@@ -48,6 +48,7 @@ async function run(): Promise<void> {
   const coordinator = await startCoordinator({
     config,
     issuing: { ...issuing, bundlePem },
+    tls: { keyFile: layout.coordinatorKey, certificateFile: layout.coordinatorCertificate },
     keyDirectory: layout.keys,
     version,
     storeEntry: new URL(`./store-thread.${extension}`, import.meta.url),

@@ -10,6 +10,7 @@ import type { Log } from '../log.ts';
 import { acquireLock, openStore, type Store } from '../store/index.ts';
 import { startApi } from './api/api.ts';
 import { Core } from './core/core.ts';
+import { startEst } from './est/index.ts';
 import { loadState } from './core/load-state.ts';
 import { schemaSource } from './core/schema-state.ts';
 import { SuspectFile } from './core/suspect-file.ts';
@@ -18,12 +19,14 @@ import type { GatewayHandler } from './gateway/port.ts';
 import type { Caller } from './operator/caller.ts';
 import { readRunFile, removeRunFile, writeRunFile } from './run-file.ts';
 import { ConsumerStreams } from './service/consumer-streams.ts';
-import type { IssuingAuthority } from './service/context.ts';
+import type { IssuingAuthority, ServiceContext } from './service/context.ts';
 import { trimDeadLetters } from './service/trim-dead-letters.ts';
 
 export interface CoordinatorOption {
   config: CoordinatorConfig;
   issuing: IssuingAuthority;
+  /** Key and certificate of the coordinator itself: for the listeners of this process. */
+  tls: { keyFile: string; certificateFile: string };
   /** Folder of the `*.pub` keys that bundles must be signed with. */
   keyDirectory: string;
   version: string;
@@ -97,6 +100,12 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       shutdown: () => setImmediate(() => end()),
     };
     undo.defer(trimForEver(() => trimDeadLetters(context, config.deadLetters), clock, log));
+    const { enrollment } = config;
+    if (enrollment !== undefined) {
+      const est = await startEst({ context, listen: enrollment.listen, tls: option.tls, log });
+      undo.defer(() => est.close());
+      context.enrollment = { host: enrollment.host ?? config.hosts[0] ?? 'localhost', port: est.port };
+    }
     const api = await startApi(context, config.socket, log);
     undo.defer(() => api.close());
     await writeRunFile(runDirectory, { pid: process.pid, port: pool.port, startedAtMs });

@@ -10,6 +10,8 @@ export interface EnrollmentToken {
   /** Of the enrollment listener. */
   host: string;
   port: number;
+  /** Where the agent connects afterwards. */
+  link: { host: string; port: number };
   /** The authorities that the listener's certificate chains to; the root alone is enough. DER. */
   authorities: Uint8Array[];
   /** Public name of the token; it may stand in logs. */
@@ -23,8 +25,14 @@ const maxTextLength = 8_192;
 const secretPattern = /^[A-Za-z0-9_-]{43}$/;
 
 export function formatEnrollmentToken(token: EnrollmentToken): string {
-  const { fleetId, host, port, authorities, id, secret } = token;
-  const body = { fleetId, host, port, authorities: authorities.map((der) => Buffer.from(der).toString('base64url')) };
+  const { fleetId, host, port, link, authorities, id, secret } = token;
+  const body = {
+    fleetId,
+    host,
+    port,
+    link,
+    authorities: authorities.map((der) => Buffer.from(der).toString('base64url')),
+  };
   return `${prefix}${Buffer.from(JSON.stringify(body)).toString('base64url')}.${id}.${secret}`;
 }
 
@@ -44,21 +52,27 @@ export function parseEnrollmentToken(text: string): EnrollmentToken {
 }
 
 function readBody(body: string): Omit<EnrollmentToken, 'id' | 'secret'> | undefined {
-  let value: Partial<Record<'fleetId' | 'host' | 'port' | 'authorities', unknown>>;
+  let value: Partial<Record<'fleetId' | 'host' | 'port' | 'link' | 'authorities', unknown>>;
   try {
     value = JSON.parse(Buffer.from(body, 'base64url').toString('utf8')) as typeof value;
   } catch {
     return undefined;
   }
-  const { fleetId, host, port, authorities } = value ?? {};
+  const { fleetId, authorities } = value ?? {};
+  const own = readEndpoint(value);
+  const link = readEndpoint(value?.link);
   const fits =
     typeof fleetId === 'string' &&
-    typeof host === 'string' &&
-    Number.isInteger(port) &&
     Array.isArray(authorities) &&
     authorities.length > 0 &&
     authorities.every((text) => typeof text === 'string');
-  if (!fits) return undefined;
-  const ders = (authorities as string[]).map((text) => Buffer.from(text, 'base64url'));
-  return { fleetId, host, port: port as number, authorities: ders };
+  if (!fits || own === undefined || link === undefined) return undefined;
+  const ders = authorities.map((text) => Buffer.from(text, 'base64url'));
+  return { fleetId, ...own, link, authorities: ders };
+}
+
+function readEndpoint(value: unknown): { host: string; port: number } | undefined {
+  const { host, port } = (value ?? {}) as { host?: unknown; port?: unknown };
+  const fits = typeof host === 'string' && host !== '' && Number.isInteger(port) && Number(port) > 0;
+  return fits ? { host, port: port as number } : undefined;
 }

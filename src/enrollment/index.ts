@@ -4,5 +4,7 @@
  */
 export * from './enrollment-token.ts';
 export * from './enroll-device.ts';
+export * from './enroll-folder.ts';
 export * from './est-message.ts';
-export * from './manifest.ts';
+export type { ManifestEntry } from './manifest/manifest-entry.ts';
+export { parseManifest } from './manifest/parse-manifest.ts';

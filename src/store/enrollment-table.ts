@@ -40,5 +40,8 @@ export function readBoundGrains(statements: Statements): BoundGrainRow[] {
 }
 
 function documentsOf<T>(statements: Statements, query: string): T[] {
-  return statements.get(query).all().map((row) => JSON.parse(String(row['document'])) as T);
+  return statements
+    .get(query)
+    .all()
+    .map((row) => JSON.parse(String(row['document'])) as T);
 }

@@ -7,7 +7,8 @@ export function findBoundConflict(
 ): { grain: string; expected: string; seen: string } | undefined {
   for (const [grain, expected] of Object.entries(bound ?? {})) {
     const value = valueAt(grains, grain);
-    if (value !== undefined && textOf(value) !== expected) return { grain, expected, seen: textOf(value).slice(0, 256) };
+    if (value !== undefined && textOf(value) !== expected)
+      return { grain, expected, seen: textOf(value).slice(0, 256) };
   }
   return undefined;
 }

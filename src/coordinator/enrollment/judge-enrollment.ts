@@ -81,7 +81,11 @@ function judgeKnown(question: EnrollmentQuestion, namesKey: boolean): Enrollment
   const other = certificates.some((certificate) => certificate.keySha256 !== keySha256);
   const same = certificates.some((certificate) => certificate.keySha256 === keySha256);
   if (!other || same || namesKey) return undefined;
-  return refuse('enrollment-device-known', `${deviceId} has a good certificate with another key`, 'a device that is new');
+  return refuse(
+    'enrollment-device-known',
+    `${deviceId} has a good certificate with another key`,
+    'a device that is new',
+  );
 }
 
 function judgeToken(
@@ -93,7 +97,11 @@ function judgeToken(
     return refuse('enrollment-token-revoked', `${token.id} was revoked`, 'a token that is good');
   }
   if (nowMs >= token.expiresAtMs) {
-    return refuse('enrollment-token-expired', `${token.id} ended ${isoDate(token.expiresAtMs)}`, 'a token that is good');
+    return refuse(
+      'enrollment-token-expired',
+      `${token.id} ended ${isoDate(token.expiresAtMs)}`,
+      'a token that is good',
+    );
   }
   if (token.idPattern !== undefined && !compileGlob(token.idPattern)(deviceId)) {
     return refuse('enrollment-id-not-allowed', deviceId, `an id that matches ${token.idPattern}`);

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { FlotillaError, systemErrorCode } from '../../error.ts';
 import type { Log } from '../../log.ts';
 import { readSecretFile } from '../../pki/secret-file.ts';
@@ -51,7 +51,10 @@ export async function startEst({ context, listen, tls, log }: EstOption): Promis
   server.maxConnections = maxConnections;
   server.prependListener('secureConnection', (socket: TLSSocket) => {
     if (socket.authorized || socket.getPeerX509Certificate() === undefined) return;
-    log.warn({ address: socket.remoteAddress, error: String(socket.authorizationError) }, 'enrollment: certificate refused');
+    log.warn(
+      { address: socket.remoteAddress, error: String(socket.authorizationError) },
+      'enrollment: certificate refused',
+    );
     socket.destroy();
   });
   server.on('tlsClientError', (error: Error, socket: TLSSocket) => {

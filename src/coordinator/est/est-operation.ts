@@ -1,11 +1,6 @@
 /** The operations of EST that are served: cacerts, csrattrs, simpleenroll, simplereenroll (RFC 7030, section 4). */
 import type { X509Certificate } from 'node:crypto';
-import {
-  certificatesType,
-  estPath,
-  formatCertificates,
-  parseRequest,
-} from '../../enrollment/est-message.ts';
+import { certificatesType, estPath, formatCertificates, parseRequest } from '../../enrollment/est-message.ts';
 import { FlotillaError } from '../../error.ts';
 import { enroll, type EnrollRequest } from '../service/enroll-service.ts';
 import { reenroll } from '../service/reenroll-service.ts';
@@ -49,9 +44,14 @@ export async function answerEst(context: ServiceContext, question: EstQuestion):
     case 'simplereenroll': {
       const { certificate, address, body } = question;
       if (certificate === undefined) {
-        throw new FlotillaError('forbidden', 'est-certificate-missing', 'a renewal needs the certificate that it renews', {
-          expected: 'the present certificate as TLS client certificate',
-        });
+        throw new FlotillaError(
+          'forbidden',
+          'est-certificate-missing',
+          'a renewal needs the certificate that it renews',
+          {
+            expected: 'the present certificate as TLS client certificate',
+          },
+        );
       }
       const { certificatePem } = await reenroll(context, { csr: parseRequest(body), certificate, address });
       return certificates([certificatePem]);

@@ -122,10 +122,7 @@ function questionOf(
 }
 
 /** The token whose secret was shown. An unknown id takes the same steps as a wrong secret. */
-function authenticate(
-  state: CoreState,
-  credentials: EnrollRequest['credentials'],
-): EnrollmentTokenRow | undefined {
+function authenticate(state: CoreState, credentials: EnrollRequest['credentials']): EnrollmentTokenRow | undefined {
   if (credentials === undefined) return undefined;
   const token = state.enrollmentTokens.get(credentials.id);
   const expected = Buffer.from(token?.secretSha256 ?? '0'.repeat(64), 'hex');

@@ -50,6 +50,7 @@ export async function addToken(context: ServiceContext, request: EnrollmentToken
     fleetId: context.fleetId,
     host: request.host ?? enrollment.host,
     port: request.port ?? enrollment.port,
+    link: { host: request.host ?? enrollment.host, port: context.listen.port },
     authorities: [rootOf(context.issuing.bundlePem)],
     id: row.id,
     secret,

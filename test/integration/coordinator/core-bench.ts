@@ -177,6 +177,7 @@ export async function startCore(
   const coordinator = await startCoordinator({
     config,
     issuing: { ...authority, bundlePem: authority.certificatePem },
+    tls: { keyFile: join(directory, 'none.key'), certificateFile: join(directory, 'none.crt') },
     keyDirectory,
     version: '0.0.0',
     storeEntry,

@@ -60,6 +60,7 @@ async function startThree() {
   const coordinator = await startCoordinator({
     config: { ...defaultCoordinatorConfig, fleetId, data: join(scratch.path, 'data'), socket },
     issuing: { ...issuing, bundlePem: authorityPem },
+    tls,
     keyDirectory,
     version: '0.0.0',
     storeEntry,

@@ -63,7 +63,7 @@ export function readCsv(source: string): {
 
 function readQuoted(source: string, start: number): { text: string; end: number } | undefined {
   let text = '';
-  for (let at = start + 1; ; ) {
+  for (let at = start + 1; ;) {
     const quote = source.indexOf('"', at);
     if (quote < 0) return undefined;
     text += source.slice(at, quote);
