@@ -5,7 +5,7 @@ import { BaseCommand } from '../../src/cli/base-command.ts';
 import { parseDuration } from '../../src/cli/duration.ts';
 import { formatAge } from '../../src/cli/human.ts';
 import { enrollFolder, parseEnrollmentToken, type EnrolledFolder } from '../../src/enrollment/index.ts';
-import { FlotillaError } from '../../src/error.ts';
+import { validateHardwareSerial } from '../../src/pki/create-csr.ts';
 import { readSecretFile } from '../../src/pki/secret-file.ts';
 import { renderAgentConfig } from '../../src/provision/render-agent-config.ts';
 
@@ -40,12 +40,7 @@ Next:
     const { args, flags } = await this.parse(Enroll);
     const token = parseEnrollmentToken((await readSecretFile(flags['token-file'])).toString('utf8'));
     const deviceId = flags.id ?? hostname().toLowerCase().split('.')[0]!;
-    if (flags.serial !== undefined && (flags.serial === '' || flags.serial.length > 64)) {
-      throw new FlotillaError('usage', 'serial-malformed', 'this is no serial number', {
-        seen: `${flags.serial.length} characters`,
-        expected: 'one to 64 characters',
-      });
-    }
+    if (flags.serial !== undefined) validateHardwareSerial(flags.serial);
     const enrolled = await enrollFolder({
       dir: args.dir,
       deviceId,

@@ -3,7 +3,7 @@ import { Args, Flags } from '@oclif/core';
 import { BaseCommand } from '../../src/cli/base-command.ts';
 import { NewFiles } from '../../src/cli/new-file.ts';
 import { FlotillaError } from '../../src/error.ts';
-import { createDeviceKeyAndCsr } from '../../src/pki/csr.ts';
+import { createDeviceKeyAndCsr } from '../../src/pki/create-csr.ts';
 import { renderAgentConfig } from '../../src/provision/render-agent-config.ts';
 
 interface InitData {

@@ -11,7 +11,7 @@ import { LineCounter, parseDocument } from 'yaml';
 import { exitCodeOf } from '../cli/exit-code.ts';
 import { formatError } from '../cli/format-error.ts';
 import { systemClock } from '../clock.ts';
-import { fleetLayout, findFleetDir, loadCoordinatorConfig, packageRoot } from '../config/index.ts';
+import { fleetLayout, findFleetDir, loadCoordinatorConfig, packageRoot, packageVersion } from '../config/index.ts';
 import { startCoordinator } from '../coordinator/coordinator.ts';
 import { createGatewayPool } from '../coordinator/gateway/index.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
@@ -19,7 +19,11 @@ import { createLog, type Log } from '../log.ts';
 import { loadFleetIdentity } from '../pki/index.ts';
 
 /** By error code, the key of coordinator.yaml that is to be mended. */
-const configKeys: Record<string, string[]> = { 'gateway-listen': ['listen', 'port'], 'pki-other-fleet': ['fleetId'], 'enrollment-listen': ['enrollment', 'listen', 'port'] };
+const configKeys: Record<string, string[]> = {
+  'gateway-listen': ['listen', 'port'],
+  'pki-other-fleet': ['fleetId'],
+  'enrollment-listen': ['enrollment', 'listen', 'port'],
+};
 
 process.removeAllListeners('warning'); // node:sqlite still announces itself
 process.umask(0o077); // the database, the bundles, the socket: for this user alone
@@ -44,7 +48,7 @@ async function run(): Promise<void> {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const stopping = Promise.withResolvers<FlotillaError | undefined>();
   const spread = config.link.retrySpreadSeconds;
-  const { version } = JSON.parse(await readFile(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
+  const version = await packageVersion();
   const coordinator = await startCoordinator({
     config,
     issuing: { ...issuing, bundlePem },

@@ -3,7 +3,7 @@ import { X509Certificate, createPrivateKey, createPublicKey } from 'node:crypto'
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FlotillaError, systemErrorCode } from '../error.ts';
-import { createCsr } from '../pki/csr.ts';
+import { createCsr } from '../pki/create-csr.ts';
 import { createKey, formatPrivateKey } from '../pki/key.ts';
 import { validateDeviceId } from '../pki/profile.ts';
 import { readSecretFile, writeSecretFile } from '../pki/secret-file.ts';

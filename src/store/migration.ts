@@ -240,6 +240,9 @@ export const migrations: readonly string[] = [
   ALTER TABLE device ADD COLUMN accepts TEXT;
   `,
   `
+  ALTER TABLE device ADD COLUMN notes TEXT;
+  `,
+  `
   CREATE TABLE enrollment_token (id TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE preregistration (device TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE bound_grain (device TEXT PRIMARY KEY, grains TEXT NOT NULL) STRICT, WITHOUT ROWID;

@@ -29,6 +29,10 @@ let openJob = '';
 const rollouts: Record<string, string> = {};
 const inFleet = (...path: string[]) => join(fleet.dir, ...path);
 const scratch = (...path: string[]) => join(fleet.scratch, ...path);
+const contextAdd = (name: string) => {
+  const files = ['--ca', inFleet('pki', 'authority.crt'), '--cert', inFleet('pki', 'operator-admin.crt')];
+  return [name, '--host', 'localhost', '--port', '7444', ...files, '--key', inFleet('pki', 'operator-admin.key')];
+};
 const malformed = 'gw and';
 const nobody = 'no-such-device';
 
@@ -98,6 +102,16 @@ const cases: Record<string, Case> = {
   'enroll manifest list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
   'enroll manifest remove': { ok: () => ['m-1'], fails: () => ['m-nothing'], exitCode: 2 },
 
+  'context add': {
+    ok: () => contextAdd('new'),
+    fails: () => contextAdd('here'),
+    exitCode: 6,
+  },
+  'context list': { ok: () => [], fails: () => ['extra'], exitCode: 2 },
+  'context use': { ok: () => ['here'], fails: () => ['nowhere'], exitCode: 2 },
+  'context show': { ok: () => ['here'], fails: () => ['nowhere'], exitCode: 2 },
+  'context remove': { ok: () => ['gone'], fails: () => ['nowhere'], exitCode: 2 },
+
   'coordinator status': { ok: () => [], fails: () => ['--fleet-dir', scratch('stopped')], exitCode: 7 },
   'coordinator start': { missing: 'see below', fails: () => ['--detach'], exitCode: 6 },
   'coordinator stop': { missing: 'see below', fails: () => ['--fleet-dir', scratch('stopped')], exitCode: 7 },
@@ -107,6 +121,11 @@ const cases: Record<string, Case> = {
   'device watch': { ok: () => [], until: ({ kind }) => kind === 'synced', fails: () => [malformed], exitCode: 2 },
   'device accept': { ok: () => ['p-1'], fails: () => [malformed], exitCode: 2 },
   'device reject': { ok: () => ['x-6'], fails: () => [malformed], exitCode: 2 },
+  'device quarantine': {
+    ok: () => ['x-6', '--reason', 'test'],
+    fails: () => [malformed, '--reason', 'x'],
+    exitCode: 2,
+  },
   'device tag': { ok: () => ['d-1', 'ring=canary'], fails: () => ['d-1', 'Ring'], exitCode: 2 },
   'device send': {
     ok: () => ['d-1', 'valve.Close', 'v-1', '{"slow":true}', '--expires', '1h'],
@@ -245,6 +264,7 @@ beforeAll(async () => {
   await writeFile(scratch('reading.avsc'), reading('V'));
   await writeFile(scratch('worse.avsc'), reading('mV'));
 
+  for (const name of ['here', 'gone']) await must(['context', 'add', ...contextAdd(name)]);
   await must(['init', scratch('stopped'), '--no-passphrase', '--port', '0']);
   await must(['agent', 'init', scratch('csr'), '--id', 's-1', '--coordinator', '127.0.0.1:7443']);
   for (const id of ['x-1', 'x-2', 'x-3', 'x-4', 'x-5', 'x-6', 'x-7'])

@@ -27,7 +27,7 @@ $ <%= config.bin %> <%= command.id %> fleet.csv
   protected async execute(): Promise<Imported> {
     const { args, flags } = await this.parse(Import);
     const devices = parseManifest(await readText(args.file), args.file);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     if (!flags['dry-run']) return { ...(await client.importManifest({ devices })), dryRun: false };
     const known = new Set((await client.manifest()).map(({ deviceId }) => deviceId));
     const ids = devices.map(({ deviceId }) => deviceId);

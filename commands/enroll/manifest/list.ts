@@ -15,7 +15,7 @@ meter-1  not yet  SN-0001  -    accepted    ring=canary  site=harbour`,
 
   protected async execute(): Promise<PreregistrationView[]> {
     const { flags } = await this.parse(List);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.manifest();
   }
 

@@ -14,7 +14,7 @@ no longer expected: meter-1, meter-2`,
 
   protected async execute(): Promise<{ removed: string[] }> {
     const { argv, flags } = await this.parse(Remove);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.removeFromManifest(argv as string[]);
   }
 

@@ -48,7 +48,7 @@ wrote meters.token`,
     };
     await using files = new NewFiles();
     if (flags.out !== undefined) await files.reserve(flags.out, 0o600);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     const made = await client.addEnrollmentToken(request);
     if (flags.out !== undefined) await files.fill(flags.out, `${made.text}\n`);
     return { ...made, written: files.keep() };

@@ -15,7 +15,7 @@ t-mf3k9x2a81c4f02e  active  3 of 20  in 7h2m meter-*  accepted    ring=new  site
 
   protected async execute(): Promise<EnrollmentTokenView[]> {
     const { flags } = await this.parse(List);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.enrollmentTokens();
   }
 

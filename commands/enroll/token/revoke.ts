@@ -16,7 +16,7 @@ t-mf3k9x2a81c4f02e is revoked; it was used 3 times`,
 
   protected async execute(): Promise<EnrollmentTokenView> {
     const { args, flags } = await this.parse(Revoke);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.revokeEnrollmentToken(args.token);
   }
 

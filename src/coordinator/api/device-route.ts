@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import {
+  AcceptRequestSchema,
   ChangedSchema,
   DeviceSchema,
   DeviceStateSchema,
@@ -61,9 +62,9 @@ export const deviceRoutes: readonly Route[] = [
     path: '/v1/devices/accept',
     right: 'enroll',
     summary: 'Accept devices',
-    body: TargetSchema,
+    body: AcceptRequestSchema,
     reply: ChangedSchema,
-    run: (context, { body }) => service.acceptDevices(context, body.selector),
+    run: (context, { body }) => service.acceptDevices(context, body),
   }),
   route({
     method: 'POST',

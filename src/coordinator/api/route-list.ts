@@ -12,6 +12,7 @@ import { rolloutRoutes } from './rollout-route.ts';
 import type { Route } from './route.ts';
 import { schemaRoutes } from './schema-route.ts';
 import { selectRoutes } from './select-route.ts';
+import { standingRoutes } from './standing-route.ts';
 
 /** Every route of CoordinatorClient. What is not here does not exist. */
 export const routes: readonly Route[] = [
@@ -28,4 +29,5 @@ export const routes: readonly Route[] = [
   ...rolloutRoutes,
   ...schemaRoutes,
   ...selectRoutes,
+  ...standingRoutes,
 ];

@@ -1,7 +1,7 @@
 /** What enrollment changes of the state: tokens, expected devices, and what a device is bound to. */
 import type { BoundGrainRow, EnrollmentTokenRow, PreregistrationRow } from '../../store/row.ts';
 import { findBoundConflict } from '../enrollment/bound-grain.ts';
-import { changeDevice, cutConnection } from './device-operation.ts';
+import { quarantineDevice } from './device-operation.ts';
 import { appendOwnEvent } from './event-operation.ts';
 import type { Turn } from './turn.ts';
 
@@ -62,10 +62,11 @@ export function bindGrains(turn: Turn, deviceId: string, grains: BoundGrainRow['
 export function checkBoundGrains(turn: Turn, deviceId: string): void {
   const grains = turn.state.devices.get(deviceId)?.grains ?? {};
   const conflict = findBoundConflict(turn.state.boundGrains.get(deviceId), grains);
-  if (conflict === undefined || !changeDevice(turn, deviceId, { kind: 'quarantine' })) return;
+  if (conflict === undefined) return;
+  const reason = `reports ${conflict.grain} ${conflict.seen}, is bound to ${conflict.expected}`;
+  if (!quarantineDevice(turn, deviceId, { by: 'coordinator', reason })) return;
   const payload = { reason: 'bound-grain', ...conflict };
   appendOwnEvent(turn, { deviceId, type: 'coordinator.quarantined', key: '', payload });
-  cutConnection(turn, deviceId, 'quarantined');
 }
 
 /** An operator lets a device in that contradicts what it was bound to: those grains are its own from now on. */

@@ -28,6 +28,8 @@ export type RawRow = Map<string, Cell & { name: Cell }>;
 
 export const columns = ['id', 'serial', 'key', 'pending'] as const;
 const tagPattern = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+/** What can stand in the subject of a request (X.520). */
+const serialPattern = /^[A-Za-z0-9 '()+,./:=?-]{1,64}$/;
 const grainPattern = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 const maxValueLength = 256;
 export const maxManifestEntries = 100_000;
@@ -51,8 +53,8 @@ export function readEntry(row: RawRow, problems: ConfigProblem[]): PlacedEntry {
       if (isDeviceId(text)) [entry.deviceId] = [text, places.set('id', cell)];
       else wrong(cell, 'id', 'this is no device id', 'one to 63 of a-z 0-9 . _ - with a letter or digit first');
     } else if (column === 'serial') {
-      if (text !== '' && text.length <= 64) [entry.hardwareSerial] = [text, places.set('serial', cell)];
-      else if (text !== '') wrong(cell, 'serial', 'the serial number is too long', 'at most 64 characters');
+      if (serialPattern.test(text)) [entry.hardwareSerial] = [text, places.set('serial', cell)];
+      else if (text !== '') wrong(cell, 'serial', 'this is no serial number', "one to 64 of A-Z a-z 0-9, space and '()+,-./:=?");
     } else if (column === 'key') {
       const hex = text.toLowerCase().replaceAll(':', '');
       if (/^[0-9a-f]{64}$/.test(hex)) [entry.keySha256] = [hex, places.set('key', cell)];

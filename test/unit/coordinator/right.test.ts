@@ -17,6 +17,7 @@ const decisions: Record<string, string> = {
   'POST /v1/devices/:id/requests': 'operate',
   'POST /v1/devices/accept': 'enroll',
   'POST /v1/devices/reject': 'isolate',
+  'POST /v1/devices/quarantine': 'isolate',
   'POST /v1/devices/tag': 'tag',
   'GET /v1/certificates': 'read',
   'GET /v1/certificates/:id': 'read',
