@@ -86,7 +86,10 @@ export function readCursors(statements: Statements): CursorRow[] {
 
 export function writeCertificate(statements: Statements, certificate: CertificateRow): void {
   statements
-    .get('INSERT OR REPLACE INTO certificate VALUES (?,?,?,?,?,?,?,?,?)')
+    .get(
+      `INSERT OR REPLACE INTO certificate (serial, device, fingerprint, not_before_ms, not_after_ms, issued_ms,
+       revoked_ms, revocation_reason, pem, issuer, profile, subject) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`,
+    )
     .run(
       certificate.serial,
       certificate.deviceId,
@@ -97,6 +100,9 @@ export function writeCertificate(statements: Statements, certificate: Certificat
       certificate.revokedAtMs ?? null,
       certificate.revocationReason ?? null,
       certificate.pem,
+      certificate.issuer,
+      certificate.profile ?? null,
+      certificate.subject ?? null,
     );
 }
 
@@ -111,5 +117,8 @@ export function readCertificates(statements: Statements): CertificateRow[] {
     ...(row['revoked_ms'] === null ? {} : { revokedAtMs: Number(row['revoked_ms']) }),
     ...(row['revocation_reason'] === null ? {} : { revocationReason: String(row['revocation_reason']) }),
     pem: String(row['pem']),
+    issuer: String(row['issuer']),
+    ...(row['profile'] === null ? {} : { profile: String(row['profile']) }),
+    ...(row['subject'] === null ? {} : { subject: String(row['subject']) }),
   }));
 }

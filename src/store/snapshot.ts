@@ -1,3 +1,4 @@
+import { readAuthorities, readChallenges } from './authority-table.ts';
 import { readConfigs } from './config-table.ts';
 import { readConsumers } from './consumer-table.ts';
 import { readLastDeadLetter } from './dead-letter-table.ts';
@@ -10,7 +11,9 @@ import { readRequestSeqs, readRequests } from './request-table.ts';
 import { readParked, readSchemas } from './schema-table.ts';
 import type {
   BoundGrainRow,
+  AuthorityRow,
   CertificateRow,
+  ChallengeRow,
   ConfigRow,
   ConsumerRow,
   CursorRow,
@@ -53,6 +56,8 @@ export interface Snapshot {
   enrollmentTokens: EnrollmentTokenRow[];
   preregistrations: PreregistrationRow[];
   boundGrains: BoundGrainRow[];
+  authorities: AuthorityRow[];
+  challenges: ChallengeRow[];
 }
 
 export interface DocumentWithMembers extends DocumentRow {
@@ -82,6 +87,8 @@ export function readSnapshot(statements: Statements): Snapshot {
     enrollmentTokens: readTokens(statements),
     preregistrations: readPreregistrations(statements),
     boundGrains: readBoundGrains(statements),
+    authorities: readAuthorities(statements),
+    challenges: readChallenges(statements),
   };
 }
 

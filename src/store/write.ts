@@ -2,7 +2,9 @@ import type { DeadLetterChange } from './dead-letter-table.ts';
 import type {
   AuditRow,
   BoundGrainRow,
+  AuthorityRow,
   CertificateRow,
+  ChallengeRow,
   ConfigRow,
   ConsumerRow,
   CursorRow,
@@ -62,4 +64,7 @@ export type Write =
   | { kind: 'preregistration-removed'; deviceId: string }
   /** No grains: the device is bound no more. */
   | { kind: 'bound-grain'; bound: BoundGrainRow }
+  | { kind: 'authority'; authority: AuthorityRow }
+  | { kind: 'challenge'; challenge: ChallengeRow }
+  | { kind: 'challenge-removed'; nonce: string }
   | { kind: 'audit'; audit: AuditRow };

@@ -1,20 +1,18 @@
-import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { FlotillaError, systemErrorCode } from '../../error.ts';
 import type { Log } from '../../log.ts';
-import { readSecretFile } from '../../pki/secret-file.ts';
 import { withIssuer } from '../../transport/certificate-chain.ts';
 import { asApiError, statusOf } from '../api/error-reply.ts';
+import { trustedAuthorities } from '../core/authority-operation.ts';
 import type { ServiceContext } from '../service/context.ts';
 import { answerEst, type EstAnswer } from './est-operation.ts';
 
 export interface EstOption {
   context: ServiceContext;
   listen: { host: string; port: number };
-  tls: { keyFile: string; certificateFile: string };
   log: Log;
 }
 
@@ -32,13 +30,10 @@ const requestTimeoutMs = 30_000;
  * A device that has no certificate yet proves itself by a token, so none is demanded of it; one that shows a certificate
  * must show one that chains to our authorities: any other ends the connection before a byte of HTTP is read.
  */
-export async function startEst({ context, listen, tls, log }: EstOption): Promise<Est> {
-  const [key, certificate] = await Promise.all([readSecretFile(tls.keyFile), readFile(tls.certificateFile, 'utf8')]);
-  const { bundlePem } = context.issuing;
+export async function startEst({ context, listen, log }: EstOption): Promise<Est> {
+  const { core, authorities } = context;
   const server = createServer({
-    key,
-    cert: withIssuer(certificate, bundlePem),
-    ca: bundlePem,
+    ...certificatesOf(context),
     requestCert: true,
     rejectUnauthorized: false, // judged in secureConnection: only "none at all" goes on without one
     minVersion: 'TLSv1.3',
@@ -48,6 +43,11 @@ export async function startEst({ context, listen, tls, log }: EstOption): Promis
     keepAliveTimeout: 5_000,
     maxHeaderSize: 8 * 1024,
   });
+  const refresh = (): void => server.setSecureContext({ ...certificatesOf(context), minVersion: 'TLSv1.3' });
+  const unfollow = [
+    authorities.onCertificate(refresh),
+    core.subscribe(({ kind }) => (kind === 'authority' ? refresh() : undefined)),
+  ];
   server.maxConnections = maxConnections;
   server.prependListener('secureConnection', (socket: TLSSocket) => {
     if (socket.authorized || socket.getPeerX509Certificate() === undefined) return;
@@ -74,10 +74,19 @@ export async function startEst({ context, listen, tls, log }: EstOption): Promis
     port,
     close: () =>
       new Promise((resolve) => {
+        for (const stop of unfollow) stop();
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
+}
+
+/** The coordinator's own pair, and the authorities of this fleet that a device's certificate may chain to. */
+function certificatesOf({ authorities, core }: ServiceContext): { key: string; cert: string; ca: string } {
+  const { keyPem, certificatePem } = authorities.own;
+  const issuing = trustedAuthorities(core.state).filter(({ registration }) => registration === undefined);
+  const ca = issuing.map(({ pem }) => pem).join('') + authorities.rootPem;
+  return { key: keyPem, cert: withIssuer(certificatePem, ca), ca };
 }
 
 async function serve(

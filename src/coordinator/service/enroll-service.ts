@@ -42,7 +42,8 @@ export async function enroll(context: ServiceContext, request: EnrollRequest): P
   // Before the work of signing; judged again where it counts.
   const first = await context.core.submit((turn) => judge(turn.state, turn.nowMs));
   if (first.kind === 'refuse') throw await refused(context, deviceId, request, first);
-  const pem = await issueDeviceCertificate(context.issuing, {
+  const { issuing } = context; // one and the same, whatever a rotation does meanwhile
+  const pem = await issueDeviceCertificate(issuing, {
     fleetId: context.fleetId,
     deviceId,
     publicKey,
@@ -59,6 +60,7 @@ export async function enroll(context: ServiceContext, request: EnrollRequest): P
     }
     const certificate: CertificateRow = {
       serial: facts.serialHex,
+      issuer: issuing.id,
       deviceId,
       fingerprintSha256: facts.fingerprintSha256Hex,
       notBeforeMs: facts.notBeforeMs,

@@ -2,6 +2,8 @@
 import { X509Certificate } from 'node:crypto';
 import { FlotillaError } from '../../error.ts';
 import { issueDeviceCertificate, parseCsr, parseDeviceIdentity } from '../../pki/index.ts';
+import { createPeerReader } from '../../pki/peer-reader.ts';
+import { trustedAuthorities } from '../core/authority-operation.ts';
 import { putCertificate } from '../core/device-operation.ts';
 import { appendOwnEvent } from '../core/event-operation.ts';
 import type { Turn } from '../core/turn.ts';
@@ -13,7 +15,8 @@ export async function reenroll(
   context: ServiceContext,
   { csr, certificate, address }: { csr: string; certificate: X509Certificate; address: string },
 ): Promise<{ certificatePem: string }> {
-  const identity = parseDeviceIdentity(certificate);
+  const { fleetId, core } = context;
+  const identity = createPeerReader(fleetId, trustedAuthorities(core.state))(certificate);
   const { deviceId } = identity;
   const { publicKey, commonName } = await parseCsr(csr);
   if (commonName !== deviceId) {
@@ -23,10 +26,11 @@ export async function reenroll(
     });
   }
   const judge = ({ state, nowMs }: Turn): void => {
-    const { fleetId, devices, certificates } = state;
+    const { devices, certificates, authorities } = state;
     const row = certificates.get(identity.serialHex);
+    const authority = authorities.get(identity.authority);
     const verdict = admissionOf(
-      judgeIdentity({ fleetId, identity, device: devices.get(deviceId), certificate: row, nowMs }),
+      judgeIdentity({ fleetId, identity, authority, device: devices.get(deviceId), certificate: row, nowMs }),
     );
     if (verdict.because === undefined) return;
     throw new FlotillaError('refused', 'enrollment-device-state', 'the device may not renew', {
@@ -34,18 +38,20 @@ export async function reenroll(
       expected: 'an accepted device with a good certificate',
     });
   };
-  await context.core.submit(judge);
-  const pem = await issueDeviceCertificate(context.issuing, {
-    fleetId: context.fleetId,
+  await core.submit(judge);
+  const { issuing } = context; // one and the same, whatever a rotation does meanwhile
+  const pem = await issueDeviceCertificate(issuing, {
+    fleetId,
     deviceId,
     publicKey,
     nowMs: context.clock.nowMs(),
   });
   const facts = parseDeviceIdentity(new X509Certificate(pem));
-  await context.core.submit((turn) => {
+  await core.submit((turn) => {
     judge(turn);
     putCertificate(turn, {
       serial: facts.serialHex,
+      issuer: issuing.id,
       deviceId,
       fingerprintSha256: facts.fingerprintSha256Hex,
       notBeforeMs: facts.notBeforeMs,
