@@ -30,7 +30,15 @@ export async function reenroll(
     const row = certificates.get(identity.serialHex);
     const authority = authorities.get(identity.authority);
     const verdict = admissionOf(
-      judgeIdentity({ fleetId, identity, authority, device: devices.get(deviceId), certificate: row, nowMs }),
+      judgeIdentity({
+        fleetId,
+        identity,
+        authority,
+        device: devices.get(deviceId),
+        certificate: row,
+        known: [],
+        nowMs,
+      }),
     );
     if (verdict.because === undefined) return;
     throw new FlotillaError('refused', 'enrollment-device-state', 'the device may not renew', {
