@@ -1,17 +1,23 @@
-/** `agent.ts --config FILE [--json]`: the agent as a process. With --json a start that fails is told on stdout. Needs no coordinator to start, and waits for one for ever. */
+/**
+ * `flotilla-agent [run] --config FILE [--json]`: the agent as a process. With --json a start that fails is told on
+ * stdout. Needs no coordinator to start, and waits for one for ever. `flotilla-agent COMMAND` is what a person or a
+ * provisioning program does with it on the device. The build makes one file of this, which runs without anything beside.
+ */
 import { constants } from 'node:fs';
-import { access, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { createAgent } from '../agent/agent.ts';
 import { createLink } from '../agent/link/link.ts';
+import { BoundedFile } from '../agent/output/bounded-file.ts';
+import { isJournal, journalOutput } from '../agent/output/journal-output.ts';
 import { exitCodeOf } from '../cli/exit-code.ts';
 import { formatError } from '../cli/format-error.ts';
 import { systemClock } from '../clock.ts';
-import { loadAgentConfig, packageRoot, type AgentConfig } from '../config/index.ts';
+import { loadAgentConfig, packageVersion, type AgentConfig, type LogConfig } from '../config/index.ts';
+import { runDeviceCommand } from '../device/run-device-command.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import { readPublicKey } from '../firmware/index.ts';
-import { createLog, type Log } from '../log.ts';
+import { createLog, openLog, type Log, type LogOutput } from '../log.ts';
 import { loadAuthorityBundle, loadIdentity } from '../pki/load-identity.ts';
 import { parseDeviceIdentity, type DeviceIdentity } from '../pki/peer-identity.ts';
 import { coordinatorServerName } from '../pki/profile.ts';
@@ -21,24 +27,42 @@ import { readSecretFile } from '../pki/secret-file.ts';
 const stopLimitMs = 4_000;
 
 process.removeAllListeners('warning'); // node:sqlite still announces itself
-try {
-  await run();
-} catch (error) {
-  const known =
-    error instanceof FlotillaError ? error : new FlotillaError('ours', 'internal', String(error), { cause: error });
-  if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ error: known.toJSON() })}\n`);
-  else process.stderr.write(formatError(known));
-  process.exit(exitCodeOf(known.fault));
+void main(process.argv.slice(2)); // one file is CommonJS, where nothing is awaited at the top
+
+async function main(argv: string[]): Promise<void> {
+  try {
+    leaveLostDirectory();
+    const [command = '', ...rest] = argv;
+    if (command.startsWith('--config') || command === '--json') await run(argv);
+    else if (command === 'run') await run(rest);
+    else
+      process.exitCode = await runDeviceCommand(argv, {
+        version: await packageVersion(),
+        agentFile: process.argv[1] ?? '',
+      });
+  } catch (error) {
+    const known =
+      error instanceof FlotillaError ? error : new FlotillaError('ours', 'internal', String(error), { cause: error });
+    if (argv.includes('--json')) process.stdout.write(`${JSON.stringify({ error: known.toJSON() })}\n`);
+    else process.stderr.write(formatError(known));
+    process.exit(exitCodeOf(known.fault));
+  }
 }
 
-async function run(): Promise<void> {
-  const config = await loadAgentConfig(configPath());
+/** A folder that was removed under us (an upload that is tidied away) is no place to start programs from. */
+function leaveLostDirectory(): void {
+  try {
+    process.cwd();
+  } catch {
+    process.chdir('/');
+  }
+}
+
+async function run(argv: string[]): Promise<void> {
+  const { configFile, logFile } = parseRun(argv);
+  const config = await loadAgentConfig(configFile);
   const identity = await readIdentity(config);
-  const logger = createLog({
-    name: 'agent',
-    level: config.log.level,
-    ...(config.log.file ? { destination: config.log.file } : {}),
-  });
+  const logger = createLog({ name: 'agent', level: config.log.level, destination: openOutput(config.log, logFile) });
   process.on('uncaughtException', (error) => end(logger, error));
   process.on('unhandledRejection', (error) => end(logger, error));
   const agent = createAgent({
@@ -62,14 +86,23 @@ async function run(): Promise<void> {
   await agent.start();
 }
 
-function configPath(): string {
+function parseRun(argv: string[]): { configFile: string; logFile: string | undefined } {
+  const options = { config: { type: 'string' }, 'log-file': { type: 'string' }, json: { type: 'boolean' } } as const;
+  const expected = '--config FILE [--log-file FILE]';
   try {
-    const { values } = parseArgs({ options: { config: { type: 'string' }, json: { type: 'boolean' } } });
-    if (values.config !== undefined) return values.config;
+    const { config: configFile, 'log-file': logFile } = parseArgs({ args: argv, options }).values;
+    if (configFile !== undefined) return { configFile, logFile };
   } catch (cause) {
-    throw new FlotillaError('usage', 'usage', (cause as Error).message, { expected: '--config FILE', cause });
+    throw new FlotillaError('usage', 'usage', (cause as Error).message, { expected, cause });
   }
-  throw new FlotillaError('usage', 'usage', 'the agent needs its configuration', { expected: '--config FILE' });
+  throw new FlotillaError('usage', 'usage', 'the agent needs its configuration', { expected });
+}
+
+/** `log.file` of the configuration, else the file that an init without a journal names, else stderr. */
+function openOutput({ file, maxBytes, keep }: LogConfig, fallback: string | undefined): LogOutput {
+  const path = file ?? fallback;
+  if (path !== undefined) return new BoundedFile({ path, maxBytes, keep });
+  return isJournal(process.env) ? journalOutput(openLog(2)) : openLog(2);
 }
 
 async function readIdentity({ identity }: AgentConfig): Promise<DeviceIdentity> {
@@ -96,11 +129,6 @@ async function requireFile(path: string): Promise<void> {
       },
     );
   }
-}
-
-async function packageVersion(): Promise<string> {
-  const { version } = JSON.parse(await readFile(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
-  return version;
 }
 
 function end(logger: Log, error: unknown): never {

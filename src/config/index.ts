@@ -3,6 +3,8 @@ export {
   type AgentConfig,
   type BackoffConfig,
   type HealthCheckConfig,
+  type LogConfig,
+  type ServiceConfig,
   type SlotConfig,
   type UpdateConfig,
 } from './agent-config.ts';
@@ -12,4 +14,5 @@ export { type CoordinatorConfig, defaultCoordinatorConfig, loadCoordinatorConfig
 export { ConfigError, type ConfigProblem } from './problem.ts';
 export { type FleetLayout, fleetLayout } from './fleet-layout.ts';
 export { findFleetDir } from './fleet-dir.ts';
+export { packageVersion, readPackageAsset } from './package-asset.ts';
 export { packageRoot } from './package-root.ts';

@@ -2,12 +2,13 @@
  * What each certificate of a fleet looks like: names, uses, life. Pure: no clock, no IO.
  *
  *   root       CN "<fleetId> root authority"      CA, pathlen 1   1970..9999
- *   issuing    CN "<fleetId> issuing authority"   CA, pathlen 0   1970..9999
+ *   issuing    CN "<fleetId> issuing authority"   CA, pathlen 0   1970..9999; after rotations "… authority 2", "… 3"
  *   coordinator CN "coordinator.<fleetId>.flotilla"  serverAuth   1970..9999
  *   device     CN "<deviceId>"  SAN flotilla://<fleetId>/device/<deviceId>          clientAuth, 1 year
  *   operator   CN "<name>"      SAN flotilla://<fleetId>/operator/<role>/<name>     clientAuth, 1 year
  */
 import { FlotillaError } from '../error.ts';
+import type { OperatorRole } from '../role.ts';
 
 /** The life of root, issuing and coordinator certificates: a device whose clock says 1970 or 2038 must still connect. */
 export const alwaysNotBeforeMs = 0;
@@ -25,8 +26,7 @@ export const ExtendedKeyUsage = {
   clientAuth: '1.3.6.1.5.5.7.3.2',
 } as const;
 
-export const operatorRoles = ['technician', 'release', 'operator', 'viewer', 'admin'] as const;
-export type OperatorRole = (typeof operatorRoles)[number];
+export { isOperatorRole, operatorRoles, type OperatorRole } from '../role.ts';
 
 const deviceIdPattern = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 const fleetIdPattern = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
@@ -65,10 +65,6 @@ export function validateOperatorName(text: string): void {
   });
 }
 
-export function isOperatorRole(text: string): text is OperatorRole {
-  return (operatorRoles as readonly string[]).includes(text);
-}
-
 /** The DNS name that every coordinator certificate of the fleet carries, so that devices need no public DNS. */
 export function coordinatorServerName(fleetId: string): string {
   return `coordinator.${fleetId}.flotilla`;
@@ -78,8 +74,26 @@ export function rootCommonName(fleetId: string): string {
   return `${fleetId} root authority`;
 }
 
-export function issuingCommonName(fleetId: string): string {
-  return `${fleetId} issuing authority`;
+/** The first has no number; each rotation makes the next, so that no two authorities have one name. */
+export function issuingCommonName(fleetId: string, number = 1): string {
+  return `${fleetId} issuing authority${number === 1 ? '' : ` ${number}`}`;
+}
+
+export interface AuthorityName {
+  fleetId: string;
+  kind: 'root' | 'issuing';
+  /** 1 for a root. */
+  number: number;
+}
+
+const authorityPattern = /^CN=(\S+) (root|issuing) authority(?: ([1-9]\d{0,3}))?$/;
+
+/** What a subject says of an authority of a fleet; undefined for any other subject. */
+export function parseAuthorityName(subject: string): AuthorityName | undefined {
+  const [, fleetId, kind, digits] = authorityPattern.exec(subject) ?? [];
+  if (fleetId === undefined || !isFleetId(fleetId) || (kind === 'root' && digits !== undefined)) return undefined;
+  if (digits === '1') return undefined;
+  return { fleetId, kind: kind as AuthorityName['kind'], number: Number(digits ?? 1) };
 }
 
 export function deviceUri(fleetId: string, deviceId: string): string {

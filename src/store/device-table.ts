@@ -6,7 +6,7 @@ type Columns = Record<string, SQLOutputValue>;
 
 export function writeDevice(statements: Statements, device: DeviceRow): void {
   statements
-    .get('INSERT OR REPLACE INTO device VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)')
+    .get('INSERT OR REPLACE INTO device VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)')
     .run(
       device.id,
       device.state,
@@ -24,7 +24,14 @@ export function writeDevice(statements: Statements, device: DeviceRow): void {
       device.receivedBytes,
       device.sentBytes,
       jsonOrNull(device.accepts),
+      jsonOrNull(notesOf(device)),
     );
+}
+
+/** What most devices have nothing of: one column for all of it. */
+function notesOf({ hold, pin, refused, clock, replaces, replacedBy }: DeviceRow): object | undefined {
+  const notes = { hold, pin, refused, clock, replaces, replacedBy };
+  return Object.values(notes).every((note) => note === undefined) ? undefined : notes;
 }
 
 /** The device and what only it means. Certificates stay: a removed device's must remain revocable. */
@@ -36,6 +43,7 @@ export function removeDevice(statements: Statements, deviceId: string, instanceI
   statements.get('DELETE FROM request_seq WHERE device = ?').run(deviceId);
   statements.get('DELETE FROM device_log WHERE device = ?').run(deviceId);
   statements.get('DELETE FROM suspect WHERE device = ?').run(deviceId);
+  statements.get('DELETE FROM bound_grain WHERE device = ?').run(deviceId);
 }
 
 export function readDevices(statements: Statements): DeviceRow[] {
@@ -56,6 +64,7 @@ export function readDevices(statements: Statements): DeviceRow[] {
     receivedBytes: Number(row['received_bytes']),
     sentBytes: Number(row['sent_bytes']),
     ...(row['accepts'] === null ? {} : { accepts: JSON.parse(String(row['accepts'])) }),
+    ...(row['notes'] === null ? {} : JSON.parse(String(row['notes']))),
   }));
 }
 
@@ -77,7 +86,10 @@ export function readCursors(statements: Statements): CursorRow[] {
 
 export function writeCertificate(statements: Statements, certificate: CertificateRow): void {
   statements
-    .get('INSERT OR REPLACE INTO certificate VALUES (?,?,?,?,?,?,?,?,?)')
+    .get(
+      `INSERT OR REPLACE INTO certificate (serial, device, fingerprint, not_before_ms, not_after_ms, issued_ms,
+       revoked_ms, revocation_reason, pem, issuer, profile, subject) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`,
+    )
     .run(
       certificate.serial,
       certificate.deviceId,
@@ -88,6 +100,9 @@ export function writeCertificate(statements: Statements, certificate: Certificat
       certificate.revokedAtMs ?? null,
       certificate.revocationReason ?? null,
       certificate.pem,
+      certificate.issuer,
+      certificate.profile ?? null,
+      certificate.subject ?? null,
     );
 }
 
@@ -102,5 +117,8 @@ export function readCertificates(statements: Statements): CertificateRow[] {
     ...(row['revoked_ms'] === null ? {} : { revokedAtMs: Number(row['revoked_ms']) }),
     ...(row['revocation_reason'] === null ? {} : { revocationReason: String(row['revocation_reason']) }),
     pem: String(row['pem']),
+    issuer: String(row['issuer']),
+    ...(row['profile'] === null ? {} : { profile: String(row['profile']) }),
+    ...(row['subject'] === null ? {} : { subject: String(row['subject']) }),
   }));
 }

@@ -1,35 +1,45 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import type { PayloadReader } from '../../eventlog/schema/index.ts';
+import type { AuthorityKeeper } from '../authority/keeper.ts';
+import type { OperatorRole } from '../../role.ts';
 import type { Core } from '../core/core.ts';
 import type { Turn } from '../core/turn.ts';
 import type { JobPolicy } from '../job/plan-job.ts';
 import type { TimerPolicy } from '../rollout/rollout-state.ts';
 import type { ConsumerStreams } from './consumer-streams.ts';
 
-/** What the verbs of the API work with. One of each coordinator, made in src/bin. */
+/** What the verbs of the API work with: the coordinator's parts, and who asks. */
 export interface ServiceContext {
   core: Core;
   clock: Clock;
   fleetId: string;
   version: string;
-  /** Who submits over the unix socket: the API's own user, whom the socket's mode lets in. */
+  /** Who asks: the API makes a context for each request. The coordinator's own is its user's. */
   actor: string;
+  role: OperatorRole;
+  /** `unix`, or the address of the peer. */
+  from: string;
   jobs: JobPolicy;
   rolloutTimers: TimerPolicy;
   /** Reads Avro payloads by what the registry holds at that time. */
   payloads: PayloadReader;
-  issuing: IssuingAuthority;
+  /** What signs at this moment; after a rotation it is another one. */
+  readonly issuing: IssuingAuthority;
+  /** The files of the authorities. */
+  authorities: AuthorityKeeper;
   /** Where published bundles lie, named by their SHA-256. */
   blobDirectory: string;
   /** Folder of the `*.pub` keys that a bundle must be signed with. */
   keyDirectory: string;
   listen: { host: string; port: number };
+  /** Where devices enroll, as they are told; absent when nobody may. */
+  enrollment?: { host: string; port: number };
   gatewayPids(): number[];
   /** Uniform in [0, 1). */
   random(): number;
   /** A new id that starts with this letter. */
-  newId(prefix: 'j' | 'q' | 'r'): string;
+  newId(prefix: 'j' | 'q' | 'r' | 't'): string;
   streams: ConsumerStreams;
   /** Dead letters that somebody decides on at this moment. */
   deciding: Set<number>;
@@ -38,6 +48,8 @@ export interface ServiceContext {
 }
 
 export interface IssuingAuthority {
+  /** `issuing-<n>`: certificates name it as their issuer. */
+  id: string;
   fleetId: string;
   commonName: string;
   certificatePem: string;

@@ -1,5 +1,6 @@
 import type { CoordinatorStatus } from '../../client/contract/status.ts';
 import type { ServiceContext } from './context.ts';
+import { viewAlerts } from './view-alert.ts';
 
 export async function showStatus(context: ServiceContext): Promise<CoordinatorStatus> {
   const { core, fleetId, version, listen, blobDirectory } = context;
@@ -17,10 +18,12 @@ export async function showStatus(context: ServiceContext): Promise<CoordinatorSt
       pid: process.pid,
       startedAtMs: state.startedAtMs,
       listen,
+      ...(context.enrollment === undefined ? {} : { enrollment: context.enrollment }),
       gateways: context.gatewayPids().map((pid, index) => ({ pid, connections: connections.get(index) ?? 0 })),
       devices: { total: state.devices.size, connected: state.live.size, byState },
       store: { path: core.store.path, events: lastOffset, lastOffset },
       deadLetters,
+      ...viewAlerts(state),
       jobs: { running: [...state.jobs.values()].filter(({ document }) => document.state === 'running').length },
       rollouts: { running: [...state.rollouts.values()].filter(({ document }) => document.state === 'running').length },
       blobDirectory,

@@ -1,7 +1,7 @@
 import type { Why, WhyRule } from '../../client/contract/why.ts';
 import { isServed, type CoreState } from '../core/core-state.ts';
 import { offerFacts } from '../core/rollout-operation.ts';
-import { judgeCertificate, judgeDevice } from '../identity/judge-connect.ts';
+import { judgeAuthority, judgeCertificate, judgeDevice, judgePin } from '../identity/judge-connect.ts';
 import { judgePhase } from '../rollout/gate.ts';
 import { offerRules } from '../rollout/offer-rule.ts';
 import { deviceOf, type RolloutState } from '../rollout/rollout-state.ts';
@@ -47,12 +47,26 @@ function* identityRules(state: CoreState, deviceId: string, nowMs: number): Gene
   if (device === undefined) return;
   const serial = device.serial ?? state.serials.get(deviceId)?.at(-1);
   const certificate = serial === undefined ? undefined : state.certificates.get(serial);
+  const issuer = certificate?.issuer ?? device.candidate?.issuer;
+  if (issuer !== undefined) {
+    const { rule, verdict, detail } = judgeAuthority(state.authorities.get(issuer), issuer);
+    yield { rule, verdict, detail };
+  }
   if (certificate === undefined) {
     const detail = device.candidate === undefined ? 'none on record' : `${device.candidate.serial} is not on record`;
     yield { rule: 'certificate', verdict: device.candidate === undefined ? 'unknown' : 'blocks', detail };
   } else {
     const { verdict, detail } = judgeCertificate(certificate, { ...certificate, serialHex: certificate.serial }, nowMs);
     yield { rule: 'certificate', verdict, detail };
+  }
+  if (device.pin !== undefined) {
+    const { rule, detail } = judgePin(device.pin, device.pin);
+    yield { rule, verdict: 'ok', detail };
+  }
+  if (device.refused !== undefined) {
+    const { rule, reason, atMs } = device.refused;
+    const isOver = state.live.has(deviceId);
+    yield { rule, verdict: isOver ? 'unknown' : 'blocks', detail: `${reason} (${new Date(atMs).toISOString()})` };
   }
   const live = state.live.get(deviceId);
   const since = (ms: number): string => new Date(ms).toISOString();
