@@ -126,12 +126,13 @@ function addCall({ files }: FileTraces, text: string, span: TracedSync): void {
 
 /** A write of several pieces of memory, as if it were one: call, bytes, length, offset, written. */
 function gathered(call: string): string[] | null {
-  const whole = /^pwritev\(\d+, \[(.*)\], \d+, (\d+)\) += (\d+)$/s.exec(call);
-  if (whole === null) return null;
-  const [, list = '', offset = '', written = ''] = whole;
-  const pieces = [...list.matchAll(/\{iov_base="((?:\\x[0-9a-f]{2})*)", iov_len=(\d+)\}/g)];
-  const length = pieces.reduce((sum, [, , each]) => sum + Number(each), 0);
-  return [call, pieces.map(([, hex]) => hex).join(''), String(length), offset, written];
+  const [, list, offset, written] = /^pwritev\(\d+, \[(.*)\], \d+, (\d+)\) += (\d+)$/s.exec(call) ?? [];
+  const pieces = list
+    ?.split('}, {')
+    .map((each) => /^\{?iov_base="((?:\\x[0-9a-f]{2})*)", iov_len=(\d+)\}?$/.exec(each));
+  if (pieces === undefined || !pieces.every((piece) => piece !== null)) return null;
+  const length = pieces.reduce((sum, [, , bytes]) => sum + Number(bytes), 0);
+  return [call, pieces.map(([, hex]) => hex).join(''), String(length), offset!, written!];
 }
 
 /** strace -xx writes strings, and on some versions paths, as \x00. */
