@@ -47,6 +47,7 @@ async function run(): Promise<void> {
     agentVersion: await packageVersion(),
     serverName: config.coordinator.serverName ?? coordinatorServerName(identity.fleetId),
     clock: systemClock,
+    identity: { fleetId: identity.fleetId, deviceId: identity.deviceId },
     logger: logger.child({ device: identity.deviceId }),
     createLink,
     onFatal: (error) => end(logger, error),

@@ -13,6 +13,7 @@ import { formatError } from '../cli/format-error.ts';
 import { systemClock } from '../clock.ts';
 import { fleetLayout, findFleetDir, loadCoordinatorConfig, packageRoot } from '../config/index.ts';
 import { startCoordinator } from '../coordinator/coordinator.ts';
+import { createHook } from '../coordinator/hook/create-hook.ts';
 import { createGatewayPool } from '../coordinator/gateway/index.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import { createLog, type Log } from '../log.ts';
@@ -38,7 +39,7 @@ async function run(): Promise<void> {
   const layout = fleetLayout(directory);
   const config = await loadCoordinatorConfig(layout.config);
   const log = createLog({ name: 'core', level: config.log.level });
-  const { issuing, bundlePem } = await loadFleetIdentity(layout, config.fleetId).catch(async (error: unknown) => {
+  const { issuing, bundlePem, timeSigner } = await loadFleetIdentity(layout, config.fleetId).catch(async (error: unknown) => {
     throw await withConfigLine(error, layout.config);
   });
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
@@ -48,6 +49,8 @@ async function run(): Promise<void> {
   const coordinator = await startCoordinator({
     config,
     issuing: { ...issuing, bundlePem },
+    timeSigner,
+    ...(config.connectHook === undefined ? {} : { connectHook: createHook(config.connectHook, directory) }),
     keyDirectory: layout.keys,
     version,
     storeEntry: new URL(`./store-thread.${extension}`, import.meta.url),

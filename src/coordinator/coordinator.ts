@@ -7,12 +7,15 @@ import type { CoordinatorConfig } from '../config/index.ts';
 import { PayloadReader } from '../eventlog/schema/index.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import type { Log } from '../log.ts';
+import type { TimeSigner } from '../pki/signed-time.ts';
 import { acquireLock, openStore, type Store } from '../store/index.ts';
 import { startApi } from './api/api.ts';
 import { Core } from './core/core.ts';
 import { loadState } from './core/load-state.ts';
 import { schemaSource } from './core/schema-state.ts';
 import { SuspectFile } from './core/suspect-file.ts';
+import { ConnectGate } from './hook/connect-gate.ts';
+import type { ConnectHook } from './hook/connect-hook.ts';
 import type { GatewayPool } from './gateway/pool-option.ts';
 import type { GatewayHandler } from './gateway/port.ts';
 import type { Caller } from './operator/caller.ts';
@@ -24,6 +27,10 @@ import { trimDeadLetters } from './service/trim-dead-letters.ts';
 export interface CoordinatorOption {
   config: CoordinatorConfig;
   issuing: IssuingAuthority;
+  /** The application's say about who may connect, for what `connectHook` of the config says. */
+  connectHook?: ConnectHook;
+  /** Absent: devices are told no signed time. */
+  timeSigner?: TimeSigner;
   /** Folder of the `*.pub` keys that bundles must be signed with. */
   keyDirectory: string;
   version: string;
@@ -66,11 +73,13 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     await rm(join(blobDirectory, 'tmp'), { recursive: true, force: true }); // uploads that a crash cut off
     const { store, forget } = await openOwnStore(undo, option, end);
     const state = await loadState(store, config.fleetId, newInstanceId(), startedAtMs);
+    if (option.timeSigner !== undefined) state.timeSigner = option.timeSigner;
     const { minAgentVersion } = config.link;
     const policy = minAgentVersion === undefined ? {} : { minAgentVersion };
     const suspectFile = new SuspectFile(join(config.data, 'suspects'));
     undo.defer(() => suspectFile.close());
-    const core = new Core({ store, state, clock, log, policy, suspectFile });
+    const gate = option.connectHook === undefined ? undefined : gateOf(option, option.connectHook);
+    const core = new Core({ store, state, clock, log, policy, suspectFile, ...(gate === undefined ? {} : { gate }) });
     undo.defer(() => core.stop());
     const pool = await option.startGateways({ handler: core.handler, blobDirectory });
     undo.defer(() => pool.stop());
@@ -92,6 +101,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       random: () => randomInt(2 ** 32) / 2 ** 32,
       newId: (prefix: 'j' | 'q' | 'r') => newId(prefix, clock.nowMs()),
       streams: new ConsumerStreams(),
+      gate,
       deciding: new Set<number>(),
       // The answer leaves first.
       shutdown: () => setImmediate(() => end()),
@@ -175,6 +185,19 @@ async function openOwnStore(
 /** Who comes over the unix socket: the coordinator's own user, whom the mode of the socket lets in, may do all. */
 function localCaller(): Caller {
   return { actor: `local:${process.getuid?.() ?? 0}`, role: 'admin', from: 'unix' };
+}
+
+function gateOf({ config, clock, log }: CoordinatorOption, hook: ConnectHook): ConnectGate {
+  const { timeoutMs = 5_000, maxConcurrent = 16, cacheSeconds = 0 } = config.connectHook ?? {};
+  return new ConnectGate({
+    hook,
+    timeoutMs,
+    maxConcurrent,
+    cacheMs: cacheSeconds * 1000,
+    clock,
+    log,
+    random: () => randomInt(2 ** 32) / 2 ** 32,
+  });
 }
 
 function timersOf({ rollouts }: CoordinatorConfig) {

@@ -4,6 +4,7 @@ import { FlotillaError } from '../error.ts';
 import { loadIssuingAuthority } from './authority.ts';
 import { describeCertificate } from './certificate.ts';
 import type { Authority } from './issue.ts';
+import { createTimeSigner, type TimeSigner } from './signed-time.ts';
 import { loadAuthorityBundle, loadIdentity } from './load-identity.ts';
 
 export interface FleetIdentityFile {
@@ -21,7 +22,7 @@ export interface FleetIdentityFile {
 export async function loadFleetIdentity(
   files: FleetIdentityFile,
   fleetId: string,
-): Promise<{ issuing: Authority; bundlePem: string }> {
+): Promise<{ issuing: Authority; bundlePem: string; timeSigner: TimeSigner }> {
   const own = await loadIdentity({ certificateFile: files.coordinatorCertificate, keyFile: files.coordinatorKey });
   const issuing = await loadIssuingAuthority({
     certificateFile: files.issuingCertificate,
@@ -47,7 +48,15 @@ export async function loadFleetIdentity(
   if (!certificates.some((authority) => own.certificate.verify(authority.publicKey))) {
     throw otherAuthority(files.authorityBundle, files.coordinatorCertificate, 'did not sign');
   }
-  return { issuing, bundlePem };
+  const issuers = chainOf(own.certificate, certificates);
+  return { issuing, bundlePem, timeSigner: createTimeSigner(own.privateKey, [own.certificatePem, ...issuers]) };
+}
+
+/** What stands between this certificate and its root, PEM. */
+function chainOf(certificate: X509Certificate, authorities: readonly X509Certificate[]): string[] {
+  const issuer = authorities.find((each) => certificate.checkIssued(each) && certificate.verify(each.publicKey));
+  if (issuer === undefined || issuer.checkIssued(issuer)) return [];
+  return [issuer.toString(), ...chainOf(issuer, authorities)];
 }
 
 function otherFleet(file: string, seen: string, expected: string): FlotillaError {

@@ -24,3 +24,5 @@ export * from './peer-identity.ts';
 export * from './profile.ts';
 export * from './public-key.ts';
 export * from './secret-file.ts';
+export * from './signed-time.ts';
+export * from './time-reset.ts';

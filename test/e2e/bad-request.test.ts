@@ -59,6 +59,7 @@ describe('without a coordinator', () => {
     'device quarantine': () => ['*', '--reason', 'test'],
     'device reject': () => ['*'],
     'device remove': () => ['d-1', '--yes'],
+    'device reset-time': () => [scratch('one.reset')],
     'device send': () => ['d-1', 'valve.Close', '', '1'],
     'device show': () => ['d-1'],
     'device tag': () => ['d-1', 'ring=canary'],
@@ -95,8 +96,10 @@ describe('without a coordinator', () => {
   const alone = [
     'agent init',
     'agent publish',
+    'agent reset-time',
     'agent run',
     'agent status',
+    'ca sign-time-reset',
     'coordinator start',
     'demo',
     'doctor',

@@ -57,6 +57,17 @@ const cases: Record<string, Case> = {
     fails: () => ['--socket', scratch('no.sock')],
     exitCode: 7,
   },
+  'agent reset-time': {
+    missing: 'test/e2e/clock.test.ts',
+    fails: () => [scratch('tiny.conf'), '--config', scratch('d-1', 'agent.yaml')],
+    exitCode: 2,
+  },
+  'ca sign-time-reset': {
+    ok: () => ['--device', 'd-1', '--out', scratch('d-1.reset')],
+    fails: () => ['--device', 'd-1', '--out', scratch('tiny.conf')],
+    exitCode: 6,
+  },
+  'device reset-time': { missing: 'test/e2e/clock.test.ts', fails: () => [scratch('tiny.conf')], exitCode: 2 },
   'agent run': { missing: 'it never ends', fails: () => ['--config', scratch('no-agent.yaml')], exitCode: 2 },
 
   'cert issue': {

@@ -134,6 +134,30 @@ export const QuarantineRequestSchema = Type.Object({
 });
 export type QuarantineRequest = Static<typeof QuarantineRequestSchema>;
 
+/** Orders of the root, as `ca sign-time-reset` has written them. */
+export const TimeResetsSchema = Type.Object({
+  resets: Type.Array(
+    Type.Object({
+      fleetId: Type.String({ maxLength: 64 }),
+      deviceId: Type.String({ maxLength: 64 }),
+      timeMs: Type.Integer({ minimum: 0 }),
+      expiresAtMs: Type.Integer({ minimum: 0 }),
+      signature: Type.String({ maxLength: 128 }),
+    }),
+    { minItems: 1, maxItems: 10_000 },
+  ),
+});
+export type TimeResets = Static<typeof TimeResetsSchema>;
+
+export const TimeResetSentSchema = Type.Array(
+  Type.Object({
+    deviceId: Type.String(),
+    /** `held`: its agent has not announced that it takes such orders. */
+    state: Type.Enum(['sent', 'waiting', 'held']),
+  }),
+);
+export type TimeResetSent = Static<typeof TimeResetSentSchema>[number];
+
 export const TagChangeSchema = Type.Object({
   selector: Type.String({ minLength: 1, maxLength: 10_240 }),
   set: Type.Record(Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,62}$' }), Type.String({ maxLength: 256 })),

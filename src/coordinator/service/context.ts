@@ -4,6 +4,7 @@ import type { PayloadReader } from '../../eventlog/schema/index.ts';
 import type { OperatorRole } from '../../role.ts';
 import type { Core } from '../core/core.ts';
 import type { Turn } from '../core/turn.ts';
+import type { ConnectGate } from '../hook/connect-gate.ts';
 import type { JobPolicy } from '../job/plan-job.ts';
 import type { TimerPolicy } from '../rollout/rollout-state.ts';
 import type { ConsumerStreams } from './consumer-streams.ts';
@@ -35,6 +36,8 @@ export interface ServiceContext {
   /** A new id that starts with this letter. */
   newId(prefix: 'j' | 'q' | 'r'): string;
   streams: ConsumerStreams;
+  /** Where the application is asked about connects. */
+  gate?: ConnectGate | undefined;
   /** Dead letters that somebody decides on at this moment. */
   deciding: Set<number>;
   /** Begins the shutdown; returns at once. */

@@ -22,5 +22,6 @@ export * from './rollout-service.ts';
 export * from './schema-service.ts';
 export * from './select-service.ts';
 export { showStatus } from './status-service.ts';
+export { resetTime } from './time-service.ts';
 export { trimDeadLetters } from './trim-dead-letters.ts';
 export { why } from './why-service.ts';
