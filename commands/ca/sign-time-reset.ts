@@ -3,6 +3,7 @@ import { BaseCommand } from '../../src/cli/base-command.ts';
 import { parseDuration } from '../../src/cli/duration.ts';
 import { formatTime, plural } from '../../src/cli/human.ts';
 import { NewFiles } from '../../src/cli/new-file.ts';
+import type { TargetFlags } from '../../src/cli/find-endpoint.ts';
 import { openClient } from '../../src/cli/open-client.ts';
 import { openRoot } from '../../src/cli/open-root.ts';
 import { parseTime } from '../../src/cli/time.ts';
@@ -46,7 +47,7 @@ wrote gw-001.reset`,
     const expiresAtMs = timeMs + Math.round(parseDuration(flags.valid, '--valid') * 1000);
     await using files = new NewFiles();
     await files.reserve(flags.out);
-    const ids = isDeviceId(flags.device) ? [flags.device] : await this.#select(flags.device, flags['fleet-dir']);
+    const ids = isDeviceId(flags.device) ? [flags.device] : await this.#select(flags.device, flags);
     const root = await openRoot({
       fleetDir: flags['fleet-dir'],
       key: flags['root-key'],
@@ -66,8 +67,8 @@ wrote gw-001.reset`,
     this.print(`signed for ${plural(resets.length, 'device')}: ${until}\nwrote ${file}`);
   }
 
-  async #select(selector: string, fleetDir: string | undefined): Promise<string[]> {
-    const client = await openClient(fleetDir);
+  async #select(selector: string, target: TargetFlags): Promise<string[]> {
+    const client = await openClient(target);
     const ids = (await client.devices({ selector })).map(({ id }) => id);
     if (ids.length > 0) return ids;
     throw new FlotillaError('none-matched', 'device-none-matched', 'the selector matches no device', {

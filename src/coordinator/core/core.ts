@@ -10,6 +10,7 @@ import type { Connect, ConnectionId, GatewayHandler, GatewayPort } from '../gate
 import type { ConnectGate } from '../hook/connect-gate.ts';
 import type { HookVerdict } from '../hook/connect-hook.ts';
 import { retryAfter } from '../identity/judge-connect.ts';
+import { retireOverdue, trustedAuthorities } from './authority-operation.ts';
 import type { Change, CoreState } from './core-state.ts';
 import { stepJob } from './job-operation.ts';
 import { commitRequests, connectDevice, disconnectDevice, probedDevice, type ConnectPolicy } from './link-operation.ts';
@@ -110,6 +111,7 @@ export class Core {
   async start(gateway: GatewayPort): Promise<void> {
     this.#gateway = gateway;
     gateway.setRevoked(revokedSerials(this.state));
+    gateway.setAuthorities(trustedAuthorities(this.state));
     gateway.addSchemas(columnSchemas(this.state.schemas));
     await this.submit((turn) => {
       for (const id of turn.state.rollouts.keys()) stepRollout(turn, id, { kind: 'open' });
@@ -357,6 +359,7 @@ export class Core {
         }
         for (const id of turn.state.rollouts.keys()) stepRollout(turn, id, { kind: 'tick' });
         expireRequests(turn);
+        retireOverdue(turn);
       }).catch((error) => this.#report(error, 'timers could not be carried out'));
     });
   }
