@@ -60,6 +60,7 @@ describe('without a coordinator', () => {
     'device quarantine': () => ['*', '--reason', 'test'],
     'device reject': () => ['*'],
     'device remove': () => ['d-1', '--yes'],
+    'device replace': () => ['d-1', 'd-2', '--yes'],
     'device reset-time': () => [scratch('one.reset')],
     'device send': () => ['d-1', 'valve.Close', '', '1'],
     'device show': () => ['d-1'],

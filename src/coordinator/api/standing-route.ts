@@ -1,10 +1,13 @@
 import {
   ChangedSchema,
   QuarantineRequestSchema,
+  ReplaceRequestSchema,
+  ReplacementSchema,
   TimeResetSentSchema,
   TimeResetsSchema,
 } from '../../client/contract/index.ts';
 import * as service from '../service/index.ts';
+import { Id } from './path-field.ts';
 import { route, type Route } from './route.ts';
 
 /** Ten thousand orders. */
@@ -20,6 +23,16 @@ export const standingRoutes: readonly Route[] = [
     body: QuarantineRequestSchema,
     reply: ChangedSchema,
     run: (context, { body }) => service.quarantineDevices(context, body),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/devices/:id/replace',
+    right: 'administer',
+    summary: 'Let new hardware take the place of a device',
+    params: Id,
+    body: ReplaceRequestSchema,
+    reply: ReplacementSchema,
+    run: (context, { params, body }) => service.replaceDevice(context, params.id, body),
   }),
   route({
     method: 'POST',
