@@ -23,14 +23,20 @@ gw-001 went back to 2026-11-26 08:00:00Z`,
 
   protected async execute(): Promise<TimeReset> {
     const { args, flags } = await this.parse(ResetTime);
-    const resets = parseTimeResets((await readInput(args.file, 'time resets', maxResetBytes)).toString('utf8'), args.file);
+    const resets = parseTimeResets(
+      (await readInput(args.file, 'time resets', maxResetBytes)).toString('utf8'),
+      args.file,
+    );
     const timeoutMs = parseDuration(flags.timeout, '--timeout') * 1_000;
     await using client = await openAgentDoor({ config: flags.config, socket: flags.socket }, timeoutMs);
     const { deviceId } = await client.status();
     const reset = resets.find((each) => each.deviceId === deviceId);
     if (reset === undefined) {
       throw new FlotillaError('usage', 'time-reset-other', `${args.file} holds no order for this device`, {
-        seen: resets.map((each) => each.deviceId).join(', ').slice(0, 200),
+        seen: resets
+          .map((each) => each.deviceId)
+          .join(', ')
+          .slice(0, 200),
         expected: deviceId ?? 'the id of this device',
       });
     }

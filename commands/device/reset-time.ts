@@ -19,7 +19,10 @@ gw-001: sent`,
 
   protected async execute(): Promise<TimeResetSent[]> {
     const { args, flags } = await this.parse(ResetTime);
-    const resets = parseTimeResets((await readInput(args.file, 'time resets', maxResetBytes)).toString('utf8'), args.file);
+    const resets = parseTimeResets(
+      (await readInput(args.file, 'time resets', maxResetBytes)).toString('utf8'),
+      args.file,
+    );
     const client = await openClient(flags);
     return client.resetTime({ resets });
   }

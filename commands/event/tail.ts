@@ -64,7 +64,8 @@ Offsets count all events of the fleet from 1 and never change: remember the last
     const { flags } = await this.parse(Tail);
     const client = await openClient(flags);
     const { from, limit, follow, consumer } = flags;
-    const selector = flags.device === undefined ? flags.selector : await selectPlace(client, flags.device, flags.lineage);
+    const selector =
+      flags.device === undefined ? flags.selector : await selectPlace(client, flags.device, flags.lineage);
     const filter = readEventFilter({ ...flags, selector }, Date.now());
     const view = defined({ asWritten: flags['as-written'] || undefined });
     const line = (event: StoredEvent) =>

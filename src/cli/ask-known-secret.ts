@@ -17,7 +17,7 @@ export async function askKnownSecret(what: string, instead: string): Promise<str
     process.stderr.write(`${what}: `);
     const { value, done } = await terminal[Symbol.asyncIterator]().next();
     process.stderr.write('\n');
-    if (done !== true) return value as string;
+    if (done !== true) return value;
     throw new FlotillaError('usage', 'secret-not-given', 'the input ended before the passphrase was given');
   } finally {
     terminal.close();

@@ -76,14 +76,15 @@ export function verifyTimeStatement(
   if (leaf.ca || leaf.checkHost(serverName, { subject: 'never' }) === undefined) {
     throw refuse(`its signer is not ${serverName}`, leaf.subject);
   }
-  if (leaf.keyUsage?.includes(ExtendedKeyUsage.serverAuth) !== true) throw refuse('its signer is no coordinator');
+  if (!(leaf.keyUsage ?? []).includes(ExtendedKeyUsage.serverAuth)) throw refuse('its signer is no coordinator');
   // 3. Every link of the chain is signed by the next one, the last by a root.
   let subjectOf = leaf;
   for (const issuer of issuers) {
     if (!isIssuedBy(subjectOf, issuer)) throw refuse('its chain is broken', subjectOf.subject);
     subjectOf = issuer;
   }
-  if (!roots.some((root) => isIssuedBy(subjectOf, root))) throw refuse('its chain does not reach a root', subjectOf.issuer);
+  if (!roots.some((root) => isIssuedBy(subjectOf, root)))
+    throw refuse('its chain does not reach a root', subjectOf.issuer);
   // 4. What was signed is this.
   const bytes = Buffer.from(signature, 'base64url');
   const key = { key: leaf.publicKey, dsaEncoding: 'ieee-p1363' as const };

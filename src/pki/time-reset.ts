@@ -2,7 +2,7 @@
  * The way back for a device that was given a wrong time: an order to forget it, signed with the root key. Good for one
  * device and once: `timeMs` is the count as well, and a device takes no order that is not newer than the last it took.
  */
-import { type KeyObject, X509Certificate, sign, verify } from 'node:crypto';
+import { type KeyObject, type X509Certificate, sign, verify } from 'node:crypto';
 import { FlotillaError } from '../error.ts';
 import { isDeviceId } from './profile.ts';
 

@@ -10,7 +10,8 @@ import { createFleet, type TestAgent, type TestFleet } from '../support/fleet.ts
 const dayMs = 86_400_000;
 const wrong = { 'c-1970': '@1970-01-02 00:00:00', 'c-2038': '@2038-01-20 00:00:00' } as const;
 const scratch = (...path: string[]) => join(fleet.scratch, ...path);
-const quick = (yaml: string) => yaml.replace('firstMaxMs: 5000', 'firstMaxMs: 300').replace('maxMs: 300000', 'maxMs: 1000');
+const quick = (yaml: string) =>
+  yaml.replace('firstMaxMs: 5000', 'firstMaxMs: 300').replace('maxMs: 300000', 'maxMs: 1000');
 let fleet: TestFleet;
 const agents: Record<string, TestAgent> = {};
 
@@ -69,9 +70,9 @@ describe.skipIf(!hasFakeTime)('a wrong clock', () => {
       /clock: +\d+d\d*h? behind, corrected by signed time/,
     );
     const { alerts } = await json('coordinator', 'status');
-    expect(alerts.map(({ deviceId, kind }: { deviceId: string; kind: string }) => `${kind} ${deviceId}`).toSorted()).toEqual(
-      ['clock c-1970', 'clock c-2038'],
-    );
+    expect(
+      alerts.map(({ deviceId, kind }: { deviceId: string; kind: string }) => `${kind} ${deviceId}`).toSorted(),
+    ).toEqual(['clock c-1970', 'clock c-2038']);
     expect((await fleet.cli(['select', 'match', 'G@clock:source:signed', '--json'])).json().ids).toEqual([
       'c-1970',
       'c-2038',
@@ -119,7 +120,9 @@ describe.skipIf(!hasFakeTime)('a wrong clock', () => {
     expect(refused).toContain('see ca sign-time-reset');
     expect((await fleet.cli(['device', 'show', id])).stdout).toContain('see ca sign-time-reset');
     const { alerts } = await json('coordinator', 'status');
-    expect(alerts.find(({ deviceId }: { deviceId: string }) => deviceId === id)?.detail).toContain('ca sign-time-reset');
+    expect(alerts.find(({ deviceId }: { deviceId: string }) => deviceId === id)?.detail).toContain(
+      'ca sign-time-reset',
+    );
     // It still does what it is asked: that is judged by the clock that has set the limit.
     expect((await fleet.cli(['run', id, '--', 'true'])).exitCode).toBe(0);
 
@@ -158,7 +161,10 @@ describe.skipIf(!hasFakeTime)('a wrong clock', () => {
     const order = JSON.parse(await readFile(file, 'utf8'));
     const forged = join(vault, 'forged.reset');
     await writeFile(forged, `${JSON.stringify({ ...order, timeMs: order.timeMs + 1 })}\n`);
-    for (const args of [[...atDevice, forged], ['device', 'reset-time', forged, '--json']]) {
+    for (const args of [
+      [...atDevice, forged],
+      ['device', 'reset-time', forged, '--json'],
+    ]) {
       const refusal = await fleet.cli(args);
       expect([refusal.exitCode, refusal.json().error.code]).toEqual([6, 'time-reset-signature']);
     }
@@ -188,13 +194,26 @@ describe.skipIf(!hasFakeTime)('a wrong clock', () => {
     await writeFile(scratch('wrong'), 'incorrect horse\n', { mode: 0o600 });
     await flotilla(['init', dir, '--passphrase-file', scratch('pass'), '--port', '0']);
     const sign = (out: string, ...more: string[]) =>
-      flotilla(['ca', 'sign-time-reset', '--device', 'x', '--out', scratch(out), '--fleet-dir', dir, '--json', ...more]);
+      flotilla([
+        'ca',
+        'sign-time-reset',
+        '--device',
+        'x',
+        '--out',
+        scratch(out),
+        '--fleet-dir',
+        dir,
+        '--json',
+        ...more,
+      ]);
     const good = await sign('x.reset', '--passphrase-file', scratch('pass'));
     expect(good.exitCode, good.stdout).toBe(0);
     const none = await sign('y.reset');
     expect([none.exitCode, none.json().error.code]).toEqual([2, 'secret-not-given']);
     expect((await sign('z.reset', '--passphrase-file', scratch('wrong'))).exitCode).toBe(2);
     // Nothing half-made stays.
-    expect((await flotilla(['device', 'reset-time', scratch('y.reset'), '--json'])).json().error.code).toBe('file-unreadable');
+    expect((await flotilla(['device', 'reset-time', scratch('y.reset'), '--json'])).json().error.code).toBe(
+      'file-unreadable',
+    );
   });
 });

@@ -28,7 +28,9 @@ describe('a command as connect hook', () => {
     await using fleet = await createFleet();
     const client = new CoordinatorClient(new HttpConnection(join(fleet.dir, 'run', 'api.sock')));
     const ids = ['allow', 'deny', 'quarantine', 'hang', 'crash', 'garbage', 'flood', 'later'];
-    const devices = new Map((await enrollMany(client, ids, await serverName(client))).map((device) => [device.id, device]));
+    const devices = new Map(
+      (await enrollMany(client, ids, await serverName(client))).map((device) => [device.id, device]),
+    );
     // What it is asked stands beside it; what it answers is the device's id.
     const script = join(fleet.scratch, 'hook.sh');
     await writeFile(
@@ -67,7 +69,7 @@ esac
       expect(ended.close.retryAfterMs, id).toBeGreaterThanOrEqual(5_000);
     }
     const question = JSON.parse(await readFile(join(fleet.scratch, 'allow.question'), 'utf8'));
-    const { certificate } = (await client.device('allow'))!;
+    const { certificate } = await client.device('allow');
     expect(question).toMatchObject({
       version: 1,
       deviceId: 'allow',
@@ -92,11 +94,27 @@ esac
       expect((await fleet.cli(['why', id])).stdout, id).toContain(reason);
     }
     const events = (await fleet.cli(['event', 'tail', '--type', 'coordinator.refused', '--json'])).rows();
-    expect(events.map(({ deviceId }) => deviceId).toSorted()).toEqual(['crash', 'deny', 'flood', 'garbage', 'hang', 'later']);
+    expect(events.map(({ deviceId }) => deviceId).toSorted()).toEqual([
+      'crash',
+      'deny',
+      'flood',
+      'garbage',
+      'hang',
+      'later',
+    ]);
     const status = await client.status();
-    expect(status.connectHook).toMatchObject({ allowed: 1, denied: 1, quarantined: 1, failed: 5, asking: 0, waiting: 0 });
+    expect(status.connectHook).toMatchObject({
+      allowed: 1,
+      denied: 1,
+      quarantined: 1,
+      failed: 5,
+      asking: 0,
+      waiting: 0,
+    });
     expect(status.alerts.map(({ deviceId }) => deviceId)).toEqual(['quarantine']);
-    expect((await fleet.cli(['coordinator', 'status'])).stdout).toMatch(/hook: +1 allowed, 1 denied, 1 quarantined, 5 failed/);
+    expect((await fleet.cli(['coordinator', 'status'])).stdout).toMatch(
+      /hook: +1 allowed, 1 denied, 1 quarantined, 5 failed/,
+    );
 
     // It is asked again each time; and once let in, what was refused is over.
     await writeFile(join(fleet.scratch, 'later.ok'), '');
@@ -167,7 +185,7 @@ describe('a service as connect hook', () => {
     await hooked(fleet, { url: service.url, maxConcurrent });
     expect(await first.dial(fleet.port)).toBe('live');
 
-    let done = false;
+    const state = { done: false };
     const dialUntilIn = async (device: BareDevice): Promise<void> => {
       for (let outcome = await device.dial(fleet.port); outcome !== 'live'; outcome = await device.dial(fleet.port)) {
         // So many at once are also more than a gateway shakes hands with: those are sent away before TLS.
@@ -175,9 +193,9 @@ describe('a service as connect hook', () => {
         await delay(outcome.close?.retryAfterMs ?? 200);
       }
     };
-    const all = inTurn(rest, rest.length, dialUntilIn).then(() => void (done = true));
+    const all = inTurn(rest, rest.length, dialUntilIn).then(() => void (state.done = true));
     const latencies: number[] = [];
-    while (!done) {
+    while (!state.done) {
       const startMs = performance.now();
       await first.publish('meanwhile');
       latencies.push(performance.now() - startMs);

@@ -7,7 +7,8 @@ import { createFleet } from '../support/fleet.ts';
 
 it('a device is replaced: tags, settings and history go over, the old one is out', async () => {
   await using fleet = await createFleet();
-  const quick = (yaml: string) => yaml.replace('firstMaxMs: 5000', 'firstMaxMs: 300').replace('maxMs: 300000', 'maxMs: 1000');
+  const quick = (yaml: string) =>
+    yaml.replace('firstMaxMs: 5000', 'firstMaxMs: 300').replace('maxMs: 300000', 'maxMs: 1000');
   const json = async (...args: string[]) => {
     const ran = await fleet.cli([...args, '--json']);
     expect(ran.exitCode, ran.stdout + ran.stderr).toBe(0);
@@ -59,7 +60,9 @@ it('a device is replaced: tags, settings and history go over, the old one is out
   expect((await fleet.cli(['device', 'show', 'old-1'])).stdout).toMatch(/replaced by: +new-1/);
   expect((await fleet.cli(['device', 'show', 'new-1'])).stdout).toMatch(/replaces: +old-1/);
   expect((await fleet.cli(['why', 'old-1'])).stdout).toContain('new-1 has taken its place');
-  expect((await json('device', 'config', 'get', 'new-1')).map(({ name }: { name: string }) => name)).toEqual(['limits']);
+  expect((await json('device', 'config', 'get', 'new-1')).map(({ name }: { name: string }) => name)).toEqual([
+    'limits',
+  ]);
   expect((await fleet.cli(['run', 'new-1', '--', 'true'])).exitCode).toBe(0);
 
   const devicesIn = async (...more: string[]) => {

@@ -18,7 +18,9 @@ async function refusedBy(fleet: TestFleet, fromByte: number): Promise<Set<number
   const lines = text.split('\n').flatMap((line): { pid: number; msg: string; reason?: string }[] => {
     return line.startsWith('{') && line.endsWith('}') ? [JSON.parse(line)] : [];
   });
-  return new Set(lines.filter(({ msg, reason }) => msg === 'connection refused' && reason === 'revoked').map(({ pid }) => pid));
+  return new Set(
+    lines.filter(({ msg, reason }) => msg === 'connection refused' && reason === 'revoked').map(({ pid }) => pid),
+  );
 }
 
 /** The kernel chooses the gateway: until each has refused the resumed session. */

@@ -159,7 +159,11 @@ export async function enrollMany(
     const some = ids.slice(n, n + 50).map(async (id) => {
       const { csrPem, privateKeyPem } = await createDeviceKeyAndCsr(id);
       const { certificate, authority } = await client.sign({ csr: csrPem });
-      return new BareDevice(id, { keyPem: privateKeyPem, certificatePem: certificate.pem, authorityPem: authority }, serverName);
+      return new BareDevice(
+        id,
+        { keyPem: privateKeyPem, certificatePem: certificate.pem, authorityPem: authority },
+        serverName,
+      );
     });
     devices.push(...(await Promise.all(some)));
   }

@@ -99,12 +99,12 @@ export class TimeKeeper {
     verifyTimeReset(reset, rootCertificates(await readFile(authorityFile, 'utf8')));
     // Its age is for the coordinator to judge: what this device takes the time to be is what is wrong.
     const objection = log.transact(() => {
-      const objection = time.reset(reset.timeMs);
-      if (objection === undefined) {
+      const said = time.reset(reset.timeMs);
+      if (said === undefined) {
         settle();
         this.#tell({ reset: 'taken' });
       }
-      return objection;
+      return said;
     });
     if (objection !== undefined) throw new FlotillaError('refused', 'time-reset-refused', objection);
     logger.warn({ timeMs: reset.timeMs }, 'the time was reset by an order of the root');
@@ -178,7 +178,8 @@ export class TimeKeeper {
       });
       this.#asked = undefined;
       const { source, rtcMs } = time.reading();
-      if (source === 'signed') logger.warn({ timeMs, rtcMs }, 'the clock of this machine is wrong: going by signed time');
+      if (source === 'signed')
+        logger.warn({ timeMs, rtcMs }, 'the clock of this machine is wrong: going by signed time');
     } catch (error) {
       if (!(error instanceof FlotillaError)) throw error;
       this.#refuse(settle, error, 'refused');

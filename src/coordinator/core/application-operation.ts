@@ -7,7 +7,7 @@ import { changeDevice } from './device-operation.ts';
 import { appendOwnEvent } from './event-operation.ts';
 import type { Turn } from './turn.ts';
 
-const rule = 'connect-hook';
+const hookRule = 'connect-hook';
 const maxDetail = 64;
 
 export function questionOf(
@@ -47,11 +47,11 @@ export function takeVerdict(
   if (decision === 'quarantine') {
     const hold = { by: 'connect-hook' as const, reason };
     if (changeDevice(turn, deviceId, { kind: 'quarantine', hold })) {
-      appendOwnEvent(turn, { deviceId, type: 'coordinator.quarantined', key: '', payload: { reason, by: rule } });
+      appendOwnEvent(turn, { deviceId, type: 'coordinator.quarantined', key: '', payload: { reason, by: hookRule } });
     }
     return { standing: 'quarantined' };
   }
-  noteRefused(turn, connect, rule, reason);
+  noteRefused(turn, connect, hookRule, reason);
   const retryAfterMs = retryAfterSeconds === undefined ? retryAfter.finalMs : retryAfterSeconds * 1000;
   const code = decision === 'deny' ? 'not-admitted' : 'overloaded';
   return { code, retryAfterMs, detail: reason.slice(0, maxDetail) };

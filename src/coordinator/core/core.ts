@@ -8,7 +8,7 @@ import type { SuspectRow } from '../../store/row.ts';
 import type { Store } from '../../store/store.ts';
 import type { Connect, ConnectionId, GatewayHandler, GatewayPort } from '../gateway/port.ts';
 import type { ConnectGate } from '../hook/connect-gate.ts';
-import type { HookVerdict } from '../hook/connect-hook.ts';
+import type { ConnectQuestion, HookVerdict } from '../hook/connect-hook.ts';
 import { retryAfter } from '../identity/judge-connect.ts';
 import { retireOverdue, trustedAuthorities } from './authority-operation.ts';
 import type { Change, CoreState } from './core-state.ts';
@@ -212,17 +212,19 @@ export class Core {
 
   /** With a gate, in two turns: one to see whether the application is to be asked, and one with what it has said. */
   #connect(connect: Connect, verdict?: HookVerdict): void {
-    this.submit((turn) => connectDevice(turn, connect, this.#policy, verdict)).then(
-      (question) => {
-        if (question === undefined) this.#gate?.ended(connect.connection);
-        else this.#gate?.ask(connect.connection, question, (said) => this.#connect(connect, said));
-      },
-      (error) => {
+    const { connection } = connect;
+    this.submit((turn) => connectDevice(turn, connect, this.#policy, verdict))
+      .then((question) => this.#askApplication(connect, question))
+      .catch((error) => {
         this.#report(error, 'a connect could not be stored');
         const refusal = { code: 'overloaded', retryAfterMs: retryAfter.overloadedMs, detail: 'not stored' } as const;
-        this.#gateway?.refuse(connect.connection, refusal);
-      },
-    );
+        this.#gateway?.refuse(connection, refusal);
+      });
+  }
+
+  #askApplication(connect: Connect, question: ConnectQuestion | undefined): void {
+    if (question === undefined) this.#gate?.ended(connect.connection);
+    else this.#gate?.ask(connect.connection, question, (verdict) => this.#connect(connect, verdict));
   }
 
   /** Where rows of a connection stand; undefined for a ghost's, which are not stored. */

@@ -30,7 +30,8 @@ export function createCommandHook({ argv, directory }: { argv: readonly string[]
       if (result === 'aborted') throw hookFailure('it took too long');
       end(); // what it has left behind
       if (result.isMaxBuffer) throw hookFailure(`it said more than ${maxAnswerBytes} bytes`);
-      if (result.exitCode === undefined) throw hookFailure(`it could not be run: ${result.code ?? result.signal ?? '?'}`);
+      if (result.exitCode === undefined)
+        throw hookFailure(`it could not be run: ${result.code ?? result.signal ?? '?'}`);
       if (result.exitCode !== 0) throw hookFailure(`exit code ${result.exitCode}${lastLine(result.stderr)}`);
       return readAnswer(result.stdout);
     },

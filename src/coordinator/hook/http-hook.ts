@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent, request as requestHttp, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
-import { systemErrorCode } from '../../error.ts';
+import { FlotillaError, systemErrorCode } from '../../error.ts';
 import { hookFailure, maxAnswerBytes, readAnswer, type ConnectHook } from './connect-hook.ts';
 
 export interface HttpHookOption {
@@ -22,21 +22,25 @@ export function createHttpHook({ url, caFile, maxConcurrent }: HttpHookOption): 
     : new HttpAgent(connections);
   const send = isSecure ? requestHttps : requestHttp;
   return {
-    ask(question, signal) {
+    async ask(question, signal) {
       const body = Buffer.from(JSON.stringify(question));
       const headers = { 'content-type': 'application/json', 'content-length': body.length, accept: 'application/json' };
-      return new Promise((resolve, reject) => {
-        const fail = (error: unknown): void =>
-          reject(signal.aborted ? hookFailure('it took too long') : hookFailure(`no answer: ${reasonOf(error)}`, error));
-        const request = send(target, { method: 'POST', agent, headers, signal }, (response) => {
-          readBody(response).then((text) => {
-            if (response.statusCode === 200) resolve(readAnswer(text));
-            else reject(hookFailure(`HTTP status ${response.statusCode}`));
-          }).catch(fail);
+      let answer: { status: number | undefined; text: string };
+      try {
+        answer = await new Promise((resolve, reject) => {
+          const request = send(target, { method: 'POST', agent, headers, signal }, (response) => {
+            const { statusCode: status } = response;
+            readBody(response).then((text) => resolve({ status, text }), reject);
+          });
+          request.on('error', reject);
+          request.end(body);
         });
-        request.on('error', fail);
-        request.end(body);
-      });
+      } catch (error) {
+        if (signal.aborted) throw hookFailure('it took too long');
+        throw error instanceof FlotillaError ? error : hookFailure(`no answer: ${reasonOf(error)}`, error);
+      }
+      if (answer.status !== 200) throw hookFailure(`HTTP status ${answer.status ?? '?'}`);
+      return readAnswer(answer.text);
     },
   };
 }

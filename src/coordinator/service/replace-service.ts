@@ -57,7 +57,9 @@ function planReplacement(state: CoreState, oldId: string, newId: string): Replac
     configs: desired.map(({ name }) => name),
     conflicts: [...tagConflicts.map((name) => `tag ${name}`), ...configConflicts.map(({ name }) => `settings ${name}`)],
     accepts: after.state === 'pending',
-    revokes: (state.serials.get(oldId) ?? []).filter((serial) => state.certificates.get(serial)?.revokedAtMs === undefined),
+    revokes: (state.serials.get(oldId) ?? []).filter(
+      (serial) => state.certificates.get(serial)?.revokedAtMs === undefined,
+    ),
     ends: (state.outboxes.get(oldId) ?? []).map(({ type, key }) => `${type} ${key}`),
   };
 }

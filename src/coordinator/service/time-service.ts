@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto';
 import type { TimeResets, TimeResetSent } from '../../client/contract/device.ts';
 import { FlotillaError } from '../../error.ts';
 import { verifyTimeReset } from '../../pki/index.ts';
@@ -12,7 +11,7 @@ import { unknownDevice } from './device-service.ts';
 /** All or none. A bad one would be refused by its device, too; here somebody reads why. */
 export function resetTime(context: ServiceContext, { resets }: TimeResets): Promise<TimeResetSent[]> {
   const { core, clock, issuing, fleetId } = context;
-  const roots: X509Certificate[] = rootCertificates(issuing.bundlePem);
+  const roots = rootCertificates(issuing.bundlePem);
   for (const reset of resets) {
     const { deviceId, expiresAtMs } = reset;
     verifyTimeReset(reset, roots);

@@ -87,7 +87,9 @@ describe('a time statement', () => {
     const statement = signer().sign(subject, timeMs);
     expect(() => verify({ ...statement, signer: '0'.repeat(64) })).toThrow('its chain is of another signer');
     expect(() => verify({ ...statement, chain: ['AAAA'] })).toThrow('malformed');
-    expect(() => verify({ ...statement, chain: Array.from({ length: 5 }, () => statement.chain![0]!) })).toThrow('5 cert');
+    expect(() => verify({ ...statement, chain: Array.from({ length: 5 }, () => statement.chain![0]!) })).toThrow(
+      '5 cert',
+    );
     expect(() => verify({ ...statement, chain: [statement.chain![0]!] })).toThrow('does not reach a root');
   });
 });
@@ -103,9 +105,12 @@ describe('a time reset', () => {
     expect(() => verifyTimeReset(reset, [])).toThrow('not signed');
     expect(() => verifyTimeReset(signTimeReset(issuing.privateKey, order), roots)).toThrow('not signed');
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    expect(() => verifyTimeReset(signTimeReset(createPrivateKey(privateKey.export({ type: 'pkcs8', format: 'pem' })), order), roots)).toThrow(
-      'not signed',
-    );
+    expect(() =>
+      verifyTimeReset(
+        signTimeReset(createPrivateKey(privateKey.export({ type: 'pkcs8', format: 'pem' })), order),
+        roots,
+      ),
+    ).toThrow('not signed');
   });
 
   it('is read from a file of lines, or the file is refused', () => {

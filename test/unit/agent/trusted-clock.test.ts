@@ -11,7 +11,10 @@ function machine(rtcMs: number) {
   const kept = new Map<string, string>();
   const at = { rtcMs, monotonicMs: 0 };
   const clock: Clock = { nowMs: () => at.rtcMs, monotonicMs: () => at.monotonicMs, schedule: () => () => undefined };
-  const values = { get: (name: string) => kept.get(name), set: (name: string, value: string) => void kept.set(name, value) };
+  const values = {
+    get: (name: string) => kept.get(name),
+    set: (name: string, value: string) => void kept.set(name, value),
+  };
   return {
     boot(rtcNowMs: number) {
       Object.assign(at, { rtcMs: rtcNowMs, monotonicMs: 0 });
