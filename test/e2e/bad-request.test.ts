@@ -40,6 +40,9 @@ afterAll(() => fleet?.[Symbol.asyncDispose]());
 describe('without a coordinator', () => {
   /** Every command that asks the coordinator, with arguments that are good. */
   const asking: Record<string, () => string[]> = {
+    'audit export': () => [],
+    'audit head': () => [],
+    'audit show': () => [],
     'cert issue': () => ['c-1', '--out', scratch('unreachable')],
     'cert list': () => [],
     'cert revoke': () => ['c-1', '--reason', 'test', '--yes'],
@@ -108,6 +111,7 @@ describe('without a coordinator', () => {
     'agent reset-time',
     'agent run',
     'agent status',
+    'audit verify',
     'ca sign-time-reset',
     'context add',
     'context list',

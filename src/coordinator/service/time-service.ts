@@ -37,7 +37,7 @@ export function resetTime(context: ServiceContext, { resets }: TimeResets): Prom
       enqueueRequest(turn, deviceId, { type: 'time.reset', key: deviceId, payload: reset, expiresAtMs });
       const payload = { timeMs, by: context.actor };
       appendOwnEvent(turn, { deviceId, type: 'coordinator.device-reset-time', key: '', payload });
-      audit(turn, context, 'device.reset-time', deviceId, { timeMs });
+      audit(turn, context, 'device.reset-time', deviceId, { timeMs }, [deviceId]);
       const isTaken = isAnnounced({ type: 'time.reset', payload: '' }, device);
       const isThere = live.get(deviceId)?.standing === 'accepted';
       return { deviceId, state: !isTaken ? 'held' : isThere ? 'sent' : 'waiting' };
