@@ -40,6 +40,9 @@ afterAll(() => fleet?.[Symbol.asyncDispose]());
 describe('without a coordinator', () => {
   /** Every command that asks the coordinator, with arguments that are good. */
   const asking: Record<string, () => string[]> = {
+    'audit export': () => [],
+    'audit head': () => [],
+    'audit show': () => [],
     'cert issue': () => ['c-1', '--out', scratch('unreachable')],
     'cert list': () => [],
     'cert revoke': () => ['c-1', '--reason', 'test', '--yes'],
@@ -105,6 +108,7 @@ describe('without a coordinator', () => {
     'agent publish',
     'agent run',
     'agent status',
+    'audit verify',
     'context add',
     'context list',
     'context remove',
