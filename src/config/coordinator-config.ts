@@ -32,6 +32,8 @@ export interface CoordinatorConfig {
     /** Agents below this version are sent away and told so. */
     minAgentVersion?: string;
   };
+  /** `profiles`: the file of profiles; absolute once loaded. */
+  certificates: { profiles: string };
   jobs: {
     /** How long one device may take for a command. */
     defaultTimeoutSeconds: number;
@@ -67,6 +69,7 @@ export const defaultCoordinatorConfig: Omit<CoordinatorConfig, 'fleetId'> = {
     packing: 'range',
     retrySpreadSeconds: 'auto',
   },
+  certificates: { profiles: 'pki/profiles.yaml' },
   jobs: { defaultTimeoutSeconds: 300, defaultExpiresSeconds: 86_400, confirmAboveShare: 0.5 },
   rollouts: {
     offeredTimeoutSeconds: 300,
@@ -110,6 +113,7 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
       defaults.link,
       ['minAgentVersion'],
     ),
+    certificates: record({ profiles: path }, defaults.certificates),
     jobs: record(
       {
         defaultTimeoutSeconds: seconds(1, 30),
@@ -151,5 +155,10 @@ export async function loadCoordinatorConfig(file: string): Promise<CoordinatorCo
     };
   });
   const config = await readConfigFile(file, field, 'flotilla init makes a fleet with its coordinator.yaml');
-  return { ...config, data: resolve(directory, config.data), socket: resolve(directory, config.socket) };
+  return {
+    ...config,
+    data: resolve(directory, config.data),
+    socket: resolve(directory, config.socket),
+    certificates: { ...config.certificates, profiles: resolve(directory, config.certificates.profiles) },
+  };
 }

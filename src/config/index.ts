@@ -11,6 +11,7 @@ export { loadAgentConfig } from './load-agent-config.ts';
 export { type CoordinatorConfig, defaultCoordinatorConfig, loadCoordinatorConfig } from './coordinator-config.ts';
 export { ConfigError, type ConfigProblem } from './problem.ts';
 export { type FleetLayout, fleetLayout } from './fleet-layout.ts';
+export { chooseProfile, loadProfiles, parseProfiles, type Profiles } from './profile-file.ts';
 export { findFleetDir } from './fleet-dir.ts';
 export { packageVersion, readPackageAsset } from './package-asset.ts';
 export { packageRoot } from './package-root.ts';

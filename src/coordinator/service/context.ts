@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import type { PayloadReader } from '../../eventlog/schema/index.ts';
+import type { Profiles } from '../../config/profile-file.ts';
 import type { AuthorityKeeper } from '../authority/keeper.ts';
 import type { OperatorRole } from '../../role.ts';
 import type { Core } from '../core/core.ts';
@@ -28,6 +29,8 @@ export interface ServiceContext {
   readonly issuing: IssuingAuthority;
   /** The files of the authorities. */
   authorities: AuthorityKeeper;
+  /** Read anew each time: a person edits them. */
+  loadProfiles(): Promise<Profiles>;
   /** Where published bundles lie, named by their SHA-256. */
   blobDirectory: string;
   /** Folder of the `*.pub` keys that a bundle must be signed with. */
