@@ -20,7 +20,11 @@ import { createLog, type Log } from '../log.ts';
 import { loadFleetIdentity } from '../pki/index.ts';
 
 /** By error code, the key of coordinator.yaml that is to be mended. */
-const configKeys: Record<string, string[]> = { 'gateway-listen': ['listen', 'port'], 'pki-other-fleet': ['fleetId'] };
+const configKeys: Record<string, string[]> = {
+  'gateway-listen': ['listen', 'port'],
+  'pki-other-fleet': ['fleetId'],
+  'enrollment-listen': ['enrollment', 'listen', 'port'],
+};
 
 process.removeAllListeners('warning'); // node:sqlite still announces itself
 process.umask(0o077); // the database, the bundles, the socket: for this user alone

@@ -14,6 +14,7 @@ import type { AuthorityKeeper } from './authority/keeper.ts';
 import { trustedAuthorities } from './core/authority-operation.ts';
 import { Core } from './core/core.ts';
 import type { CoreState } from './core/core-state.ts';
+import { startEst } from './est/index.ts';
 import { loadState } from './core/load-state.ts';
 import { schemaSource } from './core/schema-state.ts';
 import { SuspectFile } from './core/suspect-file.ts';
@@ -23,6 +24,7 @@ import type { GatewayHandler } from './gateway/port.ts';
 import type { Caller } from './operator/caller.ts';
 import { readRunFile, removeRunFile, writeRunFile } from './run-file.ts';
 import { ConsumerStreams } from './service/consumer-streams.ts';
+import type { ServiceContext } from './service/context.ts';
 import { trimDeadLetters } from './service/trim-dead-letters.ts';
 
 export interface CoordinatorOption {
@@ -88,7 +90,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     undo.defer(option.authorities.onCertificate((own) => pool.setCertificate(own)));
     await core.start(pool);
     undo.defer(followAuthorities(option.authorities, core, log));
-    const context = {
+    const context: ServiceContext = {
       core,
       clock,
       fleetId: config.fleetId,
@@ -107,13 +109,19 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       listen: { host: config.listen.host, port: pool.port },
       gatewayPids: () => pool.pids,
       random: () => randomInt(2 ** 32) / 2 ** 32,
-      newId: (prefix: 'j' | 'q' | 'r') => newId(prefix, clock.nowMs()),
+      newId: (prefix: 'j' | 'q' | 'r' | 't') => newId(prefix, clock.nowMs()),
       streams: new ConsumerStreams(),
       deciding: new Set<number>(),
       // The answer leaves first.
       shutdown: () => setImmediate(() => end()),
     };
     undo.defer(trimForEver(() => trimDeadLetters(context, config.deadLetters), clock, log));
+    const { enrollment } = config;
+    if (enrollment !== undefined) {
+      const est = await startEst({ context, listen: enrollment.listen, log });
+      undo.defer(() => est.close());
+      context.enrollment = { host: enrollment.host ?? config.hosts[0] ?? 'localhost', port: est.port };
+    }
     const api = await startApi(context, config.socket, log);
     undo.defer(() => api.close());
     await writeRunFile(runDirectory, { pid: process.pid, port: pool.port, startedAtMs });

@@ -259,4 +259,9 @@ export const migrations: readonly string[] = [
   ALTER TABLE certificate ADD COLUMN profile TEXT;
   ALTER TABLE certificate ADD COLUMN subject TEXT;
   `,
+  `
+  CREATE TABLE enrollment_token (id TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE preregistration (device TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE bound_grain (device TEXT PRIMARY KEY, grains TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -1,5 +1,7 @@
 /** Rows as the store keeps them. Plain data that survives a structured clone; instance ids and schemas are hex text. */
 
+export type { BoundGrainRow, EnrollmentTokenRow, PreregistrationRow } from './enrollment-row.ts';
+
 /** Seq per lane, the highest that is stored; lanes 0 to 3. */
 export type LaneCursor = readonly [number, number, number, number];
 

@@ -6,8 +6,10 @@ import type {
   ConsumerRow,
   DeviceLogRow,
   DeviceRow,
+  EnrollmentTokenRow,
   LaneCursor,
   MemberRow,
+  PreregistrationRow,
   SuspectRow,
 } from '../../store/row.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
@@ -85,6 +87,12 @@ export interface CoreState {
   readonly suspects: Map<string, SuspectRow>;
   /** When a device sent what is no frame, lately. */
   readonly frameFaults: Map<string, readonly number[]>;
+  readonly enrollmentTokens: Map<string, EnrollmentTokenRow>;
+  readonly preregistrations: Map<string, PreregistrationRow>;
+  /** Device ids by the hash of the key that a manifest names. */
+  readonly keyOwners: Map<string, string>;
+  /** By device: grains that it may report with these values only. */
+  readonly boundGrains: Map<string, Readonly<Record<string, string>>>;
   readonly live: Map<string, LiveConnection>;
   /** By device. */
   readonly probes: Map<string, Probe>;
