@@ -129,7 +129,7 @@ export function checkAuthorityCertificate(pem: string, expected: ExpectedAuthori
   }
   const subject = `CN=${issuingCommonName(expected.fleetId, expected.number)}`;
   if (certificate.subject !== subject) refuse('has another name', certificate.subject, subject);
-  if (!certificate.publicKey.equals(createPublicKey(expected.publicKey))) {
+  if (!certificate.publicKey.equals(expected.publicKey)) {
     refuse('is for another key', describePublicKey(certificate.publicKey), 'the key of the last request');
   }
   const basic = parsed.getExtension(BasicConstraintsExtension);

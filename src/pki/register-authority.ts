@@ -3,7 +3,7 @@
  * certificate is public; without a proof anybody could register the authority of another, and name its devices.
  */
 import 'reflect-metadata';
-import { createPublicKey, verify, X509Certificate } from 'node:crypto';
+import { type KeyObject, verify, type X509Certificate } from 'node:crypto';
 import { KeyUsageFlags, KeyUsagesExtension, X509Certificate as ParsedCertificate } from '@peculiar/x509';
 import { FlotillaError } from '../error.ts';
 import { parseCertificate } from './certificate.ts';
@@ -74,7 +74,7 @@ function judgeAuthority(certificate: X509Certificate, nowMs: number): void {
 
 /** The one of these nonces that the proof is for, or undefined. `proof`: PEM of a certificate, or base64. */
 export function provedNonce(authority: X509Certificate, proof: string, nonces: readonly string[]): string | undefined {
-  const key = createPublicKey(authority.publicKey);
+  const key = authority.publicKey;
   if (proof.includes('-----BEGIN CERTIFICATE-----')) {
     const certificate = parseCertificate(proof, 'the proof');
     if (!certificate.checkIssued(authority) || !certificate.verify(key)) return undefined;
@@ -88,7 +88,7 @@ export function provedNonce(authority: X509Certificate, proof: string, nonces: r
   );
 }
 
-function verifies(text: string, key: ReturnType<typeof createPublicKey>, signature: Buffer): boolean {
+function verifies(text: string, key: KeyObject, signature: Buffer): boolean {
   try {
     return verify('sha256', Buffer.from(text), key, signature);
   } catch {

@@ -40,6 +40,13 @@ afterAll(() => fleet?.[Symbol.asyncDispose]());
 describe('without a coordinator', () => {
   /** Every command that asks the coordinator, with arguments that are good. */
   const asking: Record<string, () => string[]> = {
+    'ca list': () => [],
+    'ca register': () => ['--challenge'],
+    'ca remove': () => ['acme', '--yes'],
+    'ca renew-coordinator': () => [],
+    'ca retire': () => ['issuing-1', '--yes'],
+    'ca rotate': () => [],
+    'ca show': () => [],
     'cert issue': () => ['c-1', '--out', scratch('unreachable')],
     'cert list': () => [],
     'cert revoke': () => ['c-1', '--reason', 'test', '--yes'],
@@ -105,6 +112,10 @@ describe('without a coordinator', () => {
     'agent publish',
     'agent run',
     'agent status',
+    'ca attach',
+    'ca detach',
+    'ca export-root',
+    'ca sign-issuing',
     'context add',
     'context list',
     'context remove',

@@ -4,6 +4,7 @@ import { findFleetDir } from '../../config/fleet-dir.ts';
 import { type FleetLayout, fleetLayout } from '../../config/fleet-layout.ts';
 import { CoordinatorClient } from '../../client/coordinator-client.ts';
 import { HttpConnection } from '../../client/http-connection.ts';
+import { loadProfiles } from '../../config/profile-file.ts';
 import { FlotillaError } from '../../error.ts';
 import { loadFleetIdentity } from '../../pki/fleet-identity.ts';
 import { checkCoordinator } from './check-coordinator.ts';
@@ -34,6 +35,7 @@ export async function examine(fleetDirFlag: string | undefined, nowMs: number): 
   // What is bad by itself is not told twice.
   if (findings.every(({ name, verdict }) => verdict !== 'bad' || !['keys', 'certificates'].includes(name)))
     findings.push(await checkIdentity(layout, config));
+  findings.push(await checkProfiles(config));
   findings.push(await checkDisk(config));
   findings.push(...(await checkCoordinator(new CoordinatorClient(new HttpConnection(config.socket)), config)));
   return findings;
@@ -46,6 +48,15 @@ async function checkIdentity(layout: FleetLayout, { fleetId }: CoordinatorConfig
     return ok('identity', 'keys, certificates and coordinator.yaml belong together');
   } catch (error) {
     return fromError('identity', error, `restore ${layout.pki} from your backup`);
+  }
+}
+
+async function checkProfiles({ certificates }: CoordinatorConfig): Promise<Finding> {
+  try {
+    const profiles = await loadProfiles(certificates.profiles);
+    return ok('profiles', Object.keys(profiles).join(', '));
+  } catch (error) {
+    return fromError('profiles', error, `mend ${certificates.profiles}`);
   }
 }
 
