@@ -3,6 +3,7 @@
  * of replies. Errors travel as `{ error: ErrorDocument }` with a 4xx or 5xx status; `fault` decides the exit code.
  */
 export * from './authority.ts';
+export * from './audit.ts';
 export * from './certificate.ts';
 export * from './config.ts';
 export * from './consumer.ts';

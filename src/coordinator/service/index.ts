@@ -10,6 +10,7 @@ export {
   showAuthorities,
   showAuthority,
 } from './authority-service.ts';
+export * from './audit-service.ts';
 export * from './certificate-service.ts';
 export * from './config-service.ts';
 export * from './consumer-service.ts';
@@ -31,6 +32,7 @@ export * from './release-service.ts';
 export * from './rollout-service.ts';
 export * from './schema-service.ts';
 export * from './select-service.ts';
+export { shutdown } from './shutdown-service.ts';
 export { showStatus } from './status-service.ts';
 export { trimDeadLetters } from './trim-dead-letters.ts';
 export { why } from './why-service.ts';
