@@ -22,6 +22,8 @@ import { parseConfig } from './read-config.ts';
 
 export type Profiles = Record<string, CertificateProfile>;
 
+const defaults = defaultProfiles as unknown as Profiles;
+
 const days = integer({ min: 1, max: maxValidityDays, unit: 'days' });
 const kinds = list(choice(keyKinds), { min: 1 });
 const tag = { pattern: /^[a-z][a-z0-9_.-]{0,62}$/, expected: 'a name of a-z 0-9 _ . -', maxLength: 63 };
@@ -116,7 +118,7 @@ const kindNames = Object.keys(fields) as ProfileKind[];
 const profile: Field<CertificateProfile> = (node, key, reading) => {
   const kind: unknown = isMap(node) ? node.get('kind') : undefined;
   const known = kindNames.find((name) => name === kind);
-  if (known !== undefined) return fields[known](node, key, reading) as CertificateProfile | undefined;
+  if (known !== undefined) return fields[known](node, key, reading);
   const place = isMap(node) ? (node.get('kind', true) as Node | undefined) : undefined;
   choice(kindNames)(place ?? node, `${key}.kind`, reading);
   return undefined;
@@ -138,7 +140,7 @@ const file = record<{ profiles: Profiles }>(
 
 export function parseProfiles(source: string, path: string): Profiles {
   return {
-    ...structuredClone<Profiles>(defaultProfiles as unknown as Profiles),
+    ...structuredClone(defaults),
     ...parseConfig(source, path, file).profiles,
   };
 }
@@ -150,7 +152,7 @@ export async function loadProfiles(path: string): Promise<Profiles> {
   } catch (error) {
     const code = systemErrorCode(error);
     if (code === undefined || error instanceof FlotillaError) throw error;
-    if (code === 'ENOENT') return structuredClone<Profiles>(defaultProfiles as unknown as Profiles);
+    if (code === 'ENOENT') return structuredClone(defaults);
     throw new FlotillaError('usage', 'config-unreadable', `${path} can't be read`, { seen: code, cause: error });
   }
 }

@@ -187,7 +187,7 @@ describe('a rotation of the issuing authority', () => {
     const names = await readdir(join(fleet.dir, 'pki'));
     expect(names.filter((name) => /^issuing\.(crt|key)$/.test(name))).toEqual([]);
     expect(await readdir(pki('retired'))).toEqual(['issuing-1.crt']);
-    const cut = (await events('coordinator.disconnected')).filter(({ deviceId }) => deviceId === 'd-1').at(-1);
+    const cut = (await events('coordinator.disconnected')).findLast(({ deviceId }) => deviceId === 'd-1');
     const [retired] = await events('coordinator.authority-retired');
     expect(cut.timestampMs - retired.timestampMs).toBeLessThan(1_000);
 
@@ -396,8 +396,8 @@ describe.runIf(openssl)("a manufacturer's authority", () => {
     expect((await showDevice('acme-m2')).connected).toBe(true);
     expect((await must(['ca', 'remove', 'acme', '--yes', '--json'])).json().cutConnections).toBe(1);
     await eventually('cut', async () => !(await showDevice('acme-m2')).connected);
-    const [removed] = (await events('coordinator.authority-removed')).filter(({ key }) => key === 'acme');
-    const cut = (await events('coordinator.disconnected')).filter(({ deviceId }) => deviceId === 'acme-m2').at(-1);
+    const removed = (await events('coordinator.authority-removed')).find(({ key }) => key === 'acme');
+    const cut = (await events('coordinator.disconnected')).findLast(({ deviceId }) => deviceId === 'acme-m2');
     expect(cut.timestampMs - removed.timestampMs).toBeLessThan(1_000);
     expect((await showDevice('d-3')).connected).toBe(true);
   });

@@ -15,6 +15,7 @@ import { constraintText, describePublicKey, issuingId, readNameConstraint } from
 import type { AuthorityRow } from '../../store/index.ts';
 import {
   activateAuthority,
+  activeAuthority,
   devicesByAuthority,
   endAuthority,
   pushAuthorities,
@@ -95,11 +96,12 @@ export async function completeRotation(context: ServiceContext, certificate: str
   });
   const installed = await authorities.install(number, certificate);
   const result = await core.submit((turn) => {
+    const last = activeAuthority(turn.state)?.id ?? '';
     const row = activateAuthority(turn, installed);
     pushAuthorities(turn);
     const { fingerprintSha256 } = row;
     audit(turn, context, 'authority.rotate', row.id, { fingerprintSha256 });
-    const before = [...turn.state.authorities.values()].filter(({ state }) => state === 'overlap').at(-1);
+    const before = turn.state.authorities.get(last);
     return {
       authority: viewAuthority(turn.state, row, turn.nowMs),
       ...(before === undefined ? {} : { before: viewAuthority(turn.state, before, turn.nowMs) }),
