@@ -36,6 +36,7 @@ export function removeDevice(statements: Statements, deviceId: string, instanceI
   statements.get('DELETE FROM request_seq WHERE device = ?').run(deviceId);
   statements.get('DELETE FROM device_log WHERE device = ?').run(deviceId);
   statements.get('DELETE FROM suspect WHERE device = ?').run(deviceId);
+  statements.get('DELETE FROM renewal WHERE device = ?').run(deviceId);
 }
 
 export function readDevices(statements: Statements): DeviceRow[] {
@@ -77,7 +78,11 @@ export function readCursors(statements: Statements): CursorRow[] {
 
 export function writeCertificate(statements: Statements, certificate: CertificateRow): void {
   statements
-    .get('INSERT OR REPLACE INTO certificate VALUES (?,?,?,?,?,?,?,?,?)')
+    .get(
+      'INSERT OR REPLACE INTO certificate (serial, device, fingerprint, not_before_ms, not_after_ms, issued_ms, ' +
+        'revoked_ms, revocation_reason, pem, renews, proven_ms, replaced_by, replaced_ms, key_sha256) ' +
+        'VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)',
+    )
     .run(
       certificate.serial,
       certificate.deviceId,
@@ -88,6 +93,11 @@ export function writeCertificate(statements: Statements, certificate: Certificat
       certificate.revokedAtMs ?? null,
       certificate.revocationReason ?? null,
       certificate.pem,
+      certificate.renews ?? null,
+      certificate.provenAtMs ?? null,
+      certificate.replacedBy ?? null,
+      certificate.replacedAtMs ?? null,
+      certificate.keySha256 ?? null,
     );
 }
 
@@ -102,5 +112,17 @@ export function readCertificates(statements: Statements): CertificateRow[] {
     ...(row['revoked_ms'] === null ? {} : { revokedAtMs: Number(row['revoked_ms']) }),
     ...(row['revocation_reason'] === null ? {} : { revocationReason: String(row['revocation_reason']) }),
     pem: String(row['pem']),
+    ...(row['renews'] === null ? {} : { renews: String(row['renews']) }),
+    ...(row['proven_ms'] === null ? {} : { provenAtMs: Number(row['proven_ms']) }),
+    ...(row['replaced_by'] === null ? {} : { replacedBy: String(row['replaced_by']) }),
+    ...(row['replaced_ms'] === null ? {} : { replacedAtMs: Number(row['replaced_ms']) }),
+    ...(row['key_sha256'] === null ? {} : { keySha256: String(row['key_sha256']) }),
   }));
+}
+
+export function readCertificateOfKey(statements: Statements, keySha256: string): string | undefined {
+  const row = statements
+    .get('SELECT serial FROM certificate WHERE key_sha256 = ? ORDER BY issued_ms DESC LIMIT 1')
+    .get(keySha256);
+  return row === undefined ? undefined : String(row['serial']);
 }

@@ -1,4 +1,5 @@
 import { readDeadLetterDepth, readDeadLetters, readSurplusLetters, type DeadLetterQuery } from './dead-letter-table.ts';
+import { readCertificateOfKey } from './device-table.ts';
 import { readDocument, readDocuments, readMembers, type DocumentTable } from './document-table.ts';
 import { scanEvents, type EventScan } from './event-scan.ts';
 import { readEvents, type EventPage } from './event-table.ts';
@@ -13,6 +14,7 @@ export type Read =
   | { kind: 'dead-letters'; query: DeadLetterQuery }
   | { kind: 'dead-letter-depth' }
   | { kind: 'surplus-letters'; keepRows: number; beforeMs: number }
+  | { kind: 'certificate-by-key'; keySha256: string }
   | { kind: 'documents'; table: DocumentTable; limit: number }
   | { kind: 'document'; table: DocumentTable; id: string }
   | { kind: 'members'; table: DocumentTable; id: string; output: boolean };
@@ -31,6 +33,8 @@ export function answerRead(statements: Statements, read: Read): unknown {
       return readSurplusLetters(statements, read.keepRows, read.beforeMs);
     case 'dead-letter-depth':
       return readDeadLetterDepth(statements);
+    case 'certificate-by-key':
+      return readCertificateOfKey(statements, read.keySha256);
     case 'documents':
       return readDocuments(statements, read.table, read.limit);
     case 'document':

@@ -15,6 +15,7 @@ import type {
   MemberRow,
   ParkedRow,
   RedactionRow,
+  RenewalRow,
   SchemaRow,
   ReleaseRow,
   RequestRow,
@@ -28,6 +29,8 @@ export type Write =
   /** `instanceId`: the history whose cursors stay. */
   | { kind: 'device-removed'; deviceId: string; instanceId?: string }
   | { kind: 'certificate'; certificate: CertificateRow }
+  | { kind: 'renewal'; renewal: RenewalRow }
+  | { kind: 'renewal-removed'; deviceId: string }
   | { kind: 'cursor'; cursor: CursorRow }
   | { kind: 'event'; event: EventRow }
   | { kind: 'event-block'; block: EventBlockRow }

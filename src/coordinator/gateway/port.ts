@@ -43,6 +43,7 @@ export type RefuseCode =
   | 'quarantined'
   | 'revoked'
   | 'expired'
+  | 'replaced'
   | 'superseded'
   | 'instance-mismatch'
   | 'overloaded';
