@@ -240,6 +240,9 @@ export const migrations: readonly string[] = [
   ALTER TABLE device ADD COLUMN accepts TEXT;
   `,
   `
+  ALTER TABLE device ADD COLUMN notes TEXT;
+  `,
+  `
   ALTER TABLE certificate ADD COLUMN renews TEXT;
   ALTER TABLE certificate ADD COLUMN proven_ms INTEGER;
   ALTER TABLE certificate ADD COLUMN replaced_by TEXT;
