@@ -11,15 +11,28 @@ import { LineCounter, parseDocument } from 'yaml';
 import { exitCodeOf } from '../cli/exit-code.ts';
 import { formatError } from '../cli/format-error.ts';
 import { systemClock } from '../clock.ts';
-import { fleetLayout, findFleetDir, loadCoordinatorConfig, packageRoot } from '../config/index.ts';
-import { startCoordinator } from '../coordinator/coordinator.ts';
+import {
+  type CoordinatorConfig,
+  type FleetLayout,
+  type RecoveryConfig,
+  fleetLayout,
+  findFleetDir,
+  loadCoordinatorConfig,
+  packageRoot,
+} from '../config/index.ts';
+import { type CoordinatorOption, startCoordinator } from '../coordinator/coordinator.ts';
 import { createGatewayPool } from '../coordinator/gateway/index.ts';
+import { startRecoveryPort, trustOf } from '../coordinator/recovery/recovery-port.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import { createLog, type Log } from '../log.ts';
-import { loadFleetIdentity } from '../pki/index.ts';
+import { loadFleetIdentity, msPerDay } from '../pki/index.ts';
 
 /** By error code, the key of coordinator.yaml that is to be mended. */
-const configKeys: Record<string, string[]> = { 'gateway-listen': ['listen', 'port'], 'pki-other-fleet': ['fleetId'] };
+const configKeys: Record<string, string[]> = {
+  'gateway-listen': ['listen', 'port'],
+  'recovery-listen': ['recovery', 'port'],
+  'pki-other-fleet': ['fleetId'],
+};
 
 process.removeAllListeners('warning'); // node:sqlite still announces itself
 process.umask(0o077); // the database, the bundles, the socket: for this user alone
@@ -80,17 +93,42 @@ async function run(): Promise<void> {
       }).catch(async (error: unknown) => {
         throw await withConfigLine(error, layout.config);
       }),
+    ...(config.recovery === undefined
+      ? {}
+      : { startRecovery: recoveryStarter(config, config.recovery, { layout, bundlePem, extension, log }) }),
     onEnd: (error) => stopping.resolve(error),
   });
   process.on('uncaughtException', (error) => stopping.resolve(asKnown(error)));
   process.on('unhandledRejection', (error) => stopping.resolve(asKnown(error)));
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopping.resolve(undefined));
 
-  const { port, socket } = coordinator;
-  process.stdout.write(`${JSON.stringify({ ready: true, pid: process.pid, port, socket })}\n`);
-  log.info({ port, socket, version }, 'coordinator is ready');
+  const { port, recoveryPort, socket } = coordinator;
+  process.stdout.write(`${JSON.stringify({ ready: true, pid: process.pid, port, recoveryPort, socket })}\n`);
+  log.info({ port, recoveryPort, socket, version }, 'coordinator is ready');
   const error = await stopping.promise;
   await stop(coordinator, error, log);
+}
+
+function recoveryStarter(
+  { fleetId, log: { level } }: CoordinatorConfig,
+  { host, port, maxExpiredDays }: RecoveryConfig,
+  parts: { layout: FleetLayout; bundlePem: string; extension: string; log: Log },
+): NonNullable<CoordinatorOption['startRecovery']> {
+  const { layout, bundlePem, extension, log } = parts;
+  return (ask) =>
+    startRecoveryPort({
+      entry: join(import.meta.dirname, `recovery.${extension}`),
+      listen: { host, port },
+      fleetId,
+      tls: { keyFile: layout.coordinatorKey, certificateFile: layout.coordinatorCertificate },
+      trust: trustOf(bundlePem),
+      maxExpiredMs: maxExpiredDays * msPerDay,
+      log,
+      logLevel: level,
+      ask,
+    }).catch(async (error: unknown) => {
+      throw await withConfigLine(error, layout.config);
+    });
 }
 
 async function stop(coordinator: { stop(): Promise<void> }, error: FlotillaError | undefined, log: Log): Promise<void> {

@@ -16,9 +16,13 @@ import { SuspectFile } from './core/suspect-file.ts';
 import type { GatewayPool } from './gateway/pool-option.ts';
 import type { GatewayHandler } from './gateway/port.ts';
 import type { Caller } from './operator/caller.ts';
+import type { RecoveryPort, RecoveryPortOption } from './recovery/recovery-port.ts';
+import type { RenewalPolicy } from './renewal/reduce-renewal.ts';
 import { readRunFile, removeRunFile, writeRunFile } from './run-file.ts';
 import { ConsumerStreams } from './service/consumer-streams.ts';
 import type { IssuingAuthority } from './service/context.ts';
+import { recoverDevice } from './service/recover-device.ts';
+import { RenewalSigner } from './service/renewal-signer.ts';
 import { trimDeadLetters } from './service/trim-dead-letters.ts';
 
 export interface CoordinatorOption {
@@ -35,12 +39,15 @@ export interface CoordinatorOption {
   log: Log;
   /** Starts what devices connect to. */
   startGateways(option: { handler: GatewayHandler; blobDirectory: string }): Promise<GatewayPool>;
+  /** Starts what devices come to whose certificate has expired; absent: there is no such port. */
+  startRecovery?(ask: RecoveryPortOption['ask']): Promise<RecoveryPort>;
   /** An operator asked for the end, or the process can't go on (`error`). Called once. */
   onEnd(error?: FlotillaError): void;
 }
 
 export interface Coordinator {
   readonly port: number;
+  readonly recoveryPort: number | undefined;
   readonly socket: string;
   readonly startedAtMs: number;
   /** Answers what is under way, sends the devices away with a hint when to come back, syncs, lets go of everything. */
@@ -67,7 +74,8 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     const { store, forget } = await openOwnStore(undo, option, end);
     const state = await loadState(store, config.fleetId, newInstanceId(), startedAtMs);
     const { minAgentVersion } = config.link;
-    const policy = minAgentVersion === undefined ? {} : { minAgentVersion };
+    const renewal = renewalPolicyOf(config);
+    const policy = { renewal, ...(minAgentVersion === undefined ? {} : { minAgentVersion }) };
     const suspectFile = new SuspectFile(join(config.data, 'suspects'));
     undo.defer(() => suspectFile.close());
     const core = new Core({ store, state, clock, log, policy, suspectFile });
@@ -75,6 +83,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     const pool = await option.startGateways({ handler: core.handler, blobDirectory });
     undo.defer(() => pool.stop());
     await core.start(pool);
+    let recovery: RecoveryPort | undefined;
     const context = {
       core,
       clock,
@@ -83,11 +92,13 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       ...localCaller(),
       jobs: config.jobs,
       rolloutTimers: timersOf(config),
+      renewal,
       payloads: new PayloadReader(schemaSource(state.schemas)),
       issuing: option.issuing,
       blobDirectory,
       keyDirectory: option.keyDirectory,
       listen: { host: config.listen.host, port: pool.port },
+      recoveryPort: (): number | undefined => recovery?.port,
       gatewayPids: () => pool.pids,
       random: () => randomInt(2 ** 32) / 2 ** 32,
       newId: (prefix: 'j' | 'q' | 'r') => newId(prefix, clock.nowMs()),
@@ -96,13 +107,23 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       // The answer leaves first.
       shutdown: () => setImmediate(() => end()),
     };
+    const signer = new RenewalSigner(context, log);
+    undo.defer(() => signer.stop());
+    recovery = await option.startRecovery?.((question) => recoverDevice(context, question, log));
+    undo.defer(() => recovery?.stop());
     undo.defer(trimForEver(() => trimDeadLetters(context, config.deadLetters), clock, log));
     const api = await startApi(context, config.socket, log);
     undo.defer(() => api.close());
     await writeRunFile(runDirectory, { pid: process.pid, port: pool.port, startedAtMs });
     undo.defer(() => removeRunFile(runDirectory));
     forget();
-    return { port: pool.port, socket: config.socket, startedAtMs, stop: () => undo.disposeAsync() };
+    return {
+      port: pool.port,
+      recoveryPort: recovery?.port,
+      socket: config.socket,
+      startedAtMs,
+      stop: () => undo.disposeAsync(),
+    };
   } catch (error) {
     await undo.disposeAsync();
     throw error;
@@ -175,6 +196,11 @@ async function openOwnStore(
 /** Who comes over the unix socket: the coordinator's own user, whom the mode of the socket lets in, may do all. */
 function localCaller(): Caller {
   return { actor: `local:${process.getuid?.() ?? 0}`, role: 'admin', from: 'unix' };
+}
+
+function renewalPolicyOf({ certificates }: CoordinatorConfig): RenewalPolicy {
+  const { renewInFlight, renewalsPerDay, overlapSeconds } = certificates;
+  return { inFlight: renewInFlight, perDay: renewalsPerDay, overlapMs: overlapSeconds * 1_000 };
 }
 
 function timersOf({ rollouts }: CoordinatorConfig) {

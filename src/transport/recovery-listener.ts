@@ -33,16 +33,17 @@ export interface RecoveryListenerOption<Peer> {
   /** May this address make one more connection? Asked before TLS. */
   admit(address: string): boolean;
   /** Who the peer is, or what is wrong with it; `verdict` is OpenSSL's, null: it found nothing. */
-  judge(
-    certificate: X509Certificate,
-    verdict: string | null,
-  ): { peer: Peer } | { answer: RecoveryAnswer; reason: string };
+  judge(certificate: X509Certificate, verdict: string | null): JudgedPeer<Peer>;
   ask(peer: Peer, csr: Uint8Array, address: string): Promise<RecoveryAnswer>;
   onRefused(reason: string, address: string, detail?: string): void;
 }
 
+export type JudgedPeer<Peer> = { peer: Peer } | { answer: RecoveryAnswer; reason: string; detail?: string };
+
 export interface RecoveryListener {
   listen(address: { host: string; port: number }): Promise<number>;
+  /** What a chain of a peer may end in, for OpenSSL's own verdict. */
+  setAuthorities(authorityPem: string): void;
   close(): void;
 }
 
@@ -53,18 +54,21 @@ const answerTimeoutMs = 10_000;
 
 export function createRecoveryListener<Peer>(option: RecoveryListenerOption<Peer>): RecoveryListener {
   const open = new Set<Socket>();
-  const tls = createTlsServer({
+  const secure = (authorityPem: string) => ({
     key: option.keyPem,
-    cert: withIssuer(option.certificatePem, option.authorityPem),
-    ca: option.authorityPem,
-    requestCert: true,
-    rejectUnauthorized: false, // see above: `judge` decides, and this port can do nothing but answer one request
-    minVersion: 'TLSv1.3',
+    cert: withIssuer(option.certificatePem, authorityPem),
+    ca: authorityPem,
+    minVersion: 'TLSv1.3' as const,
     ...listenerCryptography('classic'),
-    ALPNProtocols: [recoveryAlpn],
-    handshakeTimeout: option.questionTimeoutMs,
     secureOptions: constants.SSL_OP_NO_TICKET,
     ticketKeys: randomBytes(48),
+  });
+  const tls = createTlsServer({
+    ...secure(option.authorityPem),
+    requestCert: true,
+    rejectUnauthorized: false, // see above: `judge` decides, and this port can do nothing but answer one request
+    ALPNProtocols: [recoveryAlpn],
+    handshakeTimeout: option.questionTimeoutMs,
   });
   tls.on('secureConnection', (socket: TLSSocket) => {
     const address = addressOf(socket);
@@ -80,7 +84,7 @@ export function createRecoveryListener<Peer>(option: RecoveryListenerOption<Peer
     if (socket.isSessionReused()) return refuse('resumed');
     const verdict = option.judge(certificate, socket.authorized ? null : verdictOf(socket));
     if ('answer' in verdict) {
-      option.onRefused(verdict.reason, address);
+      option.onRefused(verdict.reason, address, verdict.detail);
       return answer(socket, verdict.answer);
     }
     converse(socket, address, verdict.peer);
@@ -95,9 +99,9 @@ export function createRecoveryListener<Peer>(option: RecoveryListenerOption<Peer
     let heard = Buffer.alloc(0);
     let asked = false;
     const timer = setTimeout(() => {
-      option.onRefused(asked ? 'no-answer' : 'question-timeout', address);
+      option.onRefused('question-timeout', address);
       socket.destroy();
-    }, option.questionTimeoutMs + answerTimeoutMs);
+    }, option.questionTimeoutMs);
     socket.on('close', () => clearTimeout(timer));
     socket.on('data', (chunk) => {
       if (asked || heard.length + chunk.length > maxQuestionBytes + 2) {
@@ -110,6 +114,7 @@ export function createRecoveryListener<Peer>(option: RecoveryListenerOption<Peer
         const csr = decodeQuestion(heard);
         if (csr === undefined) return;
         asked = true;
+        clearTimeout(timer);
         option.ask(peer, csr, address).then(
           (given) => answer(socket, given),
           () => answer(socket, { kind: 'later', retryAfterSeconds: 60 }),
@@ -149,6 +154,7 @@ export function createRecoveryListener<Peer>(option: RecoveryListenerOption<Peer
           resolve((tcp.address() as AddressInfo).port);
         });
       }),
+    setAuthorities: (authorityPem) => tls.setSecureContext(secure(authorityPem)),
     close() {
       tcp.close();
       for (const raw of open) raw.destroy();

@@ -1,4 +1,5 @@
-import { X509Certificate, createHash, createPrivateKey } from 'node:crypto';
+import { X509Certificate, createPrivateKey } from 'node:crypto';
+import { splitCertificates } from '../../pki/authority-bundle.ts';
 import { parseDeviceIdentity, type DeviceIdentity } from '../../pki/peer-identity.ts';
 import type { RenewalReason } from './identity-record.ts';
 
@@ -50,19 +51,6 @@ export function checkCertificate(
   } catch (error) {
     return misfit('malformed', error instanceof Error ? error.message : String(error));
   }
-}
-
-/** The certificates of a PEM file, in its order. */
-export function splitCertificates(pem: string): X509Certificate[] {
-  const texts = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
-  return texts.map((text) => new X509Certificate(text));
-}
-
-/** What tells the coordinator which authorities this device has. */
-export function authorityDigest(pem: string): string {
-  const hash = createHash('sha256');
-  for (const certificate of splitCertificates(pem)) hash.update(certificate.raw);
-  return hash.digest('hex');
 }
 
 function isRoot(certificate: X509Certificate): boolean {

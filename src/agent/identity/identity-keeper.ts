@@ -5,6 +5,7 @@ import type { Clock } from '../../clock.ts';
 import { FlotillaError } from '../../error.ts';
 import { jsonRow, type DeviceLog } from '../../eventlog/index.ts';
 import type { Log } from '../../log.ts';
+import { authorityDigest } from '../../pki/authority-bundle.ts';
 import { encodeCsr } from '../../pki/encode-csr.ts';
 import { parseDeviceIdentity, type DeviceIdentity } from '../../pki/peer-identity.ts';
 import type { CertificateEvent, CertificateRequestEvent } from '../../protocol/event.ts';
@@ -13,7 +14,7 @@ import type { CertificateInstall, CertificateRenew } from '../../protocol/reques
 import type { LinkIdentity } from '../link/link-option.ts';
 import type { Link, LinkStatus } from '../link/port.ts';
 import { createIdentityTable, type IdentityTable } from '../state/identity-table.ts';
-import { authorityDigest, checkCertificate, type OfferedCertificate } from './check-certificate.ts';
+import { checkCertificate, type OfferedCertificate } from './check-certificate.ts';
 import type { IdentityFolder } from './identity-folder.ts';
 import {
   dialsBeforeProbe,

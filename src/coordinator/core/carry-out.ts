@@ -4,6 +4,7 @@ import { noteDropped, noteReport } from './device-log-operation.ts';
 import { announceTypes, changeDevice } from './device-operation.ts';
 import { stepJob } from './job-operation.ts';
 import type { Meaning } from './read-event.ts';
+import { takeCertificateOutcome, takeCertificateRequest } from './renewal-operation.ts';
 import { stepRollout } from './rollout-operation.ts';
 import { learnSchema } from './schema-operation.ts';
 import type { Turn } from './turn.ts';
@@ -34,6 +35,10 @@ export function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
       return noteDropped(turn, deviceId, meaning.event);
     case 'deadletter':
       return noteGivenUp(turn, deviceId, meaning.event);
+    case 'certificate-request':
+      return takeCertificateRequest(turn, deviceId, meaning.event);
+    case 'certificate':
+      return takeCertificateOutcome(turn, deviceId, meaning.event);
     case 'reply':
     case 'history':
     case 'plain':

@@ -6,6 +6,8 @@ import type {
   DeviceRow,
   LaneCursor,
   MemberRow,
+  RenewalRow,
+  RenewalState,
   SuspectRow,
 } from '../../store/row.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
@@ -79,6 +81,8 @@ export interface CoreState {
   readonly suspects: Map<string, SuspectRow>;
   /** When a device sent what is no frame, lately. */
   readonly frameFaults: Map<string, readonly number[]>;
+  /** New certificates that are under way, by device. */
+  readonly renewals: Map<string, RenewalRow>;
   readonly live: Map<string, LiveConnection>;
   /** By device. */
   readonly probes: Map<string, Probe>;
@@ -95,6 +99,7 @@ export interface CoreState {
 export type Change =
   | { kind: 'device'; id: string }
   | { kind: 'device-removed'; id: string }
+  | { kind: 'renewal'; deviceId: string; state: RenewalState | 'ended' }
   /** The log has grown. */
   | { kind: 'event' }
   | { kind: 'job'; document: JobDocument }

@@ -8,6 +8,7 @@ import type { SuspectRow } from '../../store/row.ts';
 import type { Store } from '../../store/store.ts';
 import type { ConnectionId, GatewayHandler, GatewayPort } from '../gateway/port.ts';
 import { retryAfter } from '../identity/judge-connect.ts';
+import { defaultRenewalPolicy } from '../renewal/reduce-renewal.ts';
 import type { Change, CoreState } from './core-state.ts';
 import { stepJob } from './job-operation.ts';
 import { commitRequests, connectDevice, disconnectDevice, probedDevice, type ConnectPolicy } from './link-operation.ts';
@@ -16,6 +17,7 @@ import { storeGap } from './gap-operation.ts';
 import { Pressure } from './pressure.ts';
 import { noteFrameFault } from './frame-fault-operation.ts';
 import { createEventReader, type EventReader, type Meaning } from './read-event.ts';
+import { stepRenewals } from './renewal-operation.ts';
 import { expireRequests } from './request-operation.ts';
 import { stepRollout } from './rollout-operation.ts';
 import { defineSchema } from './schema-operation.ts';
@@ -337,6 +339,7 @@ export class Core {
         }
         for (const id of turn.state.rollouts.keys()) stepRollout(turn, id, { kind: 'tick' });
         expireRequests(turn);
+        stepRenewals(turn, this.#policy.renewal ?? defaultRenewalPolicy);
       }).catch((error) => this.#report(error, 'timers could not be carried out'));
     });
   }

@@ -13,6 +13,7 @@ import {
   type Refusal,
   type Verdict,
 } from '../identity/judge-connect.ts';
+import { defaultRenewalPolicy, type RenewalPolicy } from '../renewal/reduce-renewal.ts';
 import { newDevice } from '../registry/reduce-device.ts';
 import { quarantineClones, suspectClone, takeProbe } from './clone-operation.ts';
 import { instanceHex, zeroCursor, type LiveConnection } from './core-state.ts';
@@ -23,6 +24,7 @@ import { haunt, layGhost } from './ghost-operation.ts';
 import { appendOwnEvent } from './event-operation.ts';
 import { noteHistory } from './history-operation.ts';
 import { stepJob } from './job-operation.ts';
+import { proveCertificate } from './renewal-operation.ts';
 import { acknowledgeRequests, loseSentJobs } from './request-operation.ts';
 import { neededBlobs, stepRollout } from './rollout-operation.ts';
 import type { Turn } from './turn.ts';
@@ -31,6 +33,7 @@ import type { Turn } from './turn.ts';
 export interface ConnectPolicy {
   /** Agents below it are sent away. */
   minAgentVersion?: string;
+  renewal?: RenewalPolicy;
 }
 
 export function connectDevice(turn: Turn, connect: Connect, policy: ConnectPolicy): void {
@@ -42,6 +45,7 @@ export function connectDevice(turn: Turn, connect: Connect, policy: ConnectPolic
     identity: connect.identity,
     device: state.devices.get(deviceId),
     certificate,
+    overlapMs: (policy.renewal ?? defaultRenewalPolicy).overlapMs,
     nowMs: turn.nowMs,
   });
   verdicts.push(judgeAgent(connect.agentVersion, policy.minAgentVersion));
@@ -161,6 +165,7 @@ function admit(
   turn.afterCommit((port) => port.admit(connection, welcome));
   turn.toFlush.add(deviceId);
   if (standing !== 'accepted') return;
+  proveCertificate(turn, deviceId, serial);
   resendConfigs(turn, deviceId);
   for (const sha256 of neededBlobs(state, deviceId)) turn.afterCommit((port) => port.grantBlob(connection, sha256));
   for (const id of state.jobs.keys()) stepJob(turn, id, { kind: 'connected', deviceId });

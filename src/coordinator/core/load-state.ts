@@ -61,6 +61,7 @@ function stateOf(snapshot: Snapshot, fleetId: string, instanceId: string, nowMs:
     laneTimes: new Map(),
     suspects: new Map(snapshot.suspects.map((suspect) => [suspectKey(suspect), suspect])),
     frameFaults: new Map(),
+    renewals: new Map(snapshot.renewals.map((renewal) => [renewal.deviceId, renewal])),
     live: new Map(),
     probes: new Map(),
     ghosts: new Map(),

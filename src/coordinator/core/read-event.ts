@@ -4,6 +4,8 @@ import {
   eventSchemas,
   type AcceptsEvent,
   type BootEvent,
+  type CertificateEvent,
+  type CertificateRequestEvent,
   type ConfigEvent,
   type DeadLetterEvent,
   type GapEvent,
@@ -32,6 +34,8 @@ export type Meaning =
   | { kind: 'reply'; event: ReplyEvent }
   | { kind: 'deadletter'; event: DeadLetterEvent }
   | { kind: 'history'; event: HistoryEvent }
+  | { kind: 'certificate-request'; event: CertificateRequestEvent }
+  | { kind: 'certificate'; event: CertificateEvent }
   /** It does not fit; the reason is for a person. */
   | {
       kind: 'dead';
@@ -57,6 +61,8 @@ const keyFields: Partial<Record<string, string>> = {
   'flotilla.config': 'name',
   'flotilla.reply': 'requestId',
   'flotilla.history': 'outcome',
+  'flotilla.certificate-request': 'renewalId',
+  'flotilla.certificate': 'renewalId',
 };
 
 /** Reads events with the schemas compiled once. Never throws. */

@@ -5,6 +5,7 @@ import type { OperatorRole } from '../../role.ts';
 import type { Core } from '../core/core.ts';
 import type { Turn } from '../core/turn.ts';
 import type { JobPolicy } from '../job/plan-job.ts';
+import type { RenewalPolicy } from '../renewal/reduce-renewal.ts';
 import type { TimerPolicy } from '../rollout/rollout-state.ts';
 import type { ConsumerStreams } from './consumer-streams.ts';
 
@@ -21,6 +22,7 @@ export interface ServiceContext {
   from: string;
   jobs: JobPolicy;
   rolloutTimers: TimerPolicy;
+  renewal: RenewalPolicy;
   /** Reads Avro payloads by what the registry holds at that time. */
   payloads: PayloadReader;
   issuing: IssuingAuthority;
@@ -29,6 +31,8 @@ export interface ServiceContext {
   /** Folder of the `*.pub` keys that a bundle must be signed with. */
   keyDirectory: string;
   listen: { host: string; port: number };
+  /** Of the recovery port; undefined: there is none. */
+  recoveryPort(): number | undefined;
   gatewayPids(): number[];
   /** Uniform in [0, 1). */
   random(): number;

@@ -28,7 +28,7 @@ const certificate: CertificateRow = {
   pem: '',
 };
 const device = newDevice('gw-1', 'accepted', nowMs);
-const question = { fleetId: 'harbour', identity, device, certificate, nowMs };
+const question = { fleetId: 'harbour', identity, device, certificate, overlapMs: 1_000, nowMs };
 const refusalOf = (change: Partial<Parameters<typeof judgeIdentity>[0]>) =>
   judgeIdentity({ ...question, ...change }).find(({ verdict }) => verdict === 'blocks')?.refusal?.code;
 
