@@ -35,9 +35,13 @@ proven: 1, waiting: 0, failed: 0`,
     const changed = await client.renewCertificates({ selector: args.selector });
     if (!flags.wait) return changed;
     const outcome = await waitRenewals(client, [...changed.changed, ...changed.unchanged], timeoutSeconds * 1_000);
-    if (outcome.failed.length > 0) process.exitCode = ExitCode.someFailed;
-    else if (outcome.waiting.length > 0) process.exitCode = ExitCode.someUndecided;
     return { ...changed, outcome };
+  }
+
+  protected override exitCode({ outcome }: Renewed): ExitCode {
+    if (outcome === undefined) return ExitCode.ok;
+    if (outcome.failed.length > 0) return ExitCode.someFailed;
+    return outcome.waiting.length > 0 ? ExitCode.someUndecided : ExitCode.ok;
   }
 
   protected render({ outcome, ...changed }: Renewed): void {

@@ -83,7 +83,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     const pool = await option.startGateways({ handler: core.handler, blobDirectory });
     undo.defer(() => pool.stop());
     await core.start(pool);
-    let recovery: RecoveryPort | undefined;
+    const late: { recovery?: RecoveryPort } = {};
     const context = {
       core,
       clock,
@@ -98,7 +98,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       blobDirectory,
       keyDirectory: option.keyDirectory,
       listen: { host: config.listen.host, port: pool.port },
-      recoveryPort: (): number | undefined => recovery?.port,
+      recoveryPort: (): number | undefined => late.recovery?.port,
       gatewayPids: () => pool.pids,
       random: () => randomInt(2 ** 32) / 2 ** 32,
       newId: (prefix: 'j' | 'q' | 'r') => newId(prefix, clock.nowMs()),
@@ -109,8 +109,11 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     };
     const signer = new RenewalSigner(context, log);
     undo.defer(() => signer.stop());
-    recovery = await option.startRecovery?.((question) => recoverDevice(context, question, log));
-    undo.defer(() => recovery?.stop());
+    const recovery = await option.startRecovery?.((question) => recoverDevice(context, question, log));
+    if (recovery !== undefined) {
+      late.recovery = recovery;
+      undo.defer(() => recovery.stop());
+    }
     undo.defer(trimForEver(() => trimDeadLetters(context, config.deadLetters), clock, log));
     const api = await startApi(context, config.socket, log);
     undo.defer(() => api.close());
