@@ -22,6 +22,7 @@ const arrows: Record<string, string[]> = {
   config: ['pki'],
   provision: ['config', 'pki', 'firmware', 'client'],
   agent: ['protocol', 'session', 'transport', 'eventlog', 'firmware', 'config', 'pki', 'door'],
+  device: ['config', 'pki', 'door'],
   board: ['firmware', 'config'],
   coordinator: [
     'protocol',

@@ -6,7 +6,7 @@ import { formatAge } from '../../src/cli/human.ts';
 import { NewFiles } from '../../src/cli/new-file.ts';
 import { openClient } from '../../src/cli/open-client.ts';
 import type { Certificate } from '../../src/client/contract/index.ts';
-import { createDeviceKeyAndCsr } from '../../src/pki/csr.ts';
+import { createDeviceKeyAndCsr } from '../../src/pki/create-csr.ts';
 
 interface Issued {
   fleetId: string;
@@ -37,7 +37,7 @@ gw-001/authority.crt`,
   protected async execute(): Promise<Issued> {
     const { args, flags } = await this.parse(Issue);
     const { privateKeyPem, csrPem } = await createDeviceKeyAndCsr(args.device);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     const files = {
       key: join(flags.out, 'device.key'),
       certificate: join(flags.out, 'device.crt'),

@@ -21,7 +21,7 @@ SERIAL                            DEVICE  STATE    ISSUED   ENDS      REASON
 
   protected async execute(): Promise<Certificate[]> {
     const { flags } = await this.parse(List);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.certificates(defined({ device: flags.device }));
   }
 

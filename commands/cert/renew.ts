@@ -31,7 +31,7 @@ proven: 1, waiting: 0, failed: 0`,
   protected async execute(): Promise<Renewed> {
     const { args, flags } = await this.parse(Renew);
     const timeoutSeconds = parseDuration(flags.timeout, '--timeout');
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     const changed = await client.renewCertificates({ selector: args.selector });
     if (!flags.wait) return changed;
     const outcome = await waitRenewals(client, [...changed.changed, ...changed.unchanged], timeoutSeconds * 1_000);

@@ -18,7 +18,7 @@ gw-007  wanted  rotation  1m ago  0      away  the device is away
 
   protected async execute(): Promise<Renewal[]> {
     const { flags } = await this.parse(Renewals);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.renewals();
   }
 

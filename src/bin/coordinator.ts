@@ -19,10 +19,12 @@ import {
   findFleetDir,
   loadCoordinatorConfig,
   packageRoot,
+  packageVersion,
 } from '../config/index.ts';
+import { AuthorityKeeper } from '../coordinator/authority/index.ts';
 import { type CoordinatorOption, startCoordinator } from '../coordinator/coordinator.ts';
 import { createGatewayPool } from '../coordinator/gateway/index.ts';
-import { startRecoveryPort, trustOf } from '../coordinator/recovery/recovery-port.ts';
+import { startRecoveryPort } from '../coordinator/recovery/recovery-port.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import { createLog, type Log } from '../log.ts';
 import { loadFleetIdentity, msPerDay } from '../pki/index.ts';
@@ -51,22 +53,28 @@ async function run(): Promise<void> {
   const layout = fleetLayout(directory);
   const config = await loadCoordinatorConfig(layout.config);
   const log = createLog({ name: 'core', level: config.log.level });
-  const { issuing, bundlePem } = await loadFleetIdentity(layout, config.fleetId).catch(async (error: unknown) => {
+  const identity = await loadFleetIdentity(layout, config.fleetId).catch(async (error: unknown) => {
     throw await withConfigLine(error, layout.config);
   });
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const stopping = Promise.withResolvers<FlotillaError | undefined>();
   const spread = config.link.retrySpreadSeconds;
-  const { version } = JSON.parse(await readFile(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
+  const version = await packageVersion();
   const coordinator = await startCoordinator({
     config,
-    issuing: { ...issuing, bundlePem },
+    authorities: new AuthorityKeeper({
+      fleetId: config.fleetId,
+      files: layout,
+      identity,
+      readHosts: async () => (await loadCoordinatorConfig(layout.config)).hosts,
+      log,
+    }),
     keyDirectory: layout.keys,
     version,
     storeEntry: new URL(`./store-thread.${extension}`, import.meta.url),
     clock: systemClock,
     log,
-    startGateways: ({ handler, blobDirectory }) =>
+    startGateways: ({ handler, blobDirectory, authorities }) =>
       createGatewayPool({
         count: config.gateways === 'auto' ? availableParallelism() : config.gateways,
         listen: config.listen,
@@ -75,6 +83,7 @@ async function run(): Promise<void> {
           certificateFile: layout.coordinatorCertificate,
           authorityFile: layout.authorityBundle,
         },
+        authorities,
         blobDirectory,
         gatewayEntry: join(import.meta.dirname, `gateway.${extension}`),
         opensslConfigFile: join(packageRoot(), 'templates', 'gateway-openssl.cnf'),
@@ -95,7 +104,7 @@ async function run(): Promise<void> {
       }),
     ...(config.recovery === undefined
       ? {}
-      : { startRecovery: recoveryStarter(config, config.recovery, { layout, bundlePem, extension, log }) }),
+      : { startRecovery: recoveryStarter(config, config.recovery, { layout, extension, log }) }),
     onEnd: (error) => stopping.resolve(error),
   });
   process.on('uncaughtException', (error) => stopping.resolve(asKnown(error)));
@@ -112,16 +121,16 @@ async function run(): Promise<void> {
 function recoveryStarter(
   { fleetId, log: { level } }: CoordinatorConfig,
   { host, port, maxExpiredDays }: RecoveryConfig,
-  parts: { layout: FleetLayout; bundlePem: string; extension: string; log: Log },
+  parts: { layout: FleetLayout; extension: string; log: Log },
 ): NonNullable<CoordinatorOption['startRecovery']> {
-  const { layout, bundlePem, extension, log } = parts;
-  return (ask) =>
+  const { layout, extension, log } = parts;
+  return (ask, trust) =>
     startRecoveryPort({
       entry: join(import.meta.dirname, `recovery.${extension}`),
       listen: { host, port },
       fleetId,
       tls: { keyFile: layout.coordinatorKey, certificateFile: layout.coordinatorCertificate },
-      trust: trustOf(bundlePem),
+      trust,
       maxExpiredMs: maxExpiredDays * msPerDay,
       log,
       logLevel: level,

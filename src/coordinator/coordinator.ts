@@ -8,26 +8,32 @@ import { PayloadReader } from '../eventlog/schema/index.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import type { Log } from '../log.ts';
 import { acquireLock, openStore, type Store } from '../store/index.ts';
+import type { TrustedAuthority } from '../pki/peer-reader.ts';
 import { startApi } from './api/api.ts';
+import type { AuthorityKeeper } from './authority/keeper.ts';
+import { recoveryTrust, trustedAuthorities } from './core/authority-operation.ts';
+import { wantRotated } from './core/renewal-operation.ts';
 import { Core } from './core/core.ts';
+import type { CoreState } from './core/core-state.ts';
 import { loadState } from './core/load-state.ts';
 import { schemaSource } from './core/schema-state.ts';
 import { SuspectFile } from './core/suspect-file.ts';
+import { Turn } from './core/turn.ts';
 import type { GatewayPool } from './gateway/pool-option.ts';
 import type { GatewayHandler } from './gateway/port.ts';
 import type { Caller } from './operator/caller.ts';
+import type { TrustDocument } from './recovery/ipc.ts';
 import type { RecoveryPort, RecoveryPortOption } from './recovery/recovery-port.ts';
 import type { RenewalPolicy } from './renewal/reduce-renewal.ts';
 import { readRunFile, removeRunFile, writeRunFile } from './run-file.ts';
 import { ConsumerStreams } from './service/consumer-streams.ts';
-import type { IssuingAuthority } from './service/context.ts';
 import { recoverDevice } from './service/recover-device.ts';
 import { RenewalSigner } from './service/renewal-signer.ts';
 import { trimDeadLetters } from './service/trim-dead-letters.ts';
 
 export interface CoordinatorOption {
   config: CoordinatorConfig;
-  issuing: IssuingAuthority;
+  authorities: AuthorityKeeper;
   /** Folder of the `*.pub` keys that bundles must be signed with. */
   keyDirectory: string;
   version: string;
@@ -38,9 +44,13 @@ export interface CoordinatorOption {
   clock: Clock;
   log: Log;
   /** Starts what devices connect to. */
-  startGateways(option: { handler: GatewayHandler; blobDirectory: string }): Promise<GatewayPool>;
+  startGateways(option: {
+    handler: GatewayHandler;
+    blobDirectory: string;
+    authorities: readonly TrustedAuthority[];
+  }): Promise<GatewayPool>;
   /** Starts what devices come to whose certificate has expired; absent: there is no such port. */
-  startRecovery?(ask: RecoveryPortOption['ask']): Promise<RecoveryPort>;
+  startRecovery?(ask: RecoveryPortOption['ask'], trust: TrustDocument): Promise<RecoveryPort>;
   /** An operator asked for the end, or the process can't go on (`error`). Called once. */
   onEnd(error?: FlotillaError): void;
 }
@@ -73,6 +83,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     await rm(join(blobDirectory, 'tmp'), { recursive: true, force: true }); // uploads that a crash cut off
     const { store, forget } = await openOwnStore(undo, option, end);
     const state = await loadState(store, config.fleetId, newInstanceId(), startedAtMs);
+    await settleAuthorities(option.authorities, { store, state, nowMs: startedAtMs });
     const { minAgentVersion } = config.link;
     const renewal = renewalPolicyOf(config);
     const policy = { renewal, ...(minAgentVersion === undefined ? {} : { minAgentVersion }) };
@@ -80,9 +91,13 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     undo.defer(() => suspectFile.close());
     const core = new Core({ store, state, clock, log, policy, suspectFile });
     undo.defer(() => core.stop());
-    const pool = await option.startGateways({ handler: core.handler, blobDirectory });
+    const authorities = trustedAuthorities(state);
+    const pool = await option.startGateways({ handler: core.handler, blobDirectory, authorities });
     undo.defer(() => pool.stop());
+    undo.defer(option.authorities.onCertificate((own) => pool.setCertificate(own)));
     await core.start(pool);
+    undo.defer(followAuthorities(option.authorities, core, log));
+    undo.defer(renewRotated(core, log));
     const late: { recovery?: RecoveryPort } = {};
     const context = {
       core,
@@ -94,7 +109,10 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       rolloutTimers: timersOf(config),
       renewal,
       payloads: new PayloadReader(schemaSource(state.schemas)),
-      issuing: option.issuing,
+      get issuing() {
+        return option.authorities.active;
+      },
+      authorities: option.authorities,
       blobDirectory,
       keyDirectory: option.keyDirectory,
       listen: { host: config.listen.host, port: pool.port },
@@ -109,10 +127,15 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     };
     const signer = new RenewalSigner(context, log);
     undo.defer(() => signer.stop());
-    const recovery = await option.startRecovery?.((question) => recoverDevice(context, question, log));
+    const trust = (): TrustDocument => recoveryTrust(core.state, option.authorities.rootPem);
+    const ask = (question: Parameters<typeof recoverDevice>[1]) => recoverDevice(context, question, log);
+    const recovery = await option.startRecovery?.(ask, trust());
     if (recovery !== undefined) {
       late.recovery = recovery;
       undo.defer(() => recovery.stop());
+      const push = (): void => recovery.setTrust(trust());
+      undo.defer(option.authorities.onCertificate(push));
+      undo.defer(core.subscribe(({ kind }) => (kind === 'authority' ? push() : undefined)));
     }
     undo.defer(trimForEver(() => trimDeadLetters(context, config.deadLetters), clock, log));
     const api = await startApi(context, config.socket, log);
@@ -131,6 +154,44 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     await undo.disposeAsync();
     throw error;
   }
+}
+
+/** What the database and the files of the authorities do not know of each other: see AuthorityKeeper. */
+async function settleAuthorities(
+  authorities: AuthorityKeeper,
+  { store, state, nowMs }: { store: Store; state: CoreState; nowMs: number },
+): Promise<void> {
+  const turn = new Turn(state, noGateways, nowMs);
+  authorities.reconcile(turn);
+  if (turn.writes.length > 0) await store.commit(turn.writes);
+  await authorities.finish(state);
+}
+
+/** Files follow the database: of an authority whose overlap has ended, too. */
+function followAuthorities(authorities: AuthorityKeeper, core: Core, log: Log): () => void {
+  return core.subscribe(({ kind }) => {
+    if (kind !== 'authority') return;
+    authorities
+      .finish(core.state)
+      .catch((error) => log.error({ err: error }, 'the files of the authorities are not as they should be'));
+  });
+}
+
+/** Devices whose certificate an older authority has signed get one of the present one. */
+function renewRotated(core: Core, log: Log): () => void {
+  const want = (): void => {
+    core
+      .submit((turn) => wantRotated(turn))
+      .catch((error) => log.error({ err: error }, 'the renewals after a rotation could not be noted'));
+  };
+  want();
+  return core.subscribe(({ kind }) => {
+    if (kind === 'authority') want();
+  });
+}
+
+function noGateways(): never {
+  throw new FlotillaError('ours', 'core-not-started', 'there are no gateways yet');
 }
 
 /** Once now and then every minute; returns what ends it. */

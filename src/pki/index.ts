@@ -6,6 +6,7 @@
  */
 export * from './authority.ts';
 export * from './certificate.ts';
+export * from './create-csr.ts';
 export * from './csr.ts';
 export {
   type Authority,
@@ -20,7 +21,11 @@ export * from './load-identity.ts';
 export { parsePrivateKey } from './parse-private-key.ts';
 export * from './host.ts';
 export * from './passphrase.ts';
+export * from './key-kind.ts';
 export * from './peer-identity.ts';
 export * from './profile.ts';
+export * from './peer-reader.ts';
 export * from './public-key.ts';
+export * from './registered-identity.ts';
 export * from './secret-file.ts';
+export { splitPem } from './split-pem.ts';

@@ -1,3 +1,4 @@
+import { removeChallenge, writeAuthority, writeChallenge } from './authority-table.ts';
 import { removeConfigs, writeConfig } from './config-table.ts';
 import { removeConsumer, writeConsumer } from './consumer-table.ts';
 import { changeDeadLetter, removeDeadLetters, writeDeadLetter } from './dead-letter-table.ts';
@@ -76,6 +77,12 @@ export function applyWrite(statements: Statements, write: Write): void {
       return removeParked(statements, write.fingerprint);
     case 'config':
       return writeConfig(statements, write.config);
+    case 'authority':
+      return writeAuthority(statements, write.authority);
+    case 'challenge':
+      return writeChallenge(statements, write.challenge);
+    case 'challenge-removed':
+      return removeChallenge(statements, write.nonce);
     case 'audit': {
       const { atMs, actor, action, subject, detail } = write.audit;
       statements

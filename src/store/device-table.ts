@@ -87,9 +87,9 @@ export function readCursors(statements: Statements): CursorRow[] {
 export function writeCertificate(statements: Statements, certificate: CertificateRow): void {
   statements
     .get(
-      'INSERT OR REPLACE INTO certificate (serial, device, fingerprint, not_before_ms, not_after_ms, issued_ms, ' +
-        'revoked_ms, revocation_reason, pem, renews, proven_ms, replaced_by, replaced_ms, key_sha256) ' +
-        'VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)',
+      `INSERT OR REPLACE INTO certificate (serial, device, fingerprint, not_before_ms, not_after_ms, issued_ms,
+       revoked_ms, revocation_reason, pem, issuer, profile, subject, renews, proven_ms, replaced_by, replaced_ms,
+       key_sha256) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
     )
     .run(
       certificate.serial,
@@ -101,6 +101,9 @@ export function writeCertificate(statements: Statements, certificate: Certificat
       certificate.revokedAtMs ?? null,
       certificate.revocationReason ?? null,
       certificate.pem,
+      certificate.issuer,
+      certificate.profile ?? null,
+      certificate.subject ?? null,
       certificate.renews ?? null,
       certificate.provenAtMs ?? null,
       certificate.replacedBy ?? null,
@@ -120,6 +123,9 @@ export function readCertificates(statements: Statements): CertificateRow[] {
     ...(row['revoked_ms'] === null ? {} : { revokedAtMs: Number(row['revoked_ms']) }),
     ...(row['revocation_reason'] === null ? {} : { revocationReason: String(row['revocation_reason']) }),
     pem: String(row['pem']),
+    issuer: String(row['issuer']),
+    ...(row['profile'] === null ? {} : { profile: String(row['profile']) }),
+    ...(row['subject'] === null ? {} : { subject: String(row['subject']) }),
     ...(row['renews'] === null ? {} : { renews: String(row['renews']) }),
     ...(row['proven_ms'] === null ? {} : { provenAtMs: Number(row['proven_ms']) }),
     ...(row['replaced_by'] === null ? {} : { replacedBy: String(row['replaced_by']) }),

@@ -1,3 +1,4 @@
+import { readAuthorities, readChallenges } from './authority-table.ts';
 import { readConfigs } from './config-table.ts';
 import { readConsumers } from './consumer-table.ts';
 import { readLastDeadLetter } from './dead-letter-table.ts';
@@ -9,7 +10,9 @@ import { readRenewals } from './renewal-table.ts';
 import { readRequestSeqs, readRequests } from './request-table.ts';
 import { readParked, readSchemas } from './schema-table.ts';
 import type {
+  AuthorityRow,
   CertificateRow,
+  ChallengeRow,
   ConfigRow,
   ConsumerRow,
   CursorRow,
@@ -48,6 +51,8 @@ export interface Snapshot {
   consumers: ConsumerRow[];
   deviceLogs: DeviceLogRow[];
   suspects: SuspectRow[];
+  authorities: AuthorityRow[];
+  challenges: ChallengeRow[];
   renewals: RenewalRow[];
 }
 
@@ -75,6 +80,8 @@ export function readSnapshot(statements: Statements): Snapshot {
     consumers: readConsumers(statements),
     deviceLogs: readDeviceLogs(statements),
     suspects: readSuspects(statements),
+    authorities: readAuthorities(statements),
+    challenges: readChallenges(statements),
     renewals: readRenewals(statements),
   };
 }

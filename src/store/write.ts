@@ -1,7 +1,9 @@
 import type { DeadLetterChange } from './dead-letter-table.ts';
 import type {
   AuditRow,
+  AuthorityRow,
   CertificateRow,
+  ChallengeRow,
   ConfigRow,
   ConsumerRow,
   CursorRow,
@@ -56,4 +58,7 @@ export type Write =
   | { kind: 'parked-schema'; parked: ParkedRow }
   | { kind: 'parked-schema-removed'; fingerprint: string }
   | { kind: 'config'; config: ConfigRow }
+  | { kind: 'authority'; authority: AuthorityRow }
+  | { kind: 'challenge'; challenge: ChallengeRow }
+  | { kind: 'challenge-removed'; nonce: string }
   | { kind: 'audit'; audit: AuditRow };

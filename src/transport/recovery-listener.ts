@@ -22,10 +22,15 @@ import { withIssuer } from './certificate-chain.ts';
 import { listenerCryptography } from './cryptography.ts';
 import { addressOf } from './tls-stream.ts';
 
-export interface RecoveryListenerOption<Peer> {
+/** PEM. */
+export interface RecoveryIdentity {
   keyPem: string;
   certificatePem: string;
+  /** What a chain of a peer may end in, for OpenSSL's own verdict. */
   authorityPem: string;
+}
+
+export interface RecoveryListenerOption<Peer> extends RecoveryIdentity {
   /** More are dropped before a byte of TLS is computed. */
   maxConnections: number;
   /** From the accept to the question's last byte. */
@@ -42,8 +47,8 @@ export type JudgedPeer<Peer> = { peer: Peer } | { answer: RecoveryAnswer; reason
 
 export interface RecoveryListener {
   listen(address: { host: string; port: number }): Promise<number>;
-  /** What a chain of a peer may end in, for OpenSSL's own verdict. */
-  setAuthorities(authorityPem: string): void;
+  /** For the handshakes from now on. */
+  setIdentity(identity: RecoveryIdentity): void;
   close(): void;
 }
 
@@ -54,17 +59,17 @@ const answerTimeoutMs = 10_000;
 
 export function createRecoveryListener<Peer>(option: RecoveryListenerOption<Peer>): RecoveryListener {
   const open = new Set<Socket>();
-  const secure = (authorityPem: string) => ({
-    key: option.keyPem,
-    cert: withIssuer(option.certificatePem, authorityPem),
+  const secure = ({ keyPem, certificatePem, authorityPem }: RecoveryIdentity) => ({
+    key: keyPem,
+    cert: withIssuer(certificatePem, authorityPem),
     ca: authorityPem,
     minVersion: 'TLSv1.3' as const,
-    ...listenerCryptography('classic'),
+    ...listenerCryptography('classic', false),
     secureOptions: constants.SSL_OP_NO_TICKET,
     ticketKeys: randomBytes(48),
   });
   const tls = createTlsServer({
-    ...secure(option.authorityPem),
+    ...secure(option),
     requestCert: true,
     rejectUnauthorized: false, // see above: `judge` decides, and this port can do nothing but answer one request
     ALPNProtocols: [recoveryAlpn],
@@ -154,7 +159,7 @@ export function createRecoveryListener<Peer>(option: RecoveryListenerOption<Peer
           resolve((tcp.address() as AddressInfo).port);
         });
       }),
-    setAuthorities: (authorityPem) => tls.setSecureContext(secure(authorityPem)),
+    setIdentity: (identity) => tls.setSecureContext(secure(identity)),
     close() {
       tcp.close();
       for (const raw of open) raw.destroy();

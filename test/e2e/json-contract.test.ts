@@ -28,6 +28,10 @@ let openJob = '';
 const rollouts: Record<string, string> = {};
 const inFleet = (...path: string[]) => join(fleet.dir, ...path);
 const scratch = (...path: string[]) => join(fleet.scratch, ...path);
+const contextAdd = (name: string) => {
+  const files = ['--ca', inFleet('pki', 'authority.crt'), '--cert', inFleet('pki', 'operator-admin.crt')];
+  return [name, '--host', 'localhost', '--port', '7444', ...files, '--key', inFleet('pki', 'operator-admin.key')];
+};
 const malformed = 'gw and';
 const nobody = 'no-such-device';
 
@@ -76,6 +80,16 @@ const cases: Record<string, Case> = {
     fails: () => ['x-1', '--reason', 'not confirmed'],
     exitCode: 6,
   },
+
+  'context add': {
+    ok: () => contextAdd('new'),
+    fails: () => contextAdd('here'),
+    exitCode: 6,
+  },
+  'context list': { ok: () => [], fails: () => ['extra'], exitCode: 2 },
+  'context use': { ok: () => ['here'], fails: () => ['nowhere'], exitCode: 2 },
+  'context show': { ok: () => ['here'], fails: () => ['nowhere'], exitCode: 2 },
+  'context remove': { ok: () => ['gone'], fails: () => ['nowhere'], exitCode: 2 },
 
   'coordinator status': { ok: () => [], fails: () => ['--fleet-dir', scratch('stopped')], exitCode: 7 },
   'coordinator start': { missing: 'see below', fails: () => ['--detach'], exitCode: 6 },
@@ -226,6 +240,7 @@ beforeAll(async () => {
   await writeFile(scratch('reading.avsc'), reading('V'));
   await writeFile(scratch('worse.avsc'), reading('mV'));
 
+  for (const name of ['here', 'gone']) await must(['context', 'add', ...contextAdd(name)]);
   await must(['init', scratch('stopped'), '--no-passphrase', '--port', '0']);
   await must(['agent', 'init', scratch('csr'), '--id', 's-1', '--coordinator', '127.0.0.1:7443']);
   for (const id of ['x-1', 'x-2', 'x-3', 'x-4', 'x-5', 'x-6', 'x-7'])

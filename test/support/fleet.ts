@@ -48,7 +48,11 @@ export async function createFleet({ gateways = 1 }: { gateways?: number } = {}):
   const dir = join(scratch.path, 'fleet');
   const agents: TestAgent[] = [];
   const cli = (args: string[], option: RunOption = {}) =>
-    flotilla(args, { cwd: scratch.path, ...option, env: { FLOTILLA_FLEET_DIR: dir, ...option.env } });
+    flotilla(args, {
+      cwd: scratch.path,
+      ...option,
+      env: { FLOTILLA_FLEET_DIR: dir, XDG_CONFIG_HOME: join(scratch.path, 'config'), ...option.env },
+    });
   const must = async (args: string[]): Promise<Ran> => {
     const ran = await cli(args);
     if (ran.exitCode !== 0)

@@ -1,6 +1,8 @@
 import type { Release } from '../../client/contract/release.ts';
 import type {
+  AuthorityRow,
   CertificateRow,
+  ChallengeRow,
   ConsumerRow,
   DeviceLogRow,
   DeviceRow,
@@ -61,6 +63,10 @@ export interface CoreState {
   readonly startedAtMs: number;
   readonly devices: Map<string, DeviceRow>;
   readonly certificates: Map<string, CertificateRow>;
+  /** By id; issuing ones and registered ones. */
+  readonly authorities: Map<string, AuthorityRow>;
+  /** By nonce. */
+  readonly challenges: Map<string, ChallengeRow>;
   /** Serial numbers of a device's certificates, in order of issue. */
   readonly serials: Map<string, readonly string[]>;
   /** What is stored of each history of a device. */
@@ -99,6 +105,7 @@ export interface CoreState {
 export type Change =
   | { kind: 'device'; id: string }
   | { kind: 'device-removed'; id: string }
+  | { kind: 'authority'; id: string }
   | { kind: 'renewal'; deviceId: string; state: RenewalState | 'ended' }
   /** The log has grown. */
   | { kind: 'event' }

@@ -47,6 +47,8 @@ function stateOf(snapshot: Snapshot, fleetId: string, instanceId: string, nowMs:
     startedAtMs: nowMs,
     devices: new Map(snapshot.devices.map((device) => [device.id, device])),
     certificates: new Map(snapshot.certificates.map((certificate) => [certificate.serial, certificate])),
+    authorities: new Map(snapshot.authorities.map((authority) => [authority.id, authority])),
+    challenges: new Map(snapshot.challenges.map((challenge) => [challenge.nonce, challenge])),
     serials: new Map(),
     cursors: new Map(),
     outboxes: new Map(),

@@ -4,6 +4,7 @@ import type { CertificateInstall } from '../../protocol/request.ts';
 import type { CertificateRow, RenewalCause, RenewalRow } from '../../store/row.ts';
 import { isInFlight, mayAsk, reduceRenewal, type RenewalInput, type RenewalPolicy } from '../renewal/reduce-renewal.ts';
 import { isAnnounced } from '../request/outbox.ts';
+import { devicesByAuthority } from './authority-operation.ts';
 import { isServed, type CoreState } from './core-state.ts';
 import { putCertificate } from './device-operation.ts';
 import { appendOwnEvent } from './event-operation.ts';
@@ -36,6 +37,29 @@ export function endRenewal(turn: Turn, deviceId: string): void {
 export function wantRenewal(turn: Turn, deviceId: string, cause: RenewalCause): boolean {
   const before = turn.state.renewals.get(deviceId);
   return moveRenewal(turn, deviceId, { kind: 'want', cause }) !== before;
+}
+
+/** Every accepted device whose certificate was signed by an issuing authority that signs no more. */
+export function wantRotated(turn: Turn): void {
+  const { state } = turn;
+  for (const [issuer, deviceIds] of devicesByAuthority(state)) {
+    if (!isRotatedOut(state, issuer)) continue;
+    for (const deviceId of deviceIds) {
+      if (state.devices.get(deviceId)?.state === 'accepted') wantRenewal(turn, deviceId, 'rotation');
+    }
+  }
+}
+
+function isRotatedOut(state: CoreState, issuer: string): boolean {
+  const authority = state.authorities.get(issuer);
+  return authority?.kind === 'issuing' && authority.state !== 'active' && authority.state !== 'requested';
+}
+
+/** A device that was let in only now, with a certificate of before a rotation. */
+export function wantIfRotated(turn: Turn, deviceId: string, serial: string): void {
+  const certificate = turn.state.certificates.get(serial);
+  if (certificate === undefined || turn.state.renewals.has(deviceId)) return;
+  if (isRotatedOut(turn.state, certificate.issuer)) wantRenewal(turn, deviceId, 'rotation');
 }
 
 /** Asks devices that are there, up to the number that may be under way at a time. */

@@ -40,6 +40,9 @@ export function judgeRecovery({
   if (certificate.fingerprintSha256 !== identity.fingerprintSha256Hex) {
     return { reason: 'other-certificate', detail: `${serialHex} is on record with another fingerprint` };
   }
+  if (certificate.issuer !== identity.authority) {
+    return { reason: 'other-certificate', detail: `${serialHex} is on record as signed by ${certificate.issuer}` };
+  }
   if (certificate.deviceId !== deviceId) return { reason: 'other-device', detail: `of ${certificate.deviceId}` };
   if (certificate.revokedAtMs !== undefined) {
     return { reason: 'revoked', detail: certificate.revocationReason ?? 'no reason given' };

@@ -17,8 +17,9 @@ export interface RecoveryConfig {
 
 /** PEM. */
 export interface TrustDocument {
-  root: string;
-  issuing: { pem: string; retiredAtMs?: number }[];
+  roots: string[];
+  /** Every issuing authority of the fleet whose key nobody else has. */
+  issuing: { id: string; pem: string; retiredAtMs?: number }[];
 }
 
 export interface AskDocument {

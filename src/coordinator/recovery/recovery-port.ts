@@ -1,6 +1,4 @@
 import type { Log, LogLevel } from '../../log.ts';
-import { FlotillaError } from '../../error.ts';
-import { splitCertificates } from '../../pki/authority-bundle.ts';
 import { GatewayProcess } from '../gateway/gateway-process.ts';
 import { readJson, writeJson } from '../gateway/ipc.ts';
 import {
@@ -34,15 +32,6 @@ export interface RecoveryPort {
   readonly pid: number | undefined;
   setTrust(trust: TrustDocument): void;
   stop(): Promise<void>;
-}
-
-/** What the fleet's bundle holds: its root, and who signs below it. */
-export function trustOf(bundlePem: string): TrustDocument {
-  const certificates = splitCertificates(bundlePem);
-  const root = certificates.find((one) => one.checkIssued(one));
-  if (root === undefined) throw new FlotillaError('usage', 'recovery-no-root', 'the authority bundle holds no root');
-  const issuing = certificates.filter((one) => one !== root).map((one) => ({ pem: one.toString() }));
-  return { root: root.toString(), issuing };
 }
 
 const restartMinMs = 100;

@@ -53,6 +53,7 @@ class RecoveryServer {
   #core!: Channel;
   #log!: Log;
   #trust!: RecoveryTrust;
+  #tls!: RecoveryConfig['tls'];
   #listener: RecoveryListener | undefined;
   #lastId = 0;
 
@@ -66,8 +67,11 @@ class RecoveryServer {
       (kind, body) => {
         if (kind === ToGateway.configure) {
           this.#start(readJson(body) as RecoveryConfig).catch((error: unknown) => this.#fail(error));
-        } else if (kind === ToRecovery.trust) this.#setTrust(readJson(body) as TrustDocument);
-        else if (kind === ToRecovery.answer) this.#answer(readJson(body) as AnswerDocument);
+        } else if (kind === ToRecovery.trust) {
+          this.#setTrust(readJson(body) as TrustDocument).catch((error: unknown) =>
+            this.#log.error({ err: error }, 'the recovery port goes on with the identity that it had'),
+          );
+        } else if (kind === ToRecovery.answer) this.#answer(readJson(body) as AnswerDocument);
         else throw new RangeError(`the core said ${kind}`);
       },
       () => this.#option.onEnd(),
@@ -77,14 +81,10 @@ class RecoveryServer {
   async #start({ fleetId, listen, tls, trust, maxExpiredMs, logLevel, logDestination }: RecoveryConfig): Promise<void> {
     this.#log = createLog({ name: 'recovery', level: logLevel, destination: logDestination });
     this.#trust = { fleetId, maxExpiredMs, ...readTrust(trust) };
+    this.#tls = tls;
     const { clock } = this.#option;
-    const [key, certificatePem] = await Promise.all([
-      this.#option.readSecretFile(tls.keyFile),
-      readFile(tls.certificateFile, 'utf8'),
-    ]);
     this.#listener = createRecoveryListener<PeerIdentity>({
-      keyPem: key.toString('utf8'),
-      certificatePem,
+      ...(await this.#readOwn()),
       authorityPem: authorityPem(trust),
       maxConnections,
       questionTimeoutMs,
@@ -108,9 +108,18 @@ class RecoveryServer {
     this.#core.end();
   }
 
-  #setTrust(trust: TrustDocument): void {
+  /** The coordinator's own files are read anew: after a rotation they are others. */
+  async #setTrust(trust: TrustDocument): Promise<void> {
     this.#trust = { ...this.#trust, ...readTrust(trust) };
-    this.#listener?.setAuthorities(authorityPem(trust));
+    this.#listener?.setIdentity({ ...(await this.#readOwn()), authorityPem: authorityPem(trust) });
+  }
+
+  async #readOwn(): Promise<{ keyPem: string; certificatePem: string }> {
+    const [key, certificatePem] = await Promise.all([
+      this.#option.readSecretFile(this.#tls.keyFile),
+      readFile(this.#tls.certificateFile, 'utf8'),
+    ]);
+    return { keyPem: key.toString('utf8'), certificatePem };
   }
 
   #ask(identity: PeerIdentity, csr: Uint8Array, address: string): Promise<RecoveryAnswer> {
@@ -159,13 +168,13 @@ async function listenPatiently(listener: RecoveryListener, listen: { host: strin
   }
 }
 
-function readTrust({ root, issuing }: TrustDocument): Pick<RecoveryTrust, 'root' | 'issuing'> {
+function readTrust({ roots, issuing }: TrustDocument): Pick<RecoveryTrust, 'roots' | 'issuing'> {
   return {
-    root: new X509Certificate(root),
+    roots: roots.map((pem) => new X509Certificate(pem)),
     issuing: issuing.map(({ pem, ...rest }) => ({ certificate: new X509Certificate(pem), ...rest })),
   };
 }
 
-function authorityPem({ root, issuing }: TrustDocument): string {
-  return [...issuing.map(({ pem }) => pem), root].join('');
+function authorityPem({ roots, issuing }: TrustDocument): string {
+  return [...issuing.map(({ pem }) => pem), ...roots].join('');
 }

@@ -8,6 +8,7 @@ import { readDeviceIdentity } from '../../pki/peer-identity.ts';
 import type { PeerIdentity } from '../gateway/port.ts';
 
 export interface RecoveryAuthority {
+  id: string;
   /** Of an issuing authority of this fleet. */
   certificate: X509Certificate;
   /** Its certificates have ended with it, whatever stands in them. */
@@ -16,7 +17,8 @@ export interface RecoveryAuthority {
 
 export interface RecoveryTrust {
   fleetId: string;
-  root: X509Certificate;
+  /** Self-signed. */
+  roots: readonly X509Certificate[];
   issuing: readonly RecoveryAuthority[];
   /** How long after its end a certificate is still worth another one. */
   maxExpiredMs: number;
@@ -34,12 +36,13 @@ const expiredVerdict = 'CERT_HAS_EXPIRED';
 export function verifyPeer(
   certificate: X509Certificate,
   verdict: string | null,
-  { fleetId, root, issuing, maxExpiredMs }: RecoveryTrust,
+  { fleetId, roots, issuing, maxExpiredMs }: RecoveryTrust,
   nowMs: number,
 ): VerifiedPeer {
   const signer = issuing.find((one) => isSignedBy(certificate, one.certificate));
   if (signer === undefined) return refused('unknown-authority', certificate.issuer);
-  if (!isSignedBy(root, root) || !signer.certificate.ca || !isSignedBy(signer.certificate, root)) {
+  const isRooted = roots.some((root) => root.ca && isSignedBy(root, root) && isSignedBy(signer.certificate, root));
+  if (!isRooted || !signer.certificate.ca) {
     return refused('broken-chain', signer.certificate.subject);
   }
   const identity = readDeviceIdentity(certificate);
@@ -52,7 +55,7 @@ export function verifyPeer(
   // Of a certificate that has not expired itself (its authority is retired) OpenSSL has nothing to say.
   const expected = identity.notAfterMs <= nowMs ? expiredVerdict : null;
   if (verdict !== expected) return refused('openssl', verdict ?? 'it has not expired by its own clock');
-  return { kind: 'expired', identity };
+  return { kind: 'expired', identity: { ...identity, authority: signer.id } };
 }
 
 /** The name as well as the signature: `verify` looks at the key alone. */

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import type { PayloadReader } from '../../eventlog/schema/index.ts';
+import type { AuthorityKeeper } from '../authority/keeper.ts';
 import type { OperatorRole } from '../../role.ts';
 import type { Core } from '../core/core.ts';
 import type { Turn } from '../core/turn.ts';
@@ -25,7 +26,10 @@ export interface ServiceContext {
   renewal: RenewalPolicy;
   /** Reads Avro payloads by what the registry holds at that time. */
   payloads: PayloadReader;
-  issuing: IssuingAuthority;
+  /** What signs at this moment; after a rotation it is another one. */
+  readonly issuing: IssuingAuthority;
+  /** The files of the authorities. */
+  authorities: AuthorityKeeper;
   /** Where published bundles lie, named by their SHA-256. */
   blobDirectory: string;
   /** Folder of the `*.pub` keys that a bundle must be signed with. */
@@ -46,6 +50,8 @@ export interface ServiceContext {
 }
 
 export interface IssuingAuthority {
+  /** `issuing-<n>`: certificates name it as their issuer. */
+  id: string;
   fleetId: string;
   commonName: string;
   certificatePem: string;

@@ -57,6 +57,9 @@ export async function signRenewal(
   const { state } = core;
   const before = state.certificates.get(renews);
   if (before === undefined) return refusal('unknown-certificate', `${renews} is not on record`);
+  if (state.authorities.get(before.issuer)?.kind === 'registered') {
+    return refusal('not-ours', `${before.issuer} signs for this device, and has to renew its certificate`);
+  }
   const issued = known === undefined ? undefined : state.certificates.get(known);
   if (issued !== undefined) {
     const isSame = issued.deviceId === deviceId && issued.renews === renews && isInUse(issued);
@@ -77,6 +80,7 @@ export async function signRenewal(
   const identity = parseDeviceIdentity(parseCertificate(pem));
   const certificate: CertificateRow = {
     serial: identity.serialHex,
+    issuer: issuing.id,
     deviceId,
     fingerprintSha256: identity.fingerprintSha256Hex,
     notBeforeMs: identity.notBeforeMs,
