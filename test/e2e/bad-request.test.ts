@@ -41,6 +41,8 @@ describe('without a coordinator', () => {
   const asking: Record<string, () => string[]> = {
     'cert issue': () => ['c-1', '--out', scratch('unreachable')],
     'cert list': () => [],
+    'cert renew': () => ['c-1'],
+    'cert renewals': () => [],
     'cert revoke': () => ['c-1', '--reason', 'test', '--yes'],
     'cert show': () => ['00112233445566778899aabbccddeeff'],
     'cert sign': () => [scratch('p.conf'), '--out', scratch('unreachable.crt')],
