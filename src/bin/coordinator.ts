@@ -34,6 +34,7 @@ const configKeys: Record<string, string[]> = {
   'gateway-listen': ['listen', 'port'],
   'recovery-listen': ['recovery', 'port'],
   'pki-other-fleet': ['fleetId'],
+  'enrollment-listen': ['enrollment', 'listen', 'port'],
 };
 
 process.removeAllListeners('warning'); // node:sqlite still announces itself

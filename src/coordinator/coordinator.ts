@@ -15,6 +15,7 @@ import { recoveryTrust, trustedAuthorities } from './core/authority-operation.ts
 import { wantRotated } from './core/renewal-operation.ts';
 import { Core } from './core/core.ts';
 import type { CoreState } from './core/core-state.ts';
+import { startEst } from './est/index.ts';
 import { loadState } from './core/load-state.ts';
 import { schemaSource } from './core/schema-state.ts';
 import { SuspectFile } from './core/suspect-file.ts';
@@ -27,6 +28,7 @@ import type { RecoveryPort, RecoveryPortOption } from './recovery/recovery-port.
 import type { RenewalPolicy } from './renewal/reduce-renewal.ts';
 import { readRunFile, removeRunFile, writeRunFile } from './run-file.ts';
 import { ConsumerStreams } from './service/consumer-streams.ts';
+import type { ServiceContext } from './service/context.ts';
 import { recoverDevice } from './service/recover-device.ts';
 import { RenewalSigner } from './service/renewal-signer.ts';
 import { trimDeadLetters } from './service/trim-dead-letters.ts';
@@ -99,7 +101,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     undo.defer(followAuthorities(option.authorities, core, log));
     undo.defer(renewRotated(core, log));
     const late: { recovery?: RecoveryPort } = {};
-    const context = {
+    const context: ServiceContext = {
       core,
       clock,
       fleetId: config.fleetId,
@@ -119,7 +121,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       recoveryPort: (): number | undefined => late.recovery?.port,
       gatewayPids: () => pool.pids,
       random: () => randomInt(2 ** 32) / 2 ** 32,
-      newId: (prefix: 'j' | 'q' | 'r') => newId(prefix, clock.nowMs()),
+      newId: (prefix: 'j' | 'q' | 'r' | 't') => newId(prefix, clock.nowMs()),
       streams: new ConsumerStreams(),
       deciding: new Set<number>(),
       // The answer leaves first.
@@ -138,6 +140,12 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       undo.defer(core.subscribe(({ kind }) => (kind === 'authority' ? push() : undefined)));
     }
     undo.defer(trimForEver(() => trimDeadLetters(context, config.deadLetters), clock, log));
+    const { enrollment } = config;
+    if (enrollment !== undefined) {
+      const est = await startEst({ context, listen: enrollment.listen, log });
+      undo.defer(() => est.close());
+      context.enrollment = { host: enrollment.host ?? config.hosts[0] ?? 'localhost', port: est.port };
+    }
     const api = await startApi(context, config.socket, log);
     undo.defer(() => api.close());
     await writeRunFile(runDirectory, { pid: process.pid, port: pool.port, startedAtMs });

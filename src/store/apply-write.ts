@@ -5,6 +5,13 @@ import { changeDeadLetter, removeDeadLetters, writeDeadLetter } from './dead-let
 import { writeDeviceLog } from './device-log-table.ts';
 import { removeDevice, writeCertificate, writeCursor, writeDevice } from './device-table.ts';
 import { writeDocument, writeMember, writeRelease } from './document-table.ts';
+import {
+  removePreregistration,
+  removeToken,
+  writeBoundGrain,
+  writePreregistration,
+  writeToken,
+} from './enrollment-table.ts';
 import { writeEvent, writeEventBlock } from './event-table.ts';
 import { redactEvents } from './redaction-table.ts';
 import { removeRenewal, writeRenewal } from './renewal-table.ts';
@@ -77,6 +84,16 @@ export function applyWrite(statements: Statements, write: Write): void {
       return removeParked(statements, write.fingerprint);
     case 'config':
       return writeConfig(statements, write.config);
+    case 'enrollment-token':
+      return writeToken(statements, write.token);
+    case 'enrollment-token-removed':
+      return removeToken(statements, write.id);
+    case 'preregistration':
+      return writePreregistration(statements, write.preregistration);
+    case 'preregistration-removed':
+      return removePreregistration(statements, write.deviceId);
+    case 'bound-grain':
+      return writeBoundGrain(statements, write.bound);
     case 'authority':
       return writeAuthority(statements, write.authority);
     case 'challenge':

@@ -43,6 +43,7 @@ export function removeDevice(statements: Statements, deviceId: string, instanceI
   statements.get('DELETE FROM request_seq WHERE device = ?').run(deviceId);
   statements.get('DELETE FROM device_log WHERE device = ?').run(deviceId);
   statements.get('DELETE FROM suspect WHERE device = ?').run(deviceId);
+  statements.get('DELETE FROM bound_grain WHERE device = ?').run(deviceId);
   statements.get('DELETE FROM renewal WHERE device = ?').run(deviceId);
 }
 

@@ -260,6 +260,11 @@ export const migrations: readonly string[] = [
   ALTER TABLE certificate ADD COLUMN subject TEXT;
   `,
   `
+  CREATE TABLE enrollment_token (id TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE preregistration (device TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE bound_grain (device TEXT PRIMARY KEY, grains TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
+  `
   ALTER TABLE certificate ADD COLUMN renews TEXT;
   ALTER TABLE certificate ADD COLUMN proven_ms INTEGER;
   ALTER TABLE certificate ADD COLUMN replaced_by TEXT;

@@ -5,11 +5,13 @@ import { readLastDeadLetter } from './dead-letter-table.ts';
 import { readDeviceLogs } from './device-log-table.ts';
 import { readCertificates, readCursors, readDevices } from './device-table.ts';
 import { readActiveDocuments, readMembers, readReleases, type DocumentTable } from './document-table.ts';
+import { readBoundGrains, readPreregistrations, readTokens } from './enrollment-table.ts';
 import { readLastOffset } from './event-table.ts';
 import { readRenewals } from './renewal-table.ts';
 import { readRequestSeqs, readRequests } from './request-table.ts';
 import { readParked, readSchemas } from './schema-table.ts';
 import type {
+  BoundGrainRow,
   AuthorityRow,
   CertificateRow,
   ChallengeRow,
@@ -19,9 +21,11 @@ import type {
   DeviceLogRow,
   DeviceRow,
   DocumentRow,
+  EnrollmentTokenRow,
   LaneCursor,
   MemberRow,
   ParkedRow,
+  PreregistrationRow,
   ReleaseRow,
   RenewalRow,
   RequestRow,
@@ -51,6 +55,9 @@ export interface Snapshot {
   consumers: ConsumerRow[];
   deviceLogs: DeviceLogRow[];
   suspects: SuspectRow[];
+  enrollmentTokens: EnrollmentTokenRow[];
+  preregistrations: PreregistrationRow[];
+  boundGrains: BoundGrainRow[];
   authorities: AuthorityRow[];
   challenges: ChallengeRow[];
   renewals: RenewalRow[];
@@ -80,6 +87,9 @@ export function readSnapshot(statements: Statements): Snapshot {
     consumers: readConsumers(statements),
     deviceLogs: readDeviceLogs(statements),
     suspects: readSuspects(statements),
+    enrollmentTokens: readTokens(statements),
+    preregistrations: readPreregistrations(statements),
+    boundGrains: readBoundGrains(statements),
     authorities: readAuthorities(statements),
     challenges: readChallenges(statements),
     renewals: readRenewals(statements),

@@ -1,6 +1,7 @@
 import type { DeadLetterChange } from './dead-letter-table.ts';
 import type {
   AuditRow,
+  BoundGrainRow,
   AuthorityRow,
   CertificateRow,
   ChallengeRow,
@@ -11,11 +12,13 @@ import type {
   DeviceLogRow,
   DeviceRow,
   DocumentRow,
+  EnrollmentTokenRow,
   EventBlockRow,
   EventRow,
   LaneCursor,
   MemberRow,
   ParkedRow,
+  PreregistrationRow,
   RedactionRow,
   RenewalRow,
   SchemaRow,
@@ -58,6 +61,12 @@ export type Write =
   | { kind: 'parked-schema'; parked: ParkedRow }
   | { kind: 'parked-schema-removed'; fingerprint: string }
   | { kind: 'config'; config: ConfigRow }
+  | { kind: 'enrollment-token'; token: EnrollmentTokenRow }
+  | { kind: 'enrollment-token-removed'; id: string }
+  | { kind: 'preregistration'; preregistration: PreregistrationRow }
+  | { kind: 'preregistration-removed'; deviceId: string }
+  /** No grains: the device is bound no more. */
+  | { kind: 'bound-grain'; bound: BoundGrainRow }
   | { kind: 'authority'; authority: AuthorityRow }
   | { kind: 'challenge'; challenge: ChallengeRow }
   | { kind: 'challenge-removed'; nonce: string }

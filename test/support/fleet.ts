@@ -23,6 +23,8 @@ export interface TestFleet extends AsyncDisposable {
   killCoordinator(): Promise<void>;
   coordinatorLog(): Promise<string>;
   addAgent(id: string, option?: AgentOption): Promise<TestAgent>;
+  /** An agent on a folder that is ready (enrolled, provisioned). */
+  runAgent(id: string, agentDir: string): Promise<TestAgent>;
   connected(id: string): Promise<void>;
 }
 
@@ -43,7 +45,16 @@ export interface TestAgent {
   log(): Promise<string>;
 }
 
-export async function createFleet({ gateways = 1 }: { gateways?: number } = {}): Promise<TestFleet> {
+export interface FleetOption {
+  gateways?: number;
+  /** Appended to coordinator.yaml before the first start. */
+  extra?: string;
+}
+
+/** An enrollment listener on a free port. */
+export const enrollmentConfig = 'enrollment:\n  listen:\n    host: 127.0.0.1\n    port: 0\n';
+
+export async function createFleet({ gateways = 1, extra = '' }: FleetOption = {}): Promise<TestFleet> {
   const scratch = await temporaryDirectory();
   const dir = join(scratch.path, 'fleet');
   const agents: TestAgent[] = [];
@@ -64,7 +75,7 @@ export async function createFleet({ gateways = 1 }: { gateways?: number } = {}):
   if (created.exitCode !== 0) throw new Error(created.stdout + created.stderr);
   const config = join(dir, 'coordinator.yaml');
   const yaml = await readFile(config, 'utf8');
-  await writeFile(config, yaml.replace(/^#? ?gateways:.*$/m, `gateways: ${gateways}`));
+  await writeFile(config, `${yaml.replace(/^#? ?gateways:.*$/m, `gateways: ${gateways}`)}\n${extra}`);
 
   let corePid = 0;
   const fleet: TestFleet = {
@@ -115,7 +126,10 @@ export async function createFleet({ gateways = 1 }: { gateways?: number } = {}):
       const recovery = '# recoveryPort: 7444';
       const text = (await readFile(configPath, 'utf8')).replace(recovery, `recoveryPort: ${fleet.recoveryPort}`);
       await writeFile(configPath, option.configure?.(text) ?? text);
-      const agent = await startAgent(id, agentDir, configPath);
+      return fleet.runAgent(id, agentDir);
+    },
+    async runAgent(id, agentDir) {
+      const agent = await startAgent(id, agentDir, join(agentDir, 'agent.yaml'));
       agents.push(agent);
       return agent;
     },

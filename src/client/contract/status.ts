@@ -13,6 +13,8 @@ export interface CoordinatorStatus {
   pid: number;
   startedAtMs: number;
   listen: { host: string; port: number };
+  /** Where devices enroll; absent when they can't. */
+  enrollment?: { host: string; port: number };
   /** Where devices come whose certificate has expired; absent: nowhere. */
   recoveryPort?: number;
   gateways: { pid: number; connections: number }[];

@@ -6,8 +6,10 @@ import type {
   ConsumerRow,
   DeviceLogRow,
   DeviceRow,
+  EnrollmentTokenRow,
   LaneCursor,
   MemberRow,
+  PreregistrationRow,
   RenewalRow,
   RenewalState,
   SuspectRow,
@@ -87,6 +89,12 @@ export interface CoreState {
   readonly suspects: Map<string, SuspectRow>;
   /** When a device sent what is no frame, lately. */
   readonly frameFaults: Map<string, readonly number[]>;
+  readonly enrollmentTokens: Map<string, EnrollmentTokenRow>;
+  readonly preregistrations: Map<string, PreregistrationRow>;
+  /** Device ids by the hash of the key that a manifest names. */
+  readonly keyOwners: Map<string, string>;
+  /** By device: grains that it may report with these values only. */
+  readonly boundGrains: Map<string, Readonly<Record<string, string>>>;
   /** New certificates that are under way, by device. */
   readonly renewals: Map<string, RenewalRow>;
   readonly live: Map<string, LiveConnection>;

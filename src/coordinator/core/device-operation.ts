@@ -133,6 +133,7 @@ export function removeDevice(turn: Turn, deviceId: string): void {
   turn.delete(state.configs, deviceId);
   turn.delete(state.deviceLogs, deviceId);
   turn.delete(state.laneTimes, deviceId);
+  turn.delete(state.boundGrains, deviceId);
   turn.delete(state.renewals, deviceId);
   const probe = state.probes.get(deviceId);
   if (probe !== undefined) {

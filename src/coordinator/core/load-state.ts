@@ -62,6 +62,12 @@ function stateOf(snapshot: Snapshot, fleetId: string, instanceId: string, nowMs:
     deviceLogs: new Map(snapshot.deviceLogs.map((log) => [log.deviceId, log])),
     laneTimes: new Map(),
     suspects: new Map(snapshot.suspects.map((suspect) => [suspectKey(suspect), suspect])),
+    enrollmentTokens: new Map(snapshot.enrollmentTokens.map((token) => [token.id, token])),
+    preregistrations: new Map(snapshot.preregistrations.map((row) => [row.deviceId, row])),
+    keyOwners: new Map(
+      snapshot.preregistrations.flatMap(({ keySha256, deviceId }) => (keySha256 ? [[keySha256, deviceId]] : [])),
+    ),
+    boundGrains: new Map(snapshot.boundGrains.map(({ deviceId, grains }) => [deviceId, grains])),
     frameFaults: new Map(),
     renewals: new Map(snapshot.renewals.map((renewal) => [renewal.deviceId, renewal])),
     live: new Map(),

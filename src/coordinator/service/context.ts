@@ -35,13 +35,15 @@ export interface ServiceContext {
   /** Folder of the `*.pub` keys that a bundle must be signed with. */
   keyDirectory: string;
   listen: { host: string; port: number };
+  /** Where devices enroll, as they are told; absent when nobody may. */
+  enrollment?: { host: string; port: number };
   /** Of the recovery port; undefined: there is none. */
   recoveryPort(): number | undefined;
   gatewayPids(): number[];
   /** Uniform in [0, 1). */
   random(): number;
   /** A new id that starts with this letter. */
-  newId(prefix: 'j' | 'q' | 'r'): string;
+  newId(prefix: 'j' | 'q' | 'r' | 't'): string;
   streams: ConsumerStreams;
   /** Dead letters that somebody decides on at this moment. */
   deciding: Set<number>;

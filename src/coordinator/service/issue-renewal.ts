@@ -30,6 +30,8 @@ export interface RenewalRefusal {
 /** Judged: a certificate that was issued for this key already, or a new one that is not on record yet. */
 export interface SignedRenewal {
   certificate: CertificateRow;
+  /** What a device has to trust with it, PEM. */
+  bundlePem: string;
 }
 
 const dayMs = 86_400_000;
@@ -61,11 +63,11 @@ export async function signRenewal(
     return refusal('not-ours', `${before.issuer} signs for this device, and has to renew its certificate`);
   }
   const issued = known === undefined ? undefined : state.certificates.get(known);
-  if (issued !== undefined) {
-    const isSame = issued.deviceId === deviceId && issued.renews === renews && isInUse(issued);
-    if (isSame && issued.provenAtMs === undefined) return { certificate: issued };
-  }
-  if (known !== undefined || isKeyOf(before, publicKey)) {
+  const isRepeated =
+    issued?.deviceId === deviceId && issued.renews === renews && issued.provenAtMs === undefined && isInUse(issued);
+  // After a rotation the one that was issued would not fit the authorities that go with it.
+  if (isRepeated && issued.issuer === issuing.id) return { certificate: issued, bundlePem: issuing.bundlePem };
+  if (!isRepeated && (known !== undefined || isKeyOf(before, publicKey))) {
     return refusal('key-used', 'the key of the request was used before: a renewal takes a new one');
   }
   const waitMs = overRateMs(state, deviceId, context.renewal.perDay, clock.nowMs());
@@ -90,7 +92,7 @@ export async function signRenewal(
     renews,
     keySha256,
   };
-  return { certificate };
+  return { certificate, bundlePem: issuing.bundlePem };
 }
 
 /** Puts it on record, in the turn that decides that it is given out. */

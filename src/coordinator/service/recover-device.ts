@@ -17,7 +17,7 @@ export async function recoverDevice(
   { identity, csr, address }: Omit<AskDocument, 'id'>,
   log: Log,
 ): Promise<AnswerBody> {
-  const { core, fleetId, issuing } = context;
+  const { core, fleetId } = context;
   const { deviceId, serialHex: renews } = identity;
   const judge = ({ devices, certificates }: typeof core.state) =>
     judgeRecovery({ fleetId, identity, device: devices.get(deviceId), certificate: certificates.get(renews) });
@@ -34,7 +34,7 @@ export async function recoverDevice(
     if (signed.retryAfterMs === 0) return { kind: 'refused' };
     return { kind: 'later', retryAfterSeconds: Math.ceil(signed.retryAfterMs / 1_000) };
   }
-  const { certificate } = signed;
+  const { certificate, bundlePem } = signed;
   const changed = await core.submit((turn) => {
     const now = judge(turn.state);
     if (now !== undefined) return now;
@@ -48,6 +48,6 @@ export async function recoverDevice(
   return {
     kind: 'issued',
     certificate: parseCertificate(certificate.pem).raw.toString('base64'),
-    authorities: authorityDer(issuing.bundlePem).map((der) => der.toString('base64')),
+    authorities: authorityDer(bundlePem).map((der) => der.toString('base64')),
   };
 }

@@ -60,7 +60,7 @@ export class RenewalSigner {
   }
 
   async #sign(deviceId: string): Promise<void> {
-    const { core, issuing } = this.#context;
+    const { core } = this.#context;
     const { renewalId, csr, renews, authoritySha256, state } = core.state.renewals.get(deviceId) ?? {};
     if (state !== 'requested' || renewalId === undefined || csr === undefined || renews === undefined) return;
     const question: RenewalQuestion = { deviceId, csr: Buffer.from(csr, 'base64'), renews, via: 'link' };
@@ -82,16 +82,15 @@ export class RenewalSigner {
         installCertificate(turn, deviceId, { renewalId, refused: { code, message, retryAfterMs } });
         return;
       }
-      const { certificate } = signed;
+      const { certificate, bundlePem } = signed;
       recordRenewal(turn, this.#context, question, certificate);
       moveRenewal(turn, deviceId, { kind: 'issue', serial: certificate.serial });
-      const authority = authorityDer(issuing.bundlePem);
       const payload: CertificateInstall = {
         renewalId,
         certificate: parseCertificate(certificate.pem).raw.toString('base64'),
-        ...(authorityDigest(issuing.bundlePem) === authoritySha256
+        ...(authorityDigest(bundlePem) === authoritySha256
           ? {}
-          : { authority: authority.map((der) => der.toString('base64')) }),
+          : { authority: authorityDer(bundlePem).map((der) => der.toString('base64')) }),
       };
       installCertificate(turn, deviceId, payload);
     });
