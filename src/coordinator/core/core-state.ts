@@ -117,6 +117,7 @@ export type Change =
   | { kind: 'renewal'; deviceId: string; state: RenewalState | 'ended' }
   /** The log has grown. */
   | { kind: 'event' }
+  | { kind: 'audit' }
   | { kind: 'job'; document: JobDocument }
   | { kind: 'job-device'; member: MemberRow }
   | { kind: 'rollout'; document: RolloutDocument }
