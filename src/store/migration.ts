@@ -271,8 +271,6 @@ export const migrations: readonly (string | ((database: DatabaseSync) => void))[
   CREATE TABLE bound_grain (device TEXT PRIMARY KEY, grains TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
   chainAudit,
-  `,
-  `
   `
   ALTER TABLE certificate ADD COLUMN renews TEXT;
   ALTER TABLE certificate ADD COLUMN proven_ms INTEGER;
