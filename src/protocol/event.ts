@@ -198,6 +198,26 @@ export const HistoryEventSchema = Type.Object({
 });
 export type HistoryEvent = Static<typeof HistoryEventSchema>;
 
+/** `flotilla.time`, lane control: what time is it, signed? `time.statement` answers. */
+export const TimeEventSchema = Type.Object({
+  nonce: Type.String({ pattern: '^[0-9a-f]{32}$' }),
+  /** SHA-256 of the signer whose certificates the device has. */
+  knows: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
+});
+export type TimeEvent = Static<typeof TimeEventSchema>;
+
+/** `flotilla.clock`, lane control: what the agent takes the time from, and how far off the machine's own clock is. */
+export const ClockEventSchema = Type.Object({
+  source: Type.Enum(['rtc', 'signed', 'floor']),
+  /** The machine's clock minus what the agent takes the time to be. */
+  skewMs: Type.Integer(),
+  floorMs: Type.Integer(),
+  /** Why it does not take what the coordinator told. */
+  refused: Type.Optional(text(256)),
+  /** What became of a `time.reset`: `taken`, or why not. */
+  reset: Type.Optional(text(256)),
+});
+export type ClockEvent = Static<typeof ClockEventSchema>;
 /** Of a certificate or a request for one: DER in base64, without line breaks. */
 export const DerSchema = Type.String({ maxLength: 16_384, pattern: '^[A-Za-z0-9+/]+={0,2}$' });
 
@@ -243,6 +263,8 @@ export const eventSchemas = {
   'flotilla.reply': ReplyEventSchema,
   'flotilla.deadletter': DeadLetterEventSchema,
   'flotilla.history': HistoryEventSchema,
+  'flotilla.time': TimeEventSchema,
+  'flotilla.clock': ClockEventSchema,
   'flotilla.certificate-request': CertificateRequestEventSchema,
   'flotilla.certificate': CertificateEventSchema,
 } as const;

@@ -8,6 +8,7 @@ import type { Meaning } from './read-event.ts';
 import { takeCertificateOutcome, takeCertificateRequest } from './renewal-operation.ts';
 import { stepRollout } from './rollout-operation.ts';
 import { learnSchema } from './schema-operation.ts';
+import { answerTime, noteClock } from './time-operation.ts';
 import type { Turn } from './turn.ts';
 
 /** What an event of our own types changes. */
@@ -37,6 +38,10 @@ export function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
       return noteDropped(turn, deviceId, meaning.event);
     case 'deadletter':
       return noteGivenUp(turn, deviceId, meaning.event);
+    case 'time':
+      return answerTime(turn, deviceId, meaning.event);
+    case 'clock':
+      return noteClock(turn, deviceId, meaning.event);
     case 'certificate-request':
       return takeCertificateRequest(turn, deviceId, meaning.event);
     case 'certificate':

@@ -4,6 +4,7 @@ import {
   eventSchemas,
   type AcceptsEvent,
   type BootEvent,
+  type ClockEvent,
   type CertificateEvent,
   type CertificateRequestEvent,
   type ConfigEvent,
@@ -15,6 +16,7 @@ import {
   type LogEvent,
   type ReplyEvent,
   type SchemaEvent,
+  type TimeEvent,
   type UpdateEvent,
 } from '../../protocol/event.ts';
 import type { Row } from '../../protocol/lane.ts';
@@ -34,6 +36,8 @@ export type Meaning =
   | { kind: 'reply'; event: ReplyEvent }
   | { kind: 'deadletter'; event: DeadLetterEvent }
   | { kind: 'history'; event: HistoryEvent }
+  | { kind: 'time'; event: TimeEvent }
+  | { kind: 'clock'; event: ClockEvent }
   | { kind: 'certificate-request'; event: CertificateRequestEvent }
   | { kind: 'certificate'; event: CertificateEvent }
   /** It does not fit; the reason is for a person. */
