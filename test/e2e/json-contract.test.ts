@@ -227,6 +227,19 @@ const cases: Record<string, Case> = {
     fails: () => [scratch('tiny.fw'), '--key', scratch('key.pub')],
     exitCode: 6,
   },
+  'firmware apply': {
+    ok: () => [
+      scratch('tiny.fw'),
+      '-d',
+      scratch('tiny.img'),
+      '-t',
+      'complete',
+      '--key',
+      inFleet('keys', 'firmware.pub'),
+    ],
+    fails: () => [scratch('tiny.fw'), '-d', scratch('other.img'), '-t', 'complete', '--key', scratch('key.pub')],
+    exitCode: 6,
+  },
   'firmware inspect': { ok: () => [scratch('tiny.fw')], fails: () => [scratch('not-a-bundle.fw')], exitCode: 6 },
   'firmware lint': { ok: () => [scratch('tiny.fw')], fails: () => [scratch('nowhere.conf')], exitCode: 2 },
   'firmware diff': {
