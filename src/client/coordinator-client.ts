@@ -50,7 +50,11 @@ import type {
   RegisterRequest,
   Release,
   Revoked,
+  Replacement,
+  ReplaceRequest,
   RevokeRequest,
+  Renewal,
+  RenewRequest,
   Rollout,
   RolloutChange,
   RolloutFollowRow,
@@ -66,6 +70,8 @@ import type {
   SignRequest,
   StoredEvent,
   TagChange,
+  TimeResets,
+  TimeResetSent,
   Why,
 } from './contract/index.ts';
 import type { HttpConnection } from './http-connection.ts';
@@ -99,6 +105,9 @@ export class CoordinatorClient {
     this.#http.post<Changed>('/v1/devices/accept', { selector, ...(instance === undefined ? {} : { instance }) });
   quarantineDevices = (request: QuarantineRequest) => this.#http.post<Changed>('/v1/devices/quarantine', request);
   rejectDevices = (selector: string) => this.#http.post<Changed>('/v1/devices/reject', { selector });
+  replaceDevice = (id: string, request: ReplaceRequest) =>
+    this.#http.post<Replacement>(`/v1/devices/${encodeURIComponent(id)}/replace`, request);
+  resetTime = (request: TimeResets) => this.#http.post<TimeResetSent[]>('/v1/devices/reset-time', request);
   tagDevices = (change: TagChange) => this.#http.post<Changed>('/v1/devices/tag', change);
   removeDevice = (id: string) => this.#http.delete<Changed>(`/v1/devices/${encodeURIComponent(id)}`);
   /** For a program on the device; its reply is an event. */
@@ -110,6 +119,8 @@ export class CoordinatorClient {
   certificates = (query: { device?: string } = {}) => this.#http.get<Certificate[]>('/v1/certificates', query);
   certificate = (serial: string) => this.#http.get<Certificate>(`/v1/certificates/${encodeURIComponent(serial)}`);
   sign = (request: SignRequest) => this.#http.post<Signed>('/v1/certificates/sign', request);
+  renewCertificates = (request: RenewRequest) => this.#http.post<Changed>('/v1/certificates/renew', request);
+  renewals = () => this.#http.get<Renewal[]>('/v1/renewals');
   revoke = (request: RevokeRequest) => this.#http.post<Revoked>('/v1/certificates/revoke', request);
 
   authorities = () => this.#http.get<AuthorityOverview>('/v1/authorities');

@@ -33,4 +33,6 @@ export * from './register-authority.ts';
 export * from './registered-identity.ts';
 export * from './root-export.ts';
 export * from './secret-file.ts';
+export * from './signed-time.ts';
 export { splitPem } from './split-pem.ts';
+export * from './time-reset.ts';

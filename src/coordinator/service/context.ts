@@ -9,7 +9,9 @@ import type { RefusalLog } from '../audit/refusal-log.ts';
 import { writeAudit } from '../audit/write-audit.ts';
 import type { Core } from '../core/core.ts';
 import type { Turn } from '../core/turn.ts';
+import type { ConnectGate } from '../hook/connect-gate.ts';
 import type { JobPolicy } from '../job/plan-job.ts';
+import type { RenewalPolicy } from '../renewal/reduce-renewal.ts';
 import type { TimerPolicy } from '../rollout/rollout-state.ts';
 import type { ConsumerStreams } from './consumer-streams.ts';
 
@@ -26,6 +28,7 @@ export interface ServiceContext {
   from: string;
   jobs: JobPolicy;
   rolloutTimers: TimerPolicy;
+  renewal: RenewalPolicy;
   /** Reads Avro payloads by what the registry holds at that time. */
   payloads: PayloadReader;
   /** What signs at this moment; after a rotation it is another one. */
@@ -41,12 +44,16 @@ export interface ServiceContext {
   listen: { host: string; port: number };
   /** Where devices enroll, as they are told; absent when nobody may. */
   enrollment?: { host: string; port: number };
+  /** Of the recovery port; undefined: there is none. */
+  recoveryPort(): number | undefined;
   gatewayPids(): number[];
   /** Uniform in [0, 1). */
   random(): number;
   /** A new id that starts with this letter. */
   newId(prefix: 'j' | 'q' | 'r' | 't'): string;
   streams: ConsumerStreams;
+  /** Where the application is asked about connects. */
+  gate?: ConnectGate | undefined;
   /** Dead letters that somebody decides on at this moment. */
   deciding: Set<number>;
   auditHeads: CheckpointKeeper;
