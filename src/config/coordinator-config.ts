@@ -33,8 +33,6 @@ export interface CoordinatorConfig {
     /** Agents below this version are sent away and told so. */
     minAgentVersion?: string;
   };
-  /** `profiles`: the file of profiles; absolute once loaded. */
-  certificates: { profiles: string };
   /** Absent: nobody else is asked who may connect. */
   connectHook?: ConnectHookConfig;
   jobs: {
@@ -62,6 +60,8 @@ export interface CoordinatorConfig {
   /** Beyond these they are forgotten: the decided ones first, and never an undecided one without an event. */
   deadLetters: { keepRows: number; keepSeconds: number };
   certificates: {
+    /** The file that says what certificates may look like; absolute once loaded. */
+    profiles: string;
     /** How long a certificate is still taken after the device has come in with a newer one. */
     overlapSeconds: number;
     /** Devices that are asked to renew at a time, after a rotation or by an operator. */
@@ -98,7 +98,6 @@ export const defaultCoordinatorConfig: Omit<CoordinatorConfig, 'fleetId'> = {
     packing: 'range',
     retrySpreadSeconds: 'auto',
   },
-  certificates: { profiles: 'pki/profiles.yaml' },
   jobs: { defaultTimeoutSeconds: 300, defaultExpiresSeconds: 86_400, confirmAboveShare: 0.5 },
   rollouts: {
     offeredTimeoutSeconds: 300,
@@ -108,7 +107,7 @@ export const defaultCoordinatorConfig: Omit<CoordinatorConfig, 'fleetId'> = {
     testTimeoutSeconds: 1_800,
   },
   deadLetters: { keepRows: 100_000, keepSeconds: 7_776_000 },
-  certificates: { overlapSeconds: 86_400, renewInFlight: 32, renewalsPerDay: 6 },
+  certificates: { profiles: 'pki/profiles.yaml', overlapSeconds: 86_400, renewInFlight: 32, renewalsPerDay: 6 },
   log: { level: 'info' },
 };
 
@@ -143,7 +142,6 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
       defaults.link,
       ['minAgentVersion'],
     ),
-    certificates: record({ profiles: path }, defaults.certificates),
     connectHook: connectHookField,
     jobs: record(
       {
@@ -174,6 +172,7 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
     ),
     certificates: record(
       {
+        profiles: path,
         overlapSeconds: seconds(0, 365),
         renewInFlight: integer({ min: 1, max: 10_000 }),
         renewalsPerDay: integer({ min: 1, max: 1_000 }),
