@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { AgentConfig, UpdateConfig } from '../config/agent-config.ts';
+import type { DoorStatus } from '../door/index.ts';
 import { createDeviceLog, jsonRow, openDeviceDatabase } from '../eventlog/index.ts';
 import type { Log } from '../log.ts';
 import type { HistoryEvent, Running } from '../protocol/event.ts';
@@ -23,7 +24,7 @@ import { createUbootSlots } from './slot/uboot-slot.ts';
 import { ensureAgentSchema } from './state/agent-schema.ts';
 import { lockState } from './state/state-lock.ts';
 import { refusedUpdate } from './updater/offer.ts';
-import type { UpdateReason } from './updater/update.ts';
+import type { Update, UpdateReason } from './updater/update.ts';
 import { Updater } from './updater/updater.ts';
 import { UpdateStore } from './updater/update-store.ts';
 
@@ -120,6 +121,7 @@ export function createAgent(option: AgentOption): Agent {
     config: config.events,
     schemas,
     agentVersion,
+    update: () => describeUpdate(updater?.last),
     onFatal: option.onFatal,
   });
   const reporter = new LogReporter(parts);
@@ -227,4 +229,11 @@ function updatePolicy(update: UpdateConfig, publicKeys: readonly Buffer[]) {
 
 function pickBackoff({ firstMinMs, firstMaxMs, maxMs }: AgentConfig['link']['backoff']) {
   return { firstMinMs, firstMaxMs, maxMs };
+}
+
+function describeUpdate(update: Update | undefined): DoorStatus['update'] {
+  if (update === undefined) return undefined;
+  const { rolloutId, bundle, state, enteredAtMs, reason } = update;
+  const why = reason === undefined ? {} : { reason: `${reason.code}: ${reason.message}` };
+  return { rolloutId, version: bundle.version, state, sinceMs: enteredAtMs, ...why };
 }

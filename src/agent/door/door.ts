@@ -37,6 +37,8 @@ export interface DoorOption {
   log: Pick<DeviceLog, 'append' | 'appendAll' | 'transact' | 'requestCursor' | 'state'>;
   link: Pick<Link, 'wake' | 'status' | 'onChange' | 'coordinatorNowMs'>;
   agentVersion: string;
+  /** Of the updater, where there is one. */
+  update?(): DoorStatus['update'];
   clock: Clock;
   logger: Log;
   onFatal(error: unknown): void;
@@ -138,6 +140,7 @@ export class Door {
     const { agentVersion, link, schemas, log } = this.#option;
     const { byType, faults } = schemas.current;
     const { state, sinceMs, reason } = link.status();
+    const update = this.#option.update?.();
     return {
       door: 1,
       agentVersion,
@@ -149,6 +152,7 @@ export class Door {
       })),
       schemaFaults: [...faults],
       pressure: this.#queue.pressure,
+      ...(update === undefined ? {} : { update }),
     };
   }
 
