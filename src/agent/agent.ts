@@ -23,6 +23,9 @@ import { startWatchdog } from './machine/watchdog.ts';
 import { createUbootSlots } from './slot/uboot-slot.ts';
 import { ensureAgentSchema } from './state/agent-schema.ts';
 import { lockState } from './state/state-lock.ts';
+import { createValueTable } from './state/value-table.ts';
+import { TimeKeeper } from './time/time-keeper.ts';
+import { TrustedClock } from './time/trusted-clock.ts';
 import { refusedUpdate } from './updater/offer.ts';
 import type { Update, UpdateReason } from './updater/update.ts';
 import { Updater } from './updater/updater.ts';
@@ -35,7 +38,9 @@ export interface AgentOption {
   agentVersion: string;
   /** The name in the coordinator's certificate. */
   serverName: string;
+  /** The machine's: what the agent goes by is made of it and of signed time. */
   clock: Clock;
+  identity: { fleetId: string; deviceId: string };
   logger: Log;
   createLink(option: LinkOption): Link;
   /** The agent can't go on (its disk, its database): end the process, so that its supervisor starts another. */
@@ -52,12 +57,14 @@ export interface Agent {
 
 /** Puts the parts of an agent together. Throws when its state folder can't be used. */
 export function createAgent(option: AgentOption): Agent {
-  const { config, clock, logger, agentVersion } = option;
+  const { config, logger, agentVersion } = option;
   mkdirSync(config.state, { recursive: true, mode: 0o700 });
   const lock = lockState(join(config.state, 'agent.lock'));
   const database = openDeviceDatabase(join(config.state, 'agent.db'));
-  const log = createDeviceLog(database, logOption(config.events, { state: config.state, nowMs: () => clock.nowMs() }));
   ensureAgentSchema(database);
+  const values = createValueTable(database);
+  const clock = new TrustedClock({ clock: option.clock, values, maxSkewMs: config.time.maxSkewSeconds * 1_000 });
+  const log = createDeviceLog(database, logOption(config.events, { state: config.state, nowMs: () => clock.nowMs() }));
   const schemas = new SchemaShelf({ database, log, clock, directory: config.events.schemas });
 
   const link = option.createLink({
@@ -89,6 +96,15 @@ export function createAgent(option: AgentOption): Agent {
   const running = () => readRunning(config.boot, slots);
   const parts = { database, log, link, clock, logger };
 
+  const keeper = new TimeKeeper({
+    ...parts,
+    time: clock,
+    values,
+    identity: option.identity,
+    serverName: option.serverName,
+    authorityFile: config.identity.authority,
+    onSkew: () => void grains.refresh(),
+  });
   const executor = new Executor({ ...parts, policy: config.jobs });
   const stopping = new AbortController();
   const grains = new GrainReporter({
@@ -98,6 +114,7 @@ export function createAgent(option: AgentOption): Agent {
         ...config.grains,
         agentVersion,
         running: () => describeRunning(running, config),
+        clock: () => keeper.state(),
         signal: stopping.signal,
         ...(config.update === undefined ? {} : { product: config.update.product }),
       }),
@@ -121,7 +138,12 @@ export function createAgent(option: AgentOption): Agent {
     config: config.events,
     schemas,
     agentVersion,
-    update: () => describeUpdate(updater?.last),
+    describe: () => ({
+      deviceId: option.identity.deviceId,
+      clock: keeper.state(),
+      ...describeUpdate(updater?.last),
+    }),
+    onTimeReset: (reset) => keeper.reset(reset),
     onFatal: option.onFatal,
   });
   const reporter = new LogReporter(parts);
@@ -153,6 +175,7 @@ export function createAgent(option: AgentOption): Agent {
         void introduce();
       },
       ...door.handlers,
+      ...keeper.handlers,
     },
     abandon: {
       'job.start': (job, reason) => executor.abandon(job, reason),
@@ -183,6 +206,7 @@ export function createAgent(option: AgentOption): Agent {
       await logBoot();
       executor.start();
       reporter.start();
+      keeper.start();
       link.onChange(({ state, reason }) => {
         if (state === 'live') logger.info('connected');
         else if (state === 'held') logger.warn({ reason }, 'connected with the control lane alone');
@@ -196,6 +220,7 @@ export function createAgent(option: AgentOption): Agent {
     async stop() {
       stopping.abort();
       reporter.stop();
+      keeper.stop();
       await door.stop();
       await Promise.all([inbox.stop(), executor.stop(), grains.stop(), updater?.stop()]);
       await link.stop();
@@ -231,9 +256,9 @@ function pickBackoff({ firstMinMs, firstMaxMs, maxMs }: AgentConfig['link']['bac
   return { firstMinMs, firstMaxMs, maxMs };
 }
 
-function describeUpdate(update: Update | undefined): DoorStatus['update'] {
-  if (update === undefined) return undefined;
+function describeUpdate(update: Update | undefined): Pick<DoorStatus, 'update'> {
+  if (update === undefined) return {};
   const { rolloutId, bundle, state, enteredAtMs, reason } = update;
   const why = reason === undefined ? {} : { reason: `${reason.code}: ${reason.message}` };
-  return { rolloutId, version: bundle.version, state, sinceMs: enteredAtMs, ...why };
+  return { update: { rolloutId, version: bundle.version, state, sinceMs: enteredAtMs, ...why } };
 }

@@ -14,6 +14,7 @@ import {
 import { FlotillaError } from '../../error.ts';
 import type { DeviceLog } from '../../eventlog/index.ts';
 import type { Log } from '../../log.ts';
+import type { TimeResetRequest } from '../../protocol/request.ts';
 import type { AbandonHandlers, RequestHandlers } from '../inbox.ts';
 import type { Link } from '../link/port.ts';
 import { Announcement } from './announcement.ts';
@@ -37,10 +38,12 @@ export interface DoorOption {
   log: Pick<DeviceLog, 'append' | 'appendAll' | 'transact' | 'requestCursor' | 'state'>;
   link: Pick<Link, 'wake' | 'status' | 'onChange' | 'coordinatorNowMs'>;
   agentVersion: string;
-  /** Of the updater, where there is one. */
-  update?(): DoorStatus['update'];
   clock: Clock;
   logger: Log;
+  /** Of this device: who it is, and how its clock stands. */
+  describe?(): Pick<DoorStatus, 'deviceId' | 'clock' | 'update'>;
+  /** An order of the root came in by hand. */
+  onTimeReset(reset: TimeResetRequest): Promise<void>;
   onFatal(error: unknown): void;
 }
 
@@ -140,10 +143,10 @@ export class Door {
     const { agentVersion, link, schemas, log } = this.#option;
     const { byType, faults } = schemas.current;
     const { state, sinceMs, reason } = link.status();
-    const update = this.#option.update?.();
     return {
       door: 1,
       agentVersion,
+      ...this.#option.describe?.(),
       link: { state, sinceMs, ...(reason === undefined ? {} : { reason }) },
       lanes: log.state().lanes.map((each, lane) => ({ lane, ...each })),
       schemas: [...byType.values()].map(({ type, fingerprint }) => ({
@@ -152,7 +155,6 @@ export class Door {
       })),
       schemaFaults: [...faults],
       pressure: this.#queue.pressure,
-      ...(update === undefined ? {} : { update }),
     };
   }
 
@@ -187,6 +189,10 @@ export class Door {
     },
     'requests.failed': ({ requestId, ...detail }) => {
       this.#requests.answer(requestId, 'failed', checked(detail));
+      return {};
+    },
+    'time.reset': async ({ reset }) => {
+      await this.#option.onTimeReset(reset);
       return {};
     },
   };

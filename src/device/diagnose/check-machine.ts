@@ -14,10 +14,18 @@ import { bad, ok, skipped, warn, type Finding } from './finding.ts';
 const dayMs = 86_400_000;
 /** No agent of this kind existed before. */
 const oldestClockMs = Date.UTC(2026, 0, 1);
+const maxSkewSeconds = 300;
 const fewRestarts = 3;
 
-export async function checkClock(nowMs: number): Promise<Finding> {
+export async function checkClock(nowMs: number, { agent }: DeviceStatus): Promise<Finding> {
   const now = new Date(nowMs).toISOString();
+  const skewSeconds = 'fault' in agent ? undefined : agent.clock?.skewSeconds;
+  if (skewSeconds !== undefined && Math.abs(skewSeconds) > maxSkewSeconds)
+    return warn(
+      'clock',
+      `it says ${now}, which is ${skewSeconds} s off the coordinator's`,
+      'set it; until then the agent goes by the coordinator',
+    );
   if (nowMs < oldestClockMs)
     return bad('clock', `it says ${now}`, 'set it (timedatectl set-time …), and see its battery and the time service');
   const { exitCode, output } = await ask(['timedatectl', 'show', '--property=NTPSynchronized', '--value']);

@@ -30,19 +30,20 @@ export async function diagnose(configFile: string, version: string, nowMs: numbe
     ...(status === undefined ? {} : { status }),
   });
   const config = await loadAgentConfig(configFile).catch((error: unknown) => {
-    const { message, detail } = error instanceof FlotillaError ? error : { message: String(error), detail: {} as ErrorDetail };
+    const { message, detail } =
+      error instanceof FlotillaError ? error : { message: String(error), detail: {} as ErrorDetail };
     const place = detail.position === undefined ? '' : ` (line ${detail.position.line})`;
     const seen = detail.seen === undefined ? '' : `: ${detail.seen}`;
     findings.push(bad('configuration', `${message}${seen}${place}`, detail.suggestion ?? `mend ${configFile}`));
   });
   if (!config) return result();
   findings.push(ok('configuration', configFile));
-  findings.push(await checkClock(nowMs));
+  const status = await readDeviceStatus(configFile, version);
+  findings.push(await checkClock(nowMs, status));
   findings.push(await checkDisk(config));
   findings.push(await checkPermissions(config));
   findings.push(await checkCertificate(config, nowMs));
   findings.push(...(await checkNetwork(config)));
-  const status = await readDeviceStatus(configFile, version);
   findings.push(checkService(status), checkLink(status), await checkLog(config));
   return result(status);
 }
