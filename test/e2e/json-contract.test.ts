@@ -113,6 +113,8 @@ const cases: Record<string, Case> = {
   },
   'cert list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
   'cert show': { ok: () => [inFleet('pki', 'root.crt')], fails: () => [scratch('tiny.conf')], exitCode: 2 },
+  'cert renew': { ok: () => ['d-1'], fails: () => [malformed], exitCode: 2 },
+  'cert renewals': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
   'cert revoke': {
     ok: () => ['x-5', '--reason', 'test', '--yes'],
     fails: () => ['x-1', '--reason', 'not confirmed'],
