@@ -32,7 +32,7 @@ export async function checkStore(layout: FleetLayout, { data, fleetId }: Coordin
 function checkDatabase(path: string, restore: string): Finding {
   const { size } = statSync(path);
   if (size > maxCheckedBytes) {
-    const own = `sqlite3 -readonly ${path} 'PRAGMA quick_check'`;
+    const own = `sqlite3 -readonly ${path} "pragma quick_check"`;
     return ok('database', `${formatBytes(size)}, too large to go through it here: ${own}`);
   }
   using file = openAuditFile(path);
