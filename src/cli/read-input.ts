@@ -2,10 +2,10 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 
 /** What PEM texts and the like never exceed. */
-const maxBytes = 64 * 1024;
+const defaultMaxBytes = 64 * 1024;
 
 /** Reads a small file that the user named on the command line; `what` says in errors what it should have been. */
-export async function readInput(path: string, what: string): Promise<Buffer> {
+export async function readInput(path: string, what: string, maxBytes = defaultMaxBytes): Promise<Buffer> {
   let file: FileHandle;
   try {
     file = await open(path, 'r');
