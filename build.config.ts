@@ -1,7 +1,8 @@
 /**
  * `npm run build`: every command and every entry point bundled into dist/ with shared chunks, oclif and its manifest
- * included, so that a command starts fast and dist/ needs no node_modules. The new dist/ is made beside the old one
- * and swapped in by renames: several builds at once, or a command that starts meanwhile, never see half of one.
+ * included, so that a command starts fast and dist/ needs no node_modules; and the agent once more as one file, which is
+ * all that a device needs besides a Node. The new dist/ is made beside the old one and swapped in by renames: several
+ * builds at once, or a command that starts meanwhile, never see half of one.
  */
 import { chmod, cp, glob, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,10 +14,20 @@ import { rolldown } from 'rolldown';
 
 const top = import.meta.dirname;
 const dist = join(top, 'dist');
+/** Ahead of the one file, in its own lines: the minifier would take them for nothing. */
+const agentGuard = `#!/usr/bin/env node
+'use strict';
+class FlotillaAgentNeedsNode24 { static { } } // flotilla-agent needs Node 24 or newer: run it with another node
+if (parseInt(process.versions.node, 10) < 24) {
+  console.error('flotilla-agent needs Node 24 or newer, this is ' + process.version + ': run it with another node');
+  process.exit(2);
+}`;
+/** What a device's flash and a slow line have to bear. */
+const maxAgentBytes = 1_500_000;
 const staging = await mkdtemp(join(top, '.dist-'));
 
 try {
-  await Promise.all([bundle(), declareDoor()]);
+  await Promise.all([bundle(), bundleAgent(), declareDoor()]);
   const pjson = await writePackage();
   await copyAsset('templates');
   await copyAsset('firmware');
@@ -50,6 +61,45 @@ async function bundle(): Promise<void> {
     keepNames: true,
   });
   await built.close();
+}
+
+/** What the one file reads of the package, by path: texts, no programs. */
+async function embeddedAssets(): Promise<Record<string, string>> {
+  const { version } = JSON.parse(await readFile(join(top, 'package.json'), 'utf8')) as { version: string };
+  const assets: Record<string, string> = { 'package.json': JSON.stringify({ version }) };
+  for await (const path of glob(['templates/agent.yaml', 'templates/agent/*'], { cwd: top })) {
+    assets[path] = await readFile(join(top, path), 'utf8');
+  }
+  return assets;
+}
+
+/**
+ * dist/agent/flotilla-agent.js: CommonJS, because a lone file has no package.json that would say otherwise, and in the
+ * syntax of Node 16, so that an older Node gets as far as to say what it lacks. Before even that one, the parser stops at
+ * the class, and shows the line.
+ */
+async function bundleAgent(): Promise<void> {
+  const built = await rolldown({
+    input: { 'flotilla-agent': join(top, 'src/bin/agent.ts') },
+    platform: 'node',
+    external: [/^node:/],
+    logLevel: 'warn',
+    transform: { target: 'es2022', define: { embeddedAssets: JSON.stringify(await embeddedAssets()) } },
+  });
+  const { output } = await built.write({
+    dir: join(staging, 'agent'),
+    format: 'cjs',
+    codeSplitting: false,
+    keepNames: true,
+    minify: true,
+    postBanner: agentGuard,
+  });
+  await built.close();
+  const bytes = output.reduce((sum, file) => sum + (file.type === 'chunk' ? Buffer.byteLength(file.code) : 0), 0);
+  if (output.length !== 1 || bytes > maxAgentBytes) {
+    throw new Error(`the agent must be one file of at most ${maxAgentBytes} bytes: ${output.length}, ${bytes} bytes`);
+  }
+  await chmod(join(staging, 'agent', 'flotilla-agent.js'), 0o755);
 }
 
 /** The types of `flotilla/door`, the one part that other programs import. */

@@ -22,6 +22,7 @@ const arrows: Record<string, string[]> = {
   config: ['pki'],
   provision: ['config', 'pki', 'firmware', 'client'],
   agent: ['protocol', 'session', 'transport', 'eventlog', 'firmware', 'config', 'pki', 'door'],
+  device: ['config', 'pki', 'door'],
   board: ['firmware', 'config'],
   coordinator: [
     'protocol',
@@ -45,7 +46,7 @@ const pure = [
   /^src\/(protocol|session|selector)\//,
   /^src\/eventlog\/schema\//,
   /^src\/pki\/profile\.ts$/,
-  /^src\/coordinator\/(config|identity|job|registry|request|rollout)\//,
+  /^src\/coordinator\/(config|identity|job|operator|registry|request|rollout)\//,
 ];
 const pureBuiltins = new Set(['node:buffer', 'node:crypto', 'node:util', 'node:zlib']);
 const impureCall = /\b(Date\.now|performance\.now|new Date\(\)|Math\.random|setTimeout|setInterval|setImmediate)\b/;

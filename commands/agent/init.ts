@@ -6,7 +6,7 @@ import { BaseCommand } from '../../src/cli/base-command.ts';
 import { NewFiles } from '../../src/cli/new-file.ts';
 import { packageRoot } from '../../src/config/package-root.ts';
 import { FlotillaError } from '../../src/error.ts';
-import { createDeviceKeyAndCsr } from '../../src/pki/csr.ts';
+import { createDeviceKeyAndCsr } from '../../src/pki/create-csr.ts';
 
 interface InitData {
   deviceId: string;

@@ -6,7 +6,7 @@ import { formatAge } from '../../src/cli/human.ts';
 import { NewFiles } from '../../src/cli/new-file.ts';
 import { openClient } from '../../src/cli/open-client.ts';
 import type { Certificate } from '../../src/client/contract/index.ts';
-import { createDeviceKeyAndCsr } from '../../src/pki/csr.ts';
+import { createDeviceKeyAndCsr } from '../../src/pki/create-csr.ts';
 
 interface Issued {
   fleetId: string;

@@ -1,14 +1,18 @@
-/** `agent.ts --config FILE [--json]`: the agent as a process. With --json a start that fails is told on stdout. Needs no coordinator to start, and waits for one for ever. */
+/**
+ * `flotilla-agent [run] --config FILE [--json]`: the agent as a process. With --json a start that fails is told on
+ * stdout. Needs no coordinator to start, and waits for one for ever. `flotilla-agent COMMAND` is what a person or a
+ * provisioning program does with it on the device. The build makes one file of this, which runs without anything beside.
+ */
 import { constants } from 'node:fs';
-import { access, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { createAgent } from '../agent/agent.ts';
 import { createLink } from '../agent/link/link.ts';
 import { exitCodeOf } from '../cli/exit-code.ts';
 import { formatError } from '../cli/format-error.ts';
 import { systemClock } from '../clock.ts';
-import { loadAgentConfig, packageRoot, type AgentConfig } from '../config/index.ts';
+import { loadAgentConfig, packageVersion, type AgentConfig } from '../config/index.ts';
+import { runDeviceCommand } from '../device/run-device-command.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import { readPublicKey } from '../firmware/index.ts';
 import { createLog, type Log } from '../log.ts';
@@ -21,18 +25,29 @@ import { readSecretFile } from '../pki/secret-file.ts';
 const stopLimitMs = 4_000;
 
 process.removeAllListeners('warning'); // node:sqlite still announces itself
-try {
-  await run();
-} catch (error) {
-  const known =
-    error instanceof FlotillaError ? error : new FlotillaError('ours', 'internal', String(error), { cause: error });
-  if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ error: known.toJSON() })}\n`);
-  else process.stderr.write(formatError(known));
-  process.exit(exitCodeOf(known.fault));
+void main(process.argv.slice(2)); // one file is CommonJS, where nothing is awaited at the top
+
+async function main(argv: string[]): Promise<void> {
+  try {
+    const [command = '', ...rest] = argv;
+    if (command.startsWith('--config') || command === '--json') await run(argv);
+    else if (command === 'run') await run(rest);
+    else
+      process.exitCode = await runDeviceCommand(argv, {
+        version: await packageVersion(),
+        agentFile: process.argv[1] ?? '',
+      });
+  } catch (error) {
+    const known =
+      error instanceof FlotillaError ? error : new FlotillaError('ours', 'internal', String(error), { cause: error });
+    if (argv.includes('--json')) process.stdout.write(`${JSON.stringify({ error: known.toJSON() })}\n`);
+    else process.stderr.write(formatError(known));
+    process.exit(exitCodeOf(known.fault));
+  }
 }
 
-async function run(): Promise<void> {
-  const config = await loadAgentConfig(configPath());
+async function run(argv: string[]): Promise<void> {
+  const config = await loadAgentConfig(configPath(argv));
   const identity = await readIdentity(config);
   const logger = createLog({
     name: 'agent',
@@ -62,9 +77,9 @@ async function run(): Promise<void> {
   await agent.start();
 }
 
-function configPath(): string {
+function configPath(argv: string[]): string {
   try {
-    const { values } = parseArgs({ options: { config: { type: 'string' }, json: { type: 'boolean' } } });
+    const { values } = parseArgs({ args: argv, options: { config: { type: 'string' }, json: { type: 'boolean' } } });
     if (values.config !== undefined) return values.config;
   } catch (cause) {
     throw new FlotillaError('usage', 'usage', (cause as Error).message, { expected: '--config FILE', cause });
@@ -96,11 +111,6 @@ async function requireFile(path: string): Promise<void> {
       },
     );
   }
-}
-
-async function packageVersion(): Promise<string> {
-  const { version } = JSON.parse(await readFile(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
-  return version;
 }
 
 function end(logger: Log, error: unknown): never {

@@ -11,7 +11,7 @@ import { LineCounter, parseDocument } from 'yaml';
 import { exitCodeOf } from '../cli/exit-code.ts';
 import { formatError } from '../cli/format-error.ts';
 import { systemClock } from '../clock.ts';
-import { fleetLayout, findFleetDir, loadCoordinatorConfig, packageRoot } from '../config/index.ts';
+import { fleetLayout, findFleetDir, loadCoordinatorConfig, packageRoot, packageVersion } from '../config/index.ts';
 import { startCoordinator } from '../coordinator/coordinator.ts';
 import { createGatewayPool } from '../coordinator/gateway/index.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
@@ -44,7 +44,7 @@ async function run(): Promise<void> {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const stopping = Promise.withResolvers<FlotillaError | undefined>();
   const spread = config.link.retrySpreadSeconds;
-  const { version } = JSON.parse(await readFile(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
+  const version = await packageVersion();
   const coordinator = await startCoordinator({
     config,
     issuing: { ...issuing, bundlePem },

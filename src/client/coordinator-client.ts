@@ -22,6 +22,7 @@ import type {
   JobFollowRow,
   JobRequest,
   ProductRequestBody,
+  QuarantineRequest,
   Redacted,
   RedactRequest,
   RegisteredSchemas,
@@ -63,7 +64,9 @@ export class CoordinatorClient {
 
   devices = (query: { selector?: string; state?: string } = {}) => this.#http.get<Device[]>('/v1/devices', query);
   device = (id: string) => this.#http.get<Device>(`/v1/devices/${encodeURIComponent(id)}`);
-  acceptDevices = (selector: string) => this.#http.post<Changed>('/v1/devices/accept', { selector });
+  acceptDevices = (selector: string, instance?: string) =>
+    this.#http.post<Changed>('/v1/devices/accept', { selector, ...(instance === undefined ? {} : { instance }) });
+  quarantineDevices = (request: QuarantineRequest) => this.#http.post<Changed>('/v1/devices/quarantine', request);
   rejectDevices = (selector: string) => this.#http.post<Changed>('/v1/devices/reject', { selector });
   tagDevices = (change: TagChange) => this.#http.post<Changed>('/v1/devices/tag', change);
   removeDevice = (id: string) => this.#http.delete<Changed>(`/v1/devices/${encodeURIComponent(id)}`);

@@ -12,4 +12,5 @@ export { type CoordinatorConfig, defaultCoordinatorConfig, loadCoordinatorConfig
 export { ConfigError, type ConfigProblem } from './problem.ts';
 export { type FleetLayout, fleetLayout } from './fleet-layout.ts';
 export { findFleetDir } from './fleet-dir.ts';
+export { packageVersion, readPackageAsset } from './package-asset.ts';
 export { packageRoot } from './package-root.ts';

@@ -15,6 +15,7 @@ import { schemaSource } from './core/schema-state.ts';
 import { SuspectFile } from './core/suspect-file.ts';
 import type { GatewayPool } from './gateway/pool-option.ts';
 import type { GatewayHandler } from './gateway/port.ts';
+import type { Caller } from './operator/caller.ts';
 import { readRunFile, removeRunFile, writeRunFile } from './run-file.ts';
 import { ConsumerStreams } from './service/consumer-streams.ts';
 import type { IssuingAuthority } from './service/context.ts';
@@ -79,7 +80,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       clock,
       fleetId: config.fleetId,
       version: option.version,
-      actor: `local:${process.getuid?.() ?? 0}`,
+      ...localCaller(),
       jobs: config.jobs,
       rolloutTimers: timersOf(config),
       payloads: new PayloadReader(schemaSource(state.schemas)),
@@ -169,6 +170,11 @@ async function openOwnStore(
     if (remove) for (const suffix of ['', '-wal', '-shm']) await rm(path + suffix, { force: true });
   });
   return { store, forget: () => (remove = false) };
+}
+
+/** Who comes over the unix socket: the coordinator's own user, whom the mode of the socket lets in, may do all. */
+function localCaller(): Caller {
+  return { actor: `local:${process.getuid?.() ?? 0}`, role: 'admin', from: 'unix' };
 }
 
 function timersOf({ rollouts }: CoordinatorConfig) {

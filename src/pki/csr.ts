@@ -1,10 +1,8 @@
-/** Certificate signing requests: the only thing of a device's key that ever leaves the device. */
+/** Certificate signing requests, read: the only thing of a device's key that ever leaves the device. */
 import 'reflect-metadata';
 import { type KeyObject, createPublicKey } from 'node:crypto';
-import { Pkcs10CertificateRequest, Pkcs10CertificateRequestGenerator } from '@peculiar/x509';
+import { Pkcs10CertificateRequest } from '@peculiar/x509';
 import { FlotillaError } from '../error.ts';
-import { createKey, formatPem, formatPrivateKey } from './key.ts';
-import { validateDeviceId } from './profile.ts';
 import { describePublicKey, validatePublicKey } from './public-key.ts';
 
 const maxCsrBytes = 16 * 1024;
@@ -12,40 +10,12 @@ const acceptedHashes: ReadonlySet<string> = new Set(['SHA-256', 'SHA-384', 'SHA-
 const csrPattern =
   /-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----([A-Za-z0-9+/=\s]+)-----END (?:NEW )?CERTIFICATE REQUEST-----/;
 
-export interface DeviceKeyAndCsr {
-  /** PKCS#8 PEM; stays on the device, in a file of mode 0600. */
-  privateKeyPem: string;
-  csrPem: string;
-}
-
 export interface ParsedCsr {
   publicKey: KeyObject;
   /** `EC P-256`, `RSA 2048`, … */
   keyKind: string;
   /** The one CN of the subject, when there is exactly one. A wish of the requester, not a fact. */
   commonName: string | undefined;
-}
-
-/** A new EC P-256 key and a request for that device id, made on the device. */
-export async function createDeviceKeyAndCsr(deviceId: string): Promise<DeviceKeyAndCsr> {
-  validateDeviceId(deviceId);
-  const privateKey = await createKey();
-  return { privateKeyPem: formatPrivateKey(privateKey), csrPem: await createCsr(deviceId, privateKey) };
-}
-
-/** A request for a key that exists already (EC P-256). */
-export async function createCsr(deviceId: string, privateKey: KeyObject): Promise<string> {
-  validateDeviceId(deviceId);
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
-  const request = await Pkcs10CertificateRequestGenerator.create({
-    name: [{ CN: [deviceId] }],
-    keys: {
-      privateKey: privateKey.toCryptoKey(algorithm, false, ['sign']),
-      publicKey: createPublicKey(privateKey).toCryptoKey(algorithm, true, ['verify']),
-    },
-    signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
-  });
-  return formatPem('CERTIFICATE REQUEST', new Uint8Array(request.rawData));
 }
 
 /**

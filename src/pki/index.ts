@@ -6,6 +6,7 @@
  */
 export * from './authority.ts';
 export * from './certificate.ts';
+export * from './create-csr.ts';
 export * from './csr.ts';
 export {
   type Authority,

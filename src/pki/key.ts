@@ -1,7 +1,7 @@
 /** Private keys: made, and written as PKCS#8 PEM (plain, or encrypted by scrypt and AES-256-CBC). */
 import { type KeyObject, generateKeyPair, randomBytes, scrypt, createCipheriv } from 'node:crypto';
 import { promisify } from 'node:util';
-import forge from 'node-forge';
+import { integer, objectId, octets, sequence } from './der.ts';
 import { validatePassphrase } from './passphrase.ts';
 
 /** Cost of a guess at a passphrase. N is at the 32 MiB that OpenSSL allows when it reads such a file; p makes up for it. */
@@ -49,7 +49,7 @@ export async function encryptPrivateKey(key: KeyObject, passphrase: string): Pro
     ),
     octets(encrypted),
   );
-  return formatPem('ENCRYPTED PRIVATE KEY', Buffer.from(forge.asn1.toDer(der).getBytes(), 'binary'));
+  return formatPem('ENCRYPTED PRIVATE KEY', der);
 }
 
 /** PEM with lines of 64 characters. */
@@ -59,22 +59,4 @@ export function formatPem(label: string, der: Uint8Array): string {
       .toString('base64')
       .match(/.{1,64}/g) ?? [];
   return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
-}
-
-const { Class, Type } = forge.asn1;
-
-function sequence(...parts: forge.asn1.Asn1[]): forge.asn1.Asn1 {
-  return forge.asn1.create(Class.UNIVERSAL, Type.SEQUENCE, true, parts);
-}
-
-function octets(bytes: Buffer): forge.asn1.Asn1 {
-  return forge.asn1.create(Class.UNIVERSAL, Type.OCTETSTRING, false, bytes.toString('binary'));
-}
-
-function objectId(dotted: string): forge.asn1.Asn1 {
-  return forge.asn1.create(Class.UNIVERSAL, Type.OID, false, forge.asn1.oidToDer(dotted).getBytes());
-}
-
-function integer(value: number): forge.asn1.Asn1 {
-  return forge.asn1.create(Class.UNIVERSAL, Type.INTEGER, false, forge.asn1.integerToDer(value).getBytes());
 }

@@ -8,6 +8,7 @@
  *   operator   CN "<name>"      SAN flotilla://<fleetId>/operator/<role>/<name>     clientAuth, 1 year
  */
 import { FlotillaError } from '../error.ts';
+import type { OperatorRole } from '../role.ts';
 
 /** The life of root, issuing and coordinator certificates: a device whose clock says 1970 or 2038 must still connect. */
 export const alwaysNotBeforeMs = 0;
@@ -25,8 +26,7 @@ export const ExtendedKeyUsage = {
   clientAuth: '1.3.6.1.5.5.7.3.2',
 } as const;
 
-export const operatorRoles = ['technician', 'release', 'operator', 'viewer', 'admin'] as const;
-export type OperatorRole = (typeof operatorRoles)[number];
+export { isOperatorRole, operatorRoles, type OperatorRole } from '../role.ts';
 
 const deviceIdPattern = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 const fleetIdPattern = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
@@ -63,10 +63,6 @@ export function validateOperatorName(text: string): void {
     seen: JSON.stringify(text.slice(0, 80)),
     expected: 'one to 63 of a-z 0-9 . _ - with a letter or digit first',
   });
-}
-
-export function isOperatorRole(text: string): text is OperatorRole {
-  return (operatorRoles as readonly string[]).includes(text);
 }
 
 /** The DNS name that every coordinator certificate of the fleet carries, so that devices need no public DNS. */

@@ -6,7 +6,7 @@ type Columns = Record<string, SQLOutputValue>;
 
 export function writeDevice(statements: Statements, device: DeviceRow): void {
   statements
-    .get('INSERT OR REPLACE INTO device VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)')
+    .get('INSERT OR REPLACE INTO device VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)')
     .run(
       device.id,
       device.state,
@@ -24,7 +24,14 @@ export function writeDevice(statements: Statements, device: DeviceRow): void {
       device.receivedBytes,
       device.sentBytes,
       jsonOrNull(device.accepts),
+      jsonOrNull(notesOf(device)),
     );
+}
+
+/** What most devices have nothing of: one column for all of it. */
+function notesOf({ hold, pin, refused, clock, replaces, replacedBy }: DeviceRow): object | undefined {
+  const notes = { hold, pin, refused, clock, replaces, replacedBy };
+  return Object.values(notes).every((note) => note === undefined) ? undefined : notes;
 }
 
 /** The device and what only it means. Certificates stay: a removed device's must remain revocable. */
@@ -56,6 +63,7 @@ export function readDevices(statements: Statements): DeviceRow[] {
     receivedBytes: Number(row['received_bytes']),
     sentBytes: Number(row['sent_bytes']),
     ...(row['accepts'] === null ? {} : { accepts: JSON.parse(String(row['accepts'])) }),
+    ...(row['notes'] === null ? {} : JSON.parse(String(row['notes']))),
   }));
 }
 

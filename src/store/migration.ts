@@ -239,4 +239,7 @@ export const migrations: readonly string[] = [
 
   ALTER TABLE device ADD COLUMN accepts TEXT;
   `,
+  `
+  ALTER TABLE device ADD COLUMN notes TEXT;
+  `,
 ];

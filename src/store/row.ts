@@ -33,6 +33,46 @@ export interface DeviceRow {
   accepts?: AcceptsRow;
   receivedBytes: number;
   sentBytes: number;
+  /** Why it is quarantined. */
+  hold?: HoldRow;
+  /** Set by an operator: other histories of this identity are refused. */
+  pin?: string;
+  /** Its last connect that was refused though its identity was good. */
+  refused?: RefusedRow;
+  /** How its clock stands, by its last word on it. */
+  clock?: ClockRow;
+  /** The device whose place it has taken, and the one that has taken its place. */
+  replaces?: string;
+  replacedBy?: string;
+}
+
+/** Who keeps a device in quarantine, and why. */
+export interface HoldRow {
+  by: 'operator' | 'clone' | 'coordinator' | 'connect-hook';
+  reason: string;
+  atMs: number;
+  /** Of a clone: both histories and where each came from. */
+  instances?: readonly string[];
+  addresses?: readonly string[];
+}
+
+export interface RefusedRow {
+  rule: string;
+  reason: string;
+  atMs: number;
+}
+
+/** The clock of a device against the coordinator's. */
+export interface ClockRow {
+  atMs: number;
+  /** What its agent goes by. */
+  source: 'rtc' | 'signed' | 'floor';
+  /** Its real-time clock minus the coordinator's time. */
+  skewMs: number;
+  /** Time that it never goes behind. */
+  floorMs: number;
+  /** It has refused what the coordinator told: only a root-signed reset helps. */
+  refused?: string;
 }
 
 /** Request types by their highest version; a product's own stand as `product.request:<type>`. */

@@ -56,6 +56,7 @@ describe('without a coordinator', () => {
     'device config resolve': () => ['d-1', 'limits', '--take', 'desired'],
     'device config set': () => ['d-1', 'limits', scratch('limits.yaml')],
     'device list': () => [],
+    'device quarantine': () => ['*', '--reason', 'test'],
     'device reject': () => ['*'],
     'device remove': () => ['d-1', '--yes'],
     'device send': () => ['d-1', 'valve.Close', '', '1'],

@@ -86,6 +86,11 @@ const cases: Record<string, Case> = {
   'device watch': { ok: () => [], until: ({ kind }) => kind === 'synced', fails: () => [malformed], exitCode: 2 },
   'device accept': { ok: () => ['p-1'], fails: () => [malformed], exitCode: 2 },
   'device reject': { ok: () => ['x-6'], fails: () => [malformed], exitCode: 2 },
+  'device quarantine': {
+    ok: () => ['x-6', '--reason', 'test'],
+    fails: () => [malformed, '--reason', 'x'],
+    exitCode: 2,
+  },
   'device tag': { ok: () => ['d-1', 'ring=canary'], fails: () => ['d-1', 'Ring'], exitCode: 2 },
   'device send': {
     ok: () => ['d-1', 'valve.Close', 'v-1', '{"slow":true}', '--expires', '1h'],

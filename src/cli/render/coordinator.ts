@@ -1,7 +1,10 @@
 import type { CoordinatorStatus } from '../../client/contract/index.ts';
 import { formatAge, formatDuration, formatTime } from '../human.ts';
 import { formatCounts } from './job.ts';
+import { printable } from '../printable.ts';
 import { formatFields } from '../table.ts';
+
+const maxAlerts = 5;
 
 export function formatStatus(status: CoordinatorStatus, nowMs: number): string {
   const { devices, store, listen } = status;
@@ -14,10 +17,21 @@ export function formatStatus(status: CoordinatorStatus, nowMs: number): string {
     devices: `${devices.total}, ${devices.connected} connected${devices.total > 0 ? ` (${formatCounts(devices.byState)})` : ''}`,
     running: `${status.jobs.running} jobs, ${status.rollouts.running} rollouts`,
     store: `${store.path} (${store.events} events, last offset ${store.lastOffset})`,
+    alerts: formatAlerts(status, nowMs),
     deadletters: formatDepth(status.deadLetters, nowMs),
     bundles: status.blobDirectory,
     instance: status.instanceId,
   });
+}
+
+/** One line each: "clone gw-007: two devices have this identity, 3m ago: flotilla why gw-007". */
+function formatAlerts({ alerts, alertCount }: CoordinatorStatus, nowMs: number): string {
+  if (alertCount === 0) return 'none';
+  const shown = alerts.slice(0, maxAlerts).map(({ deviceId, kind, detail, atMs }) => {
+    return `${kind} ${deviceId}: ${printable(detail)}, ${formatAge(atMs, nowMs)}`;
+  });
+  const more = alertCount > shown.length ? ` (and ${alertCount - shown.length} more)` : '';
+  return `${shown.join('; ')}${more}; see flotilla why DEVICE`;
 }
 
 /** "3: handler meter.reading 2 (oldest 2h5m ago), frame 1 (…)": those that wait for a decision. */

@@ -1,6 +1,6 @@
 import type { Changed, Device, DeviceWatchRow } from '../../client/contract/index.ts';
 import { formatConfigState } from './config.ts';
-import { formatAge, formatBytes, formatTime, plural } from '../human.ts';
+import { formatAge, formatBytes, formatDuration, formatTime, plural } from '../human.ts';
 import { paint, styleOfState } from '../paint.ts';
 import { printable } from '../printable.ts';
 import { formatFields, formatTable, type TableOption } from '../table.ts';
@@ -71,6 +71,15 @@ export function formatDevice(device: Device, nowMs: number): string {
   const fields = formatFields({
     device: device.id,
     state: device.state,
+    ...formatHold(device, nowMs),
+    pinned: device.pinnedInstance === undefined ? undefined : `instance ${device.pinnedInstance} alone is let in`,
+    refused:
+      device.refused === undefined
+        ? undefined
+        : `${device.refused.rule}: ${device.refused.reason}, ${formatAge(device.refused.atMs, nowMs)}`,
+    replaces: device.replaces,
+    'replaced by': device.replacedBy,
+    clock: formatClock(device, nowMs),
     link: `${linkState(device)}${device.sinceMs === undefined ? '' : ` since ${formatTime(device.sinceMs)} (${formatAge(device.sinceMs, nowMs)})`}`,
     'data as of':
       device.freshness === undefined
@@ -98,6 +107,42 @@ export function formatDevice(device: Device, nowMs: number): string {
   const grains = flattenGrains(device.grains);
   if (grains.length === 0) return `${fields}\nno grains yet\n`;
   return `${fields}\ngrains:\n${grains.map(([key, value]) => `  ${printable(key)}: ${printable(value)}\n`).join('')}`;
+}
+
+/** Why it is quarantined, what it may do meanwhile, and the way out. */
+function formatHold({ id, state, hold }: Device, nowMs: number): Record<string, string> {
+  if (state !== 'quarantined') return {};
+  const because = hold === undefined ? 'not recorded' : `${hold.reason} (${hold.by}, ${formatAge(hold.atMs, nowMs)})`;
+  const [first] = hold?.instances ?? [];
+  const copies = hold?.instances?.map((instance, n) => `${instance} from ${hold.addresses?.[n] ?? '?'}`) ?? [];
+  const sameHistory = copies.length > 0 && hold?.instances?.every((instance) => instance === first) === true;
+  const wayOut =
+    copies.length === 0
+      ? `flotilla device accept ${id}`
+      : sameHistory
+        ? `a full copy, the two can't be told apart: flotilla cert revoke ${id}, then enroll the real one again`
+        : `flotilla device accept ${id} --instance HEX for the real one, or flotilla cert revoke ${id}`;
+  return {
+    because,
+    ...listed('copy', copies, (copy) => copy),
+    'may do': 'the control lane alone: it tells and can be looked at; no jobs, updates, settings or requests',
+    'way out': wayOut,
+  };
+}
+
+const clockSources = {
+  rtc: 'its own',
+  signed: 'corrected by signed time',
+  floor: 'no time but the last that it knew',
+} as const;
+
+function formatClock({ clock }: Device, nowMs: number): string | undefined {
+  if (clock === undefined) return undefined;
+  const { skewMs, source, refused, atMs } = clock;
+  const size = Math.abs(skewMs);
+  const skew = size < 1_000 ? 'right' : `${formatDuration(size)} ${skewMs < 0 ? 'behind' : 'ahead'}`;
+  const refusal = refused === undefined ? '' : `; ${refused}`;
+  return `${skew}, ${clockSources[source]} (${formatAge(atMs, nowMs)})${refusal}`;
 }
 
 /** One line for each: `waits`, `waits 2`, … */

@@ -29,6 +29,38 @@ export const DeviceSchema = Type.Object({
   quarantinedBundles: Type.Array(Type.String()),
   /** Request types that its present agent has announced, each with the highest version. */
   accepts: Type.Optional(Type.Record(Type.String(), Type.Integer())),
+  /** Of a quarantined one: who keeps it there, and why. */
+  hold: Type.Optional(
+    Type.Object({
+      by: Type.Enum(['operator', 'clone', 'coordinator', 'connect-hook']),
+      reason: Type.String(),
+      atMs: Type.Number(),
+      /** Of a clone: the histories of the two, and where each came from. */
+      instances: Type.Optional(Type.Array(Type.String())),
+      addresses: Type.Optional(Type.Array(Type.String())),
+    }),
+  ),
+  /** The history that it writes: 16 hex digits, made with the data folder of its agent. */
+  instanceId: Type.Optional(Type.String()),
+  /** The only one that is let in, where an operator has said so. */
+  pinnedInstance: Type.Optional(Type.String()),
+  /** Its last connect that was refused though its identity was good. */
+  refused: Type.Optional(Type.Object({ rule: Type.String(), reason: Type.String(), atMs: Type.Number() })),
+  /** Its clock against the coordinator's, by the last word of its agent. */
+  clock: Type.Optional(
+    Type.Object({
+      atMs: Type.Number(),
+      /** What its agent goes by: its own clock, signed time, or the last time that it knows of. */
+      source: Type.Enum(['rtc', 'signed', 'floor']),
+      /** Its real-time clock minus the coordinator's time. */
+      skewMs: Type.Number(),
+      floorMs: Type.Number(),
+      refused: Type.Optional(Type.String()),
+    }),
+  ),
+  /** Hardware that was replaced: the device before this one, and the one after it. */
+  replaces: Type.Optional(Type.String()),
+  replacedBy: Type.Optional(Type.String()),
   /** Requests that are held back, and what for. */
   held: Type.Optional(
     Type.Array(
@@ -88,6 +120,19 @@ export type Device = Static<typeof DeviceSchema>;
 
 /** Which devices a mutation is for. Always resolved by the coordinator, always the one selector algorithm. */
 export const TargetSchema = Type.Object({ selector: Type.String({ minLength: 1, maxLength: 10_240 }) });
+
+/** `instance`: of one device, this history alone; the way out of a clone. */
+export const AcceptRequestSchema = Type.Object({
+  selector: Type.String({ minLength: 1, maxLength: 10_240 }),
+  instance: Type.Optional(Type.String({ pattern: '^[0-9a-f]{16}$' })),
+});
+export type AcceptRequest = Static<typeof AcceptRequestSchema>;
+
+export const QuarantineRequestSchema = Type.Object({
+  selector: Type.String({ minLength: 1, maxLength: 10_240 }),
+  reason: Type.String({ minLength: 1, maxLength: 256 }),
+});
+export type QuarantineRequest = Static<typeof QuarantineRequestSchema>;
 
 export const TagChangeSchema = Type.Object({
   selector: Type.String({ minLength: 1, maxLength: 10_240 }),

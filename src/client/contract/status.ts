@@ -1,3 +1,11 @@
+/** A device that is not as it should be, and that no operator has put into this state. */
+export interface Alert {
+  deviceId: string;
+  kind: 'clone' | 'quarantined' | 'clock';
+  detail: string;
+  atMs: number;
+}
+
 export interface CoordinatorStatus {
   fleetId: string;
   instanceId: string; // hex
@@ -10,6 +18,9 @@ export interface CoordinatorStatus {
   store: { path: string; events: number; lastOffset: number };
   /** Those that nobody has decided on, by layer and type. */
   deadLetters: { layer: string; type: string; count: number; oldestAtMs: number }[];
+  /** What somebody should look at, the newest first; at most 20 of `alertCount`. */
+  alerts: Alert[];
+  alertCount: number;
   jobs: { running: number };
   rollouts: { running: number };
   /** Where published bundles lie. */

@@ -5,7 +5,8 @@ import { FlotillaError } from '../../error.ts';
 import type { Log } from '../../log.ts';
 import type { ServiceContext } from '../service/context.ts';
 import { asApiError, statusOf } from './error-reply.ts';
-import { addRoutes } from './route.ts';
+import { guard, registerRoutes } from './register-route.ts';
+import { routes } from './route-list.ts';
 import { closeToOthers, prepareSocket } from './socket.ts';
 import { createValidator, type Part } from './validate.ts';
 
@@ -23,16 +24,19 @@ async function drain(body: IncomingMessage): Promise<void> {
   await finished(body).catch(() => undefined);
 }
 
-/** The API on a unix socket of mode 0600. Deny by default: a route that is not in route.ts is an error like any other. */
+/** The API on a unix socket of mode 0600. Deny by default: what is not in route-list.ts does not exist. */
 export async function startApi(context: ServiceContext, socketPath: string, log: Log): Promise<Api> {
   await prepareSocket(socketPath);
   const closing = new AbortController();
   const app: FastifyInstance = fastify({
     bodyLimit: maxBodyBytes,
+    exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 1024 },
     requestTimeout: 0, // a bundle may take its time
   });
+  const { actor, role, from } = context;
+  guard(app, () => ({ actor, role, from }));
   app.setValidatorCompiler(({ schema, httpPart }) => createValidator(schema as never, httpPart as Part));
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
@@ -49,7 +53,7 @@ export async function startApi(context: ServiceContext, socketPath: string, log:
     });
     return reply.status(404).send({ error: error.toJSON() });
   });
-  addRoutes(app, context, closing.signal);
+  registerRoutes(app, routes, context, closing.signal);
 
   const before = process.umask(0o177); // the socket is never open to others, not for an instant
   try {

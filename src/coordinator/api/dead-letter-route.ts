@@ -1,4 +1,3 @@
-import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import {
   deadLetterLayers,
@@ -6,10 +5,9 @@ import {
   DiscardRequestSchema,
   eventFilterFields,
   ReplayRequestSchema,
-  type DeadLetterQuery,
-  type DiscardRequest,
 } from '../../client/contract/index.ts';
 import * as service from '../service/index.ts';
+import { route, type Route } from './route.ts';
 
 const { selector, type, sinceMs, untilMs } = eventFilterFields;
 const DeadLetterQuerySchema = Type.Object({
@@ -23,25 +21,37 @@ const DeadLetterQuerySchema = Type.Object({
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
 });
 
-export function addDeadLetterRoutes(app: FastifyInstance, context: service.ServiceContext): void {
-  app.get<{ Querystring: DeadLetterQuery }>(
-    '/v1/deadletters',
-    { schema: { querystring: DeadLetterQuerySchema } },
-    ({ query }) => service.listDeadLetters(context, query),
-  );
-  app.get<{ Params: { id: number } }>(
-    '/v1/deadletters/:id',
-    { schema: { params: Type.Object({ id: Type.Integer({ minimum: 1 }) }) } },
-    ({ params }) => service.showDeadLetter(context, params.id),
-  );
-  app.post<{ Body: { ids: number[] } }>(
-    '/v1/deadletters/replay',
-    { schema: { body: ReplayRequestSchema } },
-    ({ body }) => service.replayDeadLetters(context, body.ids),
-  );
-  app.post<{ Body: DiscardRequest }>(
-    '/v1/deadletters/discard',
-    { schema: { body: DiscardRequestSchema } },
-    ({ body }) => service.discardDeadLetters(context, body),
-  );
-}
+export const deadLetterRoutes: readonly Route[] = [
+  route({
+    method: 'GET',
+    path: '/v1/deadletters',
+    right: 'read',
+    summary: 'List what could not be taken',
+    query: DeadLetterQuerySchema,
+    run: (context, { query }) => service.listDeadLetters(context, query),
+  }),
+  route({
+    method: 'GET',
+    path: '/v1/deadletters/:id',
+    right: 'read',
+    summary: 'Show a dead letter with its payload',
+    params: Type.Object({ id: Type.Integer({ minimum: 1 }) }),
+    run: (context, { params }) => service.showDeadLetter(context, params.id),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/deadletters/replay',
+    right: 'operate',
+    summary: 'Try dead letters once more',
+    body: ReplayRequestSchema,
+    run: (context, { body }) => service.replayDeadLetters(context, body.ids),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/deadletters/discard',
+    right: 'operate',
+    summary: 'Decide that dead letters need nothing more',
+    body: DiscardRequestSchema,
+    run: (context, { body }) => service.discardDeadLetters(context, body),
+  }),
+];

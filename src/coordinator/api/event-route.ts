@@ -1,13 +1,7 @@
-import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
-import {
-  eventFilterFields,
-  RedactRequestSchema,
-  type EventQuery,
-  type RedactRequest,
-} from '../../client/contract/index.ts';
+import { eventFilterFields, RedactRequestSchema } from '../../client/contract/index.ts';
 import * as service from '../service/index.ts';
-import { sendRows } from './send-rows.ts';
+import { route, rowsRoute, type Route } from './route.ts';
 
 const EventQuerySchema = Type.Object({
   ...eventFilterFields,
@@ -16,16 +10,37 @@ const EventQuerySchema = Type.Object({
   asWritten: Type.Optional(Type.Boolean()),
 });
 
-export function addEventRoutes(app: FastifyInstance, context: service.ServiceContext, closing: AbortSignal): void {
-  const events = { schema: { querystring: EventQuerySchema } };
-  app.get<{ Querystring: EventQuery }>('/v1/events', events, ({ query }) => service.listEvents(context, query));
-  app.get<{ Querystring: EventQuery }>('/v1/events/follow', events, (request, reply) =>
-    sendRows(request, reply, closing, (signal) => service.followEvents(context, request.query, signal)),
-  );
-  app.get<{ Querystring: EventQuery }>('/v1/events/export', events, (request, reply) =>
-    sendRows(request, reply, closing, (signal) => service.exportEvents(context, request.query, signal)),
-  );
-  app.post<{ Body: RedactRequest }>('/v1/events/redact', { schema: { body: RedactRequestSchema } }, ({ body }) =>
-    service.redactEvents(context, body),
-  );
-}
+export const eventRoutes: readonly Route[] = [
+  route({
+    method: 'GET',
+    path: '/v1/events',
+    right: 'read',
+    summary: 'List events',
+    query: EventQuerySchema,
+    run: (context, { query }) => service.listEvents(context, query),
+  }),
+  rowsRoute({
+    method: 'GET',
+    path: '/v1/events/follow',
+    right: 'read',
+    summary: 'Follow events',
+    query: EventQuerySchema,
+    run: (context, { query }, signal) => service.followEvents(context, query, signal),
+  }),
+  rowsRoute({
+    method: 'GET',
+    path: '/v1/events/export',
+    right: 'read',
+    summary: 'Export events up to the end of the log',
+    query: EventQuerySchema,
+    run: (context, { query }, signal) => service.exportEvents(context, query, signal),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/events/redact',
+    right: 'administer',
+    summary: 'Take key and payload out of events, for good',
+    body: RedactRequestSchema,
+    run: (context, { body }) => service.redactEvents(context, body),
+  }),
+];

@@ -1,205 +1,116 @@
+/**
+ * A route as data: what it is, who may use it, what it takes and gives. The server, the OpenAPI document and the tests
+ * are made from the same list (route-list.ts). A new route also stands, with its right, in the table of
+ * test/unit/coordinator/right.test.ts: the decision is made twice, or not at all.
+ */
 import type { Readable } from 'node:stream';
-import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
-import {
-  ConfigRequestSchema,
-  ConfigResolveSchema,
-  DeviceStateSchema,
-  JobRequestSchema,
-  RegisterRequestSchema,
-  ProductRequestBodySchema,
-  RevokeRequestSchema,
-  RolloutChangeSchema,
-  RolloutRequestSchema,
-  SelectRequestSchema,
-  SignRequestSchema,
-  TagChangeSchema,
-  TargetSchema,
-  type ConfigRequest,
-  type ConfigResolve,
-  type JobRequest,
-  type RegisterRequest,
-  type ProductRequestBody,
-  type RevokeRequest,
-  type RolloutChange,
-  type RolloutRequest,
-  type SelectRequest,
-  type SignRequest,
-  type TagChange,
-} from '../../client/contract/index.ts';
-import { ConfigNameSchema } from '../../protocol/event.ts';
-import * as service from '../service/index.ts';
-import { maxBlobBytes } from '../service/receive-blob.ts';
-import { addConsumerRoutes } from './consumer-route.ts';
-import { addDeadLetterRoutes } from './dead-letter-route.ts';
-import { addEventRoutes } from './event-route.ts';
-import { sendRows } from './send-rows.ts';
+import { Type, type Static, type TObject, type TSchema } from 'typebox';
+import type { Right } from '../operator/right.ts';
+import type { ServiceContext } from '../service/context.ts';
 
-const text = Type.String({ minLength: 1, maxLength: 10_240 });
-const Id = Type.Object({ id: Type.String({ minLength: 1, maxLength: 256 }) });
-const Empty = Type.Object({});
-type IdParams = { Params: { id: string } };
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
-/** Each route of CoordinatorClient, by name of its path. What is not here does not exist. */
-export function addRoutes(app: FastifyInstance, context: service.ServiceContext, closing: AbortSignal): void {
-  addDeviceRoutes(app, context, closing);
-  addCertificateRoutes(app, context);
-  addJobRoutes(app, context, closing);
-  addReleaseRoutes(app, context);
-  addRolloutRoutes(app, context, closing);
-  addSchemaRoutes(app, context);
-  addConfigRoutes(app, context);
-
-  app.get('/v1/status', { schema: { querystring: Empty } }, () => service.showStatus(context));
-  app.post('/v1/shutdown', { schema: { body: Empty } }, () => {
-    context.shutdown();
-    return { pid: process.pid };
-  });
-
-  const select = { schema: { body: SelectRequestSchema } };
-  app.post<{ Body: SelectRequest }>('/v1/select/match', select, ({ body }) => service.matchSelector(context, body));
-  app.post<{ Body: SelectRequest }>('/v1/select/explain', select, ({ body }) => service.explain(context, body));
-
-  addEventRoutes(app, context, closing);
-  addConsumerRoutes(app, context, closing);
-  addDeadLetterRoutes(app, context);
-
-  const why = { schema: { params: Id, querystring: Type.Object({ rollout: Type.Optional(text) }) } };
-  app.get<IdParams & { Querystring: { rollout?: string } }>('/v1/why/:id', why, ({ params, query }) =>
-    service.why(context, params.id, query.rollout),
-  );
+/** What a request brought, checked against the route's schemas. */
+export interface Asked {
+  params: Record<string, unknown>;
+  query: Record<string, unknown>;
+  /** A `Readable` for uploads. */
+  body: unknown;
 }
 
-function addDeviceRoutes(app: FastifyInstance, context: service.ServiceContext, closing: AbortSignal): void {
-  const list = Type.Object({ selector: Type.Optional(text), state: Type.Optional(DeviceStateSchema) });
-  app.get<{ Querystring: { selector?: string; state?: string } }>(
-    '/v1/devices',
-    { schema: { querystring: list } },
-    ({ query }) => service.listDevices(context, query),
-  );
-  app.get<{ Querystring: { selector?: string } }>(
-    '/v1/devices/watch',
-    { schema: { querystring: Type.Object({ selector: Type.Optional(text) }) } },
-    (request, reply) =>
-      sendRows(request, reply, closing, (signal) => service.followDevices(context, request.query.selector, signal)),
-  );
-  app.get<IdParams>('/v1/devices/:id', { schema: { params: Id } }, ({ params }) =>
-    service.showDevice(context, params.id),
-  );
-  app.delete<IdParams>('/v1/devices/:id', { schema: { params: Id } }, ({ params }) =>
-    service.dropDevice(context, params.id),
-  );
-  app.post<IdParams & { Body: ProductRequestBody }>(
-    '/v1/devices/:id/requests',
-    { schema: { params: Id, body: ProductRequestBodySchema } },
-    ({ params, body }) => service.sendProductRequest(context, params.id, body),
-  );
-  const target = { schema: { body: TargetSchema } };
-  app.post<{ Body: { selector: string } }>('/v1/devices/accept', target, ({ body }) =>
-    service.acceptDevices(context, body.selector),
-  );
-  app.post<{ Body: { selector: string } }>('/v1/devices/reject', target, ({ body }) =>
-    service.rejectDevices(context, body.selector),
-  );
-  app.post<{ Body: TagChange }>('/v1/devices/tag', { schema: { body: TagChangeSchema } }, ({ body }) =>
-    service.tagDevices(context, body),
-  );
+interface RouteFacts {
+  method: Method;
+  /** `/v1/devices/:id` */
+  path: string;
+  /** What a caller needs; decided in ../operator/right.ts. */
+  right: Right;
+  /** One line, in the imperative. */
+  summary: string;
+  maxBodyBytes?: number;
 }
 
-function addCertificateRoutes(app: FastifyInstance, context: service.ServiceContext): void {
-  app.get<{ Querystring: { device?: string } }>(
-    '/v1/certificates',
-    { schema: { querystring: Type.Object({ device: Type.Optional(text) }) } },
-    ({ query }) => service.listCertificates(context, query.device),
-  );
-  app.get<IdParams>('/v1/certificates/:id', { schema: { params: Id } }, ({ params }) =>
-    service.showCertificate(context, params.id),
-  );
-  app.post<{ Body: SignRequest }>('/v1/certificates/sign', { schema: { body: SignRequestSchema } }, ({ body }) =>
-    service.signCertificate(context, body),
-  );
-  app.post<{ Body: RevokeRequest }>('/v1/certificates/revoke', { schema: { body: RevokeRequestSchema } }, ({ body }) =>
-    service.revokeCertificates(context, body),
-  );
+export interface Route extends RouteFacts {
+  params: TObject;
+  query: TObject;
+  /** Of a JSON body; none for GET, DELETE and uploads. */
+  body?: TSchema;
+  /** Of the document, or of one row; absent where the contract has no schema. */
+  reply?: TSchema;
+  answer: Answer;
 }
 
-function addJobRoutes(app: FastifyInstance, context: service.ServiceContext, closing: AbortSignal): void {
-  app.post<{ Body: JobRequest }>('/v1/jobs', { schema: { body: JobRequestSchema } }, ({ body }) =>
-    service.startJob(context, body),
-  );
-  app.get('/v1/jobs', { schema: { querystring: Empty } }, () => service.listJobs(context));
-  app.get<IdParams>('/v1/jobs/:id', { schema: { params: Id } }, ({ params }) => service.showJob(context, params.id));
-  app.post<IdParams>('/v1/jobs/:id/cancel', { schema: { params: Id, body: Empty } }, ({ params }) =>
-    service.cancelJob(context, params.id),
-  );
-  app.get<IdParams>('/v1/jobs/:id/follow', { schema: { params: Id } }, (request, reply) =>
-    sendRows(request, reply, closing, (signal) => service.followJob(context, request.params.id, signal)),
-  );
+/** How a route answers: a JSON document (`upload`: to a body of bytes), rows of NDJSON, or bytes. */
+export type Answer =
+  | { kind: 'document' | 'upload'; run(context: ServiceContext, asked: Asked): unknown }
+  | { kind: 'rows'; run(context: ServiceContext, asked: Asked, signal: AbortSignal): Rows }
+  | {
+      kind: 'bytes';
+      contentType: string;
+      run(context: ServiceContext, asked: Asked): Uint8Array | Promise<Uint8Array>;
+    };
+
+export type Rows = AsyncGenerator | Promise<AsyncGenerator>;
+
+interface Shapes<P extends TObject, Q extends TObject> extends RouteFacts {
+  params?: P;
+  query?: Q;
+  reply?: TSchema;
+}
+interface Given<P extends TObject, Q extends TObject, B> {
+  params: Static<P>;
+  query: Static<Q>;
+  body: B;
 }
 
-function addReleaseRoutes(app: FastifyInstance, context: service.ServiceContext): void {
-  app.put<{ Querystring: { channel: string }; Body: Readable }>(
-    '/v1/releases',
-    { bodyLimit: maxBlobBytes, schema: { querystring: Type.Object({ channel: text }) } },
-    ({ query, body }) => service.publishRelease(context, query.channel, body),
-  );
-  app.get('/v1/releases', { schema: { querystring: Empty } }, () => service.listReleases(context));
-  app.get<IdParams>('/v1/releases/:id', { schema: { params: Id } }, ({ params }) =>
-    service.showRelease(context, params.id),
-  );
+type None = ReturnType<typeof none>;
+const none = () => Type.Object({});
+
+/** Answers with one JSON document. */
+export function route<P extends TObject = None, Q extends TObject = None, B extends TSchema = TSchema>(
+  draft: Shapes<P, Q> & {
+    body?: B;
+    run(context: ServiceContext, asked: Given<P, Q, Static<B>>): unknown;
+  },
+): Route {
+  const { run, ...facts } = draft;
+  return complete(facts, { kind: 'document', run });
 }
 
-function addRolloutRoutes(app: FastifyInstance, context: service.ServiceContext, closing: AbortSignal): void {
-  app.post<{ Body: RolloutRequest }>('/v1/rollouts', { schema: { body: RolloutRequestSchema } }, ({ body }) =>
-    service.startRollout(context, body),
-  );
-  app.get('/v1/rollouts', { schema: { querystring: Empty } }, () => service.listRollouts(context));
-  app.get<IdParams>('/v1/rollouts/:id', { schema: { params: Id } }, ({ params }) =>
-    service.showRollout(context, params.id),
-  );
-  for (const verb of ['pause', 'resume', 'abort'] as const) {
-    app.post<IdParams & { Body: RolloutChange }>(
-      `/v1/rollouts/:id/${verb}`,
-      { schema: { params: Id, body: RolloutChangeSchema } },
-      ({ params, body }) => service.changeRollout(context, params.id, verb, body),
-    );
-  }
-  app.get<IdParams>('/v1/rollouts/:id/follow', { schema: { params: Id } }, (request, reply) =>
-    sendRows(request, reply, closing, (signal) => service.followRollout(context, request.params.id, signal)),
-  );
+/** Answers with rows of NDJSON for as long as they come. */
+export function rowsRoute<P extends TObject = None, Q extends TObject = None>(
+  draft: Shapes<P, Q> & {
+    run(context: ServiceContext, asked: Given<P, Q, undefined>, signal: AbortSignal): Rows;
+  },
+): Route {
+  const { run, ...facts } = draft;
+  return complete(facts, { kind: 'rows', run });
 }
 
-/** Several schemas of the largest size in one request. */
-const maxRegisterBytes = 8 * 1024 * 1024;
-
-function addSchemaRoutes(app: FastifyInstance, context: service.ServiceContext): void {
-  const list = { schema: { querystring: Type.Object({ text: Type.Optional(Type.Boolean()) }) } };
-  app.get<{ Querystring: { text?: boolean } }>('/v1/schemas', list, ({ query }) => service.listSchemas(context, query));
-  app.get<IdParams>('/v1/schemas/:id', { schema: { params: Id } }, ({ params }) =>
-    service.showSchema(context, params.id),
-  );
-  app.post<{ Body: RegisterRequest }>(
-    '/v1/schemas',
-    { bodyLimit: maxRegisterBytes, schema: { body: RegisterRequestSchema } },
-    ({ body }) => service.registerSchemas(context, body),
-  );
+/** Takes a body of bytes (`application/octet-stream`) and answers with one JSON document. */
+export function uploadRoute<P extends TObject = None, Q extends TObject = None>(
+  draft: Shapes<P, Q> & {
+    maxBodyBytes: number;
+    run(context: ServiceContext, asked: Given<P, Q, Readable>): unknown;
+  },
+): Route {
+  const { run, ...facts } = draft;
+  return complete(facts, { kind: 'upload', run });
 }
 
-function addConfigRoutes(app: FastifyInstance, context: service.ServiceContext): void {
-  const Named = Type.Object({ id: Type.String({ minLength: 1, maxLength: 256 }), name: ConfigNameSchema });
-  type NamedParams = { Params: { id: string; name: string } };
-  app.post<{ Body: ConfigRequest }>('/v1/configs', { schema: { body: ConfigRequestSchema } }, ({ body }) =>
-    service.setConfig(context, body),
-  );
-  app.get<IdParams>('/v1/configs/:id', { schema: { params: Id } }, ({ params }) =>
-    service.listConfigs(context, params.id),
-  );
-  app.get<NamedParams>('/v1/configs/:id/:name', { schema: { params: Named } }, ({ params }) =>
-    service.showConfig(context, params.id, params.name),
-  );
-  app.post<NamedParams & { Body: ConfigResolve }>(
-    '/v1/configs/:id/:name/resolve',
-    { schema: { params: Named, body: ConfigResolveSchema } },
-    ({ params, body }) => service.resolveConfig(context, params.id, params.name, body),
-  );
+/** Answers with bytes of one content type. */
+export function bytesRoute<P extends TObject = None, Q extends TObject = None>(
+  draft: Shapes<P, Q> & {
+    contentType: string;
+    run(context: ServiceContext, asked: Given<P, Q, undefined>): Uint8Array | Promise<Uint8Array>;
+  },
+): Route {
+  const { run, contentType, ...facts } = draft;
+  return complete(facts, { kind: 'bytes', contentType, run });
+}
+
+function complete(
+  draft: RouteFacts & { params?: TObject; query?: TObject; body?: TSchema; reply?: TSchema },
+  answer: Answer,
+): Route {
+  return { ...draft, params: draft.params ?? none(), query: draft.query ?? none(), answer };
 }

@@ -57,11 +57,14 @@ export function reportClones(
   reason: 'two-instances' | 'superseded-each-other',
   both: readonly (Pick<LiveConnection, 'instanceId' | 'serial' | 'gateway'> & { address: string })[],
 ): void {
-  changeDevice(turn, deviceId, { kind: 'quarantine' });
+  const instances = both.map(({ instanceId }) => instanceId);
+  const addresses = both.map(({ address }) => address);
+  const hold = { by: 'clone' as const, reason: 'two devices have this identity', instances, addresses };
+  changeDevice(turn, deviceId, { kind: 'quarantine', hold });
   const payload = {
     reason,
-    instances: both.map(({ instanceId }) => instanceId),
-    addresses: both.map(({ address }) => address),
+    instances,
+    addresses,
     serials: both.map(({ serial }) => serial),
     gateways: both.map(({ gateway }) => gateway),
   };

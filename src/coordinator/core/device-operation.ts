@@ -1,7 +1,8 @@
 import type { AcceptsEvent } from '../../protocol/event.ts';
-import type { CertificateRow, DeviceRow } from '../../store/row.ts';
+import type { CertificateRow, DeviceRow, HoldRow } from '../../store/row.ts';
 import { reduceDevice, type DeviceInput } from '../registry/reduce-device.ts';
 import { resendConfigs } from './config-operation.ts';
+import type { LiveConnection } from './core-state.ts';
 import { appendOwnEvent } from './event-operation.ts';
 import { stepJob } from './job-operation.ts';
 import { endProductRequests } from './product-request-operation.ts';
@@ -42,11 +43,11 @@ export function putCertificate(turn: Turn, certificate: CertificateRow): void {
   if (turn.state.devices.has(certificate.deviceId)) turn.notify({ kind: 'device', id: certificate.deviceId });
 }
 
-/** Accepts a device, and puts a certificate on record that it showed while it waited. */
-export function acceptDevice(turn: Turn, deviceId: string): boolean {
+/** Accepts a device, and puts a certificate on record that it showed while it waited. `pin`: this history alone. */
+export function acceptDevice(turn: Turn, deviceId: string, pin?: string): boolean {
   const candidate = turn.state.devices.get(deviceId)?.candidate;
   if (candidate !== undefined) putCertificate(turn, { ...candidate, deviceId, issuedAtMs: turn.nowMs, pem: '' });
-  const changed = changeDevice(turn, deviceId, { kind: 'accept' });
+  const changed = changeDevice(turn, deviceId, { kind: 'accept', ...(pin === undefined ? {} : { pin }) });
   if (changed) openConnection(turn, deviceId);
   return changed;
 }
@@ -55,7 +56,10 @@ export function acceptDevice(turn: Turn, deviceId: string): boolean {
 function openConnection(turn: Turn, deviceId: string): void {
   const { state } = turn;
   const live = state.live.get(deviceId);
-  if (live === undefined || live.standing === 'accepted') return;
+  if (live === undefined) return;
+  const pin = state.devices.get(deviceId)?.pin;
+  if (pin !== undefined && live.instanceId !== pin) return cutLive(turn, live, 'quarantined');
+  if (live.standing === 'accepted') return;
   const certificate = state.certificates.get(live.serial);
   const proved = certificate?.deviceId === deviceId && certificate.revokedAtMs === undefined;
   const known = (state.outboxes.get(deviceId) ?? []).some(({ seq }) => seq !== undefined);
@@ -76,12 +80,23 @@ function openConnection(turn: Turn, deviceId: string): void {
   for (const id of state.rollouts.keys()) stepRollout(turn, id, { kind: 'presence', deviceId });
 }
 
+/** Keeps a device to its control lane: what it has open is closed, and it comes back held. True when it was not so. */
+export function quarantineDevice(turn: Turn, deviceId: string, hold: Omit<HoldRow, 'atMs'>): boolean {
+  const changed = changeDevice(turn, deviceId, { kind: 'quarantine', hold });
+  if (changed) cutConnection(turn, deviceId, 'quarantined');
+  return changed;
+}
+
 /** Ends the device's connection after the commit. True when there was one. */
 export function cutConnection(turn: Turn, deviceId: string, reason: string): boolean {
   const live = turn.state.live.get(deviceId);
   if (live === undefined) return false;
-  turn.afterCommit((gateway) => gateway.close(live.connection, reason));
+  cutLive(turn, live, reason);
   return true;
+}
+
+function cutLive(turn: Turn, { connection }: LiveConnection, reason: string): void {
+  turn.afterCommit((gateway) => gateway.close(connection, reason));
 }
 
 /** Out of the registry, with its requests and histories. Its certificates stay on record, so that they stay revocable. */

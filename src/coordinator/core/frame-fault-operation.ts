@@ -1,6 +1,6 @@
 /** Bytes that are no frames: a device that sends them again and again is broken, or is not what it says it is. */
 import type { FrameFault } from '../gateway/port.ts';
-import { changeDevice, cutConnection } from './device-operation.ts';
+import { quarantineDevice } from './device-operation.ts';
 import { appendOwnEvent } from './event-operation.ts';
 import { parkLetter } from './park-letter.ts';
 import type { Turn } from './turn.ts';
@@ -33,8 +33,7 @@ export function noteFrameFault(turn: Turn, { deviceId, detail, bytes }: FrameFau
     code: 'protocol-error',
     reason: detail,
   });
-  if (times.length < maxFaults || !changeDevice(turn, deviceId, { kind: 'quarantine' })) return;
   const reason = `${maxFaults} protocol errors in ${windowMs / 60_000} minutes, the last: ${detail}`;
+  if (times.length < maxFaults || !quarantineDevice(turn, deviceId, { by: 'coordinator', reason })) return;
   appendOwnEvent(turn, { deviceId, type: 'coordinator.quarantined', key: '', payload: { reason } });
-  cutConnection(turn, deviceId, 'quarantined');
 }

@@ -9,6 +9,7 @@ import {
   judgeAgent,
   judgeIdentity,
   judgeInstance,
+  judgePin,
   type Refusal,
   type Verdict,
 } from '../identity/judge-connect.ts';
@@ -49,10 +50,16 @@ export function connectDevice(turn: Turn, connect: Connect, policy: ConnectPolic
   if (admission.refusal !== undefined) return refuse(turn, connect, admission.refusal);
   const { standing } = admission;
   const instanceId = instanceHex(connect.instanceId);
+  const pinned = judgePin(state.devices.get(deviceId)?.pin, instanceId);
+  if (pinned.refusal !== undefined) {
+    noteRefused(turn, connect, pinned.rule, pinned.detail);
+    return refuse(turn, connect, pinned.refusal);
+  }
   const cursors = state.cursors.get(deviceId) ?? new Map<string, LaneCursor>();
   const history = judgeInstance(instanceId, connect.nextSeq, cursors);
   if (history.refusal !== undefined) {
-    if (history.refusal.code === 'quarantined' && changeDevice(turn, deviceId, { kind: 'quarantine' })) {
+    const hold = { by: 'coordinator' as const, reason: history.detail };
+    if (history.refusal.code === 'quarantined' && changeDevice(turn, deviceId, { kind: 'quarantine', hold })) {
       appendOwnEvent(turn, { deviceId, type: 'coordinator.quarantined', key: '', payload: { reason: history.detail } });
     }
     return refuse(turn, connect, history.refusal);
@@ -66,6 +73,13 @@ export function connectDevice(turn: Turn, connect: Connect, policy: ConnectPolic
 
 function refuse(turn: Turn, { connection }: Connect, refusal: Refusal): void {
   turn.afterCommit((gateway) => gateway.refuse(connection, refusal));
+}
+
+/** Told once for each reason, however often it knocks. */
+export function noteRefused(turn: Turn, { identity, address }: Connect, rule: string, reason: string): void {
+  const { deviceId } = identity;
+  if (!changeDevice(turn, deviceId, { kind: 'refused', refused: { rule, reason } })) return;
+  appendOwnEvent(turn, { deviceId, type: 'coordinator.refused', key: rule, payload: { rule, reason, address } });
 }
 
 /** A valid identity that is not in the registry waits there for an operator, with the certificate that it showed. */

@@ -81,6 +81,13 @@ export function judgeAgent(agentVersion: string, minAgentVersion: string | undef
   return blocks(rule, minAgentVersion, 'unsupported-agent', retryAfter.agentMs);
 }
 
+/** An operator who knows which of two copies is the real one has pinned its history; any other is kept out. */
+export function judgePin(pin: string | undefined, instanceId: string): Verdict {
+  const rule = 'pinned-instance';
+  if (pin === undefined || pin === instanceId) return ok(rule, pin === undefined ? 'any history' : `${pin} alone`);
+  return blocks(rule, `${instanceId} is not the accepted ${pin}`, 'quarantined', retryAfter.cloneMs);
+}
+
 export function judgeCertificate(
   certificate: CertificateRow | undefined,
   identity: Pick<PeerIdentity, 'serialHex' | 'notBeforeMs' | 'notAfterMs'>,
@@ -106,12 +113,19 @@ export function judgeDevice(device: DeviceRow | undefined, deviceId: string): Ve
     return [{ ...unknown, standing: 'pending' }];
   }
   const known = ok('known', `in the registry since ${isoDate(device.createdAtMs)}`);
-  const state = (code: RefuseCode, retryAfterMs: number): Verdict[] => [
+  const state = (code: RefuseCode, retryAfterMs: number, why = ''): Verdict[] => [
     known,
-    blocks('accepted', `the device is ${device.state}`, code, retryAfterMs),
+    blocks('accepted', `the device is ${device.state}${why === '' ? '' : `: ${why}`}`, code, retryAfterMs),
   ];
-  const waits = (standing: Exclude<Standing, 'accepted'>, code: RefuseCode, retryAfterMs: number): Verdict[] =>
-    state(code, retryAfterMs).map((verdict) => (verdict.verdict === 'blocks' ? { ...verdict, standing } : verdict));
+  const waits = (
+    standing: Exclude<Standing, 'accepted'>,
+    code: RefuseCode,
+    retryAfterMs: number,
+    why?: string,
+  ): Verdict[] =>
+    state(code, retryAfterMs, why).map((verdict) =>
+      verdict.verdict === 'blocks' ? { ...verdict, standing } : verdict,
+    );
   switch (device.state) {
     case 'accepted':
       return [known, ok('accepted', 'an operator or a signature accepted it')];
@@ -120,9 +134,13 @@ export function judgeDevice(device: DeviceRow | undefined, deviceId: string): Ve
     case 'rejected':
       return state('unknown-device', retryAfter.finalMs);
     case 'quarantined':
-      return waits('quarantined', 'quarantined', retryAfter.quarantinedMs);
+      return waits('quarantined', 'quarantined', retryAfter.quarantinedMs, device.hold?.reason);
     case 'revoked':
-      return state('revoked', retryAfter.finalMs);
+      return state(
+        'revoked',
+        retryAfter.finalMs,
+        device.replacedBy === undefined ? '' : `${device.replacedBy} has taken its place`,
+      );
   }
 }
 

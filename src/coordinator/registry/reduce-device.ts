@@ -3,14 +3,20 @@
  * nothing changed.
  */
 import type { AcceptsEvent, GrainsEvent, Running } from '../../protocol/event.ts';
-import type { CertificateFactsRow, DeviceRow } from '../../store/row.ts';
+import type { CertificateFactsRow, ClockRow, DeviceRow, HoldRow, RefusedRow } from '../../store/row.ts';
 
 export type DeviceInput =
-  | { kind: 'accept' }
+  /** `pin`: this history of it and no other. */
+  | { kind: 'accept'; pin?: string }
   /** A certificate was signed for it. */
   | { kind: 'certify'; state: 'accepted' | 'pending' }
   | { kind: 'reject' }
-  | { kind: 'quarantine' }
+  | { kind: 'quarantine'; hold: Omit<HoldRow, 'atMs'> }
+  | { kind: 'refused'; refused: Omit<RefusedRow, 'atMs'> }
+  | { kind: 'clock'; clock: ClockRow }
+  /** It takes the place of `old`, with the tags that it had. */
+  | { kind: 'replaces'; old: string; tags: Record<string, string> }
+  | { kind: 'replaced'; by: string }
   | { kind: 'revoke' }
   | { kind: 'candidate'; certificate: CertificateFactsRow }
   | { kind: 'tag'; set: Record<string, string>; unset: readonly string[] }
@@ -39,8 +45,8 @@ export function reduceDevice(device: DeviceRow, input: DeviceInput, nowMs: numbe
     case 'accept':
       // A revoked device needs a new certificate first; signing one accepts it.
       if (device.state === 'revoked') return device;
-      if (device.state === 'accepted' && device.candidate === undefined) return device;
-      return withoutCandidate({ ...device, state: 'accepted' });
+      if (device.state === 'accepted' && device.candidate === undefined && device.pin === input.pin) return device;
+      return accepted(device, input.pin);
     case 'certify':
       if (input.state === 'pending' && device.state === 'accepted') return device;
       return { ...device, state: input.state };
@@ -49,7 +55,19 @@ export function reduceDevice(device: DeviceRow, input: DeviceInput, nowMs: numbe
     case 'quarantine':
       // One that is kept out for good is not let back as far as its control lane.
       if (device.state === 'revoked' || device.state === 'rejected') return device;
-      return device.state === 'quarantined' ? device : { ...device, state: 'quarantined' };
+      if (device.state === 'quarantined') return device;
+      return { ...device, state: 'quarantined', hold: { ...input.hold, atMs: nowMs } };
+    case 'refused': {
+      const { rule, reason } = input.refused;
+      if (device.refused?.rule === rule && device.refused.reason === reason) return device;
+      return { ...device, refused: { rule, reason, atMs: nowMs } };
+    }
+    case 'clock':
+      return { ...device, clock: input.clock };
+    case 'replaces':
+      return { ...device, replaces: input.old, tags: input.tags };
+    case 'replaced':
+      return { ...device, replacedBy: input.by };
     case 'revoke':
       return device.state === 'revoked' ? device : withoutCandidate({ ...device, state: 'revoked' });
     case 'candidate':
@@ -60,7 +78,10 @@ export function reduceDevice(device: DeviceRow, input: DeviceInput, nowMs: numbe
       return retag(device, input.set, input.unset);
     case 'connect': {
       const { address, agentVersion, instanceId, serial } = input;
-      return { ...device, address, agentVersion, instanceId, serial, sinceMs: nowMs };
+      const { refused, ...rest } = device;
+      // A copy that was refused stays worth knowing; what the application refused, it has let in now.
+      const kept = refused === undefined || refused.rule === 'connect-hook' ? {} : { refused };
+      return { ...rest, ...kept, address, agentVersion, instanceId, serial, sinceMs: nowMs };
     }
     case 'disconnect':
       return {
@@ -88,6 +109,11 @@ function retag(device: DeviceRow, set: Record<string, string>, unset: readonly s
   const same =
     names.length === Object.keys(device.tags).length && names.every((name) => tags[name] === device.tags[name]);
   return same ? device : { ...device, tags };
+}
+
+function accepted(device: DeviceRow, pin: string | undefined): DeviceRow {
+  const { hold: _, refused: __, pin: ___, ...rest } = withoutCandidate(device);
+  return { ...rest, state: 'accepted', ...(pin === undefined ? {} : { pin }) };
 }
 
 function withoutCandidate(device: DeviceRow): DeviceRow {

@@ -1,20 +1,24 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import type { PayloadReader } from '../../eventlog/schema/index.ts';
+import type { OperatorRole } from '../../role.ts';
 import type { Core } from '../core/core.ts';
 import type { Turn } from '../core/turn.ts';
 import type { JobPolicy } from '../job/plan-job.ts';
 import type { TimerPolicy } from '../rollout/rollout-state.ts';
 import type { ConsumerStreams } from './consumer-streams.ts';
 
-/** What the verbs of the API work with. One of each coordinator, made in src/bin. */
+/** What the verbs of the API work with: the coordinator's parts, and who asks. */
 export interface ServiceContext {
   core: Core;
   clock: Clock;
   fleetId: string;
   version: string;
-  /** Who submits over the unix socket: the API's own user, whom the socket's mode lets in. */
+  /** Who asks: the API makes a context for each request. The coordinator's own is its user's. */
   actor: string;
+  role: OperatorRole;
+  /** `unix`, or the address of the peer. */
+  from: string;
   jobs: JobPolicy;
   rolloutTimers: TimerPolicy;
   /** Reads Avro payloads by what the registry holds at that time. */

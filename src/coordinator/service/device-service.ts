@@ -1,10 +1,10 @@
-import type { Changed, Device, TagChange } from '../../client/contract/device.ts';
+import type { AcceptRequest, Changed, Device, QuarantineRequest, TagChange } from '../../client/contract/device.ts';
 import { FlotillaError } from '../../error.ts';
 import { parseSelector, selectIds } from '../../selector/index.ts';
 import type { DeviceRow } from '../../store/index.ts';
 import { holdReason, summarizeConfig } from '../config/view-config.ts';
 import type { CoreState } from '../core/core-state.ts';
-import { acceptDevice, changeDevice, cutConnection, removeDevice } from '../core/device-operation.ts';
+import { acceptDevice, changeDevice, cutConnection, quarantineDevice, removeDevice } from '../core/device-operation.ts';
 import { appendOwnEvent } from '../core/event-operation.ts';
 import type { Turn } from '../core/turn.ts';
 import { audit, type ServiceContext } from './context.ts';
@@ -33,10 +33,24 @@ export function viewDevice(state: CoreState, id: string, nowMs: number): Device 
       ? {}
       : { certificate: { serial: certificate.serial, notAfterMs: certificate.notAfterMs } }),
     quarantinedBundles: device.quarantinedBundles,
+    ...standingFacts(device),
     ...requestFacts(state, device),
     traffic: { receivedBytes: device.receivedBytes, sentBytes: device.sentBytes },
     ...(freshness === undefined ? {} : { freshness }),
     ...(log === undefined ? {} : { log }),
+  };
+}
+
+/** Who has decided what about it, and what is odd about it. */
+function standingFacts({ state, hold, instanceId, pin, refused, clock, replaces, replacedBy }: DeviceRow) {
+  return {
+    ...(hold === undefined || state !== 'quarantined' ? {} : { hold: hold as NonNullable<Device['hold']> }),
+    ...(instanceId === undefined ? {} : { instanceId }),
+    ...(pin === undefined ? {} : { pinnedInstance: pin }),
+    ...(refused === undefined ? {} : { refused }),
+    ...(clock === undefined ? {} : { clock }),
+    ...(replaces === undefined ? {} : { replaces }),
+    ...(replacedBy === undefined ? {} : { replacedBy }),
   };
 }
 
@@ -84,8 +98,48 @@ export function listDevices({ core }: ServiceContext, query: { selector?: string
   });
 }
 
-export function acceptDevices(context: ServiceContext, selector: string): Promise<Changed> {
-  return changeEach(context, 'device.accept', selector, acceptDevice);
+/** With an instance, the histories of other copies are kept out from now on. */
+export function acceptDevices(context: ServiceContext, { selector, instance }: AcceptRequest): Promise<Changed> {
+  const detail = instance === undefined ? {} : { instance };
+  return changeEach(
+    context,
+    'device.accept',
+    selector,
+    (turn, id) => {
+      if (instance !== undefined) requireInstance(turn.state, selector, id, instance);
+      return acceptDevice(turn, id, instance);
+    },
+    detail,
+  );
+}
+
+function requireInstance(state: CoreState, selector: string, id: string, instance: string): void {
+  const { hold, instanceId } = state.devices.get(id)!;
+  const known = new Set([...(state.cursors.get(id)?.keys() ?? []), ...(hold?.instances ?? [])]);
+  if (instanceId !== undefined) known.add(instanceId);
+  const others = matchKnown(state, selector).length;
+  if (others > 1) {
+    throw new FlotillaError('usage', 'device-instance-many', 'an instance is of one device', {
+      seen: `'${selector}' matches ${others} devices`,
+      expected: 'the id of one device',
+    });
+  }
+  if (known.has(instance)) return;
+  throw new FlotillaError('usage', 'device-instance-unknown', `${id} never came with this instance`, {
+    seen: instance,
+    expected: known.size === 0 ? 'a device that was here before' : [...known].slice(0, 20).join(', '),
+  });
+}
+
+/** Its control lane stays: it can be looked at, and let back in by `accept`. */
+export function quarantineDevices(context: ServiceContext, { selector, reason }: QuarantineRequest): Promise<Changed> {
+  return changeEach(
+    context,
+    'device.quarantine',
+    selector,
+    (turn, id) => quarantineDevice(turn, id, { by: 'operator', reason }),
+    { reason },
+  );
 }
 
 /** A rejected device is cut off at once. */

@@ -1,5 +1,6 @@
 import type { CoordinatorStatus } from '../../client/contract/status.ts';
 import type { ServiceContext } from './context.ts';
+import { viewAlerts } from './view-alert.ts';
 
 export async function showStatus(context: ServiceContext): Promise<CoordinatorStatus> {
   const { core, fleetId, version, listen, blobDirectory } = context;
@@ -21,6 +22,7 @@ export async function showStatus(context: ServiceContext): Promise<CoordinatorSt
       devices: { total: state.devices.size, connected: state.live.size, byState },
       store: { path: core.store.path, events: lastOffset, lastOffset },
       deadLetters,
+      ...viewAlerts(state),
       jobs: { running: [...state.jobs.values()].filter(({ document }) => document.state === 'running').length },
       rollouts: { running: [...state.rollouts.values()].filter(({ document }) => document.state === 'running').length },
       blobDirectory,

@@ -1,7 +1,7 @@
 import type { Why, WhyRule } from '../../client/contract/why.ts';
 import { isServed, type CoreState } from '../core/core-state.ts';
 import { offerFacts } from '../core/rollout-operation.ts';
-import { judgeCertificate, judgeDevice } from '../identity/judge-connect.ts';
+import { judgeCertificate, judgeDevice, judgePin } from '../identity/judge-connect.ts';
 import { judgePhase } from '../rollout/gate.ts';
 import { offerRules } from '../rollout/offer-rule.ts';
 import { deviceOf, type RolloutState } from '../rollout/rollout-state.ts';
@@ -53,6 +53,15 @@ function* identityRules(state: CoreState, deviceId: string, nowMs: number): Gene
   } else {
     const { verdict, detail } = judgeCertificate(certificate, { ...certificate, serialHex: certificate.serial }, nowMs);
     yield { rule: 'certificate', verdict, detail };
+  }
+  if (device.pin !== undefined) {
+    const { rule, detail } = judgePin(device.pin, device.pin);
+    yield { rule, verdict: 'ok', detail };
+  }
+  if (device.refused !== undefined) {
+    const { rule, reason, atMs } = device.refused;
+    const isOver = state.live.has(deviceId);
+    yield { rule, verdict: isOver ? 'unknown' : 'blocks', detail: `${reason} (${new Date(atMs).toISOString()})` };
   }
   const live = state.live.get(deviceId);
   const since = (ms: number): string => new Date(ms).toISOString();

@@ -212,6 +212,8 @@ describe('the rest', () => {
       listen: { host: '::', port: 7443 },
       gateways: [{ pid: 2, connections: 3 }],
       devices: { total: 3, connected: 3, byState: { accepted: 3 } },
+      alerts: [],
+      alertCount: 0,
       deadLetters: [{ layer: 'decode', type: 'flotilla.job', count: 2, oldestAtMs: nowMs - 60_000 }],
       store: { path: '/x', events: 5, lastOffset: 5 },
       jobs: { running: 0 },

@@ -4,7 +4,8 @@ import { Pkcs10CertificateRequestGenerator } from '@peculiar/x509';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FlotillaError } from '../../../src/error.ts';
-import { createDeviceKeyAndCsr, parseCsr } from '../../../src/pki/csr.ts';
+import { createDeviceKeyAndCsr } from '../../../src/pki/create-csr.ts';
+import { parseCsr } from '../../../src/pki/csr.ts';
 import { formatPem } from '../../../src/pki/key.ts';
 
 const derOf = (pem: string) => Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64');

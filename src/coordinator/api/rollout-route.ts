@@ -1,0 +1,59 @@
+import { Type } from 'typebox';
+import { RolloutChangeSchema, RolloutRequestSchema, RolloutSchema } from '../../client/contract/index.ts';
+import type { Right } from '../operator/right.ts';
+import * as service from '../service/index.ts';
+import { Id } from './path-field.ts';
+import { route, rowsRoute, type Route } from './route.ts';
+
+export const rolloutRoutes: readonly Route[] = [
+  route({
+    method: 'POST',
+    path: '/v1/rollouts',
+    right: 'release',
+    summary: 'Start a rollout of a release',
+    body: RolloutRequestSchema,
+    reply: RolloutSchema,
+    run: (context, { body }) => service.startRollout(context, body),
+  }),
+  route({
+    method: 'GET',
+    path: '/v1/rollouts',
+    right: 'read',
+    summary: 'List rollouts',
+    reply: Type.Array(RolloutSchema),
+    run: (context) => service.listRollouts(context),
+  }),
+  route({
+    method: 'GET',
+    path: '/v1/rollouts/:id',
+    right: 'read',
+    summary: 'Show a rollout with its devices',
+    params: Id,
+    reply: RolloutSchema,
+    run: (context, { params }) => service.showRollout(context, params.id),
+  }),
+  change('pause', 'halt', 'Pause a rollout: devices that have begun finish'),
+  change('resume', 'release', 'Resume a rollout that is paused or halted'),
+  change('abort', 'halt', 'Abort a rollout for good'),
+  rowsRoute({
+    method: 'GET',
+    path: '/v1/rollouts/:id/follow',
+    right: 'read',
+    summary: 'Follow a rollout: each device, then the rollout when it has ended or halted',
+    params: Id,
+    run: (context, { params }, signal) => service.followRollout(context, params.id, signal),
+  }),
+];
+
+function change(verb: 'pause' | 'resume' | 'abort', right: Right, summary: string): Route {
+  return route({
+    method: 'POST',
+    path: `/v1/rollouts/:id/${verb}`,
+    right,
+    summary,
+    params: Id,
+    body: RolloutChangeSchema,
+    reply: RolloutSchema,
+    run: (context, { params, body }) => service.changeRollout(context, params.id, verb, body),
+  });
+}

@@ -1,0 +1,31 @@
+import { certificateRoutes } from './certificate-route.ts';
+import { configRoutes } from './config-route.ts';
+import { consumerRoutes } from './consumer-route.ts';
+import { coordinatorRoutes } from './coordinator-route.ts';
+import { deadLetterRoutes } from './dead-letter-route.ts';
+import { deviceRoutes } from './device-route.ts';
+import { eventRoutes } from './event-route.ts';
+import { jobRoutes } from './job-route.ts';
+import { releaseRoutes } from './release-route.ts';
+import { rolloutRoutes } from './rollout-route.ts';
+import type { Route } from './route.ts';
+import { schemaRoutes } from './schema-route.ts';
+import { selectRoutes } from './select-route.ts';
+import { standingRoutes } from './standing-route.ts';
+
+/** Every route of CoordinatorClient. What is not here does not exist. */
+export const routes: readonly Route[] = [
+  ...certificateRoutes,
+  ...configRoutes,
+  ...consumerRoutes,
+  ...coordinatorRoutes,
+  ...deadLetterRoutes,
+  ...deviceRoutes,
+  ...eventRoutes,
+  ...jobRoutes,
+  ...releaseRoutes,
+  ...rolloutRoutes,
+  ...schemaRoutes,
+  ...selectRoutes,
+  ...standingRoutes,
+];

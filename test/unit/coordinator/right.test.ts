@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import { routes } from '../../../src/coordinator/api/route-list.ts';
+import { authorize } from '../../../src/coordinator/operator/caller.ts';
+import { mayDo, rights, rolesWith } from '../../../src/coordinator/operator/right.ts';
+import { operatorRoles } from '../../../src/role.ts';
+
+const callerWith = (role: (typeof operatorRoles)[number]) => ({ actor: 'operator:anna', role, from: '192.0.2.1' });
+
+/** The decision on each route, written down a second time: a new route has to be added here by hand, too. */
+const decisions: Record<string, string> = {
+  'GET /v1/status': 'read',
+  'POST /v1/shutdown': 'administer',
+  'GET /v1/devices': 'read',
+  'GET /v1/devices/watch': 'read',
+  'GET /v1/devices/:id': 'read',
+  'DELETE /v1/devices/:id': 'enroll',
+  'POST /v1/devices/:id/requests': 'operate',
+  'POST /v1/devices/accept': 'enroll',
+  'POST /v1/devices/reject': 'isolate',
+  'POST /v1/devices/quarantine': 'isolate',
+  'POST /v1/devices/tag': 'tag',
+  'GET /v1/certificates': 'read',
+  'GET /v1/certificates/:id': 'read',
+  'POST /v1/certificates/sign': 'enroll',
+  'POST /v1/certificates/revoke': 'administer',
+  'POST /v1/select/match': 'read',
+  'POST /v1/select/explain': 'read',
+  'GET /v1/why/:id': 'read',
+  'POST /v1/jobs': 'operate',
+  'GET /v1/jobs': 'read',
+  'GET /v1/jobs/:id': 'read',
+  'POST /v1/jobs/:id/cancel': 'operate',
+  'GET /v1/jobs/:id/follow': 'read',
+  'PUT /v1/releases': 'release',
+  'GET /v1/releases': 'read',
+  'GET /v1/releases/:id': 'read',
+  'POST /v1/rollouts': 'release',
+  'GET /v1/rollouts': 'read',
+  'GET /v1/rollouts/:id': 'read',
+  'POST /v1/rollouts/:id/pause': 'halt',
+  'POST /v1/rollouts/:id/resume': 'release',
+  'POST /v1/rollouts/:id/abort': 'halt',
+  'GET /v1/rollouts/:id/follow': 'read',
+  'GET /v1/schemas': 'read',
+  'GET /v1/schemas/:id': 'read',
+  'POST /v1/schemas': 'release',
+  'POST /v1/configs': 'operate',
+  'GET /v1/configs/:id': 'read',
+  'GET /v1/configs/:id/:name': 'read',
+  'POST /v1/configs/:id/:name/resolve': 'operate',
+  'GET /v1/events': 'read',
+  'GET /v1/events/follow': 'read',
+  'GET /v1/events/export': 'read',
+  'POST /v1/events/redact': 'administer',
+  'GET /v1/consumers': 'read',
+  'DELETE /v1/consumers/:name': 'operate',
+  'GET /v1/consumers/:name/stream': 'operate',
+  'GET /v1/consumers/:name/handle': 'operate',
+  'POST /v1/consumers/:name/ack': 'operate',
+  'POST /v1/consumers/:name/settle': 'operate',
+  'POST /v1/consumers/:name/reset': 'operate',
+  'GET /v1/deadletters': 'read',
+  'GET /v1/deadletters/:id': 'read',
+  'POST /v1/deadletters/replay': 'operate',
+  'POST /v1/deadletters/discard': 'operate',
+};
+
+describe('rights', () => {
+  it('are decided for every route', () => {
+    const made = Object.fromEntries(routes.map(({ method, path, right }) => [`${method} ${path}`, right as string]));
+    expect(made).toEqual(decisions);
+    expect(routes).toHaveLength(Object.keys(made).length); // none stands twice
+  });
+
+  it('are had by the roles that say so, and by no other', () => {
+    for (const [right, { roles }] of Object.entries(rights)) {
+      const allowed = operatorRoles.filter((role) => mayDo(role, right));
+      expect(allowed, right).toEqual(operatorRoles.filter((role) => (roles as readonly string[]).includes(role)));
+      expect(allowed, right).toContain('admin');
+    }
+    expect(operatorRoles.filter((role) => mayDo(role, 'administer'))).toEqual(['admin']);
+    const ofViewer = Object.keys(rights).filter((right) => mayDo('viewer', right));
+    expect(ofViewer).toEqual(['read']);
+  });
+
+  it.each([undefined, '', 'unheard-of', 'constructor', '__proto__', 'toString'])(
+    'are nobody’s where the right is %s',
+    (right) => {
+      for (const role of operatorRoles)
+        expect(() => authorize(callerWith(role), right), role).toThrow('may not do this');
+    },
+  );
+
+  it('are nobody’s where the set of roles is empty', () => {
+    const empty = { sealed: { purpose: 'nothing', roles: [] } };
+    expect(rolesWith('sealed', empty)).toEqual([]);
+    for (const role of [...operatorRoles, '', 'root']) expect(mayDo(role, 'sealed', empty)).toBe(false);
+  });
+
+  it('refuse with the role that is needed, and the one that is there', () => {
+    expect(() => authorize(callerWith('viewer'), 'operate')).toThrow(
+      expect.objectContaining({
+        fault: 'forbidden',
+        code: 'role-forbidden',
+        detail: expect.objectContaining({
+          seen: 'operator:anna has the role viewer',
+          expected: 'the role operator or admin',
+        }),
+      }),
+    );
+  });
+});
