@@ -29,6 +29,7 @@ import type {
   RegisterRequest,
   Release,
   Revoked,
+  RevocationListReply,
   RevokeRequest,
   Rollout,
   RolloutChange,
@@ -80,6 +81,7 @@ export class CoordinatorClient {
   certificate = (serial: string) => this.#http.get<Certificate>(`/v1/certificates/${encodeURIComponent(serial)}`);
   sign = (request: SignRequest) => this.#http.post<Signed>('/v1/certificates/sign', request);
   revoke = (request: RevokeRequest) => this.#http.post<Revoked>('/v1/certificates/revoke', request);
+  revocationList = () => this.#http.get<RevocationListReply>('/v1/crl');
 
   match = (request: SelectRequest) => this.#http.post<SelectMatch>('/v1/select/match', request);
   explain = (request: SelectRequest) => this.#http.post<SelectExplanation>('/v1/select/explain', request);

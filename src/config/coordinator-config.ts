@@ -50,6 +50,10 @@ export interface CoordinatorConfig {
   };
   /** Beyond these they are forgotten: the decided ones first, and never an undecided one without an event. */
   deadLetters: { keepRows: number; keepSeconds: number };
+  certificates: {
+    /** The revocation list: how long one holds, and where it is offered by plain HTTP (nowhere when left out). */
+    crl: { validDays: number; listen?: { host: string; port: number } };
+  };
   log: { level: LogLevel };
 }
 
@@ -76,6 +80,7 @@ export const defaultCoordinatorConfig: Omit<CoordinatorConfig, 'fleetId'> = {
     testTimeoutSeconds: 1_800,
   },
   deadLetters: { keepRows: 100_000, keepSeconds: 7_776_000 },
+  certificates: { crl: { validDays: 7 } },
   log: { level: 'info' },
 };
 
@@ -131,6 +136,19 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
     deadLetters: record(
       { keepRows: integer({ min: 1, max: 1_000_000 }), keepSeconds: seconds(1, 3_650) },
       defaults.deadLetters,
+    ),
+    certificates: record(
+      {
+        crl: record<CoordinatorConfig['certificates']['crl']>(
+          {
+            validDays: integer({ min: 1, max: 90, unit: 'days' }),
+            listen: record({ host, port: integer({ min: 0, max: 65_535 }) }, {}),
+          },
+          defaults.certificates.crl,
+          ['listen'],
+        ),
+      },
+      defaults.certificates,
     ),
     log: record({ level: choice(logLevels) }, defaults.log),
   },

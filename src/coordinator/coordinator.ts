@@ -17,6 +17,8 @@ import type { GatewayPool } from './gateway/pool-option.ts';
 import type { GatewayHandler } from './gateway/port.ts';
 import type { Caller } from './operator/caller.ts';
 import { readRunFile, removeRunFile, writeRunFile } from './run-file.ts';
+import { ListPublisher } from './revocation/publish.ts';
+import { serveRevocationList } from './revocation/serve.ts';
 import { ConsumerStreams } from './service/consumer-streams.ts';
 import type { IssuingAuthority } from './service/context.ts';
 import { trimDeadLetters } from './service/trim-dead-letters.ts';
@@ -75,6 +77,8 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     const pool = await option.startGateways({ handler: core.handler, blobDirectory });
     undo.defer(() => pool.stop());
     await core.start(pool);
+    const { listen, validDays } = config.certificates.crl;
+    const revocationList = new ListPublisher({ core, clock, issuing: option.issuing, validDays });
     const context = {
       core,
       clock,
@@ -85,6 +89,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       rolloutTimers: timersOf(config),
       payloads: new PayloadReader(schemaSource(state.schemas)),
       issuing: option.issuing,
+      revocationList,
       blobDirectory,
       keyDirectory: option.keyDirectory,
       listen: { host: config.listen.host, port: pool.port },
@@ -99,6 +104,11 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     undo.defer(trimForEver(() => trimDeadLetters(context, config.deadLetters), clock, log));
     const api = await startApi(context, config.socket, log);
     undo.defer(() => api.close());
+    if (listen !== undefined) {
+      const served = await serveRevocationList(revocationList, listen, log);
+      undo.defer(() => served.close());
+      log.info({ host: listen.host, port: served.port }, 'the revocation list is served');
+    }
     await writeRunFile(runDirectory, { pid: process.pid, port: pool.port, startedAtMs });
     undo.defer(() => removeRunFile(runDirectory));
     forget();

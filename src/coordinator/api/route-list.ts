@@ -7,6 +7,7 @@ import { deviceRoutes } from './device-route.ts';
 import { eventRoutes } from './event-route.ts';
 import { jobRoutes } from './job-route.ts';
 import { releaseRoutes } from './release-route.ts';
+import { revocationListRoutes } from './revocation-list-route.ts';
 import { rolloutRoutes } from './rollout-route.ts';
 import type { Route } from './route.ts';
 import { schemaRoutes } from './schema-route.ts';
@@ -24,6 +25,7 @@ export const routes: readonly Route[] = [
   ...eventRoutes,
   ...jobRoutes,
   ...releaseRoutes,
+  ...revocationListRoutes,
   ...rolloutRoutes,
   ...schemaRoutes,
   ...selectRoutes,

@@ -4,6 +4,7 @@ import type { PayloadReader } from '../../eventlog/schema/index.ts';
 import type { OperatorRole } from '../../role.ts';
 import type { Core } from '../core/core.ts';
 import type { Turn } from '../core/turn.ts';
+import type { ListPublisher } from '../revocation/publish.ts';
 import type { JobPolicy } from '../job/plan-job.ts';
 import type { TimerPolicy } from '../rollout/rollout-state.ts';
 import type { ConsumerStreams } from './consumer-streams.ts';
@@ -24,6 +25,7 @@ export interface ServiceContext {
   /** Reads Avro payloads by what the registry holds at that time. */
   payloads: PayloadReader;
   issuing: IssuingAuthority;
+  revocationList: ListPublisher;
   /** Where published bundles lie, named by their SHA-256. */
   blobDirectory: string;
   /** Folder of the `*.pub` keys that a bundle must be signed with. */

@@ -18,6 +18,7 @@ export * from './job-service.ts';
 export * from './product-request-service.ts';
 export { redactEvents } from './redact-service.ts';
 export * from './release-service.ts';
+export * from './revocation-list-service.ts';
 export * from './rollout-service.ts';
 export * from './schema-service.ts';
 export * from './select-service.ts';

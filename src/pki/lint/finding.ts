@@ -22,3 +22,6 @@ export type Told = Omit<CertificateFinding, 'where'>;
 export function told(severity: Severity, code: string, seen: string, why: string, mend: string): Told {
   return { severity, code, seen, why, mend };
 }
+
+/** The mend of most of what is wrong in a certificate: nobody can change a signed one. */
+export const reissue = 'issue it again: flotilla cert sign, or flotilla cert issue';

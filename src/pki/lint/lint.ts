@@ -12,8 +12,9 @@ import { attributesOf, commonNameId, sameName } from '../x509/distinguished-name
 import { decodeRequest } from '../x509/request.ts';
 import { decodeRevocationList } from '../x509/revocation-list.ts';
 import { isDeviceId } from '../profile.ts';
-import { lintCertificate, lintPublicKey } from './certificate-rule.ts';
+import { lintCertificate } from './certificate-rule.ts';
 import { type CertificateFinding, type Told, told } from './finding.ts';
+import { lintPublicKey } from './key-rule.ts';
 
 export interface LintInput {
   file: string;

@@ -33,6 +33,8 @@ const understood: ReadonlySet<string> = new Set([
   ExtensionId.certificatePolicies,
 ]);
 
+const maxSerialBytes = 20;
+
 type Tell = (code: ReasonCode, depth: number, text: string) => void;
 
 export function checkPath({ certificates, end }: Path, option: PathOption): Reason[] {
@@ -57,12 +59,19 @@ export function checkPath({ certificates, end }: Path, option: PathOption): Reas
 
 /** What is wrong with a certificate wherever it stands. */
 function checkItself(one: CertificateContent, depth: number, { atMs }: PathOption, tell: Tell): void {
-  const { extensions, known, problems, duplicates, publicKey, serialHex, version } = one;
+  const { extensions, known, problems, duplicates, publicKey, serial, serialHex, version } = one;
   if (version !== 3 && (extensions.length > 0 || depth > 0)) {
     tell('version-wrong', depth, `it is of version ${version}, where extensions need version 3`);
   }
-  if (serialHex.startsWith('-') || /^0+$/.test(serialHex)) {
-    tell('serial-not-positive', depth, `its serial number is ${serialHex}, where a number above 0 must stand`);
+  if (serialHex.startsWith('-') || /^0+$/.test(serialHex) || serial.length > maxSerialBytes) {
+    tell(
+      'serial-invalid',
+      depth,
+      `its serial number is ${serialHex}, where 1 to ${maxSerialBytes} bytes above 0 must stand`,
+    );
+  }
+  if (known.keyUsage?.includes('keyCertSign') === true && known.basicConstraints?.ca !== true) {
+    tell('key-usage-cert-sign', depth, 'its key usage says keyCertSign, and it is no authority');
   }
   if (atMs < one.notBeforeMs) tell('not-yet-valid', depth, `it holds from ${new Date(one.notBeforeMs).toISOString()}`);
   if (atMs > one.notAfterMs) tell('expired', depth, `it ended at ${new Date(one.notAfterMs).toISOString()}`);

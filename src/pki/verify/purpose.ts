@@ -17,6 +17,8 @@ const serverNamePattern = /^coordinator\.[a-z0-9-]{1,32}\.flotilla$/;
 
 /** Undefined when it names one; otherwise what it has instead. The same code that judges a connection. */
 export function identityProblem({ der, known }: CertificateContent, purpose: Purpose): string | undefined {
+  // OpenSSL's own answer is no for an authority without keyCertSign.
+  if (known.basicConstraints?.ca === true) return 'a certificate of an authority';
   if (purpose === 'coordinator') {
     const names = (known.subjectAltName ?? []).filter(({ type }) => type === 'dns').map(({ value }) => value);
     if (names.some((name) => serverNamePattern.test(name))) return undefined;

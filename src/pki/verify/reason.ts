@@ -27,13 +27,14 @@ export const reasonCodes = [
   'key-usage-no-cert-sign',
   'key-usage-no-crl-sign',
   'key-usage-no-signature',
+  'key-usage-cert-sign',
   'purpose-not-allowed',
   'identity-missing',
   'extension-critical-unknown',
   'extension-duplicate',
   'extension-malformed',
   'version-wrong',
-  'serial-not-positive',
+  'serial-invalid',
 ] as const;
 export type ReasonCode = (typeof reasonCodes)[number];
 
