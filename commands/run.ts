@@ -85,7 +85,7 @@ job j-5k2f: 2 devices, 1 succeeded, 1 failed in 0.3s`,
         dryRun: flags['dry-run'] || undefined,
       }),
     };
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     const job = await sendConfirmed({
       send: (expect) => client.startJob({ ...request, ...defined({ expect }) }),
       expect: flags.expect,

@@ -28,7 +28,7 @@ gw-009 waits until it connects again`,
 
   protected async execute(): Promise<Answer> {
     const { args, flags } = await this.parse(Why);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.why(args.device, defined({ rollout: flags.rollout }));
   }
 

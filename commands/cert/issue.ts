@@ -37,7 +37,7 @@ gw-001/authority.crt`,
   protected async execute(): Promise<Issued> {
     const { args, flags } = await this.parse(Issue);
     const { privateKeyPem, csrPem } = await createDeviceKeyAndCsr(args.device);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     const files = {
       key: join(flags.out, 'device.key'),
       certificate: join(flags.out, 'device.crt'),

@@ -33,7 +33,7 @@ SERIAL                            DEVICE  STATE    ISSUED   ENDS      REASON
     const { flags } = await this.parse(List);
     const { device, expiring, expired, revoked } = flags;
     const expiringWithinMs = expiring === undefined ? undefined : parseDuration(expiring, '--expiring') * 1000;
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     const certificates = await client.certificates(defined({ device }));
     return selectCertificates(certificates, { expiringWithinMs, expired, revoked }, Date.now());
   }

@@ -23,7 +23,7 @@ revoked 77ab31c09f4e4bd2a1c3d4e5f6071829 of gw-007
 
   protected async execute(): Promise<Revoked> {
     const { args, flags } = await this.parse(Revoke);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     await confirmTyped({
       warning: `revoking ${args.subject} can't be undone: the device is cut off and needs a new certificate`,
       answer: args.subject,

@@ -35,7 +35,7 @@ valid:    2026-11-22T20:30:05.000Z to 2027-11-22T21:30:05.000Z (in 365d)`,
   protected async execute(): Promise<Shown> {
     const { args, flags } = await this.parse(Show);
     if (serialPattern.test(args.certificate)) {
-      const client = await openClient(flags['fleet-dir']);
+      const client = await openClient(flags);
       const { issuedAtMs, revokedAtMs, revocationReason, pem } = await client.certificate(
         args.certificate.toLowerCase(),
       );

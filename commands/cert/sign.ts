@@ -40,7 +40,7 @@ wrote gw-001/device.crt, gw-001/authority.crt`,
     await using files = new NewFiles();
     if (flags.out !== undefined) await files.reserve(flags.out);
     if (flags['authority-out'] !== undefined) await files.reserve(flags['authority-out']);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     const signed = await client.sign({
       csr,
       ...defined({ deviceId: flags.device, days: flags.days, pending: flags.pending }),

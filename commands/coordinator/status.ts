@@ -21,7 +21,7 @@ deadletters:  1: handler meter.reading 1 (oldest 2h5m ago)`,
 
   protected async execute(): Promise<CoordinatorStatus> {
     const { flags } = await this.parse(Status);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.status();
   }
 

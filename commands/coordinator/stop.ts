@@ -26,7 +26,7 @@ stopped pid 4711 in 0.4s`,
   protected async execute(): Promise<Stopped> {
     const { flags } = await this.parse(Stop);
     const timeoutSeconds = parseDuration(flags.timeout, '--timeout');
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     const startedMs = performance.now();
     const { pid } = await client.shutdown().catch((error: unknown) => {
       throw asNothingToStop(error);

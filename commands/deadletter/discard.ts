@@ -33,7 +33,7 @@ discarded 1 dead letter: 12`,
 
   protected async execute(): Promise<DeadLetterOutcome> {
     const { argv, flags } = await this.parse(Discard);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     const ids = await chooseDeadLetters(client, {
       words: argv as string[],
       filter: readDeadLetterFilter(flags, Date.now()),

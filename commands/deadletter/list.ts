@@ -26,7 +26,7 @@ ID  LAYER            STATE  DEVICE  TYPE           TRIES  LAST      REASON
   protected async execute(): Promise<DeadLetter[]> {
     const { flags } = await this.parse(List);
     const filter = readDeadLetterFilter(flags, Date.now());
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.deadLetters({ ...filter, ...defined({ limit: flags.limit }) });
   }
 

@@ -31,7 +31,7 @@ payload:
   protected async execute(): Promise<DeadLetter> {
     const { args, flags } = await this.parse(Show);
     const id = readId(args.id);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.deadLetter(id);
   }
 

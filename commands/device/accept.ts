@@ -21,7 +21,7 @@ accepted 1 device: gw-001`,
 
   protected async execute(): Promise<Changed> {
     const { args, flags } = await this.parse(Accept);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.acceptDevices(args.selector, flags.instance?.toLowerCase());
   }
 

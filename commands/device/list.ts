@@ -25,7 +25,7 @@ gw-002  accepted  offline    2h5m ago   2h5m ago, 120 behind  1.0.0    a     192
 
   protected async execute(): Promise<Device[]> {
     const { args, flags } = await this.parse(List);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.devices(defined({ selector: args.selector, state: flags.state }));
   }
 

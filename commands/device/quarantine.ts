@@ -19,7 +19,7 @@ quarantined 1 device: gw-001`,
 
   protected async execute(): Promise<Changed> {
     const { args, flags } = await this.parse(Quarantine);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.quarantineDevices({ selector: args.selector, reason: flags.reason });
   }
 

@@ -15,7 +15,7 @@ rejected 1 device: gw-001`,
 
   protected async execute(): Promise<Changed> {
     const { args, flags } = await this.parse(Reject);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.rejectDevices(args.selector);
   }
 

@@ -17,7 +17,7 @@ removed 1 device: gw-007`,
 
   protected async execute(): Promise<Changed> {
     const { args, flags } = await this.parse(Remove);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     await confirmTyped({
       warning: `removing ${args.device} can't be undone: its grains, tags and open jobs are gone`,
       answer: args.device,

@@ -62,7 +62,7 @@ q-1kf3v2h8-9ab3`,
       value: parseJson(value === '-' ? await readStdin() : value, 'the value'),
       ...defined({ expiresSeconds: parseDuration(flags.expires, '--expires') }),
     };
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     const sent = await client.sendRequest(device, body);
     if (!flags.wait) return sent;
     const ended = await untilInterrupted((signal) => followReply(client, sent, signal));

@@ -30,7 +30,7 @@ grains:
 
   protected async execute(): Promise<Device> {
     const { args, flags } = await this.parse(Show);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.device(args.device);
   }
 

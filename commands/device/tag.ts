@@ -24,7 +24,7 @@ tagged 2 devices: gw-001, gw-002`,
     const { argv, args, flags } = await this.parse(Tag);
     const words = (argv as string[]).slice(1);
     if (words.length === 0) throw new FlotillaError('usage', 'tag-missing', 'say which tags to set or remove');
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.tagDevices({ selector: args.selector, ...parseTagChanges(words) });
   }
 

@@ -25,7 +25,7 @@ First every device as it is now, then each change as it happens. With --json one
 
   protected async execute(): Promise<void> {
     const { args, flags } = await this.parse(Watch);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     await untilInterrupted((signal) => {
       const rows = client.watchDevices(defined({ selector: args.selector }), signal);
       return streamRows(

@@ -35,7 +35,7 @@ Everything that is in the log when it starts, without a limit and without holdin
     const { flags } = await this.parse(Export);
     const view = defined({ from: flags.from, asWritten: flags['as-written'] || undefined });
     const query = { ...readEventFilter(flags, Date.now()), ...view };
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     const at: Exported = { events: 0, nextOffset: flags.from ?? 1 };
     const { out } = flags;
     const { interrupted } = await untilInterrupted((signal) =>

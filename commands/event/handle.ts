@@ -64,7 +64,7 @@ offset 9907: dead letter 12: its handler ended 3 times with it`,
         suggestion: `flotilla event handle ${args.name} -- ./handler`,
       });
     }
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     const backoff = flags.backoff.split(',').map((text) => Math.round(parseDuration(text.trim(), '--backoff') * 1000));
     const timeoutMs = Math.max(1, Math.round(parseDuration(flags.timeout, '--timeout') * 1000));
     const query = {

@@ -42,7 +42,7 @@ redacted 2 events, offsets 9841 to 9842; their bytes are gone from the database`
         suggestion: 'flotilla event tail shows offsets',
       });
     }
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     const request: RedactRequest = {
       ...(isFiltered ? { filter: defined(filter) } : { offsets }),
       reason: flags.reason,

@@ -51,7 +51,7 @@ Offsets count all events of the fleet from 1 and never change: remember the last
 
   protected async execute(): Promise<'ended' | 'left'> {
     const { flags } = await this.parse(Tail);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     const { from, limit, follow, consumer } = flags;
     const filter = readEventFilter(flags, Date.now());
     const view = defined({ asWritten: flags['as-written'] || undefined });

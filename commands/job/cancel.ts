@@ -16,7 +16,7 @@ job j-5k2f: 12 devices, 3 succeeded, 9 cancelled in 12s`,
 
   protected async execute(): Promise<Job> {
     const { args, flags } = await this.parse(Cancel);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.cancelJob(args.job);
   }
 

@@ -15,7 +15,7 @@ j-5k2f  finished        2  1 succeeded, 1 failed  3m20s ago  G@site:harbour  upt
 
   protected async execute(): Promise<Job[]> {
     const { flags } = await this.parse(List);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.jobs();
   }
 

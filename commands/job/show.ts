@@ -24,7 +24,7 @@ gw-003: failed (exit 1, 0.1s)`,
 
   protected async execute(): Promise<Job> {
     const { args, flags } = await this.parse(Show);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.job(args.job);
   }
 

@@ -23,7 +23,7 @@ job j-5k2f: 2 devices, 1 succeeded, 1 timed-out in 31s`,
 
   protected async execute(): Promise<Job | undefined> {
     const { args, flags } = await this.parse(Wait);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     const job = await client.job(args.job);
     return waitJob(client, job, {
       json: this.json,

@@ -15,7 +15,7 @@ harbour-gateway/2.0.0/stable   12 MiB  2h5m ago   0b5c1f0e-7f0c-5d0a-9a3c-3f1d2b
 
   protected async execute(): Promise<Release[]> {
     const { flags } = await this.parse(List);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.releases();
   }
 

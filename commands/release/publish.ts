@@ -25,7 +25,7 @@ published:  2026-11-22 21:30:05Z by root`,
 
   protected async execute(): Promise<Release> {
     const { args, flags } = await this.parse(Publish);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.publish(args.bundle, { channel: flags.channel });
   }
 

@@ -23,7 +23,7 @@ rootfs.img  12 MiB  9a41…`,
 
   protected async execute(): Promise<Release> {
     const { args, flags } = await this.parse(Show);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.release(args.release);
   }
 

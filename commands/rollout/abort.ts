@@ -21,7 +21,7 @@ rollout r-81ac: aborted; 8 devices, 3 committed, 5 waiting`,
 
   protected async execute(): Promise<Rollout> {
     const { args, flags } = await this.parse(Abort);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.changeRollout(
       args.rollout,
       'abort',

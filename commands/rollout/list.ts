@@ -15,7 +15,7 @@ r-81ac   harbour-gateway/2.0.0/stable  running  2/3          8  3 committed, 5 d
 
   protected async execute(): Promise<Rollout[]> {
     const { flags } = await this.parse(List);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.rollouts();
   }
 

@@ -72,7 +72,7 @@ rollout r-81ac: running; 8 devices, 1 queued, 7 waiting`,
         dryRun: flags['dry-run'] || undefined,
       }),
     };
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     const rollout = await sendConfirmed({
       send: (expect) => client.startRollout({ ...request, ...defined({ expect }) }),
       expect: flags.expect,

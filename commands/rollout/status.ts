@@ -40,7 +40,7 @@ gw-001      1  rolled-back  3m20s ago      1  health-failed: http answered 500`,
   protected async execute(): Promise<Rollout | undefined> {
     const { args, flags } = await this.parse(Status);
     this.#follow = flags.follow;
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     const rollout = await client.rollout(args.rollout);
     if (!flags.follow) return rollout;
     return waitRollout(client, rollout, {

@@ -23,7 +23,7 @@ export default class Explain extends BaseCommand<SelectExplanation> {
 
   protected async execute(): Promise<SelectExplanation> {
     const { args, flags } = await this.parse(Explain);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.explain({ selector: args.selector, ...defined({ deviceId: flags.device }) });
   }
 

@@ -22,7 +22,7 @@ Error: 1:19: a term is missing
 
   protected async execute(): Promise<SelectMatch> {
     const { args, flags } = await this.parse(Match);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.match({ selector: args.selector });
   }
 

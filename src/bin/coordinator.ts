@@ -12,6 +12,7 @@ import { exitCodeOf } from '../cli/exit-code.ts';
 import { formatError } from '../cli/format-error.ts';
 import { systemClock } from '../clock.ts';
 import { fleetLayout, findFleetDir, loadCoordinatorConfig, packageRoot, packageVersion } from '../config/index.ts';
+import { AuthorityKeeper } from '../coordinator/authority/index.ts';
 import { startCoordinator } from '../coordinator/coordinator.ts';
 import { createGatewayPool } from '../coordinator/gateway/index.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
@@ -19,7 +20,11 @@ import { createLog, type Log } from '../log.ts';
 import { loadFleetIdentity } from '../pki/index.ts';
 
 /** By error code, the key of coordinator.yaml that is to be mended. */
-const configKeys: Record<string, string[]> = { 'gateway-listen': ['listen', 'port'], 'pki-other-fleet': ['fleetId'] };
+const configKeys: Record<string, string[]> = {
+  'gateway-listen': ['listen', 'port'],
+  'pki-other-fleet': ['fleetId'],
+  'enrollment-listen': ['enrollment', 'listen', 'port'],
+};
 
 process.removeAllListeners('warning'); // node:sqlite still announces itself
 process.umask(0o077); // the database, the bundles, the socket: for this user alone
@@ -38,7 +43,7 @@ async function run(): Promise<void> {
   const layout = fleetLayout(directory);
   const config = await loadCoordinatorConfig(layout.config);
   const log = createLog({ name: 'core', level: config.log.level });
-  const { issuing, bundlePem } = await loadFleetIdentity(layout, config.fleetId).catch(async (error: unknown) => {
+  const identity = await loadFleetIdentity(layout, config.fleetId).catch(async (error: unknown) => {
     throw await withConfigLine(error, layout.config);
   });
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
@@ -47,13 +52,19 @@ async function run(): Promise<void> {
   const version = await packageVersion();
   const coordinator = await startCoordinator({
     config,
-    issuing: { ...issuing, bundlePem },
+    authorities: new AuthorityKeeper({
+      fleetId: config.fleetId,
+      files: layout,
+      identity,
+      readHosts: async () => (await loadCoordinatorConfig(layout.config)).hosts,
+      log,
+    }),
     keyDirectory: layout.keys,
     version,
     storeEntry: new URL(`./store-thread.${extension}`, import.meta.url),
     clock: systemClock,
     log,
-    startGateways: ({ handler, blobDirectory }) =>
+    startGateways: ({ handler, blobDirectory, authorities }) =>
       createGatewayPool({
         count: config.gateways === 'auto' ? availableParallelism() : config.gateways,
         listen: config.listen,
@@ -62,6 +73,7 @@ async function run(): Promise<void> {
           certificateFile: layout.coordinatorCertificate,
           authorityFile: layout.authorityBundle,
         },
+        authorities,
         blobDirectory,
         gatewayEntry: join(import.meta.dirname, `gateway.${extension}`),
         opensslConfigFile: join(packageRoot(), 'templates', 'gateway-openssl.cnf'),

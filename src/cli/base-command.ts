@@ -1,5 +1,5 @@
 /**
- * What every command shares: `--json`, `--fleet-dir`, and one contract: `execute()` returns the data (that is the
+ * What every command shares: `--json`, `--fleet-dir`, `--context`, and one contract: `execute()` returns the data (that is the
  * `--json` output), `render()` shows it to a person. A command that streams sets `static streams = true` and writes
  * NDJSON itself through `this.emit`.
  */
@@ -13,10 +13,15 @@ export abstract class BaseCommand<Data> extends Command {
 
   static override baseFlags = {
     json: Flags.boolean({ description: 'print one JSON document on stdout and nothing else', helpGroup: 'GLOBAL' }),
+    // Neither is filled from the environment by oclif: a flag that is typed is stronger than any variable.
     'fleet-dir': Flags.directory({
-      description: 'the fleet to work on; by default the nearest parent folder with a coordinator.yaml',
-      env: 'FLOTILLA_FLEET_DIR',
+      description: 'the fleet to work on; or FLOTILLA_FLEET_DIR, or the nearest parent folder with a coordinator.yaml',
       helpGroup: 'GLOBAL',
+    }),
+    context: Flags.string({
+      description: 'the coordinator to talk to, of `flotilla context list`; or FLOTILLA_CONTEXT',
+      helpGroup: 'GLOBAL',
+      helpValue: 'NAME',
     }),
   };
 

@@ -21,7 +21,7 @@ async function fleetOr(fleetDir: string | undefined, message: string, suggestion
   try {
     return await findFleetDir(fleetDir);
   } catch (cause) {
-    if (fleetDir !== undefined) throw cause;
+    if (fleetDir !== undefined || process.env['FLOTILLA_FLEET_DIR']) throw cause;
     throw new FlotillaError('refused', 'firmware-no-key', message, {
       seen: 'no --key, and no fleet here or above',
       suggestion,

@@ -1,18 +1,26 @@
 import { open } from 'node:fs/promises';
-import type { IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import type { TLSSocket } from 'node:tls';
 import { FlotillaError, systemErrorCode, type ErrorDocument } from '../error.ts';
+import { localFailure, remoteFailure, type Progress } from './connection-error.ts';
+import type { RemoteEndpoint } from './remote-endpoint.ts';
 
 const chunkBytes = 256 * 1024;
 
 export type Query = Record<string, string | number | boolean | undefined>;
 
-/** HTTP/JSON over the coordinator's unix socket. */
-export class HttpConnection {
-  readonly #socketPath: string;
+/** How long the way to a coordinator elsewhere may take, until it has proved who it is. */
+const connectTimeoutMs = 15_000;
+/** A stream over a network that has gone ends by this, not never. */
+const keepAliveMs = 30_000;
 
-  constructor(socketPath: string) {
-    this.#socketPath = socketPath;
+/** HTTP/JSON over the coordinator's unix socket (its path), or over TLS from elsewhere. */
+export class HttpConnection {
+  readonly #endpoint: string | RemoteEndpoint;
+
+  constructor(endpoint: string | RemoteEndpoint) {
+    this.#endpoint = endpoint;
   }
 
   get<T>(path: string, query: Query = {}): Promise<T> {
@@ -34,9 +42,11 @@ export class HttpConnection {
     });
     const status = await handle.stat();
     if (!status.isFile()) throw unreadable(file, new Error('not a regular file'));
-    const { sent, reply } = this.#open('PUT', path, query, {
+    const { sent, document } = this.#open('PUT', path, query, {
       'content-type': 'application/octet-stream',
       'content-length': status.size,
+      // Who may not publish is told before the bundle has travelled.
+      expect: '100-continue',
     });
     let broken: FlotillaError | undefined;
     async function* body(): AsyncGenerator<Uint8Array> {
@@ -50,18 +60,21 @@ export class HttpConnection {
         yield buffer.subarray(0, bytesRead);
       }
     }
-    // The coordinator may refuse in mid-body: its reply says more than the broken pipe.
-    pipeline(body, sent).catch(() => {});
+    // The coordinator may refuse before the body or in the middle: its reply says more than the broken pipe.
+    sent.once('continue', () => void pipeline(body, sent).catch(() => {}));
+    sent.flushHeaders();
     try {
-      return await readDocument(await reply);
+      return await document<T>();
     } catch (error) {
       throw broken ?? error;
+    } finally {
+      if (!sent.writableFinished) sent.destroy();
     }
   }
 
   /** Rows of an NDJSON stream, until it ends or `signal` aborts. */
   async *rows<T>(path: string, query: Query, signal?: AbortSignal): AsyncGenerator<T> {
-    const { sent, reply } = this.#open('GET', path, query, {}, signal);
+    const { sent, reply, failure } = this.#open('GET', path, query, {}, signal);
     sent.end();
     const answer = await reply;
     if (answer.statusCode !== 200) return void (await readDocument(answer));
@@ -76,35 +89,83 @@ export class HttpConnection {
     } catch (error) {
       if (signal?.aborted) return;
       if (error instanceof FlotillaError) throw error;
-      throw unreachable(this.#socketPath, error);
+      throw failure(error);
     }
   }
 
   async #document<T>(method: string, path: string, query: Query, body?: string): Promise<T> {
     const headers = body === undefined ? {} : { 'content-type': 'application/json' };
-    const { sent, reply } = this.#open(method, path, query, headers);
+    const { sent, document } = this.#open(method, path, query, headers);
     sent.end(body);
-    return readDocument(await reply);
+    return document<T>();
   }
 
   #open(method: string, path: string, query: Query, headers: Record<string, string | number>, signal?: AbortSignal) {
     const parameters = new URLSearchParams();
     for (const [name, value] of Object.entries(query)) if (value !== undefined) parameters.set(name, String(value));
     const search = parameters.size > 0 ? `?${parameters.toString()}` : '';
-    // Not a static import: an ESM facade of node:http reads its lazy getters and so loads fetch and HTTP/2 (30 ms).
-    const sent = process.getBuiltinModule('node:http').request({
-      socketPath: this.#socketPath,
-      method,
-      path: `${path}${search}`,
-      headers,
-      ...(signal ? { signal } : {}),
-    });
+    const sent = this.#request({ method, path: `${path}${search}`, headers, ...(signal ? { signal } : {}) });
+    const progress: Progress = { trusted: false, answered: false };
+    if (typeof this.#endpoint !== 'string') watchHandshake(sent, progress);
+    const failure = (cause: unknown): FlotillaError =>
+      typeof this.#endpoint === 'string'
+        ? localFailure(this.#endpoint, cause)
+        : remoteFailure(this.#endpoint, progress, cause);
     const reply = new Promise<IncomingMessage>((resolve, reject) => {
-      sent.once('response', resolve);
-      sent.once('error', (error) => reject(unreachable(this.#socketPath, error)));
+      sent.once('response', (answer: IncomingMessage) => {
+        progress.answered = true;
+        resolve(answer);
+      });
+      sent.once('error', (error) => reject(failure(error)));
     });
-    return { sent, reply };
+    const document = async <T>(): Promise<T> => {
+      const answer = await reply;
+      return readDocument<T>(answer).catch((error: unknown) => {
+        throw error instanceof FlotillaError ? error : failure(error);
+      });
+    };
+    return { sent, reply, document, failure };
   }
+
+  #request(option: { method: string; path: string; headers: Record<string, string | number> }): ClientRequest {
+    const endpoint = this.#endpoint;
+    // Not a static import: an ESM facade of node:http reads its lazy getters and so loads fetch and HTTP/2 (30 ms).
+    if (typeof endpoint === 'string') {
+      return process.getBuiltinModule('node:http').request({ ...option, socketPath: endpoint });
+    }
+    const { host, port, serverName, authorityPem, credential } = endpoint;
+    return process.getBuiltinModule('node:https').request({
+      ...option,
+      host,
+      port,
+      servername: serverName,
+      ca: authorityPem,
+      minVersion: 'TLSv1.3',
+      rejectUnauthorized: true, // whatever NODE_TLS_REJECT_UNAUTHORIZED says
+      ...(credential.kind === 'certificate' ? { cert: credential.certificatePem, key: credential.keyPem } : {}),
+      headers: {
+        ...option.headers,
+        ...(credential.kind === 'token' ? { authorization: `Bearer ${credential.token}` } : {}),
+      },
+    });
+  }
+}
+
+/** Notes when the other side has proved who it is, and ends a way that takes too long until then. */
+function watchHandshake(sent: ClientRequest, progress: Progress): void {
+  const late = setTimeout(() => {
+    sent.destroy(Object.assign(new Error('no TLS connection in time'), { code: 'ETIMEDOUT' }));
+  }, connectTimeoutMs);
+  sent.once('close', () => clearTimeout(late));
+  sent.once('socket', (socket) => {
+    const trusted = (): void => {
+      clearTimeout(late);
+      progress.trusted = true;
+      socket.setKeepAlive(true, keepAliveMs);
+    };
+    if ((socket as TLSSocket).authorized) trusted();
+    else socket.once('secureConnect', trusted);
+  });
 }
 
 async function readDocument<T>(answer: IncomingMessage): Promise<T> {
@@ -134,23 +195,6 @@ function unreadable(file: string, cause: unknown): FlotillaError {
   return new FlotillaError('usage', 'file-unreadable', `${file} can't be read`, {
     seen: systemErrorCode(cause) ?? (cause instanceof Error ? cause.message : String(cause)),
     suggestion: 'check the path',
-    cause,
-  });
-}
-
-function unreachable(socketPath: string, cause: unknown): FlotillaError {
-  const code = systemErrorCode(cause);
-  if (code === 'EACCES') {
-    return new FlotillaError('forbidden', 'socket-forbidden', 'you may not talk to this coordinator', {
-      seen: `no permission on ${socketPath}`,
-      suggestion: 'run as the user who started the coordinator',
-      cause,
-    });
-  }
-  return new FlotillaError('unreachable', 'coordinator-unreachable', 'the coordinator does not answer', {
-    seen: `${code ?? 'connection lost'} on ${socketPath}`,
-    expected: 'a running coordinator',
-    suggestion: 'flotilla coordinator start --detach',
     cause,
   });
 }

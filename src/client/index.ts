@@ -2,3 +2,4 @@
 export * from './contract/index.ts';
 export { CoordinatorClient } from './coordinator-client.ts';
 export { HttpConnection, type Query } from './http-connection.ts';
+export { formatAddress, type RemoteEndpoint } from './remote-endpoint.ts';

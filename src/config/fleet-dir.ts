@@ -5,8 +5,12 @@ import { FlotillaError } from '../error.ts';
 /** The file that makes a folder a fleet. */
 export const coordinatorConfigName = 'coordinator.yaml';
 
-/** The fleet's folder as an absolute path: the one asked for, else the nearest parent of `from` with a coordinator.yaml. */
-export async function findFleetDir(asked?: string, from: string = process.cwd()): Promise<string> {
+/**
+ * The fleet's folder as an absolute path: the one asked for by a flag, else by FLOTILLA_FLEET_DIR, else the nearest
+ * parent of `from` with a coordinator.yaml.
+ */
+export async function findFleetDir(flag?: string, from: string = process.cwd()): Promise<string> {
+  const asked = flag ?? (process.env['FLOTILLA_FLEET_DIR'] || undefined);
   if (asked !== undefined) {
     const directory = resolve(from, asked);
     if (await isFleetDir(directory)) return directory;

@@ -8,11 +8,17 @@ import { PayloadReader } from '../eventlog/schema/index.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import type { Log } from '../log.ts';
 import { acquireLock, openStore, type Store } from '../store/index.ts';
+import type { TrustedAuthority } from '../pki/peer-reader.ts';
 import { startApi } from './api/api.ts';
+import type { AuthorityKeeper } from './authority/keeper.ts';
+import { trustedAuthorities } from './core/authority-operation.ts';
 import { Core } from './core/core.ts';
+import type { CoreState } from './core/core-state.ts';
+import { startEst } from './est/index.ts';
 import { loadState } from './core/load-state.ts';
 import { schemaSource } from './core/schema-state.ts';
 import { SuspectFile } from './core/suspect-file.ts';
+import { Turn } from './core/turn.ts';
 import type { GatewayPool } from './gateway/pool-option.ts';
 import type { GatewayHandler } from './gateway/port.ts';
 import type { Caller } from './operator/caller.ts';
@@ -20,12 +26,12 @@ import { readRunFile, removeRunFile, writeRunFile } from './run-file.ts';
 import { ListPublisher } from './revocation/publish.ts';
 import { serveRevocationList } from './revocation/serve.ts';
 import { ConsumerStreams } from './service/consumer-streams.ts';
-import type { IssuingAuthority } from './service/context.ts';
+import type { ServiceContext } from './service/context.ts';
 import { trimDeadLetters } from './service/trim-dead-letters.ts';
 
 export interface CoordinatorOption {
   config: CoordinatorConfig;
-  issuing: IssuingAuthority;
+  authorities: AuthorityKeeper;
   /** Folder of the `*.pub` keys that bundles must be signed with. */
   keyDirectory: string;
   version: string;
@@ -36,7 +42,11 @@ export interface CoordinatorOption {
   clock: Clock;
   log: Log;
   /** Starts what devices connect to. */
-  startGateways(option: { handler: GatewayHandler; blobDirectory: string }): Promise<GatewayPool>;
+  startGateways(option: {
+    handler: GatewayHandler;
+    blobDirectory: string;
+    authorities: readonly TrustedAuthority[];
+  }): Promise<GatewayPool>;
   /** An operator asked for the end, or the process can't go on (`error`). Called once. */
   onEnd(error?: FlotillaError): void;
 }
@@ -68,18 +78,22 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     await rm(join(blobDirectory, 'tmp'), { recursive: true, force: true }); // uploads that a crash cut off
     const { store, forget } = await openOwnStore(undo, option, end);
     const state = await loadState(store, config.fleetId, newInstanceId(), startedAtMs);
+    await settleAuthorities(option.authorities, { store, state, nowMs: startedAtMs });
     const { minAgentVersion } = config.link;
     const policy = minAgentVersion === undefined ? {} : { minAgentVersion };
     const suspectFile = new SuspectFile(join(config.data, 'suspects'));
     undo.defer(() => suspectFile.close());
     const core = new Core({ store, state, clock, log, policy, suspectFile });
     undo.defer(() => core.stop());
-    const pool = await option.startGateways({ handler: core.handler, blobDirectory });
+    const authorities = trustedAuthorities(state);
+    const pool = await option.startGateways({ handler: core.handler, blobDirectory, authorities });
     undo.defer(() => pool.stop());
+    undo.defer(option.authorities.onCertificate((own) => pool.setCertificate(own)));
     await core.start(pool);
     const { listen, validDays } = config.certificates.crl;
-    const revocationList = new ListPublisher({ core, clock, issuing: option.issuing, validDays });
-    const context = {
+    const revocationList = new ListPublisher({ core, clock, authorities: option.authorities, validDays });
+    undo.defer(followAuthorities(option.authorities, core, log));
+    const context: ServiceContext = {
       core,
       clock,
       fleetId: config.fleetId,
@@ -88,20 +102,29 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       jobs: config.jobs,
       rolloutTimers: timersOf(config),
       payloads: new PayloadReader(schemaSource(state.schemas)),
-      issuing: option.issuing,
+      get issuing() {
+        return option.authorities.active;
+      },
+      authorities: option.authorities,
       revocationList,
       blobDirectory,
       keyDirectory: option.keyDirectory,
       listen: { host: config.listen.host, port: pool.port },
       gatewayPids: () => pool.pids,
       random: () => randomInt(2 ** 32) / 2 ** 32,
-      newId: (prefix: 'j' | 'q' | 'r') => newId(prefix, clock.nowMs()),
+      newId: (prefix: 'j' | 'q' | 'r' | 't') => newId(prefix, clock.nowMs()),
       streams: new ConsumerStreams(),
       deciding: new Set<number>(),
       // The answer leaves first.
       shutdown: () => setImmediate(() => end()),
     };
     undo.defer(trimForEver(() => trimDeadLetters(context, config.deadLetters), clock, log));
+    const { enrollment } = config;
+    if (enrollment !== undefined) {
+      const est = await startEst({ context, listen: enrollment.listen, log });
+      undo.defer(() => est.close());
+      context.enrollment = { host: enrollment.host ?? config.hosts[0] ?? 'localhost', port: est.port };
+    }
     const api = await startApi(context, config.socket, log);
     undo.defer(() => api.close());
     if (listen !== undefined) {
@@ -117,6 +140,31 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     await undo.disposeAsync();
     throw error;
   }
+}
+
+/** What the database and the files of the authorities do not know of each other: see AuthorityKeeper. */
+async function settleAuthorities(
+  authorities: AuthorityKeeper,
+  { store, state, nowMs }: { store: Store; state: CoreState; nowMs: number },
+): Promise<void> {
+  const turn = new Turn(state, noGateways, nowMs);
+  authorities.reconcile(turn);
+  if (turn.writes.length > 0) await store.commit(turn.writes);
+  await authorities.finish(state);
+}
+
+/** Files follow the database: of an authority whose overlap has ended, too. */
+function followAuthorities(authorities: AuthorityKeeper, core: Core, log: Log): () => void {
+  return core.subscribe(({ kind }) => {
+    if (kind !== 'authority') return;
+    authorities
+      .finish(core.state)
+      .catch((error) => log.error({ err: error }, 'the files of the authorities are not as they should be'));
+  });
+}
+
+function noGateways(): never {
+  throw new FlotillaError('ours', 'core-not-started', 'there are no gateways yet');
 }
 
 /** Once now and then every minute; returns what ends it. */

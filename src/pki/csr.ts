@@ -5,7 +5,7 @@ import { DerTag } from './der/read-der.ts';
 import { readPemBlocks } from './inspect/pem.ts';
 import { describePublicKey, validatePublicKey } from './public-key.ts';
 import { verifySignature } from './x509/algorithm.ts';
-import { attributesOf, commonNameId } from './x509/distinguished-name.ts';
+import { attributesOf, commonNameId, serialNumberId } from './x509/distinguished-name.ts';
 import { type RequestContent, decodeRequest } from './x509/request.ts';
 
 const maxCsrBytes = 16 * 1024;
@@ -18,6 +18,8 @@ export interface ParsedCsr {
   keyKind: string;
   /** The one CN of the subject, when there is exactly one. A wish of the requester, not a fact. */
   commonName: string | undefined;
+  /** The one serialNumber of the subject: what the requester says of its hardware. */
+  hardwareSerial: string | undefined;
 }
 
 /**
@@ -54,8 +56,12 @@ function readCsr(csr: string | Uint8Array): ParsedCsr {
       },
     );
   }
-  const names = attributesOf(subject, commonNameId);
-  return { publicKey, keyKind: describePublicKey(publicKey), commonName: names.length === 1 ? names[0] : undefined };
+  const only = (oid: string): string | undefined => {
+    const values = attributesOf(subject, oid);
+    return values.length === 1 ? values[0] : undefined;
+  };
+  const keyKind = describePublicKey(publicKey);
+  return { publicKey, keyKind, commonName: only(commonNameId), hardwareSerial: only(serialNumberId) };
 }
 
 function decode(csr: string | Uint8Array): RequestContent {

@@ -45,7 +45,7 @@ const ecdsaSha256 = '1.2.840.10045.4.3.2';
 const ecdsaSha384 = '1.2.840.10045.4.3.3';
 const rsaSha256 = '1.2.840.113549.1.1.11';
 
-/** DER. Written here and not by a library: 100,000 entries take a tenth of a second, in the process that serves. */
+/** DER. Written here and not by a library: the core makes it, and 50,000 entries take it less than a second. */
 export function signRevocationList({ certificatePem, privateKey }: ListSigner, draft: ListDraft): Buffer {
   const signer = decodeCertificate(new X509Certificate(certificatePem).raw);
   const { hash, algorithm } = chooseSigning(privateKey);

@@ -1,23 +1,30 @@
+import { readAuthorities, readChallenges } from './authority-table.ts';
 import { readConfigs } from './config-table.ts';
 import { readConsumers } from './consumer-table.ts';
 import { readLastDeadLetter } from './dead-letter-table.ts';
 import { readDeviceLogs } from './device-log-table.ts';
 import { readCertificates, readCursors, readDevices } from './device-table.ts';
 import { readActiveDocuments, readMembers, readReleases, type DocumentTable } from './document-table.ts';
+import { readBoundGrains, readPreregistrations, readTokens } from './enrollment-table.ts';
 import { readLastOffset } from './event-table.ts';
 import { readRequestSeqs, readRequests } from './request-table.ts';
 import { readParked, readSchemas } from './schema-table.ts';
 import type {
+  BoundGrainRow,
+  AuthorityRow,
   CertificateRow,
+  ChallengeRow,
   ConfigRow,
   ConsumerRow,
   CursorRow,
   DeviceLogRow,
   DeviceRow,
   DocumentRow,
+  EnrollmentTokenRow,
   LaneCursor,
   MemberRow,
   ParkedRow,
+  PreregistrationRow,
   ReleaseRow,
   RequestRow,
   SchemaRow,
@@ -46,6 +53,11 @@ export interface Snapshot {
   consumers: ConsumerRow[];
   deviceLogs: DeviceLogRow[];
   suspects: SuspectRow[];
+  enrollmentTokens: EnrollmentTokenRow[];
+  preregistrations: PreregistrationRow[];
+  boundGrains: BoundGrainRow[];
+  authorities: AuthorityRow[];
+  challenges: ChallengeRow[];
 }
 
 export interface DocumentWithMembers extends DocumentRow {
@@ -72,6 +84,11 @@ export function readSnapshot(statements: Statements): Snapshot {
     consumers: readConsumers(statements),
     deviceLogs: readDeviceLogs(statements),
     suspects: readSuspects(statements),
+    enrollmentTokens: readTokens(statements),
+    preregistrations: readPreregistrations(statements),
+    boundGrains: readBoundGrains(statements),
+    authorities: readAuthorities(statements),
+    challenges: readChallenges(statements),
   };
 }
 

@@ -49,6 +49,7 @@ export function start(args: string[], { cwd, env, timeoutMs = 60_000, input, uid
     ...(input === undefined ? {} : { input }),
     ...(cwd === undefined ? {} : { cwd }),
     ...(uid === undefined ? {} : { uid, gid: uid }),
-    env: { NO_COLOR: '1', ...env },
+    // No context of whoever runs the tests says where commands go.
+    env: { NO_COLOR: '1', XDG_CONFIG_HOME: '/nonexistent', FLOTILLA_CONTEXT: '', ...env },
   });
 }

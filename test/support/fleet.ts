@@ -21,6 +21,8 @@ export interface TestFleet extends AsyncDisposable {
   killCoordinator(): Promise<void>;
   coordinatorLog(): Promise<string>;
   addAgent(id: string, option?: AgentOption): Promise<TestAgent>;
+  /** An agent on a folder that is ready (enrolled, provisioned). */
+  runAgent(id: string, agentDir: string): Promise<TestAgent>;
   connected(id: string): Promise<void>;
 }
 
@@ -41,12 +43,25 @@ export interface TestAgent {
   log(): Promise<string>;
 }
 
-export async function createFleet({ gateways = 1 }: { gateways?: number } = {}): Promise<TestFleet> {
+export interface FleetOption {
+  gateways?: number;
+  /** Appended to coordinator.yaml before the first start. */
+  extra?: string;
+}
+
+/** An enrollment listener on a free port. */
+export const enrollmentConfig = 'enrollment:\n  listen:\n    host: 127.0.0.1\n    port: 0\n';
+
+export async function createFleet({ gateways = 1, extra = '' }: FleetOption = {}): Promise<TestFleet> {
   const scratch = await temporaryDirectory();
   const dir = join(scratch.path, 'fleet');
   const agents: TestAgent[] = [];
   const cli = (args: string[], option: RunOption = {}) =>
-    flotilla(args, { cwd: scratch.path, ...option, env: { FLOTILLA_FLEET_DIR: dir, ...option.env } });
+    flotilla(args, {
+      cwd: scratch.path,
+      ...option,
+      env: { FLOTILLA_FLEET_DIR: dir, XDG_CONFIG_HOME: join(scratch.path, 'config'), ...option.env },
+    });
   const must = async (args: string[]): Promise<Ran> => {
     const ran = await cli(args);
     if (ran.exitCode !== 0)
@@ -58,7 +73,7 @@ export async function createFleet({ gateways = 1 }: { gateways?: number } = {}):
   if (created.exitCode !== 0) throw new Error(created.stdout + created.stderr);
   const config = join(dir, 'coordinator.yaml');
   const yaml = await readFile(config, 'utf8');
-  await writeFile(config, yaml.replace(/^#? ?gateways:.*$/m, `gateways: ${gateways}`));
+  await writeFile(config, `${yaml.replace(/^#? ?gateways:.*$/m, `gateways: ${gateways}`)}\n${extra}`);
 
   let corePid = 0;
   const fleet: TestFleet = {
@@ -103,7 +118,10 @@ export async function createFleet({ gateways = 1 }: { gateways?: number } = {}):
       if (option.grains) await writeFile(join(agentDir, 'grains.yaml'), JSON.stringify(option.grains));
       const configPath = join(agentDir, 'agent.yaml');
       if (option.configure) await writeFile(configPath, option.configure(await readFile(configPath, 'utf8')));
-      const agent = await startAgent(id, agentDir, configPath);
+      return fleet.runAgent(id, agentDir);
+    },
+    async runAgent(id, agentDir) {
+      const agent = await startAgent(id, agentDir, join(agentDir, 'agent.yaml'));
       agents.push(agent);
       return agent;
     },

@@ -23,7 +23,7 @@ nothing is sent until: flotilla device config resolve gw-003 limits --take desir
 
   protected async execute(): Promise<ConfigView> {
     const { args, flags } = await this.parse(Diff);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.config(args.device, args.name);
   }
 

@@ -29,7 +29,7 @@ reported 2026-11-22 21:30:06Z
 
   protected async execute(): Promise<ConfigView | ConfigView[]> {
     const { args, flags } = await this.parse(Get);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return args.name === undefined ? client.configs(args.device) : client.config(args.device, args.name);
   }
 

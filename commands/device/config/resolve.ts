@@ -30,7 +30,7 @@ limits: sent, version 5, revision 8 on the device`,
     const { take } = flags;
     const resolve: ConfigResolve =
       take === 'desired' || take === 'reported' ? { take } : { take: 'document', document: await readSettings(take) };
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.resolveConfig(args.device, args.name, resolve);
   }
 

@@ -38,7 +38,7 @@ gw-003: conflict, version 3 (changed on both sides: /flow/max)`,
     const { args, flags } = await this.parse(Set);
     const document = await readSettings(args.file);
     const { selector, name } = args;
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     const request = { selector, name, document, ...defined({ max: flags.max, dryRun: flags['dry-run'] || undefined }) };
     return sendConfirmed({
       send: (expect) => client.setConfig({ ...request, ...defined({ expect }) }),

@@ -16,7 +16,7 @@ billing   9841    12   open    3     -        type=meter.*`,
 
   protected async execute(): Promise<Consumer[]> {
     const { flags } = await this.parse(List);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.consumers();
   }
 

@@ -19,7 +19,7 @@ removed the consumer billing`,
 
   protected async execute(): Promise<Removed> {
     const { args, flags } = await this.parse(Remove);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     await confirmTyped({
       warning: `removing ${args.name} can't be undone: what it has seen is not known any more`,
       answer: args.name,

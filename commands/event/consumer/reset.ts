@@ -35,7 +35,7 @@ billing goes on at offset 9000`,
       throw new FlotillaError('usage', 'reset-where', 'say where it goes on: --from, --since or --end');
     }
     const sinceMs = parseTime(since, '--since', Date.now());
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     const next = from ?? (await firstOffsetSince(client, sinceMs));
     await confirmTyped({
       warning: `${args.name} goes on at offset ${next}, whatever it has seen`,

@@ -2,6 +2,7 @@ import { Args, Flags } from '@oclif/core';
 import { BaseCommand } from '../../../src/cli/base-command.ts';
 import { checkSchemaFiles, type SchemaReport } from '../../../src/cli/check-schema-files.ts';
 import { ExitCode } from '../../../src/cli/exit-code.ts';
+import type { TargetFlags } from '../../../src/cli/find-endpoint.ts';
 import { openClient } from '../../../src/cli/open-client.ts';
 import { readSchemaFiles } from '../../../src/cli/read-schema-files.ts';
 import { formatSchemaReport } from '../../../src/cli/render/schema.ts';
@@ -31,16 +32,17 @@ bad  meter.Reading, field flow: its unit changed from "l/h" to "m3/h": the same 
   protected async execute(): Promise<SchemaReport> {
     const { argv, flags } = await this.parse(Check);
     const files = await readSchemaFiles(argv as string[]);
-    return checkSchemaFiles(files, flags.offline ? undefined : await this.#stored(flags['fleet-dir']));
+    return checkSchemaFiles(files, flags.offline ? undefined : await this.#stored(flags));
   }
 
   /** What is registered; undefined where there is no fleet to ask. */
-  async #stored(fleetDir: string | undefined): Promise<SchemaList | undefined> {
+  async #stored(flags: TargetFlags): Promise<SchemaList | undefined> {
     try {
-      const client = await openClient(fleetDir);
+      const client = await openClient(flags);
       return await client.schemas({ text: true });
     } catch (error) {
-      if (fleetDir !== undefined || !(error instanceof FlotillaError) || error.code !== 'fleet-not-found') throw error;
+      const asked = flags['fleet-dir'] ?? process.env['FLOTILLA_FLEET_DIR'];
+      if (asked || !(error instanceof FlotillaError) || error.code !== 'fleet-not-found') throw error;
       this.note('there is no fleet here: the files are compared with each other alone');
       return undefined;
     }

@@ -20,7 +20,7 @@ PARKED            EVENTS  FIRST FROM  LAST    ASKED
 
   protected async execute(): Promise<SchemaList> {
     const { flags } = await this.parse(List);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.schemas();
   }
 

@@ -25,7 +25,7 @@ Error: meter.Reading, field phase: it is new and has no default: events of versi
   protected async execute(): Promise<RegisteredSchemas> {
     const { argv, flags } = await this.parse(Register);
     const schemas = await readSchemaFiles(argv as string[]);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.registerSchemas({ schemas });
   }
 

@@ -26,7 +26,7 @@ since:        2026-11-22 21:30:05Z
 
   protected async execute(): Promise<EventSchemaDocument> {
     const { args, flags } = await this.parse(Show);
-    const client = await openClient(flags['fleet-dir']);
+    const client = await openClient(flags);
     return client.schema(args.schema);
   }
 

@@ -2,9 +2,10 @@ import { stat } from 'node:fs/promises';
 import { type CoordinatorConfig, loadCoordinatorConfig } from '../../config/coordinator-config.ts';
 import { findFleetDir } from '../../config/fleet-dir.ts';
 import { type FleetLayout, fleetLayout } from '../../config/fleet-layout.ts';
+import { CoordinatorClient } from '../../client/coordinator-client.ts';
+import { HttpConnection } from '../../client/http-connection.ts';
 import { FlotillaError } from '../../error.ts';
 import { loadFleetIdentity } from '../../pki/fleet-identity.ts';
-import { openClient } from '../open-client.ts';
 import { checkCoordinator } from './check-coordinator.ts';
 import { checkCertificates, checkDisk, checkRootKey, checkSecrets } from './check-fleet.ts';
 import { checkClock, checkFwup, checkNode } from './check-machine.ts';
@@ -34,7 +35,7 @@ export async function examine(fleetDirFlag: string | undefined, nowMs: number): 
   if (findings.every(({ name, verdict }) => verdict !== 'bad' || !['keys', 'certificates'].includes(name)))
     findings.push(await checkIdentity(layout, config));
   findings.push(await checkDisk(config));
-  findings.push(...(await checkCoordinator(await openClient(directory), config)));
+  findings.push(...(await checkCoordinator(new CoordinatorClient(new HttpConnection(config.socket)), config)));
   return findings;
 }
 

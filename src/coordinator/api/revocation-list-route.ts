@@ -1,4 +1,4 @@
-import { RevocationListReplySchema } from '../../client/contract/index.ts';
+import { RevocationListsSchema } from '../../client/contract/index.ts';
 import * as service from '../service/index.ts';
 import { bytesRoute, route, type Route } from './route.ts';
 
@@ -7,15 +7,15 @@ export const revocationListRoutes: readonly Route[] = [
     method: 'GET',
     path: '/v1/crl',
     right: 'read',
-    summary: 'Show the current revocation list',
-    reply: RevocationListReplySchema,
-    run: (context) => service.showRevocationList(context),
+    summary: 'Show the current revocation list of each issuing authority',
+    reply: RevocationListsSchema,
+    run: (context) => service.showRevocationLists(context),
   }),
   bytesRoute({
     method: 'GET',
     path: '/v1/crl.der',
     right: 'read',
-    summary: 'Fetch the current revocation list as DER',
+    summary: 'Fetch the revocation list of the authority that signs now, as DER',
     contentType: 'application/pkix-crl',
     run: (context) => service.revocationListBytes(context, 'der'),
   }),
@@ -23,7 +23,7 @@ export const revocationListRoutes: readonly Route[] = [
     method: 'GET',
     path: '/v1/crl.pem',
     right: 'read',
-    summary: 'Fetch the current revocation list as PEM',
+    summary: 'Fetch the revocation lists of all issuing authorities, as PEM',
     contentType: 'application/x-pem-file',
     run: (context) => service.revocationListBytes(context, 'pem'),
   }),

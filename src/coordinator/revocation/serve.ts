@@ -1,6 +1,6 @@
 /**
  * The revocation list by plain HTTP, for relying parties: they fetch it before they can check anybody's certificate,
- * and it is signed itself. Two paths, GET and HEAD, bytes that lie ready; nothing of a request is read but its line and
+ * and it is signed itself. A few paths, GET and HEAD, bytes that lie ready; nothing of a request is read but its line and
  * headers, within bounds.
  */
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { FlotillaError, systemErrorCode } from '../../error.ts';
 import type { Log } from '../../log.ts';
-import type { ListPublisher, PublishedList } from './publish.ts';
+import type { ListPublisher, PublishedLists } from './publish.ts';
 
 const maxConnections = 256;
 const maxHeaderBytes = 8 * 1024;
@@ -19,10 +19,17 @@ const answerTimeoutMs = 30_000;
 /** How long caches may keep it: a revocation is seen at most so much later. */
 const maxAgeSeconds = 300;
 
-const forms: Readonly<Record<string, { type: string; bytes(list: PublishedList): Buffer | string }>> = {
-  '/crl.der': { type: 'application/pkix-crl', bytes: ({ der }) => der },
-  '/crl.pem': { type: 'application/x-pem-file', bytes: ({ pem }) => pem },
-};
+interface Form {
+  type: string;
+  bytes: Buffer | string;
+}
+
+/** `/crl.pem` has all lists, `/crl.der` that of the authority that signs now, `/<id>.crl` that of any, as DER. */
+function formOf(path: string, { lists }: PublishedLists): Form | undefined {
+  if (path === '/crl.pem') return { type: 'application/x-pem-file', bytes: lists.map(({ pem }) => pem).join('') };
+  const list = path === '/crl.der' ? lists[0] : lists.find(({ authority }) => path === `/${authority}.crl`);
+  return list === undefined ? undefined : { type: 'application/pkix-crl', bytes: list.der };
+}
 
 export interface ListServer {
   readonly port: number;
@@ -62,20 +69,20 @@ export async function serveRevocationList(
 
 async function answer(publisher: ListPublisher, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { method, url = '' } = request;
-  const form = forms[url.split('?')[0] ?? ''];
-  if (form === undefined) return void response.writeHead(404, { connection: 'close' }).end();
   if (method !== 'GET' && method !== 'HEAD') {
     return void response.writeHead(405, { allow: 'GET, HEAD', connection: 'close' }).end();
   }
-  const list = await publisher.current();
+  const published = await publisher.current();
+  const form = formOf(url.split('?')[0] ?? '', published);
+  if (form === undefined) return void response.writeHead(404, { connection: 'close' }).end();
   const headers = {
-    etag: list.etag,
-    'last-modified': new Date(list.thisUpdateMs).toUTCString(),
+    etag: published.etag,
+    'last-modified': new Date(published.madeAtMs).toUTCString(),
     'cache-control': `public, max-age=${maxAgeSeconds}`,
   };
-  if (request.headers['if-none-match'] === list.etag) return void response.writeHead(304, headers).end();
-  const bytes = form.bytes(list);
-  response.writeHead(200, { ...headers, 'content-type': form.type, 'content-length': Buffer.byteLength(bytes) });
+  if (request.headers['if-none-match'] === published.etag) return void response.writeHead(304, headers).end();
+  const { type, bytes } = form;
+  response.writeHead(200, { ...headers, 'content-type': type, 'content-length': Buffer.byteLength(bytes) });
   response.end(method === 'HEAD' ? undefined : bytes);
 }
 

@@ -1,16 +1,17 @@
-import type { RevocationListReply } from '../../client/contract/revocation-list.ts';
+import type { RevocationLists } from '../../client/contract/revocation-list.ts';
 import type { ServiceContext } from './context.ts';
 
-/** For `cert crl`: the list, and what stands in it. */
-export async function showRevocationList({ revocationList }: ServiceContext): Promise<RevocationListReply> {
-  const { der: _der, etag: _etag, ...shown } = await revocationList.current();
-  return shown;
+/** For `cert crl`: the lists, and what stands in them. */
+export async function showRevocationLists({ revocationList }: ServiceContext): Promise<RevocationLists> {
+  const { lists } = await revocationList.current();
+  return lists.map(({ der: _der, ...shown }) => shown);
 }
 
+/** DER holds one list: that of the authority that signs now. PEM holds all. */
 export async function revocationListBytes(
   { revocationList }: ServiceContext,
   form: 'der' | 'pem',
 ): Promise<Uint8Array> {
-  const list = await revocationList.current();
-  return form === 'der' ? list.der : Buffer.from(list.pem);
+  const { lists } = await revocationList.current();
+  return form === 'der' ? lists[0]!.der : Buffer.from(lists.map(({ pem }) => pem).join(''));
 }

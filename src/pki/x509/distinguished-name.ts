@@ -60,6 +60,7 @@ export function attributesOf(name: DistinguishedName, oid: string): string[] {
 }
 
 export const commonNameId = '2.5.4.3';
+export const serialNumberId = '2.5.4.5';
 
 function formatAttribute({ oid, value }: NameAttribute): string {
   const escaped = value.replaceAll(/[\\,+"<>;]/g, String.raw`\$&`);
