@@ -16,7 +16,7 @@ import * as draft from './certificate-draft.ts';
 export const badFleet = 'f1';
 const id = 'gw-001';
 const dayMs = 86_400_000;
-const { draftNowMs: nowMs, ecKey, rsaKey, signDraft } = draft;
+const { draftNowMs, ecKey, rsaKey, signDraft } = draft;
 
 export interface BadCertificate {
   name: string;
@@ -60,13 +60,14 @@ export function makeBadCertificates(
   { issuingKey, rootKey }: Pick<Authorities, 'issuingKey' | 'rootKey'>,
   fleetId = badFleet,
   issuerName = issuingName,
+  nowMs = draftNowMs,
 ): BadCertificate[] {
   const issuer = { subject: issuerName, key: issuingKey };
   const good = draft.deviceExtensions(fleetId, id);
   const uri = draft.altNames({ type: 'uri', value: `flotilla://${fleetId}/device/${id}` });
   const leaf = (change: Partial<draft.Draft> = {}) => {
     const key = change.key ?? ecKey();
-    return { key, chain: [signDraft({ subject: `CN=${id}`, key, issuer, extensions: good, ...change })] };
+    return { key, chain: [signDraft({ subject: `CN=${id}`, key, issuer, extensions: good, nowMs, ...change })] };
   };
   const without = (oid: string, ...more: draft.DraftExtension[]) => [...good.filter((one) => one.oid !== oid), ...more];
   const [san, eku, basic] = ['2.5.29.17', '2.5.29.37', '2.5.29.19'];
@@ -186,10 +187,14 @@ export function makeBadCertificates(
   const serial = (hex: string) => leaf({ serial: Buffer.from(hex, 'hex') });
   add('serial-negative', 'a negative serial number', {
     ...serial('ff1234567890abcdef'),
-    reasons: ['serial-invalid'],
-    findings: ['serial-negative'],
+    reasons: ['serial-invalid', 'identity-missing'],
+    findings: ['serial-negative', 'identity-malformed'],
   });
-  add('serial-zero', 'serial number 0', { ...serial('00'), reasons: ['serial-invalid'], findings: ['serial-zero'] });
+  add('serial-zero', 'serial number 0', {
+    ...serial('00'),
+    reasons: ['serial-invalid', 'identity-missing'],
+    findings: ['serial-zero', 'identity-malformed'],
+  });
   add('serial-long', 'a serial number of 40 bytes', {
     ...serial(`4a${'77'.repeat(39)}`),
     reasons: ['serial-invalid'],
@@ -246,7 +251,7 @@ function addChains(
     reasons: ['key-usage-no-cert-sign'], findings: ['cert-sign-missing'],
   }); // prettier-ignore
   add('authority-expired', 'below an expired authority', {
-    chain: below(authority, { notAfterMs: nowMs - dayMs }), reasons: ['expired'], findings: ['expired'],
+    chain: below(authority, { notAfterMs: draftNowMs - dayMs }), reasons: ['expired'], findings: ['expired'],
   }); // prettier-ignore
   add('authority-server-only', 'below an authority for servers', {
     chain: below([...authority, draft.purposeOf(draft.serverAuth)]), reasons: ['purpose-not-allowed'], findings: [],

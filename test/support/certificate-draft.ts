@@ -1,6 +1,6 @@
 /** Certificates, requests and lists of any shape, also of none that an authority would sign: for tests of who judges them. */
 import { type KeyObject, createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
-import { DerTag, contextTag } from '../../src/pki/der/read-der.ts';
+import { DerReader, DerTag, contextTag } from '../../src/pki/der/read-der.ts';
 import {
   writeBits,
   writeElement,
@@ -31,6 +31,8 @@ export interface Draft {
   /** The content of the INTEGER. */
   serial?: Buffer;
   version?: number;
+  /** In the middle of its life, where that is not given; 2026-06-01. */
+  nowMs?: number;
   notBeforeMs?: number;
   notAfterMs?: number;
   extensions?: DraftExtension[];
@@ -56,7 +58,8 @@ export function rsaKey(modulusLength = 2048, publicExponent = 65_537): DraftKey 
 export function signDraft(draft: Draft): Buffer {
   const { key, subject, issuer = draft, hash = 'sha256', version = 3 } = draft;
   const algorithm = algorithmOf(issuer.key, hash);
-  const { notBeforeMs = draftNowMs - yearMs / 2, notAfterMs = draftNowMs + yearMs / 2 } = draft;
+  const { nowMs = draftNowMs } = draft;
+  const { notBeforeMs = nowMs - yearMs / 2, notAfterMs = nowMs + yearMs / 2 } = draft;
   const serial = draft.serial ?? Buffer.concat([Buffer.from([0x4a]), randomBytes(15)]);
   const own = draft.extensions ?? [];
   const keyId = draft.issuer === undefined || own.length === 0 || own.some(({ oid }) => oid === keyIdOid);
@@ -176,10 +179,11 @@ export function nameConstraints(permitted: DraftName[], excluded: DraftName[] = 
   return { oid: '2.5.29.30', critical: true, value: writeSequence(...trees(0, permitted), ...trees(1, excluded)) };
 }
 
+/** Over the bits of the key alone (RFC 5280, 4.2.1.2, method 1). */
 export function keyIdOf({ publicKey }: DraftKey): Buffer {
-  return createHash('sha1')
-    .update(publicKey.export({ type: 'spki', format: 'der' }))
-    .digest();
+  const spki = new DerReader(publicKey.export({ type: 'spki', format: 'der' }), 'the key').enter(DerTag.sequence, 'it');
+  spki.read(DerTag.sequence, 'the algorithm');
+  return createHash('sha1').update(spki.read(DerTag.bitString, 'the bits').subarray(1)).digest();
 }
 
 export const subjectKeyId = (key: DraftKey): DraftExtension => ({ oid: '2.5.29.14', value: writeOctets(keyIdOf(key)) });
