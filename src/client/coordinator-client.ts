@@ -1,4 +1,9 @@
+import type { AuditExportRow } from '../audit/index.ts';
 import type {
+  AuditEntry,
+  AuditHeadReply,
+  AuditQuery,
+  AuditVerification,
   Certificate,
   Changed,
   ConfigRequest,
@@ -68,6 +73,16 @@ export class CoordinatorClient {
 
   status = () => this.#http.get<CoordinatorStatus>('/v1/status');
   shutdown = () => this.#http.post<{ pid: number }>('/v1/shutdown', {});
+
+  audit = (query: AuditQuery) => this.#http.get<AuditEntry[]>('/v1/audit', { ...query });
+  followAudit = (query: AuditQuery, signal?: AbortSignal) =>
+    this.#http.rows<AuditEntry>('/v1/audit/follow', { ...query }, signal);
+  exportAudit = (query: { from?: number }, signal?: AbortSignal) =>
+    this.#http.rows<AuditExportRow>('/v1/audit/export', query, signal);
+  auditHead = () => this.#http.get<AuditHeadReply>('/v1/audit/head');
+  /** One row. */
+  verifyAudit = (query: { head?: string }, signal?: AbortSignal) =>
+    this.#http.rows<AuditVerification>('/v1/audit/verify', query, signal);
 
   devices = (query: { selector?: string; state?: string } = {}) => this.#http.get<Device[]>('/v1/devices', query);
   device = (id: string) => this.#http.get<Device>(`/v1/devices/${encodeURIComponent(id)}`);

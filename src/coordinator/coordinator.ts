@@ -1,6 +1,6 @@
 import { constants, existsSync } from 'node:fs';
 import { access, mkdir, rm } from 'node:fs/promises';
-import { randomBytes, randomInt } from 'node:crypto';
+import { createPrivateKey, randomBytes, randomInt } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { CoordinatorConfig } from '../config/index.ts';
@@ -8,8 +8,12 @@ import { PayloadReader } from '../eventlog/schema/index.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import type { Log } from '../log.ts';
 import { acquireLock, openStore, type Store } from '../store/index.ts';
+import { checkpointFileName, type CheckpointSigner } from '../audit/index.ts';
 import type { TrustedAuthority } from '../pki/peer-reader.ts';
 import { startApi } from './api/api.ts';
+import { CheckpointFile } from './audit/checkpoint-file.ts';
+import { CheckpointKeeper } from './audit/checkpoint-keeper.ts';
+import { RefusalLog } from './audit/refusal-log.ts';
 import type { AuthorityKeeper } from './authority/keeper.ts';
 import { trustedAuthorities } from './core/authority-operation.ts';
 import { Core } from './core/core.ts';
@@ -85,6 +89,19 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     undo.defer(() => suspectFile.close());
     const core = new Core({ store, state, clock, log, policy, suspectFile });
     undo.defer(() => core.stop());
+    const file = new CheckpointFile(join(config.data, checkpointFileName));
+    const auditHeads = new CheckpointKeeper({
+      core,
+      clock,
+      log,
+      file,
+      signer: () => signerOf(option.authorities),
+      version: option.version,
+    });
+    const refusals = new RefusalLog({ core, clock, log });
+    // Last of all that writes: what the gateways tell when they go is signed, too.
+    undo.defer(() => auditHeads.stop());
+    undo.defer(() => refusals.stop());
     const authorities = trustedAuthorities(state);
     const pool = await option.startGateways({ handler: core.handler, blobDirectory, authorities });
     undo.defer(() => pool.stop());
@@ -92,6 +109,8 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     await core.start(pool);
     const { listen, validDays } = config.certificates.crl;
     const revocationList = new ListPublisher({ core, clock, authorities: option.authorities, validDays });
+    await auditHeads.start();
+    undo.defer(option.authorities.onCertificate(() => auditHeads.signSoon()));
     undo.defer(followAuthorities(option.authorities, core, log));
     const context: ServiceContext = {
       core,
@@ -115,6 +134,8 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       newId: (prefix: 'j' | 'q' | 'r' | 't') => newId(prefix, clock.nowMs()),
       streams: new ConsumerStreams(),
       deciding: new Set<number>(),
+      auditHeads,
+      refusals,
       // The answer leaves first.
       shutdown: () => setImmediate(() => end()),
     };
@@ -165,6 +186,11 @@ function followAuthorities(authorities: AuthorityKeeper, core: Core, log: Log): 
 
 function noGateways(): never {
   throw new FlotillaError('ours', 'core-not-started', 'there are no gateways yet');
+}
+
+/** The certificate and its key as they are now: both are new after a rotation. */
+function signerOf({ own: { certificate, keyPem } }: AuthorityKeeper): CheckpointSigner {
+  return { certificate, privateKey: createPrivateKey(keyPem) };
 }
 
 /** Once now and then every minute; returns what ends it. */
@@ -225,7 +251,9 @@ async function openOwnStore(
   const store = await openStore({ path, entry: storeEntry, onLost: end, ...limit });
   undo.defer(async () => {
     await store.close();
-    if (remove) for (const suffix of ['', '-wal', '-shm']) await rm(path + suffix, { force: true });
+    if (!remove) return;
+    for (const suffix of ['', '-wal', '-shm']) await rm(path + suffix, { force: true });
+    await rm(join(config.data, checkpointFileName), { force: true });
   });
   return { store, forget: () => (remove = false) };
 }

@@ -40,6 +40,9 @@ afterAll(() => fleet?.[Symbol.asyncDispose]());
 describe('without a coordinator', () => {
   /** Every command that asks the coordinator, with arguments that are good. */
   const asking: Record<string, () => string[]> = {
+    'audit export': () => [],
+    'audit head': () => [],
+    'audit show': () => [],
     'cert issue': () => ['c-1', '--out', scratch('unreachable')],
     'cert crl': () => [],
     'cert list': () => [],
@@ -111,6 +114,7 @@ describe('without a coordinator', () => {
     'cert inspect',
     'cert lint',
     'cert verify',
+    'audit verify',
     'context add',
     'context list',
     'context remove',

@@ -47,6 +47,11 @@ const cases: Record<string, Case> = {
   why: { ok: () => ['d-1'], fails: () => ['d-1', '--rollout', 'r-nothing'], exitCode: 2 },
   run: { ok: () => ['d-1', '--', 'true'], fails: () => [malformed, '--', 'true'], exitCode: 2 },
 
+  'audit show': { ok: () => ['--limit', '3'], fails: () => ['999999'], exitCode: 2 },
+  'audit head': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
+  'audit verify': { ok: () => [], fails: () => ['--head', 'the last one'], exitCode: 2 },
+  'audit export': { ok: () => [], fails: () => ['--from', '999999'], exitCode: 2 },
+
   'agent init': {
     ok: () => [scratch('agent-ok'), '--id', 'a-1', '--coordinator', '127.0.0.1:7443'],
     fails: () => [scratch('agent-bad'), '--id', 'No Such Id', '--coordinator', '127.0.0.1:7443'],

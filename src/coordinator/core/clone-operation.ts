@@ -3,6 +3,7 @@
  * while its old connection is not yet known to be dead. The older one is asked for a sign of life; only an answer makes
  * it a clone, because a dead connection can't answer.
  */
+import { auditRule } from '../audit/write-audit.ts';
 import type { Connect, ConnectionId } from '../gateway/port.ts';
 import { retryAfter } from '../identity/judge-connect.ts';
 import { instanceHex, type LiveConnection, type Probe } from './core-state.ts';
@@ -69,6 +70,7 @@ export function reportClones(
     gateways: both.map(({ gateway }) => gateway),
   };
   appendOwnEvent(turn, { deviceId, type: 'coordinator.clone', key: '', payload });
+  auditRule(turn, 'clone', { action: 'device.quarantine', subject: deviceId, detail: payload, devices: [deviceId] });
 }
 
 function refuseNewer(

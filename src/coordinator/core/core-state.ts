@@ -115,6 +115,7 @@ export type Change =
   | { kind: 'authority'; id: string }
   /** The log has grown. */
   | { kind: 'event' }
+  | { kind: 'audit' }
   | { kind: 'job'; document: JobDocument }
   | { kind: 'job-device'; member: MemberRow }
   | { kind: 'rollout'; document: RolloutDocument }

@@ -1,6 +1,7 @@
 /** What the gateways tell: connects, acknowledgements, disconnects. Each becomes changes of the state. */
 import type { Lane } from '../../protocol/lane.ts';
 import type { LaneCursor } from '../../store/row.ts';
+import { auditRule } from '../audit/write-audit.ts';
 import type { Connect, ConnectionId, Traffic } from '../gateway/port.ts';
 import type { Standing } from '../../protocol/message.ts';
 import {
@@ -67,7 +68,9 @@ export function connectDevice(turn: Turn, connect: Connect, policy: ConnectPolic
   if (history.refusal !== undefined) {
     const hold = { by: 'coordinator' as const, reason: history.detail };
     if (history.refusal.code === 'quarantined' && changeDevice(turn, deviceId, { kind: 'quarantine', hold })) {
-      appendOwnEvent(turn, { deviceId, type: 'coordinator.quarantined', key: '', payload: { reason: history.detail } });
+      const detail = { reason: history.detail };
+      appendOwnEvent(turn, { deviceId, type: 'coordinator.quarantined', key: '', payload: detail });
+      auditRule(turn, 'history', { action: 'device.quarantine', subject: deviceId, detail, devices: [deviceId] });
     }
     return refuse(turn, connect, history.refusal);
   }
@@ -97,7 +100,9 @@ function rememberStranger(turn: Turn, { identity, address }: Connect, { rule, de
   const { deviceId, serialHex: serial } = identity;
   if (rule === 'known') {
     putDevice(turn, { ...newDevice(deviceId, 'pending', turn.nowMs), address });
-    appendOwnEvent(turn, { deviceId, type: 'coordinator.pending', key: '', payload: { address, reason: detail } });
+    const payload = { address, reason: detail };
+    appendOwnEvent(turn, { deviceId, type: 'coordinator.pending', key: '', payload });
+    auditRule(turn, 'admission', { action: 'device.pending', subject: deviceId, detail: payload, devices: [deviceId] });
   }
   const waits =
     rule === 'known' || rule === 'certificate-record' || turn.state.devices.get(deviceId)?.state === 'pending';

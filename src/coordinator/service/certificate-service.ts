@@ -102,7 +102,7 @@ export function revokeCertificates(context: ServiceContext, { subject, reason }:
     const serials = revoked.map(({ serial }) => serial);
     const payload = { serials, reason, by: context.actor };
     appendOwnEvent(turn, { deviceId, type: 'coordinator.certificate-revoked', key: '', payload });
-    audit(turn, context, 'certificate.revoke', subject, payload);
+    audit(turn, context, 'certificate.revoke', subject, payload, [deviceId]);
     return { revoked, cutConnections: cut ? 1 : 0 };
   });
 }

@@ -3,6 +3,9 @@ import type { Clock } from '../../clock.ts';
 import type { PayloadReader } from '../../eventlog/schema/index.ts';
 import type { AuthorityKeeper } from '../authority/keeper.ts';
 import type { OperatorRole } from '../../role.ts';
+import type { CheckpointKeeper } from '../audit/checkpoint-keeper.ts';
+import type { RefusalLog } from '../audit/refusal-log.ts';
+import { writeAudit } from '../audit/write-audit.ts';
 import type { Core } from '../core/core.ts';
 import type { Turn } from '../core/turn.ts';
 import type { ListPublisher } from '../revocation/publish.ts';
@@ -45,6 +48,8 @@ export interface ServiceContext {
   streams: ConsumerStreams;
   /** Dead letters that somebody decides on at this moment. */
   deciding: Set<number>;
+  auditHeads: CheckpointKeeper;
+  refusals: RefusalLog;
   /** Begins the shutdown; returns at once. */
   shutdown(): void;
 }
@@ -60,7 +65,22 @@ export interface IssuingAuthority {
   bundlePem: string;
 }
 
-/** Every mutation leaves a row; it is part of the same transaction. */
-export function audit(turn: Turn, context: ServiceContext, action: string, subject: string, detail: unknown): void {
-  turn.write({ kind: 'audit', audit: { atMs: turn.nowMs, actor: context.actor, action, subject, detail } });
+/**
+ * Every mutation leaves a row; it is part of the same transaction.
+ * @param devices those it touches; left out: the subject, where that is a device by the name of the action
+ */
+export function audit(
+  turn: Turn,
+  context: ServiceContext,
+  action: string,
+  subject: string,
+  detail: unknown,
+  devices: readonly string[] = aboutDevice.test(action) && turn.state.devices.has(subject) ? [subject] : [],
+): void {
+  // A service may act for a device or a token, which have no role.
+  const role = isOperator.test(context.actor) ? context.role : '';
+  writeAudit(turn, { actor: context.actor, role, from: context.from }, { action, subject, detail, devices });
 }
+
+const isOperator = /^(local|operator):/;
+const aboutDevice = /^(device|certificate)\./;

@@ -171,7 +171,7 @@ export function dropDevice(context: ServiceContext, id: string): Promise<Changed
     if (!turn.state.devices.has(id)) throw unknownDevice(id);
     removeDevice(turn, id);
     appendOwnEvent(turn, { deviceId: id, type: 'coordinator.removed', key: '', payload: { by: context.actor } });
-    audit(turn, context, 'device.remove', id, {});
+    audit(turn, context, 'device.remove', id, {}, [id]);
     return { changed: [id], unchanged: [] };
   });
 }
@@ -191,7 +191,14 @@ function changeEach(
       const type = action.replace('device.', 'coordinator.device-');
       appendOwnEvent(turn, { deviceId: id, type, key: '', payload: { by: context.actor, ...detail } });
     }
-    audit(turn, context, action, selector, { changed, ...detail });
+    audit(
+      turn,
+      context,
+      action,
+      selector,
+      { changed: changed.length, unchanged: unchanged.length, ...detail },
+      changed,
+    );
     return { changed, unchanged };
   });
 }

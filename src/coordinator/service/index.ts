@@ -2,6 +2,7 @@
  * What an operator can ask for, one file for each noun: every verb is one input of the core, and everything that
  * changes something is audited in the same transaction.
  */
+export * from './audit-service.ts';
 export * from './certificate-service.ts';
 export * from './config-service.ts';
 export * from './consumer-service.ts';
@@ -23,6 +24,7 @@ export * from './revocation-list-service.ts';
 export * from './rollout-service.ts';
 export * from './schema-service.ts';
 export * from './select-service.ts';
+export { shutdown } from './shutdown-service.ts';
 export { showStatus } from './status-service.ts';
 export { trimDeadLetters } from './trim-dead-letters.ts';
 export { why } from './why-service.ts';
