@@ -175,7 +175,7 @@ export function makeBadCertificates(
     reasons: ['extension-critical-unknown'], findings: ['extension-critical-unknown'],
   }); // prettier-ignore
   add('malformed-extension', 'a basicConstraints that is no sequence', {
-    ...leaf({ extensions: without(basic, { oid: basic!, critical: true, value: Buffer.from('0500', 'hex') }) }),
+    ...leaf({ extensions: without(basic, { oid: basic, critical: true, value: Buffer.from('0500', 'hex') }) }),
     reasons: ['extension-malformed'], findings: ['extension-malformed'],
   }); // prettier-ignore
   add('version-1', 'version 1 with extensions', {

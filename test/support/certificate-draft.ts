@@ -162,7 +162,7 @@ const nameTags = { email: 1, dns: 2, uri: 6, ip: 7 } as const;
 type DraftName = { type: keyof typeof nameTags; value: string | Buffer } | { type: 'directory'; value: string };
 
 export function generalName({ type, value }: DraftName): Buffer {
-  if (type === 'directory') return writeElement(contextTag(4, true), nameOf(value as string));
+  if (type === 'directory') return writeElement(contextTag(4, true), nameOf(value));
   return writeElement(contextTag(nameTags[type], false), Buffer.from(value as string));
 }
 
