@@ -2,10 +2,10 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 
 /** What PEM texts and the like never exceed. */
-const defaultMaxBytes = 64 * 1024;
+const maxBytes = 64 * 1024;
 
 /** Reads a small file that the user named on the command line; `what` says in errors what it should have been. */
-export async function readInput(path: string, what: string, maxBytes = defaultMaxBytes): Promise<Buffer> {
+export async function readInput(path: string, what: string, limitBytes = maxBytes): Promise<Buffer> {
   let file: FileHandle;
   try {
     file = await open(path, 'r');
@@ -21,9 +21,9 @@ export async function readInput(path: string, what: string, maxBytes = defaultMa
       });
       if (bytesRead === 0) return Buffer.concat(chunks);
       size += bytesRead;
-      if (size > maxBytes) {
+      if (size > limitBytes) {
         throw new FlotillaError('usage', 'file-too-large', `${path} is too large for ${what}`, {
-          expected: `at most ${maxBytes} bytes`,
+          expected: `at most ${limitBytes} bytes`,
           suggestion: 'check the path',
         });
       }

@@ -41,6 +41,8 @@ import type {
   Release,
   Revoked,
   RevocationLists,
+  Replacement,
+  ReplaceRequest,
   RevokeRequest,
   Rollout,
   RolloutChange,
@@ -57,6 +59,8 @@ import type {
   SignRequest,
   StoredEvent,
   TagChange,
+  TimeResets,
+  TimeResetSent,
   Why,
 } from './contract/index.ts';
 import type { HttpConnection } from './http-connection.ts';
@@ -90,6 +94,9 @@ export class CoordinatorClient {
     this.#http.post<Changed>('/v1/devices/accept', { selector, ...(instance === undefined ? {} : { instance }) });
   quarantineDevices = (request: QuarantineRequest) => this.#http.post<Changed>('/v1/devices/quarantine', request);
   rejectDevices = (selector: string) => this.#http.post<Changed>('/v1/devices/reject', { selector });
+  replaceDevice = (id: string, request: ReplaceRequest) =>
+    this.#http.post<Replacement>(`/v1/devices/${encodeURIComponent(id)}/replace`, request);
+  resetTime = (request: TimeResets) => this.#http.post<TimeResetSent[]>('/v1/devices/reset-time', request);
   tagDevices = (change: TagChange) => this.#http.post<Changed>('/v1/devices/tag', change);
   removeDevice = (id: string) => this.#http.delete<Changed>(`/v1/devices/${encodeURIComponent(id)}`);
   /** For a program on the device; its reply is an event. */

@@ -15,6 +15,7 @@ import { CheckpointFile } from './audit/checkpoint-file.ts';
 import { CheckpointKeeper } from './audit/checkpoint-keeper.ts';
 import { RefusalLog } from './audit/refusal-log.ts';
 import type { AuthorityKeeper } from './authority/keeper.ts';
+import { timeSignerOf } from './authority/time-signer.ts';
 import { trustedAuthorities } from './core/authority-operation.ts';
 import { Core } from './core/core.ts';
 import type { CoreState } from './core/core-state.ts';
@@ -22,6 +23,8 @@ import { startEst } from './est/index.ts';
 import { loadState } from './core/load-state.ts';
 import { schemaSource } from './core/schema-state.ts';
 import { SuspectFile } from './core/suspect-file.ts';
+import { ConnectGate } from './hook/connect-gate.ts';
+import type { ConnectHook } from './hook/connect-hook.ts';
 import { Turn } from './core/turn.ts';
 import type { GatewayPool } from './gateway/pool-option.ts';
 import type { GatewayHandler } from './gateway/port.ts';
@@ -36,6 +39,8 @@ import { trimDeadLetters } from './service/trim-dead-letters.ts';
 export interface CoordinatorOption {
   config: CoordinatorConfig;
   authorities: AuthorityKeeper;
+  /** The application's say about who may connect, for what `connectHook` of the config says. */
+  connectHook?: ConnectHook;
   /** Folder of the `*.pub` keys that bundles must be signed with. */
   keyDirectory: string;
   version: string;
@@ -87,7 +92,8 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     const policy = minAgentVersion === undefined ? {} : { minAgentVersion };
     const suspectFile = new SuspectFile(join(config.data, 'suspects'));
     undo.defer(() => suspectFile.close());
-    const core = new Core({ store, state, clock, log, policy, suspectFile });
+    const gate = option.connectHook === undefined ? undefined : gateOf(option, option.connectHook);
+    const core = new Core({ store, state, clock, log, policy, suspectFile, ...(gate === undefined ? {} : { gate }) });
     undo.defer(() => core.stop());
     const file = new CheckpointFile(join(config.data, checkpointFileName));
     const auditHeads = new CheckpointKeeper({
@@ -106,6 +112,9 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     const pool = await option.startGateways({ handler: core.handler, blobDirectory, authorities });
     undo.defer(() => pool.stop());
     undo.defer(option.authorities.onCertificate((own) => pool.setCertificate(own)));
+    const signTime = (): void => void (state.timeSigner = timeSignerOf(option.authorities));
+    undo.defer(option.authorities.onCertificate(signTime));
+    signTime();
     await core.start(pool);
     const { listen, validDays } = config.certificates.crl;
     const revocationList = new ListPublisher({ core, clock, authorities: option.authorities, validDays });
@@ -133,6 +142,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       random: () => randomInt(2 ** 32) / 2 ** 32,
       newId: (prefix: 'j' | 'q' | 'r' | 't') => newId(prefix, clock.nowMs()),
       streams: new ConsumerStreams(),
+      gate,
       deciding: new Set<number>(),
       auditHeads,
       refusals,
@@ -261,6 +271,19 @@ async function openOwnStore(
 /** Who comes over the unix socket: the coordinator's own user, whom the mode of the socket lets in, may do all. */
 function localCaller(): Caller {
   return { actor: `local:${process.getuid?.() ?? 0}`, role: 'admin', from: 'unix' };
+}
+
+function gateOf({ config, clock, log }: CoordinatorOption, hook: ConnectHook): ConnectGate {
+  const { timeoutMs = 5_000, maxConcurrent = 16, cacheSeconds = 0 } = config.connectHook ?? {};
+  return new ConnectGate({
+    hook,
+    timeoutMs,
+    maxConcurrent,
+    cacheMs: cacheSeconds * 1000,
+    clock,
+    log,
+    random: () => randomInt(2 ** 32) / 2 ** 32,
+  });
 }
 
 function timersOf({ rollouts }: CoordinatorConfig) {

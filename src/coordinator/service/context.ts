@@ -9,6 +9,7 @@ import { writeAudit } from '../audit/write-audit.ts';
 import type { Core } from '../core/core.ts';
 import type { Turn } from '../core/turn.ts';
 import type { ListPublisher } from '../revocation/publish.ts';
+import type { ConnectGate } from '../hook/connect-gate.ts';
 import type { JobPolicy } from '../job/plan-job.ts';
 import type { TimerPolicy } from '../rollout/rollout-state.ts';
 import type { ConsumerStreams } from './consumer-streams.ts';
@@ -46,6 +47,8 @@ export interface ServiceContext {
   /** A new id that starts with this letter. */
   newId(prefix: 'j' | 'q' | 'r' | 't'): string;
   streams: ConsumerStreams;
+  /** Where the application is asked about connects. */
+  gate?: ConnectGate | undefined;
   /** Dead letters that somebody decides on at this moment. */
   deciding: Set<number>;
   auditHeads: CheckpointKeeper;

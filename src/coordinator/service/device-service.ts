@@ -9,6 +9,7 @@ import { freeContradicted } from '../core/enroll-operation.ts';
 import { appendOwnEvent } from '../core/event-operation.ts';
 import type { Turn } from '../core/turn.ts';
 import { audit, type ServiceContext } from './context.ts';
+import { lineageOf } from './lineage.ts';
 import { knownTargets, matchKnown } from './target.ts';
 import { viewFreshness, viewLog } from './view-freshness.ts';
 
@@ -35,6 +36,7 @@ export function viewDevice(state: CoreState, id: string, nowMs: number): Device 
       : { certificate: { serial: certificate.serial, notAfterMs: certificate.notAfterMs } }),
     quarantinedBundles: device.quarantinedBundles,
     ...standingFacts(device),
+    ...(device.replaces === undefined ? {} : { lineage: lineageOf(state, id) }),
     ...requestFacts(state, device),
     traffic: { receivedBytes: device.receivedBytes, sentBytes: device.sentBytes },
     ...(freshness === undefined ? {} : { freshness }),

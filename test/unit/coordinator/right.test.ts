@@ -23,6 +23,8 @@ const decisions: Record<string, string> = {
   'POST /v1/devices/accept': 'enroll',
   'POST /v1/devices/reject': 'isolate',
   'POST /v1/devices/quarantine': 'isolate',
+  'POST /v1/devices/reset-time': 'administer',
+  'POST /v1/devices/:id/replace': 'administer',
   'POST /v1/devices/tag': 'tag',
   'GET /v1/certificates': 'read',
   'GET /v1/certificates/:id': 'read',
