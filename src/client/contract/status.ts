@@ -15,6 +15,8 @@ export interface CoordinatorStatus {
   listen: { host: string; port: number };
   /** Where devices enroll; absent when they can't. */
   enrollment?: { host: string; port: number };
+  /** Where devices come whose certificate has expired; absent: nowhere. */
+  recoveryPort?: number;
   gateways: { pid: number; connections: number }[];
   devices: { total: number; connected: number; byState: Record<string, number> };
   store: { path: string; events: number; lastOffset: number };

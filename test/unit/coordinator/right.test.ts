@@ -33,6 +33,8 @@ const decisions: Record<string, string> = {
   'GET /v1/crl': 'read',
   'GET /v1/crl.der': 'read',
   'GET /v1/crl.pem': 'read',
+  'GET /v1/renewals': 'read',
+  'POST /v1/certificates/renew': 'operate',
   'POST /v1/select/match': 'read',
   'POST /v1/select/explain': 'read',
   'GET /v1/why/:id': 'read',
