@@ -30,6 +30,7 @@ beforeAll(async () => {
   await writeFile(scratch('p.conf'), 'meta-product = "p"\nmeta-version = "1.0.0"\ntask t { on-init { info("x") } }\n');
   await must(['firmware', 'build', '-f', scratch('p.conf'), '-o', scratch('p.fw')]);
   await must(['release', 'publish', scratch('p.fw')]);
+  await must(['ca', 'sign-time-reset', '--device', 'd-1', '--out', scratch('one.reset')]);
   await writeFile(scratch('limits.yaml'), 'maxPower: 10\n');
   await writeFile(scratch('fleet.csv'), 'id\nm-1\n');
   const fields = [{ name: 'n', type: 'int' }];

@@ -72,6 +72,21 @@ const cases: Record<string, Case> = {
     fails: () => ['--socket', scratch('no.sock')],
     exitCode: 7,
   },
+  'agent install': {
+    ok: () => ['--config', scratch('d-1', 'agent.yaml'), '--init', 'systemd', '--dry-run'],
+    fails: () => ['--config', scratch('no-agent.yaml'), '--init', 'systemd'],
+    exitCode: 2,
+  },
+  'agent uninstall': {
+    ok: () => ['--init', 'systemd', '--dry-run'],
+    fails: () => ['--init', 'systemd', '--purge'],
+    exitCode: 6,
+  },
+  'agent diagnose': {
+    ok: () => ['--config', scratch('d-1', 'agent.yaml')],
+    fails: () => ['--config', scratch('no-agent.yaml')],
+    exitCode: 4,
+  },
   'agent reset-time': {
     missing: 'test/e2e/clock.test.ts',
     fails: () => [scratch('tiny.conf'), '--config', scratch('d-1', 'agent.yaml')],
@@ -384,7 +399,7 @@ describe('every command', () => {
     const ran = await fleet.cli([...words, ...withJson(one?.fails() ?? [])]);
     expect([ran.exitCode, ran.stdout]).toEqual([one?.exitCode, expect.stringMatching(/^\{.*\}$/)]);
     // What doctor finds is its data; only looking itself can't fail.
-    if (name === 'doctor') return expect(ran.json().ok).toBe(false);
+    if (name === 'doctor' || name === 'agent diagnose') return expect(ran.json().ok).toBe(false);
     const { error, ...rest } = ran.json();
     expect(rest).toEqual({});
     expect(error).toMatchObject({ code: expect.any(String), fault: expect.any(String), message: expect.any(String) });
