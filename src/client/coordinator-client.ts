@@ -77,7 +77,7 @@ export class CoordinatorClient {
     this.#http = http;
   }
 
-  status = () => this.#http.get<CoordinatorStatus>('/v1/status');
+  status = (signal?: AbortSignal) => this.#http.get<CoordinatorStatus>('/v1/status', {}, signal);
   shutdown = () => this.#http.post<{ pid: number }>('/v1/shutdown', {});
 
   audit = (query: AuditQuery) => this.#http.get<AuditEntry[]>('/v1/audit', { ...query });
