@@ -50,6 +50,7 @@ import type {
   RegisterRequest,
   Release,
   Revoked,
+  RevocationLists,
   Replacement,
   ReplaceRequest,
   RevokeRequest,
@@ -122,6 +123,7 @@ export class CoordinatorClient {
   renewCertificates = (request: RenewRequest) => this.#http.post<Changed>('/v1/certificates/renew', request);
   renewals = () => this.#http.get<Renewal[]>('/v1/renewals');
   revoke = (request: RevokeRequest) => this.#http.post<Revoked>('/v1/certificates/revoke', request);
+  revocationLists = () => this.#http.get<RevocationLists>('/v1/crl');
 
   authorities = () => this.#http.get<AuthorityOverview>('/v1/authorities');
   authority = (id: string) => this.#http.get<AuthorityDetail>(`/v1/authorities/${encodeURIComponent(id)}`);

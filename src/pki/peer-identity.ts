@@ -77,6 +77,8 @@ const privateUsageArc = '1.3.6.1.4.1.';
 
 function peerProblem(certificate: X509Certificate, commonName: string): string | undefined {
   if (certificate.ca) return 'a certificate of an authority';
+  // Revocation goes by it, and tools write such numbers in more ways than one.
+  if (/^-|^0*$/.test(certificate.serialNumber)) return `serial number ${certificate.serialNumber.slice(0, 48)}`;
   if (certificate.subject !== `CN=${commonName}`) return `subject ${JSON.stringify(certificate.subject).slice(0, 120)}`;
   const usage = certificate.keyUsage ?? [];
   const ofOthers = usage.filter((oid) => !oid.startsWith(privateUsageArc));

@@ -131,6 +131,31 @@ const cases: Record<string, Case> = {
     fails: () => [scratch('tiny.conf')],
     exitCode: 2,
   },
+  'cert inspect': { ok: () => [inFleet('pki', 'authority.crt')], fails: () => [scratch('tiny.conf')], exitCode: 2 },
+  'cert lint': { ok: () => [inFleet('pki', 'authority.crt')], fails: () => [scratch('nowhere.crt')], exitCode: 2 },
+  'cert verify': {
+    ok: () => [inFleet('pki', 'coordinator.crt'), '--ca', inFleet('pki', 'authority.crt'), '--purpose', 'coordinator'],
+    fails: () => [inFleet('pki', 'coordinator.crt'), '--ca', scratch('tiny.conf')],
+    exitCode: 2,
+  },
+  'cert crl': {
+    ok: () => ['--out', scratch('fleet.crl')],
+    fails: () => ['--fleet-dir', scratch('stopped')],
+    exitCode: 7,
+  },
+  'cert export': {
+    ok: () => [
+      inFleet('pki', 'coordinator.crt'), '--key', inFleet('pki', 'coordinator.key'), '--out', scratch('ok.p12'),
+      '--passphrase-file', scratch('p12.pass'),
+    ],
+    fails: () => [inFleet('pki', 'coordinator.crt'), '--key', inFleet('pki', 'root.key'), '--out', scratch('bad.p12')],
+    exitCode: 2,
+  }, // prettier-ignore
+  'cert import': {
+    ok: () => [scratch('own.p12'), '--out', scratch('imported'), '--passphrase-file', scratch('p12.pass')],
+    fails: () => [scratch('tiny.conf'), '--out', scratch('never'), '--passphrase-file', scratch('p12.pass')],
+    exitCode: 2,
+  },
   'cert list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
   'cert show': { ok: () => [inFleet('pki', 'root.crt')], fails: () => [scratch('tiny.conf')], exitCode: 2 },
   'cert renew': { ok: () => ['d-1'], fails: () => [malformed], exitCode: 2 },
@@ -333,6 +358,9 @@ beforeAll(async () => {
   await writeFile(scratch('worse.avsc'), reading('mV'));
 
   for (const name of ['here', 'gone']) await must(['context', 'add', ...contextAdd(name)]);
+  await writeFile(scratch('p12.pass'), 'correct horse battery\n', { mode: 0o600 });
+  const own = [inFleet('pki', 'coordinator.crt'), '--key', inFleet('pki', 'coordinator.key')];
+  await must(['cert', 'export', ...own, '--out', scratch('own.p12'), '--passphrase-file', scratch('p12.pass')]);
   await must(['init', scratch('stopped'), '--no-passphrase', '--port', '0']);
   await must(['agent', 'init', scratch('csr'), '--id', 's-1', '--coordinator', '127.0.0.1:7443']);
   for (const id of ['x-1', 'x-2', 'x-3', 'x-4', 'x-5', 'x-6', 'x-7', 'x-8'])

@@ -29,6 +29,7 @@ export * from './product-request-service.ts';
 export { createChallenge, registerAuthority, removeAuthority } from './register-service.ts';
 export { redactEvents } from './redact-service.ts';
 export * from './release-service.ts';
+export * from './revocation-list-service.ts';
 export * from './replace-service.ts';
 export * from './renewal-service.ts';
 export * from './rollout-service.ts';
