@@ -3,6 +3,7 @@
  * that fails is told on stderr, or with --json on stdout as `{"error": …}`. SIGTERM, SIGINT and `coordinator stop` drain
  * and exit with 0.
  */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -11,15 +12,26 @@ import { LineCounter, parseDocument } from 'yaml';
 import { exitCodeOf } from '../cli/exit-code.ts';
 import { formatError } from '../cli/format-error.ts';
 import { systemClock } from '../clock.ts';
-import { fleetLayout, findFleetDir, loadCoordinatorConfig, packageRoot, packageVersion } from '../config/index.ts';
+import {
+  type FleetLayout,
+  fleetLayout,
+  findFleetDir,
+  loadCoordinatorConfig,
+  packageRoot,
+  packageVersion,
+} from '../config/index.ts';
 import { startCoordinator } from '../coordinator/coordinator.ts';
 import { createGatewayPool } from '../coordinator/gateway/index.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import { createLog, type Log } from '../log.ts';
-import { loadFleetIdentity } from '../pki/index.ts';
+import { loadCertificate, loadFleetIdentity, readOperatorIdentity, readSecretFile } from '../pki/index.ts';
 
 /** By error code, the key of coordinator.yaml that is to be mended. */
-const configKeys: Record<string, string[]> = { 'gateway-listen': ['listen', 'port'], 'pki-other-fleet': ['fleetId'] };
+const configKeys: Record<string, string[]> = {
+  'gateway-listen': ['listen', 'port'],
+  'api-listen': ['api'],
+  'pki-other-fleet': ['fleetId'],
+};
 
 process.removeAllListeners('warning'); // node:sqlite still announces itself
 process.umask(0o077); // the database, the bundles, the socket: for this user alone
@@ -49,6 +61,8 @@ async function run(): Promise<void> {
     config,
     issuing: { ...issuing, bundlePem },
     keyDirectory: layout.keys,
+    apiTls: { ...(await readOwnPair(layout)), authorityPem: bundlePem },
+    ...(await readFirstOperator(layout)),
     version,
     storeEntry: new URL(`./store-thread.${extension}`, import.meta.url),
     clock: systemClock,
@@ -91,6 +105,19 @@ async function run(): Promise<void> {
   log.info({ port, socket, version }, 'coordinator is ready');
   const error = await stopping.promise;
   await stop(coordinator, error, log);
+}
+
+/** What the coordinator shows to devices, it shows to operators too; both files were checked with the identity. */
+async function readOwnPair({ coordinatorCertificate, coordinatorKey }: FleetLayout) {
+  const certificatePem = await readFile(coordinatorCertificate, 'utf8');
+  return { certificatePem, keyPem: (await readSecretFile(coordinatorKey)).toString('utf8') };
+}
+
+/** It may have been moved away: then the unix socket makes others. */
+async function readFirstOperator({ operatorCertificate }: FleetLayout): Promise<{ firstOperatorPem?: string }> {
+  if (!existsSync(operatorCertificate)) return {};
+  const { certificatePem, certificate } = await loadCertificate(operatorCertificate);
+  return typeof readOperatorIdentity(certificate) === 'string' ? {} : { firstOperatorPem: certificatePem };
 }
 
 async function stop(coordinator: { stop(): Promise<void> }, error: FlotillaError | undefined, log: Log): Promise<void> {

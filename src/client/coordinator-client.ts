@@ -21,6 +21,11 @@ import type {
   Job,
   JobFollowRow,
   JobRequest,
+  Operator,
+  OperatorAdded,
+  OperatorRequest,
+  OperatorRevoke,
+  OperatorRevoked,
   ProductRequestBody,
   QuarantineRequest,
   Redacted,
@@ -38,6 +43,7 @@ import type {
   SelectExplanation,
   SelectMatch,
   SelectRequest,
+  Self,
   SentRequest,
   Settled,
   SettleRequest,
@@ -61,6 +67,12 @@ export class CoordinatorClient {
 
   status = () => this.#http.get<CoordinatorStatus>('/v1/status');
   shutdown = () => this.#http.post<{ pid: number }>('/v1/shutdown', {});
+
+  self = () => this.#http.get<Self>('/v1/self');
+  operators = () => this.#http.get<Operator[]>('/v1/operators');
+  addOperator = (request: OperatorRequest) => this.#http.post<OperatorAdded>('/v1/operators', request);
+  revokeOperator = (name: string, request: OperatorRevoke) =>
+    this.#http.post<OperatorRevoked>(`/v1/operators/${encodeURIComponent(name)}/revoke`, request);
 
   devices = (query: { selector?: string; state?: string } = {}) => this.#http.get<Device[]>('/v1/devices', query);
   device = (id: string) => this.#http.get<Device>(`/v1/devices/${encodeURIComponent(id)}`);

@@ -9,6 +9,7 @@ import { FlotillaError, systemErrorCode } from '../error.ts';
 import type { Log } from '../log.ts';
 import { acquireLock, openStore, type Store } from '../store/index.ts';
 import { startApi } from './api/api.ts';
+import { startRemoteApi, type ApiTls, type RemoteApi } from './api/remote-api.ts';
 import { Core } from './core/core.ts';
 import { loadState } from './core/load-state.ts';
 import { schemaSource } from './core/schema-state.ts';
@@ -16,14 +17,20 @@ import { SuspectFile } from './core/suspect-file.ts';
 import type { GatewayPool } from './gateway/pool-option.ts';
 import type { GatewayHandler } from './gateway/port.ts';
 import type { Caller } from './operator/caller.ts';
+import { LiveConnections } from './operator/live-connections.ts';
 import { readRunFile, removeRunFile, writeRunFile } from './run-file.ts';
 import { ConsumerStreams } from './service/consumer-streams.ts';
-import type { IssuingAuthority } from './service/context.ts';
+import type { IssuingAuthority, ServiceContext } from './service/context.ts';
+import { adoptOperator } from './service/operator-service.ts';
 import { trimDeadLetters } from './service/trim-dead-letters.ts';
 
 export interface CoordinatorOption {
   config: CoordinatorConfig;
   issuing: IssuingAuthority;
+  /** For operators elsewhere; without it there is the unix socket alone, whatever the configuration says. */
+  apiTls?: ApiTls;
+  /** The certificate of the operator that `flotilla init` made, where it still stands. */
+  firstOperatorPem?: string;
   /** Folder of the `*.pub` keys that bundles must be signed with. */
   keyDirectory: string;
   version: string;
@@ -75,7 +82,8 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     const pool = await option.startGateways({ handler: core.handler, blobDirectory });
     undo.defer(() => pool.stop());
     await core.start(pool);
-    const context = {
+    const listening: { api?: RemoteApi } = {};
+    const context: ServiceContext = {
       core,
       clock,
       fleetId: config.fleetId,
@@ -88,9 +96,12 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       blobDirectory,
       keyDirectory: option.keyDirectory,
       listen: { host: config.listen.host, port: pool.port },
+      apiListen: () => listening.api?.listen ?? {},
+      maxTokenSeconds: config.api.maxTokenSeconds,
+      connections: new LiveConnections(),
       gatewayPids: () => pool.pids,
       random: () => randomInt(2 ** 32) / 2 ** 32,
-      newId: (prefix: 'j' | 'q' | 'r') => newId(prefix, clock.nowMs()),
+      newId: (prefix) => newId(prefix, clock.nowMs()),
       streams: new ConsumerStreams(),
       deciding: new Set<number>(),
       // The answer leaves first.
@@ -99,6 +110,11 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     undo.defer(trimForEver(() => trimDeadLetters(context, config.deadLetters), clock, log));
     const api = await startApi(context, config.socket, log);
     undo.defer(() => api.close());
+    if (option.firstOperatorPem !== undefined) await adoptOperator(context, option.firstOperatorPem);
+    if (option.apiTls !== undefined) {
+      listening.api = await startRemoteApi(context, config.api, option.apiTls, log);
+      undo.defer(() => listening.api?.close());
+    }
     await writeRunFile(runDirectory, { pid: process.pid, port: pool.port, startedAtMs });
     undo.defer(() => removeRunFile(runDirectory));
     forget();
@@ -174,7 +190,7 @@ async function openOwnStore(
 
 /** Who comes over the unix socket: the coordinator's own user, whom the mode of the socket lets in, may do all. */
 function localCaller(): Caller {
-  return { actor: `local:${process.getuid?.() ?? 0}`, role: 'admin', from: 'unix' };
+  return { actor: `local:${process.getuid?.() ?? 0}`, role: 'admin', from: 'unix', via: 'socket' };
 }
 
 function timersOf({ rollouts }: CoordinatorConfig) {

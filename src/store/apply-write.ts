@@ -5,6 +5,7 @@ import { writeDeviceLog } from './device-log-table.ts';
 import { removeDevice, writeCertificate, writeCursor, writeDevice } from './device-table.ts';
 import { writeDocument, writeMember, writeRelease } from './document-table.ts';
 import { writeEvent, writeEventBlock } from './event-table.ts';
+import { writeOperator } from './operator-table.ts';
 import { redactEvents } from './redaction-table.ts';
 import { removeRequest, writeRequest, writeRequestSeq } from './request-table.ts';
 import { removeParked, writeParked, writeSchema } from './schema-table.ts';
@@ -71,6 +72,8 @@ export function applyWrite(statements: Statements, write: Write): void {
       return removeParked(statements, write.fingerprint);
     case 'config':
       return writeConfig(statements, write.config);
+    case 'operator':
+      return writeOperator(statements, write.operator);
     case 'audit': {
       const { atMs, actor, action, subject, detail } = write.audit;
       statements

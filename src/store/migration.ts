@@ -242,4 +242,10 @@ export const migrations: readonly string[] = [
   `
   ALTER TABLE device ADD COLUMN notes TEXT;
   `,
+  `
+  CREATE TABLE operator (
+    name TEXT PRIMARY KEY,
+    document TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

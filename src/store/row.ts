@@ -1,4 +1,5 @@
 /** Rows as the store keeps them. Plain data that survives a structured clone; instance ids and schemas are hex text. */
+import type { OperatorRole } from '../role.ts';
 
 /** Seq per lane, the highest that is stored; lanes 0 to 3. */
 export type LaneCursor = readonly [number, number, number, number];
@@ -320,6 +321,33 @@ export interface ConfigRow {
   deviceId: string;
   name: string;
   document: unknown;
+}
+
+/** One thing that proves an operator: a certificate, or a token. */
+export interface CredentialRow {
+  /** Serial number in lower-case hex, or the token's id. */
+  id: string;
+  kind: 'certificate' | 'token';
+  /** SHA-256 in hex: of the whole certificate, or of the token's secret. */
+  proofSha256: string;
+  issuedAtMs: number;
+  issuedBy: string;
+  notBeforeMs: number;
+  notAfterMs: number;
+  usesLeft?: number;
+  revokedAtMs?: number;
+  revokedBy?: string;
+  revocationReason?: string;
+}
+
+export interface OperatorRow {
+  name: string;
+  role: OperatorRole;
+  createdAtMs: number;
+  createdBy: string;
+  revokedAtMs?: number;
+  /** In order of issue. */
+  credentials: readonly CredentialRow[];
 }
 
 export interface AuditRow {

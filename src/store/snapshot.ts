@@ -5,6 +5,7 @@ import { readDeviceLogs } from './device-log-table.ts';
 import { readCertificates, readCursors, readDevices } from './device-table.ts';
 import { readActiveDocuments, readMembers, readReleases, type DocumentTable } from './document-table.ts';
 import { readLastOffset } from './event-table.ts';
+import { readOperators } from './operator-table.ts';
 import { readRequestSeqs, readRequests } from './request-table.ts';
 import { readParked, readSchemas } from './schema-table.ts';
 import type {
@@ -17,6 +18,7 @@ import type {
   DocumentRow,
   LaneCursor,
   MemberRow,
+  OperatorRow,
   ParkedRow,
   ReleaseRow,
   RequestRow,
@@ -46,6 +48,7 @@ export interface Snapshot {
   consumers: ConsumerRow[];
   deviceLogs: DeviceLogRow[];
   suspects: SuspectRow[];
+  operators: OperatorRow[];
 }
 
 export interface DocumentWithMembers extends DocumentRow {
@@ -72,6 +75,7 @@ export function readSnapshot(statements: Statements): Snapshot {
     consumers: readConsumers(statements),
     deviceLogs: readDeviceLogs(statements),
     suspects: readSuspects(statements),
+    operators: readOperators(statements),
   };
 }
 

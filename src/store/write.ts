@@ -13,6 +13,7 @@ import type {
   EventRow,
   LaneCursor,
   MemberRow,
+  OperatorRow,
   ParkedRow,
   RedactionRow,
   SchemaRow,
@@ -53,4 +54,5 @@ export type Write =
   | { kind: 'parked-schema'; parked: ParkedRow }
   | { kind: 'parked-schema-removed'; fingerprint: string }
   | { kind: 'config'; config: ConfigRow }
+  | { kind: 'operator'; operator: OperatorRow }
   | { kind: 'audit'; audit: AuditRow };

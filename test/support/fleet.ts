@@ -41,7 +41,13 @@ export interface TestAgent {
   log(): Promise<string>;
 }
 
-export async function createFleet({ gateways = 1 }: { gateways?: number } = {}): Promise<TestFleet> {
+export interface FleetOption {
+  gateways?: number;
+  /** Edits coordinator.yaml's text before the first start. */
+  configure?: (yaml: string) => string;
+}
+
+export async function createFleet({ gateways = 1, configure = (yaml) => yaml }: FleetOption = {}): Promise<TestFleet> {
   const scratch = await temporaryDirectory();
   const dir = join(scratch.path, 'fleet');
   const agents: TestAgent[] = [];
@@ -62,7 +68,7 @@ export async function createFleet({ gateways = 1 }: { gateways?: number } = {}):
   if (created.exitCode !== 0) throw new Error(created.stdout + created.stderr);
   const config = join(dir, 'coordinator.yaml');
   const yaml = await readFile(config, 'utf8');
-  await writeFile(config, yaml.replace(/^#? ?gateways:.*$/m, `gateways: ${gateways}`));
+  await writeFile(config, configure(yaml.replace(/^#? ?gateways:.*$/m, `gateways: ${gateways}`)));
 
   let corePid = 0;
   const fleet: TestFleet = {

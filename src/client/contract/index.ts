@@ -9,6 +9,7 @@ export * from './dead-letter.ts';
 export * from './device.ts';
 export * from './event.ts';
 export * from './job.ts';
+export * from './operator.ts';
 export * from './product-request.ts';
 export * from './release.ts';
 export * from './rollout.ts';

@@ -6,6 +6,8 @@ import { deadLetterRoutes } from './dead-letter-route.ts';
 import { deviceRoutes } from './device-route.ts';
 import { eventRoutes } from './event-route.ts';
 import { jobRoutes } from './job-route.ts';
+import { openApiRoute } from './openapi-route.ts';
+import { operatorRoutes } from './operator-route.ts';
 import { releaseRoutes } from './release-route.ts';
 import { rolloutRoutes } from './rollout-route.ts';
 import type { Route } from './route.ts';
@@ -23,6 +25,8 @@ export const routes: readonly Route[] = [
   ...deviceRoutes,
   ...eventRoutes,
   ...jobRoutes,
+  ...operatorRoutes,
+  openApiRoute(() => routes),
   ...releaseRoutes,
   ...rolloutRoutes,
   ...schemaRoutes,

@@ -6,6 +6,7 @@ import type {
   DeviceRow,
   LaneCursor,
   MemberRow,
+  OperatorRow,
   SuspectRow,
 } from '../../store/row.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
@@ -75,6 +76,9 @@ export interface CoreState {
   readonly deviceLogs: Map<string, DeviceLogRow>;
   /** When the newest stored row of each lane was written, by device. */
   readonly laneTimes: Map<string, readonly number[]>;
+  readonly operators: Map<string, OperatorRow>;
+  /** Whose each credential is: the name of the operator. */
+  readonly credentials: Map<string, string>;
   /** Events that have stood alone when a process ended: see suspect-operation.ts. */
   readonly suspects: Map<string, SuspectRow>;
   /** When a device sent what is no frame, lately. */
@@ -95,6 +99,7 @@ export interface CoreState {
 export type Change =
   | { kind: 'device'; id: string }
   | { kind: 'device-removed'; id: string }
+  | { kind: 'operator'; name: string }
   /** The log has grown. */
   | { kind: 'event' }
   | { kind: 'job'; document: JobDocument }

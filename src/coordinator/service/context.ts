@@ -1,24 +1,23 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import type { PayloadReader } from '../../eventlog/schema/index.ts';
-import type { OperatorRole } from '../../role.ts';
 import type { Core } from '../core/core.ts';
 import type { Turn } from '../core/turn.ts';
 import type { JobPolicy } from '../job/plan-job.ts';
+import type { Caller } from '../operator/caller.ts';
+import type { LiveConnections } from '../operator/live-connections.ts';
 import type { TimerPolicy } from '../rollout/rollout-state.ts';
 import type { ConsumerStreams } from './consumer-streams.ts';
 
-/** What the verbs of the API work with: the coordinator's parts, and who asks. */
-export interface ServiceContext {
+/**
+ * What the verbs of the API work with: the coordinator's parts, and who asks. The API makes one for each request; the
+ * coordinator's own is its user's.
+ */
+export interface ServiceContext extends Caller {
   core: Core;
   clock: Clock;
   fleetId: string;
   version: string;
-  /** Who asks: the API makes a context for each request. The coordinator's own is its user's. */
-  actor: string;
-  role: OperatorRole;
-  /** `unix`, or the address of the peer. */
-  from: string;
   jobs: JobPolicy;
   rolloutTimers: TimerPolicy;
   /** Reads Avro payloads by what the registry holds at that time. */
@@ -29,6 +28,12 @@ export interface ServiceContext {
   /** Folder of the `*.pub` keys that a bundle must be signed with. */
   keyDirectory: string;
   listen: { host: string; port: number };
+  /** Where operators connect from elsewhere. */
+  apiListen(): ApiListen;
+  /** The longest life of a token. */
+  maxTokenSeconds: number;
+  /** Of operators, open now. */
+  connections: LiveConnections;
   gatewayPids(): number[];
   /** Uniform in [0, 1). */
   random(): number;
@@ -39,6 +44,11 @@ export interface ServiceContext {
   deciding: Set<number>;
   /** Begins the shutdown; returns at once. */
   shutdown(): void;
+}
+
+export interface ApiListen {
+  certificate?: { host: string; port: number };
+  token?: { host: string; port: number };
 }
 
 export interface IssuingAuthority {
