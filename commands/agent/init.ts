@@ -1,12 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Args, Flags } from '@oclif/core';
-import { parseDocument } from 'yaml';
 import { BaseCommand } from '../../src/cli/base-command.ts';
 import { NewFiles } from '../../src/cli/new-file.ts';
-import { packageRoot } from '../../src/config/package-root.ts';
 import { FlotillaError } from '../../src/error.ts';
 import { createDeviceKeyAndCsr } from '../../src/pki/create-csr.ts';
+import { renderAgentConfig } from '../../src/provision/render-agent-config.ts';
 
 interface InitData {
   deviceId: string;
@@ -58,7 +56,7 @@ Next:
     await places.reserve(files.config);
     await places.fill(files.key, privateKeyPem);
     await places.fill(files.csr, csrPem);
-    await places.fill(files.config, await renderConfig({ ...coordinator, state: flags.state }));
+    await places.fill(files.config, await renderAgentConfig({ ...coordinator, state: flags.state }));
     places.keep();
     return {
       deviceId: flags.id,
@@ -89,21 +87,4 @@ function parseEndpoint(text: string): { host: string; port: number } {
     seen: text,
     expected: 'HOST or HOST:PORT, an IPv6 address in brackets: [fd00::1]:7443',
   });
-}
-
-/** The template with this device's values; its comments stay. */
-async function renderConfig({
-  host,
-  port,
-  state,
-}: {
-  host: string;
-  port: number;
-  state: string | undefined;
-}): Promise<string> {
-  const document = parseDocument(await readFile(join(packageRoot(), 'templates', 'agent.yaml'), 'utf8'));
-  document.setIn(['coordinator', 'host'], host);
-  document.setIn(['coordinator', 'port'], port);
-  if (state !== undefined) document.setIn(['state'], state);
-  return document.toString({ lineWidth: 0 });
 }

@@ -20,17 +20,19 @@ import {
   packageRoot,
   packageVersion,
 } from '../config/index.ts';
+import { AuthorityKeeper } from '../coordinator/authority/index.ts';
 import { startCoordinator } from '../coordinator/coordinator.ts';
 import { createGatewayPool } from '../coordinator/gateway/index.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import { createLog, type Log } from '../log.ts';
-import { loadCertificate, loadFleetIdentity, readOperatorIdentity, readSecretFile } from '../pki/index.ts';
+import { loadCertificate, loadFleetIdentity, readOperatorIdentity } from '../pki/index.ts';
 
 /** By error code, the key of coordinator.yaml that is to be mended. */
 const configKeys: Record<string, string[]> = {
   'gateway-listen': ['listen', 'port'],
   'api-listen': ['api'],
   'pki-other-fleet': ['fleetId'],
+  'enrollment-listen': ['enrollment', 'listen', 'port'],
 };
 
 process.removeAllListeners('warning'); // node:sqlite still announces itself
@@ -50,7 +52,7 @@ async function run(): Promise<void> {
   const layout = fleetLayout(directory);
   const config = await loadCoordinatorConfig(layout.config);
   const log = createLog({ name: 'core', level: config.log.level });
-  const { issuing, bundlePem } = await loadFleetIdentity(layout, config.fleetId).catch(async (error: unknown) => {
+  const identity = await loadFleetIdentity(layout, config.fleetId).catch(async (error: unknown) => {
     throw await withConfigLine(error, layout.config);
   });
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
@@ -59,15 +61,20 @@ async function run(): Promise<void> {
   const version = await packageVersion();
   const coordinator = await startCoordinator({
     config,
-    issuing: { ...issuing, bundlePem },
+    authorities: new AuthorityKeeper({
+      fleetId: config.fleetId,
+      files: layout,
+      identity,
+      readHosts: async () => (await loadCoordinatorConfig(layout.config)).hosts,
+      log,
+    }),
     keyDirectory: layout.keys,
-    apiTls: { ...(await readOwnPair(layout)), authorityPem: bundlePem },
     ...(await readFirstOperator(layout)),
     version,
     storeEntry: new URL(`./store-thread.${extension}`, import.meta.url),
     clock: systemClock,
     log,
-    startGateways: ({ handler, blobDirectory }) =>
+    startGateways: ({ handler, blobDirectory, authorities }) =>
       createGatewayPool({
         count: config.gateways === 'auto' ? availableParallelism() : config.gateways,
         listen: config.listen,
@@ -76,6 +83,7 @@ async function run(): Promise<void> {
           certificateFile: layout.coordinatorCertificate,
           authorityFile: layout.authorityBundle,
         },
+        authorities,
         blobDirectory,
         gatewayEntry: join(import.meta.dirname, `gateway.${extension}`),
         opensslConfigFile: join(packageRoot(), 'templates', 'gateway-openssl.cnf'),
@@ -105,12 +113,6 @@ async function run(): Promise<void> {
   log.info({ port, socket, version }, 'coordinator is ready');
   const error = await stopping.promise;
   await stop(coordinator, error, log);
-}
-
-/** What the coordinator shows to devices, it shows to operators too; both files were checked with the identity. */
-async function readOwnPair({ coordinatorCertificate, coordinatorKey }: FleetLayout) {
-  const certificatePem = await readFile(coordinatorCertificate, 'utf8');
-  return { certificatePem, keyPem: (await readSecretFile(coordinatorKey)).toString('utf8') };
 }
 
 /** It may have been moved away: then the unix socket makes others. */

@@ -2,8 +2,7 @@
 import { Socket } from 'node:net';
 import { systemClock } from '../clock.ts';
 import { runGateway } from '../coordinator/gateway/gateway.ts';
-import { parseDeviceIdentity } from '../pki/peer-identity.ts';
-import { readSecretFile } from '../pki/secret-file.ts';
+import { createPeerReader } from '../pki/peer-reader.ts';
 
 // The core decides when gateways end; a Ctrl-C on the terminal reaches the whole group.
 process.on('SIGINT', () => undefined);
@@ -12,7 +11,6 @@ process.on('SIGTERM', () => undefined);
 runGateway({
   core: new Socket({ fd: 3 }),
   clock: systemClock,
-  parseIdentity: parseDeviceIdentity,
-  readSecretFile,
+  createPeerReader,
   onEnd: () => process.exit(0),
 });

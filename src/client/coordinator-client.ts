@@ -14,6 +14,9 @@ import type {
   Device,
   DeviceWatchRow,
   DiscardRequest,
+  EnrollmentTokenMade,
+  EnrollmentTokenRequest,
+  EnrollmentTokenView,
   EventQuery,
   EventSchemaDocument,
   ExportRow,
@@ -21,6 +24,9 @@ import type {
   Job,
   JobFollowRow,
   JobRequest,
+  ManifestImport,
+  ManifestImported,
+  PreregistrationView,
   Operator,
   OperatorAdded,
   OperatorRequest,
@@ -153,6 +159,16 @@ export class CoordinatorClient {
   config = (deviceId: string, name: string) => this.#http.get<ConfigView>(configPath(deviceId, name));
   resolveConfig = (deviceId: string, name: string, resolve: ConfigResolve) =>
     this.#http.post<ConfigView>(`${configPath(deviceId, name)}/resolve`, resolve);
+
+  addEnrollmentToken = (request: EnrollmentTokenRequest) =>
+    this.#http.post<EnrollmentTokenMade>('/v1/enrollment-tokens', request);
+  enrollmentTokens = () => this.#http.get<EnrollmentTokenView[]>('/v1/enrollment-tokens');
+  revokeEnrollmentToken = (id: string) =>
+    this.#http.post<EnrollmentTokenView>(`/v1/enrollment-tokens/${encodeURIComponent(id)}/revoke`, {});
+  importManifest = (request: ManifestImport) => this.#http.post<ManifestImported>('/v1/manifest', request);
+  manifest = () => this.#http.get<PreregistrationView[]>('/v1/manifest');
+  removeFromManifest = (ids: readonly string[]) =>
+    this.#http.post<{ removed: string[] }>('/v1/manifest/remove', { ids });
 
   why = (deviceId: string, query: { rollout?: string }) =>
     this.#http.get<Why>(`/v1/why/${encodeURIComponent(deviceId)}`, query);

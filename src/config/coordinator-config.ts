@@ -67,6 +67,12 @@ export interface CoordinatorConfig {
     rebootTimeoutSeconds: number;
     testTimeoutSeconds: number;
   };
+  /** Where devices get their first certificate (EST, RFC 7030); absent: nowhere. */
+  enrollment?: {
+    listen: { host: string; port: number };
+    /** How devices reach it, as tokens tell them; the first of `hosts` where it is left out. */
+    host?: string;
+  };
   /** Beyond these they are forgotten: the decided ones first, and never an undecided one without an event. */
   deadLetters: { keepRows: number; keepSeconds: number };
   log: { level: LogLevel };
@@ -173,6 +179,11 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
       },
       defaults.rollouts,
     ),
+    enrollment: record<NonNullable<CoordinatorConfig['enrollment']>>(
+      { listen: record({ host, port: integer({ min: 0, max: 65_535 }) }, { host: '0.0.0.0', port: 7445 }), host },
+      { listen: { host: '0.0.0.0', port: 7445 } },
+      ['host'],
+    ),
     deadLetters: record(
       { keepRows: integer({ min: 1, max: 1_000_000 }), keepSeconds: seconds(1, 3_650) },
       defaults.deadLetters,
@@ -180,6 +191,7 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
     log: record({ level: choice(logLevels) }, defaults.log),
   },
   defaults,
+  ['enrollment'],
 );
 
 /** Reads and checks a coordinator.yaml; `data` and `socket` become absolute. Throws ConfigError with every problem. */

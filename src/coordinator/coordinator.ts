@@ -8,27 +8,31 @@ import { PayloadReader } from '../eventlog/schema/index.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import type { Log } from '../log.ts';
 import { acquireLock, openStore, type Store } from '../store/index.ts';
+import type { TrustedAuthority } from '../pki/peer-reader.ts';
 import { startApi } from './api/api.ts';
-import { startRemoteApi, type ApiTls, type RemoteApi } from './api/remote-api.ts';
+import { startRemoteApi, type RemoteApi } from './api/remote-api.ts';
+import type { AuthorityKeeper } from './authority/keeper.ts';
+import { trustedAuthorities } from './core/authority-operation.ts';
 import { Core } from './core/core.ts';
+import type { CoreState } from './core/core-state.ts';
+import { startEst } from './est/index.ts';
 import { loadState } from './core/load-state.ts';
 import { schemaSource } from './core/schema-state.ts';
 import { SuspectFile } from './core/suspect-file.ts';
+import { Turn } from './core/turn.ts';
 import type { GatewayPool } from './gateway/pool-option.ts';
 import type { GatewayHandler } from './gateway/port.ts';
 import type { Caller } from './operator/caller.ts';
 import { LiveConnections } from './operator/live-connections.ts';
 import { readRunFile, removeRunFile, writeRunFile } from './run-file.ts';
 import { ConsumerStreams } from './service/consumer-streams.ts';
-import type { IssuingAuthority, ServiceContext } from './service/context.ts';
+import type { ServiceContext } from './service/context.ts';
 import { adoptOperator } from './service/operator-service.ts';
 import { trimDeadLetters } from './service/trim-dead-letters.ts';
 
 export interface CoordinatorOption {
   config: CoordinatorConfig;
-  issuing: IssuingAuthority;
-  /** For operators elsewhere; without it there is the unix socket alone, whatever the configuration says. */
-  apiTls?: ApiTls;
+  authorities: AuthorityKeeper;
   /** The certificate of the operator that `flotilla init` made, where it still stands. */
   firstOperatorPem?: string;
   /** Folder of the `*.pub` keys that bundles must be signed with. */
@@ -41,7 +45,11 @@ export interface CoordinatorOption {
   clock: Clock;
   log: Log;
   /** Starts what devices connect to. */
-  startGateways(option: { handler: GatewayHandler; blobDirectory: string }): Promise<GatewayPool>;
+  startGateways(option: {
+    handler: GatewayHandler;
+    blobDirectory: string;
+    authorities: readonly TrustedAuthority[];
+  }): Promise<GatewayPool>;
   /** An operator asked for the end, or the process can't go on (`error`). Called once. */
   onEnd(error?: FlotillaError): void;
 }
@@ -73,16 +81,20 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     await rm(join(blobDirectory, 'tmp'), { recursive: true, force: true }); // uploads that a crash cut off
     const { store, forget } = await openOwnStore(undo, option, end);
     const state = await loadState(store, config.fleetId, newInstanceId(), startedAtMs);
+    await settleAuthorities(option.authorities, { store, state, nowMs: startedAtMs });
     const { minAgentVersion } = config.link;
     const policy = minAgentVersion === undefined ? {} : { minAgentVersion };
     const suspectFile = new SuspectFile(join(config.data, 'suspects'));
     undo.defer(() => suspectFile.close());
     const core = new Core({ store, state, clock, log, policy, suspectFile });
     undo.defer(() => core.stop());
-    const pool = await option.startGateways({ handler: core.handler, blobDirectory });
+    const authorities = trustedAuthorities(state);
+    const pool = await option.startGateways({ handler: core.handler, blobDirectory, authorities });
     undo.defer(() => pool.stop());
+    undo.defer(option.authorities.onCertificate((own) => pool.setCertificate(own)));
     await core.start(pool);
     const listening: { api?: RemoteApi } = {};
+    undo.defer(followAuthorities(option.authorities, core, log));
     const context: ServiceContext = {
       core,
       clock,
@@ -92,7 +104,10 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       jobs: config.jobs,
       rolloutTimers: timersOf(config),
       payloads: new PayloadReader(schemaSource(state.schemas)),
-      issuing: option.issuing,
+      get issuing() {
+        return option.authorities.active;
+      },
+      authorities: option.authorities,
       blobDirectory,
       keyDirectory: option.keyDirectory,
       listen: { host: config.listen.host, port: pool.port },
@@ -108,13 +123,18 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       shutdown: () => setImmediate(() => end()),
     };
     undo.defer(trimForEver(() => trimDeadLetters(context, config.deadLetters), clock, log));
+    const { enrollment } = config;
+    if (enrollment !== undefined) {
+      const est = await startEst({ context, listen: enrollment.listen, log });
+      undo.defer(() => est.close());
+      context.enrollment = { host: enrollment.host ?? config.hosts[0] ?? 'localhost', port: est.port };
+    }
     const api = await startApi(context, config.socket, log);
     undo.defer(() => api.close());
     if (option.firstOperatorPem !== undefined) await adoptOperator(context, option.firstOperatorPem);
-    if (option.apiTls !== undefined) {
-      listening.api = await startRemoteApi(context, config.api, option.apiTls, log);
-      undo.defer(() => listening.api?.close());
-    }
+    const remote = await startRemoteApi(context, config.api, log);
+    listening.api = remote;
+    undo.defer(() => remote.close());
     await writeRunFile(runDirectory, { pid: process.pid, port: pool.port, startedAtMs });
     undo.defer(() => removeRunFile(runDirectory));
     forget();
@@ -123,6 +143,31 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     await undo.disposeAsync();
     throw error;
   }
+}
+
+/** What the database and the files of the authorities do not know of each other: see AuthorityKeeper. */
+async function settleAuthorities(
+  authorities: AuthorityKeeper,
+  { store, state, nowMs }: { store: Store; state: CoreState; nowMs: number },
+): Promise<void> {
+  const turn = new Turn(state, noGateways, nowMs);
+  authorities.reconcile(turn);
+  if (turn.writes.length > 0) await store.commit(turn.writes);
+  await authorities.finish(state);
+}
+
+/** Files follow the database: of an authority whose overlap has ended, too. */
+function followAuthorities(authorities: AuthorityKeeper, core: Core, log: Log): () => void {
+  return core.subscribe(({ kind }) => {
+    if (kind !== 'authority') return;
+    authorities
+      .finish(core.state)
+      .catch((error) => log.error({ err: error }, 'the files of the authorities are not as they should be'));
+  });
+}
+
+function noGateways(): never {
+  throw new FlotillaError('ours', 'core-not-started', 'there are no gateways yet');
 }
 
 /** Once now and then every minute; returns what ends it. */

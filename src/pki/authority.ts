@@ -4,7 +4,7 @@ import { FlotillaError } from '../error.ts';
 import { type Authority, signAuthorityCertificate } from './issue.ts';
 import { createKey, encryptPrivateKey, formatPrivateKey } from './key.ts';
 import { loadCertificate, loadKeyOf } from './load-identity.ts';
-import { issuingCommonName, rootCommonName, validateFleetId } from './profile.ts';
+import { issuingCommonName, parseAuthorityName, rootCommonName, validateFleetId } from './profile.ts';
 import { writeSecretFile } from './secret-file.ts';
 
 /** A new root authority for the fleet, 1970 to 9999. It signs issuing authorities and nothing else. */
@@ -70,8 +70,10 @@ function readAuthorityName(
   kind: 'root' | 'issuing',
   source: string,
 ): { fleetId: string; commonName: string } {
-  const [, commonName, fleetId, seenKind] = /^CN=((\S+) (root|issuing) authority)$/.exec(certificate.subject) ?? [];
-  if (certificate.ca && commonName && fleetId && seenKind === kind) return { fleetId, commonName };
+  const name = parseAuthorityName(certificate.subject);
+  if (certificate.ca && name?.kind === kind) {
+    return { fleetId: name.fleetId, commonName: certificate.subject.slice('CN='.length) };
+  }
   throw new FlotillaError('usage', 'pki-not-an-authority', `${source} is no ${kind} authority`, {
     seen: `subject ${certificate.subject.replaceAll('\n', ', ').slice(0, 120)}`,
     expected: `a certificate of CN "<fleet> ${kind} authority"`,

@@ -1,7 +1,7 @@
 /** Certificates that are read: from PEM or DER into node's X509Certificate, and into plain fields for people. */
 import { X509Certificate } from 'node:crypto';
 import { FlotillaError } from '../error.ts';
-import { ExtendedKeyUsage } from './profile.ts';
+import { ExtendedKeyUsage, parseAuthorityName } from './profile.ts';
 import { readDeviceIdentity, readOperatorIdentity } from './peer-identity.ts';
 import { describePublicKey } from './public-key.ts';
 
@@ -64,13 +64,12 @@ export function describeCertificate(certificate: string | Uint8Array | X509Certi
 
 type Classification = Pick<CertificateDescription, 'kind' | 'fleetId' | 'deviceId' | 'operator'>;
 
-const authorityPattern = /^CN=(\S+) (root|issuing) authority$/;
 const coordinatorPattern = /^CN=coordinator\.([a-z0-9-]+)\.flotilla$/;
 
 function classify(parsed: X509Certificate): Classification {
   if (parsed.ca) {
-    const [, fleetId, kind] = authorityPattern.exec(parsed.subject) ?? [];
-    return fleetId && kind ? { kind: kind as 'root' | 'issuing', fleetId } : { kind: 'other' };
+    const name = parseAuthorityName(parsed.subject);
+    return name === undefined ? { kind: 'other' } : { kind: name.kind, fleetId: name.fleetId };
   }
   const device = readDeviceIdentity(parsed);
   if (typeof device !== 'string') return { kind: 'device', fleetId: device.fleetId, deviceId: device.deviceId };

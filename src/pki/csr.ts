@@ -16,6 +16,8 @@ export interface ParsedCsr {
   keyKind: string;
   /** The one CN of the subject, when there is exactly one. A wish of the requester, not a fact. */
   commonName: string | undefined;
+  /** The one serialNumber of the subject: what the requester says of its hardware. */
+  hardwareSerial: string | undefined;
 }
 
 /**
@@ -27,18 +29,21 @@ export async function parseCsr(pem: string | Uint8Array): Promise<ParsedCsr> {
   const text = typeof pem === 'string' ? pem : Buffer.from(pem).toString('latin1');
   const body = csrPattern.exec(text)?.[1];
   if (body === undefined) throw malformed(undefined, 'a PEM text that starts with -----BEGIN CERTIFICATE REQUEST-----');
-  const { request, publicKey, commonName } = decode(Buffer.from(body, 'base64'));
+  const { request, publicKey, ...names } = decode(Buffer.from(body, 'base64'));
   validatePublicKey(publicKey);
   await verifySelfSignature(request);
-  return { publicKey, keyKind: describePublicKey(publicKey), commonName };
+  return { publicKey, keyKind: describePublicKey(publicKey), ...names };
 }
 
 function decode(der: Buffer): { request: Pkcs10CertificateRequest } & Omit<ParsedCsr, 'keyKind'> {
   try {
     const request = new Pkcs10CertificateRequest(der);
     const publicKey = createPublicKey({ key: Buffer.from(request.publicKey.rawData), type: 'spki', format: 'der' });
-    const names = request.subjectName.getField('CN');
-    return { request, publicKey, commonName: names.length === 1 ? names[0] : undefined };
+    const only = (field: string): string | undefined => {
+      const values = request.subjectName.getField(field);
+      return values.length === 1 ? values[0] : undefined;
+    };
+    return { request, publicKey, commonName: only('CN'), hardwareSerial: only('2.5.4.5') };
   } catch (error) {
     throw malformed('a body that does not decode', 'a PKCS#10 request', error);
   }

@@ -6,6 +6,7 @@ const tagOf = {
   octets: 0x04,
   objectId: 0x06,
   text: 0x0c,
+  printable: 0x13,
   sequence: 0x30,
   set: 0x31,
 } as const;
@@ -15,6 +16,8 @@ const contextTag = 0xa0;
 export const sequence = (...parts: Uint8Array[]): Buffer => element(tagOf.sequence, ...parts);
 export const set = (...parts: Uint8Array[]): Buffer => element(tagOf.set, ...parts);
 export const octets = (bytes: Uint8Array): Buffer => element(tagOf.octets, bytes);
+/** Of the letters, digits and `'()+,-./:=?` and space that X.680 calls printable. */
+export const printable = (text: string): Buffer => element(tagOf.printable, Buffer.from(text));
 export const utf8 = (text: string): Buffer => element(tagOf.text, Buffer.from(text));
 /** A whole number of bytes: no bit of the last one is unused. */
 export const bits = (bytes: Uint8Array): Buffer => element(tagOf.bits, Buffer.of(0), bytes);

@@ -136,6 +136,8 @@ export interface AuthorityRequest {
   key: KeyObject;
   /** How many authorities may stand below this one. */
   pathLength: number;
+  /** Name constraints. */
+  extensions?: Extension[];
 }
 
 /** An authority's certificate, 1970 to 9999. For authority.ts. */
@@ -151,6 +153,7 @@ export async function signAuthorityCertificate(request: AuthorityRequest): Promi
       // oxlint-disable-next-line no-bitwise
       new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
       await SubjectKeyIdentifierExtension.create(toPublicKey(request.key)),
+      ...(request.extensions ?? []),
     ],
   });
 }

@@ -5,6 +5,7 @@ import { FlotillaError, systemErrorCode } from '../error.ts';
 import { parseCertificate } from './certificate.ts';
 import { parsePrivateKey } from './parse-private-key.ts';
 import { readSecretFile } from './secret-file.ts';
+import { splitPem } from './split-pem.ts';
 
 export interface IdentityFile {
   certificateFile: string;
@@ -46,12 +47,10 @@ export interface AuthorityBundle {
   certificates: X509Certificate[];
 }
 
-const certificatePattern = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
-
 /** The authorities to trust, from one PEM file. TLS itself ignores what it can't read there, and then trusts nobody. */
 export async function loadAuthorityBundle(file: string): Promise<AuthorityBundle> {
   const pem = await readCertificateFile(file);
-  const certificates = (pem.match(certificatePattern) ?? []).map((text) => parseCertificate(text, file));
+  const certificates = splitPem(pem).map((text) => parseCertificate(text, file));
   const odd = certificates.find(({ ca }) => !ca);
   if (certificates.length > 0 && odd === undefined) return { pem, certificates };
   throw new FlotillaError('usage', 'pki-authority-malformed', `${file} holds no authority's certificate`, {

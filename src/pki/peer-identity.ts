@@ -83,7 +83,8 @@ function describeNames(certificate: X509Certificate): string {
   return `subjectAltName ${JSON.stringify(certificate.subjectAltName ?? 'absent').slice(0, 200)}`;
 }
 
-function factsOf(certificate: X509Certificate): CertificateFacts {
+/** For every kind of peer. */
+export function factsOf(certificate: X509Certificate): CertificateFacts {
   return {
     serialHex: certificate.serialNumber.toLowerCase(),
     fingerprintSha256Hex: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),

@@ -2,7 +2,7 @@
  * What each certificate of a fleet looks like: names, uses, life. Pure: no clock, no IO.
  *
  *   root       CN "<fleetId> root authority"      CA, pathlen 1   1970..9999
- *   issuing    CN "<fleetId> issuing authority"   CA, pathlen 0   1970..9999
+ *   issuing    CN "<fleetId> issuing authority"   CA, pathlen 0   1970..9999; after rotations "… authority 2", "… 3"
  *   coordinator CN "coordinator.<fleetId>.flotilla"  serverAuth   1970..9999
  *   device     CN "<deviceId>"  SAN flotilla://<fleetId>/device/<deviceId>          clientAuth, 1 year
  *   operator   CN "<name>"      SAN flotilla://<fleetId>/operator/<role>/<name>     clientAuth, 1 year
@@ -74,8 +74,26 @@ export function rootCommonName(fleetId: string): string {
   return `${fleetId} root authority`;
 }
 
-export function issuingCommonName(fleetId: string): string {
-  return `${fleetId} issuing authority`;
+/** The first has no number; each rotation makes the next, so that no two authorities have one name. */
+export function issuingCommonName(fleetId: string, number = 1): string {
+  return `${fleetId} issuing authority${number === 1 ? '' : ` ${number}`}`;
+}
+
+export interface AuthorityName {
+  fleetId: string;
+  kind: 'root' | 'issuing';
+  /** 1 for a root. */
+  number: number;
+}
+
+const authorityPattern = /^CN=(\S+) (root|issuing) authority(?: ([1-9]\d{0,3}))?$/;
+
+/** What a subject says of an authority of a fleet; undefined for any other subject. */
+export function parseAuthorityName(subject: string): AuthorityName | undefined {
+  const [, fleetId, kind, digits] = authorityPattern.exec(subject) ?? [];
+  if (fleetId === undefined || !isFleetId(fleetId) || (kind === 'root' && digits !== undefined)) return undefined;
+  if (digits === '1') return undefined;
+  return { fleetId, kind: kind as AuthorityName['kind'], number: Number(digits ?? 1) };
 }
 
 export function deviceUri(fleetId: string, deviceId: string): string {

@@ -1,5 +1,5 @@
 /** Which public keys a certificate may be issued for. */
-import type { KeyObject } from 'node:crypto';
+import { createHash, type KeyObject } from 'node:crypto';
 import { FlotillaError } from '../error.ts';
 
 const curveNames: Readonly<Record<string, string>> = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' };
@@ -32,4 +32,11 @@ export function validatePublicKey(key: KeyObject): void {
     expected: `EC P-256, EC P-384, or RSA of ${minRsaBits} to ${maxRsaBits} bits`,
     suggestion: 'make a new key, for example: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256',
   });
+}
+
+/** SHA-256 over the SubjectPublicKeyInfo (DER), hex: names a key, as `openssl pkey -pubout -outform DER | sha256sum`. */
+export function keySha256Hex(publicKey: KeyObject): string {
+  return createHash('sha256')
+    .update(publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('hex');
 }

@@ -1,9 +1,17 @@
+import { removeChallenge, writeAuthority, writeChallenge } from './authority-table.ts';
 import { removeConfigs, writeConfig } from './config-table.ts';
 import { removeConsumer, writeConsumer } from './consumer-table.ts';
 import { changeDeadLetter, removeDeadLetters, writeDeadLetter } from './dead-letter-table.ts';
 import { writeDeviceLog } from './device-log-table.ts';
 import { removeDevice, writeCertificate, writeCursor, writeDevice } from './device-table.ts';
 import { writeDocument, writeMember, writeRelease } from './document-table.ts';
+import {
+  removePreregistration,
+  removeToken,
+  writeBoundGrain,
+  writePreregistration,
+  writeToken,
+} from './enrollment-table.ts';
 import { writeEvent, writeEventBlock } from './event-table.ts';
 import { writeOperator } from './operator-table.ts';
 import { redactEvents } from './redaction-table.ts';
@@ -72,6 +80,22 @@ export function applyWrite(statements: Statements, write: Write): void {
       return removeParked(statements, write.fingerprint);
     case 'config':
       return writeConfig(statements, write.config);
+    case 'enrollment-token':
+      return writeToken(statements, write.token);
+    case 'enrollment-token-removed':
+      return removeToken(statements, write.id);
+    case 'preregistration':
+      return writePreregistration(statements, write.preregistration);
+    case 'preregistration-removed':
+      return removePreregistration(statements, write.deviceId);
+    case 'bound-grain':
+      return writeBoundGrain(statements, write.bound);
+    case 'authority':
+      return writeAuthority(statements, write.authority);
+    case 'challenge':
+      return writeChallenge(statements, write.challenge);
+    case 'challenge-removed':
+      return removeChallenge(statements, write.nonce);
     case 'operator':
       return writeOperator(statements, write.operator);
     case 'audit': {

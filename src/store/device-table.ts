@@ -43,6 +43,7 @@ export function removeDevice(statements: Statements, deviceId: string, instanceI
   statements.get('DELETE FROM request_seq WHERE device = ?').run(deviceId);
   statements.get('DELETE FROM device_log WHERE device = ?').run(deviceId);
   statements.get('DELETE FROM suspect WHERE device = ?').run(deviceId);
+  statements.get('DELETE FROM bound_grain WHERE device = ?').run(deviceId);
 }
 
 export function readDevices(statements: Statements): DeviceRow[] {
@@ -85,7 +86,10 @@ export function readCursors(statements: Statements): CursorRow[] {
 
 export function writeCertificate(statements: Statements, certificate: CertificateRow): void {
   statements
-    .get('INSERT OR REPLACE INTO certificate VALUES (?,?,?,?,?,?,?,?,?)')
+    .get(
+      `INSERT OR REPLACE INTO certificate (serial, device, fingerprint, not_before_ms, not_after_ms, issued_ms,
+       revoked_ms, revocation_reason, pem, issuer, profile, subject) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`,
+    )
     .run(
       certificate.serial,
       certificate.deviceId,
@@ -96,6 +100,9 @@ export function writeCertificate(statements: Statements, certificate: Certificat
       certificate.revokedAtMs ?? null,
       certificate.revocationReason ?? null,
       certificate.pem,
+      certificate.issuer,
+      certificate.profile ?? null,
+      certificate.subject ?? null,
     );
 }
 
@@ -110,5 +117,8 @@ export function readCertificates(statements: Statements): CertificateRow[] {
     ...(row['revoked_ms'] === null ? {} : { revokedAtMs: Number(row['revoked_ms']) }),
     ...(row['revocation_reason'] === null ? {} : { revocationReason: String(row['revocation_reason']) }),
     pem: String(row['pem']),
+    issuer: String(row['issuer']),
+    ...(row['profile'] === null ? {} : { profile: String(row['profile']) }),
+    ...(row['subject'] === null ? {} : { subject: String(row['subject']) }),
   }));
 }

@@ -243,6 +243,28 @@ export const migrations: readonly string[] = [
   ALTER TABLE device ADD COLUMN notes TEXT;
   `,
   `
+  CREATE TABLE authority (
+    id TEXT PRIMARY KEY,
+    document TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE authority_challenge (
+    nonce TEXT PRIMARY KEY,
+    actor TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  ALTER TABLE certificate ADD COLUMN issuer TEXT NOT NULL DEFAULT 'issuing-1';
+  ALTER TABLE certificate ADD COLUMN profile TEXT;
+  ALTER TABLE certificate ADD COLUMN subject TEXT;
+  `,
+  `
+  CREATE TABLE enrollment_token (id TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE preregistration (device TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE bound_grain (device TEXT PRIMARY KEY, grains TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
+  `
   CREATE TABLE operator (
     name TEXT PRIMARY KEY,
     document TEXT NOT NULL

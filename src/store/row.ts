@@ -1,5 +1,7 @@
 /** Rows as the store keeps them. Plain data that survives a structured clone; instance ids and schemas are hex text. */
-import type { OperatorRole } from '../role.ts';
+
+export type { BoundGrainRow, EnrollmentTokenRow, PreregistrationRow } from './enrollment-row.ts';
+export type { CredentialRow, OperatorRow } from './operator-row.ts';
 
 /** Seq per lane, the highest that is stored; lanes 0 to 3. */
 export type LaneCursor = readonly [number, number, number, number];
@@ -87,9 +89,16 @@ export interface CertificateFactsRow {
   fingerprintSha256: string;
   notBeforeMs: number;
   notAfterMs: number;
+  /** Id of the authority that signed it; absent in candidates of older databases: the first issuing authority. */
+  issuer?: string;
+  /** Its subject and names as they stand in it, when a registered authority signed it: the id is made from them. */
+  subject?: string;
 }
 
 export interface CertificateRow extends CertificateFactsRow {
+  issuer: string;
+  /** Of `profiles.yaml`; absent: the default one. */
+  profile?: string;
   deviceId: string;
   issuedAtMs: number;
   revokedAtMs?: number;
@@ -323,37 +332,63 @@ export interface ConfigRow {
   document: unknown;
 }
 
-/** One thing that proves an operator: a certificate, or a token. */
-export interface CredentialRow {
-  /** Serial number in lower-case hex, or the token's id. */
-  id: string;
-  kind: 'certificate' | 'token';
-  /** SHA-256 in hex: of the whole certificate, or of the token's secret. */
-  proofSha256: string;
-  issuedAtMs: number;
-  issuedBy: string;
-  notBeforeMs: number;
-  notAfterMs: number;
-  usesLeft?: number;
-  revokedAtMs?: number;
-  revokedBy?: string;
-  revocationReason?: string;
-}
-
-export interface OperatorRow {
-  name: string;
-  role: OperatorRole;
-  createdAtMs: number;
-  createdBy: string;
-  revokedAtMs?: number;
-  /** In order of issue. */
-  credentials: readonly CredentialRow[];
-}
-
 export interface AuditRow {
   atMs: number;
   actor: string;
   action: string;
   subject: string;
   detail: unknown;
+}
+
+/** The authority that every fleet begins with. */
+export const firstAuthorityId = 'issuing-1';
+
+/**
+ * An authority that signs what devices show. `issuing`: below this fleet's root, its key is here; `requested` (its key
+ * is made, its certificate is not) → `active` (signs) → `overlap` (signs no more, is trusted) → `retired`.
+ * `registered`: somebody else's; `trusted` → `removed`. A row is never deleted: certificates name it.
+ */
+export interface AuthorityRow {
+  id: string;
+  kind: 'issuing' | 'registered';
+  state: 'requested' | 'active' | 'overlap' | 'retired' | 'trusted' | 'removed';
+  /** Its certificate, and behind it those above it that must be trusted with it. Empty while requested. */
+  pem: string;
+  /** Hex; empty while requested. */
+  fingerprintSha256: string;
+  createdAtMs: number;
+  /** Since when it has signed. */
+  activeAtMs?: number;
+  /** While requested: how long the authority before it stays trusted. */
+  overlapMs?: number;
+  /** In overlap: when it will be retired. */
+  retireAtMs?: number;
+  /** Retired or removed. */
+  endedAtMs?: number;
+  /** Its key is known to somebody else: nothing that it signed is worth anything any more. */
+  compromised?: boolean;
+  /** Registered: what its certificates become; a copy of the profile, as it was when it was registered. */
+  registration?: RegistrationRow;
+}
+
+/** How a certificate of a registered authority becomes a device. */
+export interface RegistrationRow {
+  profile: string;
+  /** Template of the device id, such as `acme-{cn}`. */
+  deviceId: string;
+  arrival: 'pending' | 'accepted';
+  tags: Record<string, string>;
+  /** `ec-p256`, `rsa-2048` and better, …; see the key kinds of a profile. */
+  keyKinds: string[];
+  /** A new certificate with the same names takes the place of the one before. */
+  renewable: boolean;
+  maxValidityDays?: number;
+}
+
+/** What the owner of an authority must sign to prove that he has its key. Used once. */
+export interface ChallengeRow {
+  nonce: string;
+  actor: string;
+  createdAtMs: number;
+  expiresAtMs: number;
 }

@@ -1,25 +1,32 @@
+import { readAuthorities, readChallenges } from './authority-table.ts';
 import { readConfigs } from './config-table.ts';
 import { readConsumers } from './consumer-table.ts';
 import { readLastDeadLetter } from './dead-letter-table.ts';
 import { readDeviceLogs } from './device-log-table.ts';
 import { readCertificates, readCursors, readDevices } from './device-table.ts';
 import { readActiveDocuments, readMembers, readReleases, type DocumentTable } from './document-table.ts';
+import { readBoundGrains, readPreregistrations, readTokens } from './enrollment-table.ts';
 import { readLastOffset } from './event-table.ts';
 import { readOperators } from './operator-table.ts';
 import { readRequestSeqs, readRequests } from './request-table.ts';
 import { readParked, readSchemas } from './schema-table.ts';
 import type {
+  BoundGrainRow,
+  AuthorityRow,
   CertificateRow,
+  ChallengeRow,
   ConfigRow,
   ConsumerRow,
   CursorRow,
   DeviceLogRow,
   DeviceRow,
   DocumentRow,
+  EnrollmentTokenRow,
   LaneCursor,
   MemberRow,
   OperatorRow,
   ParkedRow,
+  PreregistrationRow,
   ReleaseRow,
   RequestRow,
   SchemaRow,
@@ -48,6 +55,11 @@ export interface Snapshot {
   consumers: ConsumerRow[];
   deviceLogs: DeviceLogRow[];
   suspects: SuspectRow[];
+  enrollmentTokens: EnrollmentTokenRow[];
+  preregistrations: PreregistrationRow[];
+  boundGrains: BoundGrainRow[];
+  authorities: AuthorityRow[];
+  challenges: ChallengeRow[];
   operators: OperatorRow[];
 }
 
@@ -75,6 +87,11 @@ export function readSnapshot(statements: Statements): Snapshot {
     consumers: readConsumers(statements),
     deviceLogs: readDeviceLogs(statements),
     suspects: readSuspects(statements),
+    enrollmentTokens: readTokens(statements),
+    preregistrations: readPreregistrations(statements),
+    boundGrains: readBoundGrains(statements),
+    authorities: readAuthorities(statements),
+    challenges: readChallenges(statements),
     operators: readOperators(statements),
   };
 }

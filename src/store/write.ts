@@ -1,7 +1,10 @@
 import type { DeadLetterChange } from './dead-letter-table.ts';
 import type {
   AuditRow,
+  BoundGrainRow,
+  AuthorityRow,
   CertificateRow,
+  ChallengeRow,
   ConfigRow,
   ConsumerRow,
   CursorRow,
@@ -9,12 +12,14 @@ import type {
   DeviceLogRow,
   DeviceRow,
   DocumentRow,
+  EnrollmentTokenRow,
   EventBlockRow,
   EventRow,
   LaneCursor,
   MemberRow,
   OperatorRow,
   ParkedRow,
+  PreregistrationRow,
   RedactionRow,
   SchemaRow,
   ReleaseRow,
@@ -54,5 +59,14 @@ export type Write =
   | { kind: 'parked-schema'; parked: ParkedRow }
   | { kind: 'parked-schema-removed'; fingerprint: string }
   | { kind: 'config'; config: ConfigRow }
+  | { kind: 'enrollment-token'; token: EnrollmentTokenRow }
+  | { kind: 'enrollment-token-removed'; id: string }
+  | { kind: 'preregistration'; preregistration: PreregistrationRow }
+  | { kind: 'preregistration-removed'; deviceId: string }
+  /** No grains: the device is bound no more. */
+  | { kind: 'bound-grain'; bound: BoundGrainRow }
+  | { kind: 'authority'; authority: AuthorityRow }
+  | { kind: 'challenge'; challenge: ChallengeRow }
+  | { kind: 'challenge-removed'; nonce: string }
   | { kind: 'operator'; operator: OperatorRow }
   | { kind: 'audit'; audit: AuditRow };

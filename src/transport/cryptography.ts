@@ -31,10 +31,12 @@ export function dialerCryptography(
  * The device chooses by the order of what it offers. X25519 stands first all the same: a server whose favourite is
  * another one says so in every handshake, in 12 bytes. P-256 is for devices whose hardware has nothing else.
  */
-export function listenerCryptography(keyExchange: 'classic' | 'hybrid'): Cryptography {
+export function listenerCryptography(keyExchange: 'classic' | 'hybrid', hasForeignAuthority: boolean): Cryptography {
+  // Keys of the fleet's own devices never need the longer hash: its name is two bytes of each first handshake.
+  const longer = hasForeignAuthority ? ':ECDSA+SHA384:RSA-PSS+SHA384:RSA+SHA384' : '';
   return {
     ciphers: `${ciphers}:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384`,
     ecdhCurve: keyExchange === 'classic' ? 'X25519:prime256v1' : 'X25519:X25519MLKEM768:prime256v1',
-    sigalgs: `ECDSA+SHA256:${rsaAlgorithms}`,
+    sigalgs: `ECDSA+SHA256:${rsaAlgorithms}${longer}`,
   };
 }

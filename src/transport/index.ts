@@ -3,7 +3,13 @@
  * in memory for tests, and the channel between our own processes.
  */
 export type { ByteStream, StreamReceiver, StreamTraffic } from './byte-stream.ts';
-export { createTlsListener, type RefusalReason, type TlsListener, type TlsListenerOption } from './tls-listener.ts';
+export {
+  createTlsListener,
+  type RefusalReason,
+  type TlsListener,
+  type TlsListenerOption,
+  type TlsMaterial,
+} from './tls-listener.ts';
 export { dialTls, type TlsDialOption } from './tls-dialer.ts';
 export { createMemoryPair, type MemoryPair } from './memory-pair.ts';
 export { Channel } from './channel.ts';

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import { createServer as createTlsServer, type Server, type TLSSocket } from 'node:tls';
 import { systemErrorCode } from '../error.ts';
 import { alpnProtocol } from './alpn.ts';
 import type { ByteStream } from './byte-stream.ts';
@@ -8,10 +8,16 @@ import { listenerCryptography } from './cryptography.ts';
 import { withIssuer } from './certificate-chain.ts';
 import { addressOf, TlsStream } from './tls-stream.ts';
 
-export interface TlsListenerOption {
+/** What a listener shows of itself, and whom it trusts. */
+export interface TlsMaterial {
   keyPem: string;
   certificatePem: string;
   authorityPem: string;
+  /** Some of the authorities are somebody else's: their devices may have keys that ours never have. */
+  hasForeignAuthority?: boolean;
+}
+
+export interface TlsListenerOption extends TlsMaterial {
   /** 48 bytes, the same in every process that listens on this port, or resumption fails at random. */
   ticketKeys: Uint8Array;
   /** `hybrid` takes ML-KEM-768 from a device that offers it. */
@@ -41,6 +47,8 @@ export interface TlsListener {
   listen(address: { host: string; port: number; reusePort: boolean }): Promise<number>;
   readonly connections: number;
   setTicketKeys(keys: Uint8Array): void;
+  /** For handshakes that begin from now on; the streams that live go on, and so do tickets. Throws for bad PEMs. */
+  setMaterial(material: TlsMaterial): void;
   /** Accepts no more; the streams that live go on. */
   close(): void;
 }
@@ -59,23 +67,9 @@ export function createTlsListener(option: TlsListenerOption): TlsListener {
   const lost: string[] = [];
   let closing = false;
 
-  const tls = createTlsServer({
-    key: option.keyPem,
-    cert: withIssuer(option.certificatePem, option.authorityPem),
-    ca: option.authorityPem,
-    requestCert: true,
-    rejectUnauthorized: true,
-    minVersion: 'TLSv1.3',
-    ...listenerCryptography(option.keyExchange),
-    ALPNProtocols: [alpnProtocol],
-    handshakeTimeout: option.handshakeTimeoutMs,
-    ticketKeys: Buffer.from(option.ticketKeys),
-    sessionTimeout: ticketLifeSeconds,
-    sessionIdContext,
-    honorCipherOrder: false,
-  });
+  let ticketKeys = Buffer.from(option.ticketKeys);
 
-  tls.on('secureConnection', (socket: TLSSocket) => {
+  const onSecure = (socket: TLSSocket): void => {
     const address = addressOf(socket);
     handshaking.delete(address);
     const raw = raws.get(address);
@@ -92,15 +86,37 @@ export function createTlsListener(option: TlsListenerOption): TlsListener {
     } else {
       option.onStream(new TlsStream(socket, raw), certificate, socket.isSessionReused());
     }
-  });
+  };
 
-  tls.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+  const onClientError = (error: Error, socket: TLSSocket): void => {
     const address = socket.remoteAddress === undefined ? (lost.shift() ?? 'unknown') : addressOf(socket);
     handshaking.delete(address);
     const { reason, detail } = refusalOf(error, socket);
     socket.destroy(); // after a timeout node leaves it open
     option.onRefused(reason, address, detail);
-  });
+  };
+
+  /** It listens nowhere: it is handed sockets. One that is replaced goes on with those that it was given. */
+  const createServer = ({ keyPem, certificatePem, authorityPem, hasForeignAuthority = false }: TlsMaterial): Server =>
+    createTlsServer({
+      key: keyPem,
+      cert: withIssuer(certificatePem, authorityPem),
+      ca: authorityPem,
+      requestCert: true,
+      rejectUnauthorized: true,
+      minVersion: 'TLSv1.3',
+      ...listenerCryptography(option.keyExchange, hasForeignAuthority),
+      ALPNProtocols: [alpnProtocol],
+      handshakeTimeout: option.handshakeTimeoutMs,
+      ticketKeys,
+      sessionTimeout: ticketLifeSeconds,
+      sessionIdContext,
+      honorCipherOrder: false,
+    })
+      .on('secureConnection', onSecure)
+      .on('tlsClientError', onClientError);
+
+  let tls = createServer(option);
 
   const tcp = createTcpServer({ noDelay: true }, (raw) => {
     const address = addressOf(raw);
@@ -133,7 +149,13 @@ export function createTlsListener(option: TlsListenerOption): TlsListener {
     get connections() {
       return raws.size;
     },
-    setTicketKeys: (keys) => tls.setTicketKeys(Buffer.from(keys)),
+    setTicketKeys(keys) {
+      ticketKeys = Buffer.from(keys);
+      tls.setTicketKeys(ticketKeys);
+    },
+    setMaterial(material) {
+      tls = createServer(material);
+    },
     close() {
       closing = true;
       tcp.close();

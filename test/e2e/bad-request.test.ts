@@ -31,6 +31,7 @@ beforeAll(async () => {
   await must(['firmware', 'build', '-f', scratch('p.conf'), '-o', scratch('p.fw')]);
   await must(['release', 'publish', scratch('p.fw')]);
   await writeFile(scratch('limits.yaml'), 'maxPower: 10\n');
+  await writeFile(scratch('fleet.csv'), 'id\nm-1\n');
   const fields = [{ name: 'n', type: 'int' }];
   await writeFile(scratch('reading.avsc'), JSON.stringify({ type: 'record', name: 'meter.Reading', fields }));
 });
@@ -63,6 +64,12 @@ describe('without a coordinator', () => {
     'device show': () => ['d-1'],
     'device tag': () => ['d-1', 'ring=canary'],
     'device watch': () => [],
+    'enroll manifest import': () => [scratch('fleet.csv')],
+    'enroll manifest list': () => [],
+    'enroll manifest remove': () => ['m-1'],
+    'enroll token add': () => [],
+    'enroll token list': () => [],
+    'enroll token revoke': () => ['t-1'],
     'event consumer list': () => [],
     'event consumer remove': () => ['c-1', '--yes'],
     'event consumer reset': () => ['c-1', '--from', '1', '--yes'],
@@ -97,6 +104,7 @@ describe('without a coordinator', () => {
     why: () => ['d-1'],
   };
   const alone = [
+    'agent enroll',
     'agent init',
     'agent publish',
     'agent run',

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { flotilla, launcher, start } from '../support/cli.ts';
 import { loadCommands } from '../support/command-list.ts';
 import { eventually } from '../support/eventually.ts';
-import { createFleet, type TestFleet } from '../support/fleet.ts';
+import { createFleet, enrollmentConfig, type TestFleet } from '../support/fleet.ts';
 
 interface Case {
   /** Arguments behind the command's name; undefined says why there is none in `missing`. */
@@ -23,6 +23,7 @@ interface Case {
 }
 
 let fleet: TestFleet;
+let tokenId = '';
 let finishedJob = '';
 let openJob = '';
 const rollouts: Record<string, string> = {};
@@ -50,6 +51,11 @@ const cases: Record<string, Case> = {
     ok: () => [scratch('agent-ok'), '--id', 'a-1', '--coordinator', '127.0.0.1:7443'],
     fails: () => [scratch('agent-bad'), '--id', 'No Such Id', '--coordinator', '127.0.0.1:7443'],
     exitCode: 2,
+  },
+  'agent enroll': {
+    ok: () => [scratch('enrolled'), '--id', 'e-1', '--token-file', scratch('e.token')],
+    fails: () => [scratch('not-enrolled'), '--id', 'e-2', '--token-file', inFleet('coordinator.yaml')],
+    exitCode: 6, // the file is readable by others
   },
   'agent publish': {
     ok: () => ['meter.Reading', 'm-1', '{"v":1}', '--config', scratch('d-1', 'agent.yaml')],
@@ -80,6 +86,21 @@ const cases: Record<string, Case> = {
     fails: () => ['x-1', '--reason', 'not confirmed'],
     exitCode: 6,
   },
+
+  'enroll token add': {
+    ok: () => ['--expires', '1h', '--uses', '3', '--out', scratch('made.token')],
+    fails: () => ['--expires', 'soon'],
+    exitCode: 2,
+  },
+  'enroll token list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
+  'enroll token revoke': { ok: () => [tokenId], fails: () => ['t-nothing'], exitCode: 2 },
+  'enroll manifest import': {
+    ok: () => [scratch('fleet.csv')],
+    fails: () => [scratch('tiny.conf')],
+    exitCode: 2,
+  },
+  'enroll manifest list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
+  'enroll manifest remove': { ok: () => ['m-1'], fails: () => ['m-nothing'], exitCode: 2 },
 
   'context add': {
     ok: () => contextAdd('new'),
@@ -239,8 +260,11 @@ const cases: Record<string, Case> = {
 };
 
 beforeAll(async () => {
-  fleet = await createFleet();
+  fleet = await createFleet({ extra: enrollmentConfig });
   await mkdir(scratch('csr'));
+  await must(['enroll', 'token', 'add', '--out', scratch('e.token')]);
+  tokenId = (await must(['enroll', 'token', 'add', '--uses', '2'])).json().token.id;
+  await writeFile(scratch('fleet.csv'), 'id,serial\nm-1,S1\n');
   await writeFile(scratch('data.bin'), 'tiny');
   const conf = 'meta-product = "tiny"\nmeta-version = "1.0.0"\nfile-resource data.bin { host-path = "data.bin" }\n';
   await writeFile(scratch('tiny.conf'), `${conf}task complete { on-resource data.bin { raw_write(0) } }\n`);

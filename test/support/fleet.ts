@@ -21,6 +21,8 @@ export interface TestFleet extends AsyncDisposable {
   killCoordinator(): Promise<void>;
   coordinatorLog(): Promise<string>;
   addAgent(id: string, option?: AgentOption): Promise<TestAgent>;
+  /** An agent on a folder that is ready (enrolled, provisioned). */
+  runAgent(id: string, agentDir: string): Promise<TestAgent>;
   connected(id: string): Promise<void>;
 }
 
@@ -45,9 +47,18 @@ export interface FleetOption {
   gateways?: number;
   /** Edits coordinator.yaml's text before the first start. */
   configure?: (yaml: string) => string;
+  /** Appended to coordinator.yaml before the first start. */
+  extra?: string;
 }
 
-export async function createFleet({ gateways = 1, configure = (yaml) => yaml }: FleetOption = {}): Promise<TestFleet> {
+/** An enrollment listener on a free port. */
+export const enrollmentConfig = 'enrollment:\n  listen:\n    host: 127.0.0.1\n    port: 0\n';
+
+export async function createFleet({
+  gateways = 1,
+  configure = (text) => text,
+  extra = '',
+}: FleetOption = {}): Promise<TestFleet> {
   const scratch = await temporaryDirectory();
   const dir = join(scratch.path, 'fleet');
   const agents: TestAgent[] = [];
@@ -68,7 +79,7 @@ export async function createFleet({ gateways = 1, configure = (yaml) => yaml }: 
   if (created.exitCode !== 0) throw new Error(created.stdout + created.stderr);
   const config = join(dir, 'coordinator.yaml');
   const yaml = await readFile(config, 'utf8');
-  await writeFile(config, configure(yaml.replace(/^#? ?gateways:.*$/m, `gateways: ${gateways}`)));
+  await writeFile(config, `${configure(yaml.replace(/^#? ?gateways:.*$/m, `gateways: ${gateways}`))}\n${extra}`);
 
   let corePid = 0;
   const fleet: TestFleet = {
@@ -113,7 +124,10 @@ export async function createFleet({ gateways = 1, configure = (yaml) => yaml }: 
       if (option.grains) await writeFile(join(agentDir, 'grains.yaml'), JSON.stringify(option.grains));
       const configPath = join(agentDir, 'agent.yaml');
       if (option.configure) await writeFile(configPath, option.configure(await readFile(configPath, 'utf8')));
-      const agent = await startAgent(id, agentDir, configPath);
+      return fleet.runAgent(id, agentDir);
+    },
+    async runAgent(id, agentDir) {
+      const agent = await startAgent(id, agentDir, join(agentDir, 'agent.yaml'));
       agents.push(agent);
       return agent;
     },

@@ -10,6 +10,7 @@ import { Core } from '../../src/coordinator/core/core.ts';
 import { loadState } from '../../src/coordinator/core/load-state.ts';
 import { createEventReader } from '../../src/coordinator/core/read-event.ts';
 import { SuspectFile } from '../../src/coordinator/core/suspect-file.ts';
+import { activateAuthority } from '../../src/coordinator/core/authority-operation.ts';
 import { putCertificate, putDevice } from '../../src/coordinator/core/device-operation.ts';
 import { newDevice } from '../../src/coordinator/registry/reduce-device.ts';
 import type { GatewayPort } from '../../src/coordinator/gateway/port.ts';
@@ -60,9 +61,16 @@ await core.submit((turn) => {
   if (turn.state.devices.has('gw-1')) return;
   putDevice(turn, newDevice('gw-1', 'accepted', turn.nowMs));
   const known = { serial, deviceId: 'gw-1', fingerprintSha256: '', notBeforeMs: 0, notAfterMs: 1e15, issuedAtMs: 0 };
-  putCertificate(turn, { ...known, pem: '' });
+  putCertificate(turn, { ...known, issuer: 'issuing-1', pem: '' });
+  activateAuthority(turn, { id: 'issuing-1', pem: '', fingerprintSha256: '' });
 });
-const identity = { fleetId: 'harbour', deviceId: 'gw-1', serialHex: serial, fingerprintSha256Hex: '' };
+const identity = {
+  fleetId: 'harbour',
+  deviceId: 'gw-1',
+  authority: 'issuing-1',
+  serialHex: serial,
+  fingerprintSha256Hex: '',
+};
 core.handler.connect({
   connection: 1,
   gateway: 0,

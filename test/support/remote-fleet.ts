@@ -129,5 +129,12 @@ export async function askRaw(method: string, path: string, option: RawOption): P
   answer.setEncoding('utf8');
   let text = '';
   for await (const chunk of answer) text += chunk;
-  return { status: answer.statusCode, headers: answer.headers, body: JSON.parse(text), reused, session };
+  const isRows = answer.headers['content-type'] === 'application/x-ndjson';
+  const body = isRows
+    ? text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+    : JSON.parse(text);
+  return { status: answer.statusCode, headers: answer.headers, body, reused, session };
 }

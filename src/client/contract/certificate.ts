@@ -7,6 +7,11 @@ export const CertificateSchema = Type.Object({
   notBeforeMs: Type.Number(),
   notAfterMs: Type.Number(),
   issuedAtMs: Type.Number(),
+  /** Id of the authority: `ca list`. */
+  issuer: Type.String(),
+  profile: Type.Optional(Type.String()),
+  /** Of a registered authority: the names in it. */
+  subject: Type.Optional(Type.String()),
   revokedAtMs: Type.Optional(Type.Number()),
   revocationReason: Type.Optional(Type.String()),
   pem: Type.String(),

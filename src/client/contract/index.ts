@@ -7,6 +7,7 @@ export * from './config.ts';
 export * from './consumer.ts';
 export * from './dead-letter.ts';
 export * from './device.ts';
+export * from './enrollment.ts';
 export * from './event.ts';
 export * from './job.ts';
 export * from './operator.ts';

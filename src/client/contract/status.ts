@@ -13,6 +13,8 @@ export interface CoordinatorStatus {
   pid: number;
   startedAtMs: number;
   listen: { host: string; port: number };
+  /** Where devices enroll; absent when they can't. */
+  enrollment?: { host: string; port: number };
   /** Where operators connect from elsewhere, with a certificate and with a token. */
   api: { certificate?: { host: string; port: number }; token?: { host: string; port: number } };
   gateways: { pid: number; connections: number }[];

@@ -5,6 +5,7 @@ import type { CoordinatorConfig } from '../../config/index.ts';
 import { FlotillaError, systemErrorCode } from '../../error.ts';
 import type { Log } from '../../log.ts';
 import { withIssuer } from '../../transport/certificate-chain.ts';
+import { trustedAuthorities } from '../core/authority-operation.ts';
 import { findCredential, judgeCredential } from '../operator/judge-credential.ts';
 import { addressKey } from '../operator/rate-limit.ts';
 import type { ApiListen, ServiceContext } from '../service/context.ts';
@@ -12,14 +13,6 @@ import type { Api } from './api.ts';
 import { createApp } from './app.ts';
 import { createAuthenticate, proveByCertificate, proveByToken } from './authenticate.ts';
 import { cost, createLimits, type RemoteLimits } from './remote-limit.ts';
-
-/** PEM. */
-export interface ApiTls {
-  certificatePem: string;
-  keyPem: string;
-  /** What vouches for operators: the fleet's own authorities and nobody else's. */
-  authorityPem: string;
-}
 
 export interface RemoteApi extends Api {
   readonly listen: ApiListen;
@@ -42,15 +35,14 @@ const cutAfterMs = 250;
 export async function startRemoteApi(
   context: ServiceContext,
   config: CoordinatorConfig['api'],
-  tls: ApiTls,
   log: Log,
 ): Promise<RemoteApi> {
   const undo = new AsyncDisposableStack();
   const limits = createLimits(config);
   const listen: ApiListen = {};
   try {
-    undo.defer(watchCredentials(context));
-    const open = { context, config, tls, limits, log };
+    if (config.listen !== undefined || config.tokenListen !== undefined) undo.defer(watchCredentials(context));
+    const open = { context, config, limits, log };
     if (config.listen !== undefined) listen.certificate = await openPort(undo, 'certificate', config.listen, open);
     if (config.tokenListen !== undefined) listen.token = await openPort(undo, 'token', config.tokenListen, open);
     return { listen, close: () => undo.disposeAsync() };
@@ -63,7 +55,6 @@ export async function startRemoteApi(
 interface Opening {
   context: ServiceContext;
   config: CoordinatorConfig['api'];
-  tls: ApiTls;
   limits: RemoteLimits;
   log: Log;
 }
@@ -72,7 +63,7 @@ async function openPort(
   undo: AsyncDisposableStack,
   kind: 'certificate' | 'token',
   { host, port }: { host: string; port: number },
-  { context, config, tls, limits, log }: Opening,
+  { context, config, limits, log }: Opening,
 ): Promise<{ host: string; port: number }> {
   const closing = new AbortController();
   const servers: Server[] = [];
@@ -86,11 +77,12 @@ async function openPort(
       kind === 'certificate' ? proveByCertificate(context) : proveByToken(context),
     ),
     createServer(handler) {
-      const server = createTlsServer(kind, tls, handler);
+      const server = createTlsServer(kind, context, handler);
       server.maxConnections = config.maxConnections;
       admitByAddress(server, limits, context.clock.monotonicMs);
       server.on('tlsClientError', (error) => log.debug({ code: systemErrorCode(error) }, 'a handshake failed'));
       servers.push(server);
+      undo.defer(followCertificates(server, context));
       return server;
     },
   });
@@ -116,15 +108,12 @@ async function openPort(
 /** TLS 1.3 alone. For certificates: one that our authority has issued, or no connection. */
 function createTlsServer(
   kind: 'certificate' | 'token',
-  { certificatePem, keyPem, authorityPem }: ApiTls,
+  context: ServiceContext,
   handler: (request: IncomingMessage, response: never) => void,
 ): Server {
   const server = createServer(
     {
-      cert: withIssuer(certificatePem, authorityPem),
-      key: keyPem,
-      ca: authorityPem,
-      minVersion: 'TLSv1.3',
+      ...certificatesOf(context),
       ...(kind === 'certificate' ? { requestCert: true, rejectUnauthorized: true } : {}),
       sessionIdContext: kind,
       handshakeTimeout: handshakeTimeoutMs,
@@ -138,6 +127,26 @@ function createTlsServer(
     handler as never,
   );
   return server;
+}
+
+/** What the coordinator shows, and what vouches for operators: the fleet's own authorities and no registered one. */
+function certificatesOf({ authorities, core }: ServiceContext) {
+  const { keyPem, certificatePem } = authorities.own;
+  const own = trustedAuthorities(core.state).filter(({ registration }) => registration === undefined);
+  const ca = own.map(({ pem }) => pem).join('') + authorities.rootPem;
+  return { key: keyPem, cert: withIssuer(certificatePem, ca), ca, minVersion: 'TLSv1.3' } as const;
+}
+
+/** New connections are judged by the authorities of now; those that live by their row, at every request. */
+function followCertificates(server: Server, context: ServiceContext): () => void {
+  const refresh = (): void => server.setSecureContext(certificatesOf(context));
+  const unfollow = [
+    context.authorities.onCertificate(refresh),
+    context.core.subscribe(({ kind }) => (kind === 'authority' ? refresh() : undefined)),
+  ];
+  return () => {
+    for (const stop of unfollow) stop();
+  };
 }
 
 /** Before a byte of TLS is computed: an address that has used up its share, or has failed too often, is not answered. */

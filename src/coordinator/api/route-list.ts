@@ -4,6 +4,7 @@ import { consumerRoutes } from './consumer-route.ts';
 import { coordinatorRoutes } from './coordinator-route.ts';
 import { deadLetterRoutes } from './dead-letter-route.ts';
 import { deviceRoutes } from './device-route.ts';
+import { enrollmentRoutes } from './enrollment-route.ts';
 import { eventRoutes } from './event-route.ts';
 import { jobRoutes } from './job-route.ts';
 import { openApiRoute } from './openapi-route.ts';
@@ -23,6 +24,7 @@ export const routes: readonly Route[] = [
   ...coordinatorRoutes,
   ...deadLetterRoutes,
   ...deviceRoutes,
+  ...enrollmentRoutes,
   ...eventRoutes,
   ...jobRoutes,
   ...operatorRoutes,

@@ -2,6 +2,7 @@ import { stepConfig } from './config-operation.ts';
 import { noteGivenUp } from './device-letter-operation.ts';
 import { noteDropped, noteReport } from './device-log-operation.ts';
 import { announceTypes, changeDevice } from './device-operation.ts';
+import { checkBoundGrains } from './enroll-operation.ts';
 import { stepJob } from './job-operation.ts';
 import type { Meaning } from './read-event.ts';
 import { stepRollout } from './rollout-operation.ts';
@@ -17,6 +18,7 @@ export function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
       return;
     case 'grains':
       changeDevice(turn, deviceId, { kind: 'grains', grains: meaning.event.grains });
+      checkBoundGrains(turn, deviceId);
       return;
     case 'job':
       return stepJob(turn, meaning.event.jobId, { kind: 'result', deviceId, event: meaning.event });

@@ -1,11 +1,15 @@
 import type { Release } from '../../client/contract/release.ts';
 import type {
+  AuthorityRow,
   CertificateRow,
+  ChallengeRow,
   ConsumerRow,
   DeviceLogRow,
   DeviceRow,
+  EnrollmentTokenRow,
   LaneCursor,
   MemberRow,
+  PreregistrationRow,
   OperatorRow,
   SuspectRow,
 } from '../../store/row.ts';
@@ -60,6 +64,10 @@ export interface CoreState {
   readonly startedAtMs: number;
   readonly devices: Map<string, DeviceRow>;
   readonly certificates: Map<string, CertificateRow>;
+  /** By id; issuing ones and registered ones. */
+  readonly authorities: Map<string, AuthorityRow>;
+  /** By nonce. */
+  readonly challenges: Map<string, ChallengeRow>;
   /** Serial numbers of a device's certificates, in order of issue. */
   readonly serials: Map<string, readonly string[]>;
   /** What is stored of each history of a device. */
@@ -83,6 +91,12 @@ export interface CoreState {
   readonly suspects: Map<string, SuspectRow>;
   /** When a device sent what is no frame, lately. */
   readonly frameFaults: Map<string, readonly number[]>;
+  readonly enrollmentTokens: Map<string, EnrollmentTokenRow>;
+  readonly preregistrations: Map<string, PreregistrationRow>;
+  /** Device ids by the hash of the key that a manifest names. */
+  readonly keyOwners: Map<string, string>;
+  /** By device: grains that it may report with these values only. */
+  readonly boundGrains: Map<string, Readonly<Record<string, string>>>;
   readonly live: Map<string, LiveConnection>;
   /** By device. */
   readonly probes: Map<string, Probe>;
@@ -99,6 +113,7 @@ export interface CoreState {
 export type Change =
   | { kind: 'device'; id: string }
   | { kind: 'device-removed'; id: string }
+  | { kind: 'authority'; id: string }
   | { kind: 'operator'; name: string }
   /** The log has grown. */
   | { kind: 'event' }

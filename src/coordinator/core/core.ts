@@ -8,6 +8,7 @@ import type { SuspectRow } from '../../store/row.ts';
 import type { Store } from '../../store/store.ts';
 import type { ConnectionId, GatewayHandler, GatewayPort } from '../gateway/port.ts';
 import { retryAfter } from '../identity/judge-connect.ts';
+import { retireOverdue, trustedAuthorities } from './authority-operation.ts';
 import type { Change, CoreState } from './core-state.ts';
 import { stepJob } from './job-operation.ts';
 import { commitRequests, connectDevice, disconnectDevice, probedDevice, type ConnectPolicy } from './link-operation.ts';
@@ -104,6 +105,7 @@ export class Core {
   async start(gateway: GatewayPort): Promise<void> {
     this.#gateway = gateway;
     gateway.setRevoked(revokedSerials(this.state));
+    gateway.setAuthorities(trustedAuthorities(this.state));
     gateway.addSchemas(columnSchemas(this.state.schemas));
     await this.submit((turn) => {
       for (const id of turn.state.rollouts.keys()) stepRollout(turn, id, { kind: 'open' });
@@ -337,6 +339,7 @@ export class Core {
         }
         for (const id of turn.state.rollouts.keys()) stepRollout(turn, id, { kind: 'tick' });
         expireRequests(turn);
+        retireOverdue(turn);
       }).catch((error) => this.#report(error, 'timers could not be carried out'));
     });
   }

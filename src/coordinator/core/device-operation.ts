@@ -1,5 +1,11 @@
 import type { AcceptsEvent } from '../../protocol/event.ts';
-import type { CertificateRow, DeviceRow, HoldRow } from '../../store/row.ts';
+import {
+  firstAuthorityId,
+  type CertificateFactsRow,
+  type CertificateRow,
+  type DeviceRow,
+  type HoldRow,
+} from '../../store/row.ts';
 import { reduceDevice, type DeviceInput } from '../registry/reduce-device.ts';
 import { resendConfigs } from './config-operation.ts';
 import type { LiveConnection } from './core-state.ts';
@@ -43,10 +49,15 @@ export function putCertificate(turn: Turn, certificate: CertificateRow): void {
   if (turn.state.devices.has(certificate.deviceId)) turn.notify({ kind: 'device', id: certificate.deviceId });
 }
 
+/** On record from now on, though nobody here has issued it. */
+export function shownCertificate(turn: Turn, deviceId: string, facts: CertificateFactsRow): CertificateRow {
+  return { ...facts, issuer: facts.issuer ?? firstAuthorityId, deviceId, issuedAtMs: turn.nowMs, pem: '' };
+}
+
 /** Accepts a device, and puts a certificate on record that it showed while it waited. `pin`: this history alone. */
 export function acceptDevice(turn: Turn, deviceId: string, pin?: string): boolean {
   const candidate = turn.state.devices.get(deviceId)?.candidate;
-  if (candidate !== undefined) putCertificate(turn, { ...candidate, deviceId, issuedAtMs: turn.nowMs, pem: '' });
+  if (candidate !== undefined) putCertificate(turn, shownCertificate(turn, deviceId, candidate));
   const changed = changeDevice(turn, deviceId, { kind: 'accept', ...(pin === undefined ? {} : { pin }) });
   if (changed) openConnection(turn, deviceId);
   return changed;
@@ -122,6 +133,7 @@ export function removeDevice(turn: Turn, deviceId: string): void {
   turn.delete(state.configs, deviceId);
   turn.delete(state.deviceLogs, deviceId);
   turn.delete(state.laneTimes, deviceId);
+  turn.delete(state.boundGrains, deviceId);
   const probe = state.probes.get(deviceId);
   if (probe !== undefined) {
     const refusal = { code: 'unknown-device', retryAfterMs: 0, detail: 'removed' } as const;

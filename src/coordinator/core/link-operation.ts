@@ -20,6 +20,7 @@ import { loseConfigs, resendConfigs } from './config-operation.ts';
 import { noteHello } from './device-log-operation.ts';
 import { changeDevice, putDevice } from './device-operation.ts';
 import { haunt, layGhost } from './ghost-operation.ts';
+import { factsOf, knownCertificates, welcomeRegistered } from './registration-operation.ts';
 import { appendOwnEvent } from './event-operation.ts';
 import { noteHistory } from './history-operation.ts';
 import { stepJob } from './job-operation.ts';
@@ -36,17 +37,23 @@ export interface ConnectPolicy {
 export function connectDevice(turn: Turn, connect: Connect, policy: ConnectPolicy): void {
   const { state } = turn;
   const { deviceId, serialHex } = connect.identity;
-  const certificate = state.certificates.get(serialHex);
+  const { fleetId, authorities } = state;
+  const authority = authorities.get(connect.identity.authority);
+  if (authority?.kind === 'registered') welcomeRegistered(turn, connect, authority);
   const verdicts = judgeIdentity({
-    fleetId: state.fleetId,
+    fleetId,
     identity: connect.identity,
+    authority,
+    known: knownCertificates(state, deviceId),
     device: state.devices.get(deviceId),
-    certificate,
+    certificate: state.certificates.get(serialHex),
     nowMs: turn.nowMs,
   });
   verdicts.push(judgeAgent(connect.agentVersion, policy.minAgentVersion));
   const admission = admissionOf(verdicts);
-  if (admission.because !== undefined) rememberStranger(turn, connect, admission.because);
+  const { because } = admission;
+  if (because !== undefined) rememberStranger(turn, connect, because);
+  if (because?.rule === 'namespace') noteRefused(turn, connect, because.rule, because.detail);
   if (admission.refusal !== undefined) return refuse(turn, connect, admission.refusal);
   const { standing } = admission;
   const instanceId = instanceHex(connect.instanceId);
@@ -82,20 +89,20 @@ export function noteRefused(turn: Turn, { identity, address }: Connect, rule: st
   appendOwnEvent(turn, { deviceId, type: 'coordinator.refused', key: rule, payload: { rule, reason, address } });
 }
 
+/** Rules that say of a certificate that it is worth nothing. */
+const notOurs: ReadonlySet<string> = new Set(['fleet', 'authority', 'certificate', 'namespace']);
+
 /** A valid identity that is not in the registry waits there for an operator, with the certificate that it showed. */
 function rememberStranger(turn: Turn, { identity, address }: Connect, { rule, detail }: Verdict): void {
-  const { deviceId, serialHex: serial, fingerprintSha256Hex: fingerprintSha256, notBeforeMs, notAfterMs } = identity;
+  const { deviceId, serialHex: serial } = identity;
   if (rule === 'known') {
     putDevice(turn, { ...newDevice(deviceId, 'pending', turn.nowMs), address });
     appendOwnEvent(turn, { deviceId, type: 'coordinator.pending', key: '', payload: { address, reason: detail } });
   }
   const waits =
     rule === 'known' || rule === 'certificate-record' || turn.state.devices.get(deviceId)?.state === 'pending';
-  if (!waits || turn.state.certificates.has(serial) || rule === 'certificate' || rule === 'fleet') return;
-  changeDevice(turn, deviceId, {
-    kind: 'candidate',
-    certificate: { serial, fingerprintSha256, notBeforeMs, notAfterMs },
-  });
+  if (!waits || turn.state.certificates.has(serial) || notOurs.has(rule)) return;
+  changeDevice(turn, deviceId, { kind: 'candidate', certificate: factsOf(identity) });
 }
 
 /** The newer connection of an identity wins; whatever the older still says is not heard, and it is soon closed. */

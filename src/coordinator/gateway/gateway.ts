@@ -1,10 +1,10 @@
 import type { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../clock.ts';
 import { createLog, type Log } from '../../log.ts';
 import type { ByteReader } from '../../protocol/byte-reader.ts';
 import { BatchDecoderWorkspace, BatchWorkspace } from '../../protocol/columns/index.ts';
+import type { PeerReader, TrustedAuthority } from '../../pki/peer-reader.ts';
 import { encodeMessage } from '../../protocol/encode.ts';
 import { readSchema, type KnownSchema } from '../../protocol/schema-catalogue.ts';
 import type { Close, Effect } from '../../session/effect.ts';
@@ -39,8 +39,9 @@ import {
   writeUpTo,
   type GatewayConfig,
 } from './ipc.ts';
+import { listenerMaterial } from './listener-material.ts';
 import { judgePeer, type PeerRefusal } from './judge-peer.ts';
-import type { PeerIdentity } from './port.ts';
+import type { GatewayMaterial } from './pool-option.ts';
 import { retrySpread } from './retry-spread.ts';
 import { runsOf } from './row-run.ts';
 import { startError } from './start-error.ts';
@@ -50,9 +51,8 @@ export interface GatewayOption {
   /** To the core; when it closes, so does the gateway. */
   core: Duplex;
   clock: Clock;
-  /** The device that a verified certificate names; throws when it names none. */
-  parseIdentity(certificate: X509Certificate): PeerIdentity;
-  readSecretFile(path: string): Promise<Buffer>;
+  /** Tells which device a verified certificate names; what it returns throws when it names none. */
+  createPeerReader(fleetId: string, authorities: readonly TrustedAuthority[]): PeerReader;
   /** The channel to the core is gone; the process has nothing left to do. */
   onEnd(): void;
 }
@@ -83,6 +83,8 @@ class Gateway implements ConnectionOwner {
   #workspace!: { encoder: BatchWorkspace; decoder: BatchDecoderWorkspace };
   #log!: Log;
   #listener: TlsListener | undefined;
+  #authorities: readonly TrustedAuthority[] = [];
+  #readPeer!: PeerReader;
   #revoked: ReadonlySet<string> = new Set();
   #lastId = 0;
   #held = false;
@@ -258,6 +260,9 @@ class Gateway implements ConnectionOwner {
       case ToGateway.ticketKeys:
         this.#listener?.setTicketKeys(Uint8Array.from(body.bytes(48)));
         break;
+      case ToGateway.tls:
+        this.#setMaterial(readJson(body) as GatewayMaterial);
+        break;
       case ToGateway.drain:
         this.#drain();
         break;
@@ -271,15 +276,9 @@ class Gateway implements ConnectionOwner {
     this.#workspace = { encoder: new BatchWorkspace(config.packing), decoder: new BatchDecoderWorkspace() };
     this.#log = createLog({ name: 'gateway', level: config.logLevel, destination: config.logDestination });
     const { tls, limits, listen } = config;
-    const [key, certificate, authority] = await Promise.all([
-      this.#option.readSecretFile(tls.keyFile),
-      readFile(tls.certificateFile, 'utf8'),
-      readFile(tls.authorityFile, 'utf8'),
-    ]);
+    this.#trust(tls.authorities);
     const listener = createTlsListener({
-      keyPem: key.toString('utf8'),
-      certificatePem: certificate,
-      authorityPem: authority,
+      ...listenerMaterial(tls),
       ticketKeys: Buffer.from(config.ticketKeysHex, 'hex'),
       keyExchange: config.keyExchange,
       maxConnections: limits.maxConnections,
@@ -288,8 +287,8 @@ class Gateway implements ConnectionOwner {
       onStream: (stream, peer, resumed) => this.#onStream(stream, peer, resumed),
       onRefused: (reason, address, detail) => this.#log.warn({ reason, address, detail }, 'connection refused'),
     });
-    const port = await listener.listen({ ...listen, reusePort: true });
     this.#listener = listener;
+    const port = await listener.listen({ ...listen, reusePort: true });
     this.#sweep();
     this.#core.send(ToCore.ready, (body) => body.varint(port));
   }
@@ -301,7 +300,7 @@ class Gateway implements ConnectionOwner {
 
   #onStream(stream: ByteStream, certificate: X509Certificate, resumed: boolean): void {
     const verdict = judgePeer(certificate, {
-      parseIdentity: this.#option.parseIdentity,
+      parseIdentity: this.#readPeer,
       fleetId: this.#config.fleetId,
       revoked: this.#revoked,
       nowMs: this.#option.clock.nowMs(),
@@ -350,6 +349,25 @@ class Gateway implements ConnectionOwner {
     for (const connection of this.#connections.values()) {
       if (serials.has(connection.identity.serialHex)) connection.close('revoked', 'certificate revoked');
     }
+  }
+
+  /** Connections of those who are still trusted notice nothing. */
+  #setMaterial(material: GatewayMaterial): void {
+    this.#config = { ...this.#config, tls: material };
+    const before = this.#authorities;
+    this.#trust(material.authorities);
+    this.#listener?.setMaterial(listenerMaterial(material));
+    for (const connection of this.#connections.values()) {
+      const { authority } = connection.identity;
+      if (material.authorities.some(({ id }) => id === authority)) continue;
+      const isForeign = before.find(({ id }) => id === authority)?.registration !== undefined;
+      connection.close(isForeign ? 'revoked' : 'expired', `${authority} is not trusted any more`);
+    }
+  }
+
+  #trust(authorities: readonly TrustedAuthority[]): void {
+    this.#authorities = authorities;
+    this.#readPeer = this.#option.createPeerReader(this.#config.fleetId, authorities);
   }
 
   /** One timer for all connections. */

@@ -12,7 +12,7 @@ import type { LogLevel } from '../../log.ts';
 import { gapReasons, standings, type GapReason, type NackClass, type Standing } from '../../protocol/message.ts';
 import { writePackedRows, type RowBlock } from '../../protocol/packed-rows.ts';
 import type { Admittance, Connect, FrameFault, NackVerdict, PeerIdentity, RefuseCode, Traffic } from './port.ts';
-import type { GatewayLimits, GatewayTls } from './pool-option.ts';
+import type { GatewayLimits, GatewayMaterial } from './pool-option.ts';
 
 /** Core to gateway. */
 export const ToGateway = {
@@ -32,6 +32,7 @@ export const ToGateway = {
   probe: 14,
   schema: 15,
   credit: 16,
+  tls: 17, // JSON GatewayMaterial: replaces the one before
 } as const;
 
 /** Gateway to core. */
@@ -53,7 +54,7 @@ export interface GatewayConfig {
   gateway: number;
   fleetId: string;
   listen: { host: string; port: number };
-  tls: GatewayTls;
+  tls: GatewayMaterial;
   ticketKeysHex: string;
   blobDirectory: string;
   keyExchange: 'classic' | 'hybrid';
@@ -315,6 +316,8 @@ export function writeConnect(body: ByteWriter, connect: LocalConnect): void {
   body.varint(connect.local);
   body.text(identity.fleetId);
   body.text(identity.deviceId);
+  body.text(identity.authority);
+  body.text(identity.subject ?? '');
   body.text(identity.serialHex);
   body.text(identity.fingerprintSha256Hex);
   body.text(String(identity.notBeforeMs)); // may lie before 1970
@@ -333,6 +336,8 @@ export function readConnect(body: ByteReader): LocalConnect {
   const identity: PeerIdentity = {
     fleetId: body.text(maxTextBytes),
     deviceId: body.text(maxTextBytes),
+    authority: body.text(maxTextBytes),
+    ...readSubject(body),
     serialHex: body.text(maxTextBytes),
     fingerprintSha256Hex: body.text(maxTextBytes),
     notBeforeMs: Number(body.text(maxTextBytes)),
@@ -349,6 +354,11 @@ export function readConnect(body: ByteReader): LocalConnect {
     nextSeq: readSeqs(body),
     requestCursor: readSeqs(body),
   };
+}
+
+function readSubject(body: ByteReader): { subject?: string } {
+  const subject = body.text(maxTextBytes);
+  return subject === '' ? {} : { subject };
 }
 
 export function writeDisconnect(body: ByteWriter, local: number, reason: string, traffic: Traffic): void {

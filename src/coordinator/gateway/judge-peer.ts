@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
+import { FlotillaError } from '../../error.ts';
 import type { CloseCode } from '../../protocol/message.ts';
 import type { PeerIdentity } from './port.ts';
 
@@ -12,7 +13,7 @@ export interface PeerFacts {
 
 /** For the log; a device is told a code, a stranger nothing. */
 export interface PeerRefusal {
-  reason: 'no-device-identity' | 'other-fleet' | 'revoked' | 'expired-certificate';
+  reason: 'no-device-identity' | 'unknown-authority' | 'other-fleet' | 'revoked' | 'expired-certificate';
   device?: string;
   detail?: string;
   code?: CloseCode;
@@ -28,6 +29,10 @@ export function judgePeer(
     identity = parseIdentity(certificate);
   } catch (error) {
     const detail = error instanceof Error ? { detail: error.message } : {};
+    // Its chain ends at our root, or did when it got its ticket: it is told, and may ask for a new certificate.
+    if (error instanceof FlotillaError && error.code === 'pki-authority-unknown') {
+      return { refusal: { reason: 'unknown-authority', ...detail, code: 'expired' } };
+    }
     return { refusal: { reason: 'no-device-identity', ...detail } };
   }
   const { deviceId: device, serialHex } = identity;

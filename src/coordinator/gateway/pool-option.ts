@@ -1,6 +1,7 @@
 /** What a pool of gateway processes is made of. `createGatewayPool(option): Promise<GatewayPool>` stands in pool.ts. */
 import type { Log, LogLevel } from '../../log.ts';
 import type { Packing } from '../../protocol/columns/index.ts';
+import type { TrustedAuthority } from '../../pki/peer-reader.ts';
 import type { GatewayHandler, GatewayPort } from './port.ts';
 
 export interface GatewayPoolOption {
@@ -8,6 +9,8 @@ export interface GatewayPoolOption {
   count: number;
   listen: { host: string; port: number };
   tls: GatewayTls;
+  /** Whose devices may come in; by default the authorities of `tls.authorityFile` but for the root. */
+  authorities?: readonly TrustedAuthority[];
   /** Blobs are files in here, named by their SHA-256 in lower-case hex. */
   blobDirectory: string;
   /** The script of the gateway process: src/bin/gateway.ts, or its bundle. */
@@ -36,8 +39,17 @@ export interface GatewayTls {
   keyFile: string;
   /** The coordinator's certificate, with the intermediates that devices do not hold. */
   certificateFile: string;
-  /** What device certificates chain to: the issuing CA and the root. */
+  /** The issuing CA and the root, at which every chain of the fleet ends. */
   authorityFile: string;
+}
+
+/** All that a gateway's TLS is made of. Travels from the core through the socket pair, never over a disk. */
+export interface GatewayMaterial {
+  keyPem: string;
+  certificatePem: string;
+  /** The fleet's root. */
+  rootPem: string;
+  authorities: readonly TrustedAuthority[];
 }
 
 export interface GatewayLimits {
@@ -76,6 +88,8 @@ export interface GatewayPool extends GatewayPort {
   readonly port: number;
   /** Of the gateways that live now; a restarted one has another. */
   readonly pids: number[];
+  /** What devices see from their next connection on. */
+  setCertificate(certificate: { keyPem: string; certificatePem: string }): void;
   /** Says GOAWAY to every device with a spread retry hint, and ends the processes. */
   stop(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { FlotillaError, systemErrorCode } from '../../error.ts';
 import type { ByteReader } from '../../protocol/byte-reader.ts';
 import type { ByteWriter } from '../../protocol/byte-writer.ts';
@@ -19,6 +20,7 @@ import {
   ToGateway,
   writeAdmit,
   writeClose,
+  writeJson,
   writeNack,
   writeNamed,
   writeNumber,
@@ -30,7 +32,9 @@ import {
   type GatewayConfig,
 } from './ipc.ts';
 import type { Lane, Row } from '../../protocol/lane.ts';
-import { defaultGatewayLimits, type GatewayPool, type GatewayPoolOption } from './pool-option.ts';
+import type { TrustedAuthority } from '../../pki/peer-reader.ts';
+import { readMaterial } from './gateway-material.ts';
+import { defaultGatewayLimits, type GatewayMaterial, type GatewayPool, type GatewayPoolOption } from './pool-option.ts';
 import type { Admittance, ConnectionId, NackVerdict } from './port.ts';
 import { TicketKey } from './ticket-key.ts';
 
@@ -53,7 +57,7 @@ export async function createGatewayPool(option: GatewayPoolOption): Promise<Gate
     log: option.log,
     nowMs: Date.now,
   });
-  const pool = new Pool(option, port, ticketKey);
+  const pool = new Pool(option, await readMaterial(option), { port, ticketKey });
   try {
     await pool.start();
   } catch (error) {
@@ -116,6 +120,7 @@ class Pool implements GatewayPool {
   readonly #slots: Slot[] = [];
   readonly #where = new Map<ConnectionId, { slot: number; local: number }>();
   readonly #ticketKey: TicketKey;
+  #material: GatewayMaterial;
   #revoked: ReadonlySet<string> = new Set();
   readonly #schemas: Map<string, string>;
   #lastId: ConnectionId = 0;
@@ -124,8 +129,13 @@ class Pool implements GatewayPool {
   #stopping = false;
   #rotation: NodeJS.Timeout | undefined;
 
-  constructor(option: GatewayPoolOption, port: number, ticketKey: TicketKey) {
+  constructor(
+    option: GatewayPoolOption,
+    material: GatewayMaterial,
+    { port, ticketKey }: { port: number; ticketKey: TicketKey },
+  ) {
     this.#option = option;
+    this.#material = material;
     this.#schemas = new Map(Object.entries(option.schemas ?? {}));
     this.#ticketKey = ticketKey;
     this.port = port;
@@ -206,6 +216,20 @@ class Pool implements GatewayPool {
     for (const { process } of this.#slots) this.#pushRevoked(process);
   }
 
+  setAuthorities(authorities: readonly TrustedAuthority[]): void {
+    this.#setMaterial({ ...this.#material, authorities });
+  }
+
+  setCertificate({ keyPem, certificatePem }: { keyPem: string; certificatePem: string }): void {
+    this.#setMaterial({ ...this.#material, keyPem, certificatePem });
+  }
+
+  #setMaterial(material: GatewayMaterial): void {
+    if (isDeepStrictEqual(material, this.#material)) return;
+    this.#material = material;
+    for (const { process } of this.#slots) process.send(ToGateway.tls, (body) => writeJson(body, material));
+  }
+
   addSchemas(schemas: Readonly<Record<string, string>>): void {
     const added = Object.entries(schemas).filter(([fingerprint, text]) => this.#schemas.get(fingerprint) !== text);
     for (const [fingerprint, text] of added) this.#schemas.set(fingerprint, text);
@@ -223,12 +247,12 @@ class Pool implements GatewayPool {
   }
 
   #spawn(n: number, restartMs: number): Slot {
-    const { fleetId, listen, tls, blobDirectory, gatewayEntry, logLevel, logDestination } = this.#option;
+    const { fleetId, listen, blobDirectory, gatewayEntry, logLevel, logDestination } = this.#option;
     const config: GatewayConfig = {
       gateway: n,
       fleetId,
       listen: { host: listen.host, port: this.port },
-      tls,
+      tls: this.#material,
       ticketKeysHex: this.#ticketKey.bytes.toString('hex'),
       blobDirectory,
       keyExchange: this.#option.keyExchange ?? 'hybrid',

@@ -4,6 +4,7 @@
  */
 import type { Lane, Row } from '../../protocol/lane.ts';
 import type { GapReason, Nack, Standing } from '../../protocol/message.ts';
+import type { TrustedAuthority } from '../../pki/peer-reader.ts';
 import type { RowBlock } from '../../protocol/packed-rows.ts';
 
 /** Unique over the life of the core process: later connections have higher numbers, which kills ghosts. */
@@ -13,6 +14,11 @@ export type ConnectionId = number;
 export interface PeerIdentity {
   fleetId: string;
   deviceId: string;
+  /** Id of the trusted authority that signed its certificate. */
+  authority: string;
+  /** Of a certificate of a registered authority: the names that the device id was made from. */
+  subject?: string;
+  /** Of a registered authority: `<authority>:<serial>`, because such an authority counts for itself. */
   serialHex: string;
   fingerprintSha256Hex: string;
   notBeforeMs: number;
@@ -117,4 +123,6 @@ export interface GatewayPort {
   addSchemas(schemas: Readonly<Record<string, string>>): void;
   /** Serial numbers that no handshake may complete with; the whole set, pushed at start and on each change. */
   setRevoked(serialsHex: ReadonlySet<string>): void;
+  /** Whose certificates are good from now on; the whole list. Connections of any other authority end. */
+  setAuthorities(authorities: readonly TrustedAuthority[]): void;
 }

@@ -4,7 +4,7 @@
  */
 import semver from 'semver';
 import type { Standing } from '../../protocol/message.ts';
-import type { CertificateRow, DeviceRow, LaneCursor } from '../../store/row.ts';
+import type { AuthorityRow, CertificateRow, DeviceRow, LaneCursor } from '../../store/row.ts';
 import type { PeerIdentity, RefuseCode } from '../gateway/port.ts';
 
 export interface Refusal {
@@ -40,19 +40,29 @@ export const maxInstances = 64;
 export interface IdentityQuestion {
   fleetId: string;
   identity: PeerIdentity;
+  /** The record of `identity.authority`. */
+  authority: AuthorityRow | undefined;
+  /** What certificates of this device, on record or waiting, say of themselves. */
+  known: readonly KnownCertificate[];
   device: DeviceRow | undefined;
   /** The record of `identity.serialHex`. */
   certificate: CertificateRow | undefined;
   nowMs: number;
 }
 
+/** Who signed a certificate, and for which names. */
+export type KnownCertificate = Pick<CertificateRow, 'issuer' | 'subject' | 'revokedAtMs'>;
+
 /** Every rule with its verdict; the first that blocks carries the refusal. */
-export function judgeIdentity({ fleetId, identity, device, certificate, nowMs }: IdentityQuestion): Verdict[] {
+export function judgeIdentity(question: IdentityQuestion): Verdict[] {
+  const { fleetId, identity, authority, device, certificate, nowMs } = question;
   return [
     identity.fleetId === fleetId
       ? ok('fleet', `the certificate is of ${fleetId}`)
       : blocks('fleet', `the certificate is of ${identity.fleetId}`, 'unknown-device', retryAfter.finalMs),
+    judgeAuthority(authority, identity.authority),
     judgeCertificate(certificate, identity, nowMs),
+    ...(authority?.kind === 'registered' ? [judgeNamespace(question)] : []),
     ...judgeDevice(device, identity.deviceId),
     judgeRecord(certificate, identity, device),
   ];
@@ -70,6 +80,43 @@ export function admissionOf(verdicts: readonly Verdict[]): AdmissionVerdict {
       return { refusal: verdict.refusal, because: verdict };
   }
   return { standing: because?.standing ?? 'accepted', because };
+}
+
+/** A gateway may not have heard yet that an authority is not trusted any more. */
+export function judgeAuthority(authority: AuthorityRow | undefined, id: string): Verdict {
+  const rule = 'authority';
+  switch (authority?.state) {
+    case 'active':
+    case 'overlap':
+    case 'trusted':
+      return ok(rule, `signed by ${id}`);
+    case 'retired':
+      return blocks(rule, `${id} is retired since ${endOf(authority)}`, 'expired', retryAfter.finalMs);
+    case 'removed':
+      return blocks(rule, `${id} is removed since ${endOf(authority)}`, 'revoked', retryAfter.finalMs);
+    default:
+      return blocks(rule, `${id} is not known`, 'unknown-device', retryAfter.finalMs);
+  }
+}
+
+function endOf({ endedAtMs = 0 }: AuthorityRow): string {
+  return isoDate(endedAtMs);
+}
+
+/**
+ * A registered authority gives no certificate for a device that came another way: neither one of ours, nor one of
+ * another such authority, nor one whose id was made from other names.
+ */
+export function judgeNamespace({ identity, device, known }: IdentityQuestion): Verdict {
+  const rule = 'namespace';
+  const { deviceId, authority, subject } = identity;
+  const refuse = (detail: string): Verdict => blocks(rule, detail, 'unknown-device', retryAfter.finalMs);
+  const other = known.find(({ issuer }) => issuer !== authority);
+  if (other !== undefined) return refuse(`${deviceId} has a certificate of ${other.issuer}`);
+  if (known.some((one) => one.subject !== subject))
+    return refuse(`${deviceId} is taken by other names of ${authority}`);
+  if (device !== undefined && known.length === 0) return refuse(`${deviceId} did not come from ${authority}`);
+  return ok(rule, `${deviceId} is of ${authority}`);
 }
 
 /** An agent that is too old to be served is told the least version, so that its updater knows what to look for. */
@@ -157,6 +204,10 @@ function judgeRecord(
   if (certificate === undefined) {
     const unknown = blocks(rule, `${identity.serialHex} is not on record`, 'unknown-device', retryAfter.pendingMs);
     return device === undefined || device.state === 'pending' ? { ...unknown, standing: 'pending' } : unknown;
+  }
+  if (certificate.issuer !== identity.authority) {
+    const detail = `${identity.serialHex} is on record as signed by ${certificate.issuer}`;
+    return blocks(rule, detail, 'unknown-device', retryAfter.finalMs);
   }
   if (certificate.deviceId !== identity.deviceId) {
     return blocks(rule, `${identity.serialHex} is of another device`, 'unknown-device', retryAfter.finalMs);

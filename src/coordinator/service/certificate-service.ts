@@ -4,7 +4,7 @@ import { FlotillaError } from '../../error.ts';
 import { issueDeviceCertificate, parseCsr, parseDeviceIdentity, validateDeviceId } from '../../pki/index.ts';
 import type { CertificateRow } from '../../store/index.ts';
 import { revokedSerials } from '../core/core.ts';
-import { changeDevice, cutConnection, putCertificate, putDevice } from '../core/device-operation.ts';
+import { changeDevice, cutConnection, putCertificate, putDevice, shownCertificate } from '../core/device-operation.ts';
 import { appendOwnEvent } from '../core/event-operation.ts';
 import type { Turn } from '../core/turn.ts';
 import { newDevice } from '../registry/reduce-device.ts';
@@ -51,6 +51,7 @@ export async function signCertificate(context: ServiceContext, request: SignRequ
     requireSignable(turn, deviceId);
     const certificate: CertificateRow = {
       serial: identity.serialHex,
+      issuer: issuing.id,
       deviceId,
       fingerprintSha256: identity.fingerprintSha256Hex,
       notBeforeMs: identity.notBeforeMs,
@@ -112,7 +113,7 @@ function certificatesOf(turn: Turn, deviceId: string): CertificateRow[] {
   const known = (serials.get(deviceId) ?? []).map((serial) => certificates.get(serial)!);
   const candidate = devices.get(deviceId)?.candidate;
   if (candidate === undefined) return known;
-  return [...known, { ...candidate, deviceId, issuedAtMs: turn.nowMs, pem: '' }];
+  return [...known, shownCertificate(turn, deviceId, candidate)];
 }
 
 function unknownCertificate(subject: string): FlotillaError {

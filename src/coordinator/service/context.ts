@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import type { PayloadReader } from '../../eventlog/schema/index.ts';
+import type { AuthorityKeeper } from '../authority/keeper.ts';
 import type { Core } from '../core/core.ts';
 import type { Turn } from '../core/turn.ts';
 import type { JobPolicy } from '../job/plan-job.ts';
@@ -22,7 +23,10 @@ export interface ServiceContext extends Caller {
   rolloutTimers: TimerPolicy;
   /** Reads Avro payloads by what the registry holds at that time. */
   payloads: PayloadReader;
-  issuing: IssuingAuthority;
+  /** What signs at this moment; after a rotation it is another one. */
+  readonly issuing: IssuingAuthority;
+  /** The files of the authorities. */
+  authorities: AuthorityKeeper;
   /** Where published bundles lie, named by their SHA-256. */
   blobDirectory: string;
   /** Folder of the `*.pub` keys that a bundle must be signed with. */
@@ -34,11 +38,13 @@ export interface ServiceContext extends Caller {
   maxTokenSeconds: number;
   /** Of operators, open now. */
   connections: LiveConnections;
+  /** Where devices enroll, as they are told; absent when nobody may. */
+  enrollment?: { host: string; port: number };
   gatewayPids(): number[];
   /** Uniform in [0, 1). */
   random(): number;
   /** A new id that starts with this letter. */
-  newId(prefix: 'j' | 'q' | 'r'): string;
+  newId(prefix: 'j' | 'q' | 'r' | 't'): string;
   streams: ConsumerStreams;
   /** Dead letters that somebody decides on at this moment. */
   deciding: Set<number>;
@@ -52,6 +58,8 @@ export interface ApiListen {
 }
 
 export interface IssuingAuthority {
+  /** `issuing-<n>`: certificates name it as their issuer. */
+  id: string;
   fleetId: string;
   commonName: string;
   certificatePem: string;

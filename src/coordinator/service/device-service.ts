@@ -5,6 +5,7 @@ import type { DeviceRow } from '../../store/index.ts';
 import { holdReason, summarizeConfig } from '../config/view-config.ts';
 import type { CoreState } from '../core/core-state.ts';
 import { acceptDevice, changeDevice, cutConnection, quarantineDevice, removeDevice } from '../core/device-operation.ts';
+import { freeContradicted } from '../core/enroll-operation.ts';
 import { appendOwnEvent } from '../core/event-operation.ts';
 import type { Turn } from '../core/turn.ts';
 import { audit, type ServiceContext } from './context.ts';
@@ -107,6 +108,7 @@ export function acceptDevices(context: ServiceContext, { selector, instance }: A
     selector,
     (turn, id) => {
       if (instance !== undefined) requireInstance(turn.state, selector, id, instance);
+      freeContradicted(turn, id);
       return acceptDevice(turn, id, instance);
     },
     detail,

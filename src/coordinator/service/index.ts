@@ -10,6 +10,7 @@ export { streamConsumer, streamHandler } from './consumer-stream.ts';
 export type { IssuingAuthority, ServiceContext } from './context.ts';
 export * from './dead-letter-service.ts';
 export * from './device-service.ts';
+export * from './enrollment-service.ts';
 export * from './event-service.ts';
 export { followDevices } from './follow-device.ts';
 export { followJob } from './follow-job.ts';

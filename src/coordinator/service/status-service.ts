@@ -18,6 +18,7 @@ export async function showStatus(context: ServiceContext): Promise<CoordinatorSt
       pid: process.pid,
       startedAtMs: state.startedAtMs,
       listen,
+      ...(context.enrollment === undefined ? {} : { enrollment: context.enrollment }),
       api: context.apiListen(),
       gateways: context.gatewayPids().map((pid, index) => ({ pid, connections: connections.get(index) ?? 0 })),
       devices: { total: state.devices.size, connected: state.live.size, byState },

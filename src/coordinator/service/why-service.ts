@@ -1,7 +1,7 @@
 import type { Why, WhyRule } from '../../client/contract/why.ts';
 import { isServed, type CoreState } from '../core/core-state.ts';
 import { offerFacts } from '../core/rollout-operation.ts';
-import { judgeCertificate, judgeDevice, judgePin } from '../identity/judge-connect.ts';
+import { judgeAuthority, judgeCertificate, judgeDevice, judgePin } from '../identity/judge-connect.ts';
 import { judgePhase } from '../rollout/gate.ts';
 import { offerRules } from '../rollout/offer-rule.ts';
 import { deviceOf, type RolloutState } from '../rollout/rollout-state.ts';
@@ -47,6 +47,11 @@ function* identityRules(state: CoreState, deviceId: string, nowMs: number): Gene
   if (device === undefined) return;
   const serial = device.serial ?? state.serials.get(deviceId)?.at(-1);
   const certificate = serial === undefined ? undefined : state.certificates.get(serial);
+  const issuer = certificate?.issuer ?? device.candidate?.issuer;
+  if (issuer !== undefined) {
+    const { rule, verdict, detail } = judgeAuthority(state.authorities.get(issuer), issuer);
+    yield { rule, verdict, detail };
+  }
   if (certificate === undefined) {
     const detail = device.candidate === undefined ? 'none on record' : `${device.candidate.serial} is not on record`;
     yield { rule: 'certificate', verdict: device.candidate === undefined ? 'unknown' : 'blocks', detail };

@@ -13,7 +13,8 @@ import type {
   PeerIdentity,
 } from '../../../src/coordinator/gateway/port.ts';
 import { createLog } from '../../../src/log.ts';
-import { createIssuingAuthority, createRootAuthority } from '../../../src/pki/index.ts';
+import type { TrustedAuthority } from '../../../src/pki/index.ts';
+import { preparePki } from '../../support/pki-folder.ts';
 import { ByteWriter } from '../../../src/protocol/byte-writer.ts';
 import { writePackedRows } from '../../../src/protocol/packed-rows.ts';
 import { Lane, type Row } from '../../../src/protocol/lane.ts';
@@ -27,6 +28,8 @@ export class FakeGateways {
   handler!: GatewayHandler;
   readonly devices = new Map<number, FakeDevice>();
   revoked: ReadonlySet<string> = new Set();
+  authorities: readonly TrustedAuthority[] = [];
+  certificate: { keyPem: string; certificatePem: string } | undefined;
   readonly schemas: Record<string, string> = {};
   #lastConnection = 0;
 
@@ -51,6 +54,8 @@ export class FakeGateways {
     close: (connection, reason) => this.devices.get(connection)?.closed.resolve(reason),
     addSchemas: (schemas) => void Object.assign(this.schemas, schemas),
     setRevoked: (serials) => void (this.revoked = serials),
+    setAuthorities: (authorities) => void (this.authorities = authorities),
+    setCertificate: (certificate) => void (this.certificate = certificate),
   };
 
   connect(identity: PeerIdentity, over: Partial<Connect> = {}): FakeDevice {
@@ -154,16 +159,13 @@ export interface CoreBench extends AsyncDisposable {
   ended: Promise<unknown>;
 }
 
-let issuing: Promise<Awaited<ReturnType<typeof createIssuingAuthority>>> | undefined;
-
 /** A real core process in this one: real store thread, API and socket; only the network is faked. */
 export async function startCore(
   directory: string,
   over: Partial<CoordinatorConfig> = {},
   maxStoreBytes?: number,
 ): Promise<CoreBench> {
-  issuing ??= createRootAuthority({ fleetId }).then(createIssuingAuthority);
-  const authority = await issuing;
+  const { keeper } = await preparePki(directory, fleetId);
   const config: CoordinatorConfig = {
     ...defaultCoordinatorConfig,
     fleetId,
@@ -176,7 +178,7 @@ export async function startCore(
   const keyDirectory = join(directory, 'keys');
   const coordinator = await startCoordinator({
     config,
-    issuing: { ...authority, bundlePem: authority.certificatePem },
+    authorities: keeper,
     keyDirectory,
     version: '0.0.0',
     storeEntry,

@@ -7,5 +7,5 @@ import { createDeviceKeyAndCsr, parseDeviceIdentity } from '../../../src/pki/ind
 export async function enroll(client: CoordinatorClient, id: string, pending = false): Promise<PeerIdentity> {
   const { csrPem } = await createDeviceKeyAndCsr(id);
   const { certificate } = await client.sign({ csr: csrPem, ...(pending ? { pending } : {}) });
-  return parseDeviceIdentity(new X509Certificate(certificate.pem));
+  return { ...parseDeviceIdentity(new X509Certificate(certificate.pem)), authority: certificate.issuer };
 }

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { describe, expect, it } from 'vitest';
@@ -12,19 +12,13 @@ import { createGatewayPool } from '../../../src/coordinator/gateway/index.ts';
 import { startCoordinator } from '../../../src/coordinator/index.ts';
 import { createDeviceLog, openDeviceDatabase, type DeviceLog } from '../../../src/eventlog/index.ts';
 import { createLog } from '../../../src/log.ts';
-import {
-  coordinatorServerName,
-  createDeviceKeyAndCsr,
-  createIssuingAuthority,
-  createRootAuthority,
-  formatPrivateKey,
-  issueCoordinatorCertificate,
-} from '../../../src/pki/index.ts';
+import { coordinatorServerName, createDeviceKeyAndCsr } from '../../../src/pki/index.ts';
 import { decodeMessage } from '../../../src/protocol/decode.ts';
 import { FrameDecoder } from '../../../src/protocol/frame.ts';
 import { createCountingProxy } from '../../support/counting-proxy.ts';
 import { eventually } from '../../support/eventually.ts';
 import { gatewayEntry, opensslConfigFile, textRow } from '../../support/link-bench.ts';
+import { preparePki } from '../../support/pki-folder.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { storeEntry } from './core-bench.ts';
 
@@ -41,25 +35,19 @@ interface Device extends AsyncDisposable {
 async function startThree() {
   const stack = new AsyncDisposableStack();
   const scratch = stack.use(await temporaryDirectory());
-  const root = await createRootAuthority({ fleetId });
-  const issuing = await createIssuingAuthority(root);
-  const own = await issueCoordinatorCertificate(issuing, { fleetId, hosts: ['127.0.0.1'] });
-  const authorityPem = issuing.certificatePem + root.certificatePem;
-  const file = async (name: string, text: string): Promise<string> => {
-    await writeFile(join(scratch.path, name), text, { mode: 0o600 });
-    return join(scratch.path, name);
-  };
+  const { layout, keeper } = await preparePki(scratch.path, fleetId);
+  const { bundlePem: authorityPem } = keeper.active;
   const tls = {
-    keyFile: await file('key', formatPrivateKey(own.privateKey)),
-    certificateFile: await file('crt', own.certificatePem),
-    authorityFile: await file('ca', authorityPem),
+    keyFile: layout.coordinatorKey,
+    certificateFile: layout.coordinatorCertificate,
+    authorityFile: layout.authorityBundle,
   };
   const keyDirectory = join(scratch.path, 'keys');
   await mkdir(keyDirectory);
   const socket = join(scratch.path, 'run', 'api.sock');
   const coordinator = await startCoordinator({
     config: { ...defaultCoordinatorConfig, fleetId, data: join(scratch.path, 'data'), socket },
-    issuing: { ...issuing, bundlePem: authorityPem },
+    authorities: keeper,
     keyDirectory,
     version: '0.0.0',
     storeEntry,

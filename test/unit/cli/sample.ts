@@ -73,6 +73,7 @@ export const job: Job = {
 
 export const certificate: Certificate = {
   serial: '5f1c',
+  issuer: 'issuing-1',
   deviceId: 'gw-001',
   fingerprintSha256: 'ab'.repeat(32),
   notBeforeMs: nowMs - 1000,

@@ -41,6 +41,7 @@ function stuck(): { stream: StuckStream; connection: GatewayConnection; fill(): 
   const identity = {
     fleetId: 'f',
     deviceId: 'd',
+    authority: 'issuing-1',
     serialHex: '01',
     fingerprintSha256Hex: '',
     notBeforeMs: 0,

@@ -7,12 +7,13 @@ import {
   maxInstances,
 } from '../../../src/coordinator/identity/judge-connect.ts';
 import { newDevice } from '../../../src/coordinator/registry/reduce-device.ts';
-import type { CertificateRow, LaneCursor } from '../../../src/store/row.ts';
+import type { AuthorityRow, CertificateRow, LaneCursor } from '../../../src/store/row.ts';
 
 const nowMs = Date.UTC(2026, 0, 10);
 const identity = {
   fleetId: 'harbour',
   deviceId: 'gw-1',
+  authority: 'issuing-1',
   serialHex: 'aa01',
   fingerprintSha256Hex: 'ff',
   notBeforeMs: nowMs - 1000,
@@ -20,6 +21,7 @@ const identity = {
 };
 const certificate: CertificateRow = {
   serial: 'aa01',
+  issuer: 'issuing-1',
   deviceId: 'gw-1',
   fingerprintSha256: 'ff',
   notBeforeMs: nowMs - 1000,
@@ -28,7 +30,15 @@ const certificate: CertificateRow = {
   pem: '',
 };
 const device = newDevice('gw-1', 'accepted', nowMs);
-const question = { fleetId: 'harbour', identity, device, certificate, nowMs };
+const authority: AuthorityRow = {
+  id: 'issuing-1',
+  kind: 'issuing',
+  state: 'active',
+  pem: '',
+  fingerprintSha256: '',
+  createdAtMs: 0,
+};
+const question = { fleetId: 'harbour', identity, authority, known: [certificate], device, certificate, nowMs };
 const refusalOf = (change: Partial<Parameters<typeof judgeIdentity>[0]>) =>
   judgeIdentity({ ...question, ...change }).find(({ verdict }) => verdict === 'blocks')?.refusal?.code;
 
@@ -85,6 +95,38 @@ describe('an identity at HELLO', () => {
     expect(refusalOf({ nowMs: identity.notAfterMs })).toBe('expired');
     expect(refusalOf({ nowMs: identity.notAfterMs - 1 })).toBeUndefined();
     expect(refusalOf({ nowMs: identity.notBeforeMs - 1 })).toBe('expired');
+  });
+
+  it('is refused when its authority is over, and when the record names another one', () => {
+    expect(refusalOf({ authority: { ...authority, state: 'overlap' } })).toBeUndefined();
+    expect(refusalOf({ authority: { ...authority, state: 'retired' } })).toBe('expired');
+    expect(refusalOf({ authority: { ...authority, state: 'requested' } })).toBe('unknown-device');
+    expect(refusalOf({ authority: undefined })).toBe('unknown-device');
+    expect(refusalOf({ certificate: { ...certificate, issuer: 'issuing-2' } })).toBe('unknown-device');
+  });
+
+  it('of a registered authority is taken for ids and names that came from there, and for no other', () => {
+    const acme: AuthorityRow = { ...authority, id: 'acme', kind: 'registered', state: 'trusted' };
+    const shown = { ...identity, authority: 'acme', subject: 'CN=gw-1', serialHex: 'acme:aa01' };
+    const record = { ...certificate, issuer: 'acme', subject: 'CN=gw-1', serial: 'acme:aa01' };
+    const own = { identity: shown, authority: acme, certificate: record };
+    expect(refusalOf({ ...own, known: [record] })).toBeUndefined();
+    expect(refusalOf({ ...own, known: [record], authority: { ...acme, state: 'removed' } })).toBe('revoked');
+    // The id is taken: by a certificate of ours, by another such authority, by other names, by nobody knows what.
+    for (const known of [
+      [certificate],
+      [record, certificate],
+      [{ ...record, issuer: 'other' }],
+      [{ ...record, subject: 'CN=GW-1' }],
+      [],
+    ]) {
+      expect(refusalOf({ ...own, known, certificate: undefined })).toBe('unknown-device');
+      const { standing, refusal } = {
+        standing: undefined,
+        ...admissionOf(judgeIdentity({ ...question, ...own, known })),
+      };
+      expect(standing ?? refusal?.code).toBe('unknown-device');
+    }
   });
 
   it('is told to be back within seconds while an operator may decide, and a quarantined one in ten', () => {

@@ -68,13 +68,4 @@ describe('docs/security.md', () => {
     const plain = text.replaceAll(/ {2,}/g, ' ');
     for (const row of [head, ...rows]) expect(plain).toContain(row);
   });
-
-  it('has every route under its right', async () => {
-    const text = await readFile(join(top, 'docs', 'security.md'), 'utf8');
-    for (const right of Object.keys(rights)) {
-      const own = routes.filter((route) => route.right === right).map(({ method, path }) => `\`${method} ${path}\``);
-      const line = text.split('\n').find((one) => one.startsWith(`- **${right}**: `)) ?? '';
-      expect(line.slice(`- **${right}**: `.length).split(', ').toSorted(), right).toEqual(own.toSorted());
-    }
-  });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addressKey, RateLimited, RateLimiter } from '../../../src/coordinator/operator/rate-limit.ts';
+import { addressKey, RateLimiter, type RateLimited } from '../../../src/coordinator/operator/rate-limit.ts';
 
 const refusal = (act: () => void): RateLimited | undefined => {
   try {
