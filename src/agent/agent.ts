@@ -22,6 +22,9 @@ import { startWatchdog } from './machine/watchdog.ts';
 import { createUbootSlots } from './slot/uboot-slot.ts';
 import { ensureAgentSchema } from './state/agent-schema.ts';
 import { lockState } from './state/state-lock.ts';
+import { createValueTable } from './state/value-table.ts';
+import { TimeKeeper } from './time/time-keeper.ts';
+import { TrustedClock } from './time/trusted-clock.ts';
 import { refusedUpdate } from './updater/offer.ts';
 import type { UpdateReason } from './updater/update.ts';
 import { Updater } from './updater/updater.ts';
@@ -34,7 +37,9 @@ export interface AgentOption {
   agentVersion: string;
   /** The name in the coordinator's certificate. */
   serverName: string;
+  /** The machine's: what the agent goes by is made of it and of signed time. */
   clock: Clock;
+  identity: { fleetId: string; deviceId: string };
   logger: Log;
   createLink(option: LinkOption): Link;
   /** The agent can't go on (its disk, its database): end the process, so that its supervisor starts another. */
@@ -51,12 +56,14 @@ export interface Agent {
 
 /** Puts the parts of an agent together. Throws when its state folder can't be used. */
 export function createAgent(option: AgentOption): Agent {
-  const { config, clock, logger, agentVersion } = option;
+  const { config, logger, agentVersion } = option;
   mkdirSync(config.state, { recursive: true, mode: 0o700 });
   const lock = lockState(join(config.state, 'agent.lock'));
   const database = openDeviceDatabase(join(config.state, 'agent.db'));
-  const log = createDeviceLog(database, logOption(config.events, { state: config.state, nowMs: () => clock.nowMs() }));
   ensureAgentSchema(database);
+  const values = createValueTable(database);
+  const clock = new TrustedClock({ clock: option.clock, values, maxSkewMs: config.time.maxSkewSeconds * 1_000 });
+  const log = createDeviceLog(database, logOption(config.events, { state: config.state, nowMs: () => clock.nowMs() }));
   const schemas = new SchemaShelf({ database, log, clock, directory: config.events.schemas });
 
   const link = option.createLink({
@@ -88,6 +95,15 @@ export function createAgent(option: AgentOption): Agent {
   const running = () => readRunning(config.boot, slots);
   const parts = { database, log, link, clock, logger };
 
+  const keeper = new TimeKeeper({
+    ...parts,
+    time: clock,
+    values,
+    identity: option.identity,
+    serverName: option.serverName,
+    authorityFile: config.identity.authority,
+    onSkew: () => void grains.refresh(),
+  });
   const executor = new Executor({ ...parts, policy: config.jobs });
   const stopping = new AbortController();
   const grains = new GrainReporter({
@@ -97,6 +113,7 @@ export function createAgent(option: AgentOption): Agent {
         ...config.grains,
         agentVersion,
         running: () => describeRunning(running, config),
+        clock: () => keeper.state(),
         signal: stopping.signal,
         ...(config.update === undefined ? {} : { product: config.update.product }),
       }),
@@ -120,6 +137,8 @@ export function createAgent(option: AgentOption): Agent {
     config: config.events,
     schemas,
     agentVersion,
+    describe: () => ({ deviceId: option.identity.deviceId, clock: keeper.state() }),
+    onTimeReset: (reset) => keeper.reset(reset),
     onFatal: option.onFatal,
   });
   const reporter = new LogReporter(parts);
@@ -151,6 +170,7 @@ export function createAgent(option: AgentOption): Agent {
         void introduce();
       },
       ...door.handlers,
+      ...keeper.handlers,
     },
     abandon: {
       'job.start': (job, reason) => executor.abandon(job, reason),
@@ -181,6 +201,7 @@ export function createAgent(option: AgentOption): Agent {
       await logBoot();
       executor.start();
       reporter.start();
+      keeper.start();
       link.onChange(({ state, reason }) => {
         if (state === 'live') logger.info('connected');
         else if (state === 'held') logger.warn({ reason }, 'connected with the control lane alone');
@@ -194,6 +215,7 @@ export function createAgent(option: AgentOption): Agent {
     async stop() {
       stopping.abort();
       reporter.stop();
+      keeper.stop();
       await door.stop();
       await Promise.all([inbox.stop(), executor.stop(), grains.stop(), updater?.stop()]);
       await link.stop();

@@ -22,6 +22,7 @@ import {
 } from '../config/index.ts';
 import { AuthorityKeeper } from '../coordinator/authority/index.ts';
 import { startCoordinator } from '../coordinator/coordinator.ts';
+import { createHook } from '../coordinator/hook/create-hook.ts';
 import { createGatewayPool } from '../coordinator/gateway/index.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import { createLog, type Log } from '../log.ts';
@@ -61,6 +62,7 @@ async function run(): Promise<void> {
   const version = await packageVersion();
   const coordinator = await startCoordinator({
     config,
+    ...(config.connectHook === undefined ? {} : { connectHook: createHook(config.connectHook, directory) }),
     authorities: new AuthorityKeeper({
       fleetId: config.fleetId,
       files: layout,

@@ -1,4 +1,9 @@
+import type { AuditExportRow } from '../audit/index.ts';
 import type {
+  AuditEntry,
+  AuditHeadReply,
+  AuditQuery,
+  AuditVerification,
   Certificate,
   Changed,
   ConfigRequest,
@@ -40,6 +45,8 @@ import type {
   RegisterRequest,
   Release,
   Revoked,
+  Replacement,
+  ReplaceRequest,
   RevokeRequest,
   Rollout,
   RolloutChange,
@@ -57,6 +64,8 @@ import type {
   SignRequest,
   StoredEvent,
   TagChange,
+  TimeResets,
+  TimeResetSent,
   Why,
 } from './contract/index.ts';
 import type { HttpConnection } from './http-connection.ts';
@@ -74,6 +83,15 @@ export class CoordinatorClient {
   status = () => this.#http.get<CoordinatorStatus>('/v1/status');
   shutdown = () => this.#http.post<{ pid: number }>('/v1/shutdown', {});
 
+  audit = (query: AuditQuery) => this.#http.get<AuditEntry[]>('/v1/audit', { ...query });
+  followAudit = (query: AuditQuery, signal?: AbortSignal) =>
+    this.#http.rows<AuditEntry>('/v1/audit/follow', { ...query }, signal);
+  exportAudit = (query: { from?: number }, signal?: AbortSignal) =>
+    this.#http.rows<AuditExportRow>('/v1/audit/export', query, signal);
+  auditHead = () => this.#http.get<AuditHeadReply>('/v1/audit/head');
+  /** One row. */
+  verifyAudit = (query: { head?: string }, signal?: AbortSignal) =>
+    this.#http.rows<AuditVerification>('/v1/audit/verify', query, signal);
   self = () => this.#http.get<Self>('/v1/self');
   operators = () => this.#http.get<Operator[]>('/v1/operators');
   addOperator = (request: OperatorRequest) => this.#http.post<OperatorAdded>('/v1/operators', request);
@@ -86,6 +104,9 @@ export class CoordinatorClient {
     this.#http.post<Changed>('/v1/devices/accept', { selector, ...(instance === undefined ? {} : { instance }) });
   quarantineDevices = (request: QuarantineRequest) => this.#http.post<Changed>('/v1/devices/quarantine', request);
   rejectDevices = (selector: string) => this.#http.post<Changed>('/v1/devices/reject', { selector });
+  replaceDevice = (id: string, request: ReplaceRequest) =>
+    this.#http.post<Replacement>(`/v1/devices/${encodeURIComponent(id)}/replace`, request);
+  resetTime = (request: TimeResets) => this.#http.post<TimeResetSent[]>('/v1/devices/reset-time', request);
   tagDevices = (change: TagChange) => this.#http.post<Changed>('/v1/devices/tag', change);
   removeDevice = (id: string) => this.#http.delete<Changed>(`/v1/devices/${encodeURIComponent(id)}`);
   /** For a program on the device; its reply is an event. */

@@ -148,6 +148,7 @@ export const agentConfigField: Field<AgentConfig> = record<AgentConfig>(
       },
       defaults.grains,
     ),
+    time: record({ maxSkewSeconds: integer({ min: 5, max: 86_400, unit: 'seconds' }) }, defaults.time),
     boot: record<AgentConfig['boot']>({ idFile: path, slotFile: path }, defaults.boot, ['slotFile']),
     jobs: record(
       {

@@ -20,6 +20,10 @@ export interface AgentConfig {
     refreshSeconds: number;
     executableTimeoutMs: number;
   };
+  time: {
+    /** How far the machine's clock may be off before signed time is taken instead. */
+    maxSkewSeconds: number;
+  };
   boot: {
     /** A text that changes at every boot. */
     idFile: string;

@@ -2,6 +2,7 @@
 import { dirname, resolve } from 'node:path';
 import type { LogLevel } from '../log.ts';
 import { isFleetId } from '../pki/profile.ts';
+import { connectHookField, type ConnectHookConfig } from './connect-hook.ts';
 import { type Field, check, choice, either, integer, list, number, record, text } from './field.ts';
 import { readConfigFile } from './read-config.ts';
 import { host, logLevels, maxSocketPathBytes, milliseconds, path, seconds } from './rule.ts';
@@ -32,6 +33,8 @@ export interface CoordinatorConfig {
     /** Agents below this version are sent away and told so. */
     minAgentVersion?: string;
   };
+  /** Absent: nobody else is asked who may connect. */
+  connectHook?: ConnectHookConfig;
   /** For operators elsewhere; without an address there is the unix socket alone. */
   api: {
     /** Takes certificates of operators. Port 0 takes a free one. */
@@ -142,6 +145,7 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
       defaults.link,
       ['minAgentVersion'],
     ),
+    connectHook: connectHookField,
     api: record<CoordinatorConfig['api']>(
       {
         listen: apiAddress,
@@ -191,7 +195,7 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
     log: record({ level: choice(logLevels) }, defaults.log),
   },
   defaults,
-  ['enrollment'],
+  ['connectHook', 'enrollment'],
 );
 
 /** Reads and checks a coordinator.yaml; `data` and `socket` become absolute. Throws ConfigError with every problem. */
@@ -208,5 +212,12 @@ export async function loadCoordinatorConfig(file: string): Promise<CoordinatorCo
     };
   });
   const config = await readConfigFile(file, field, 'flotilla init makes a fleet with its coordinator.yaml');
-  return { ...config, data: resolve(directory, config.data), socket: resolve(directory, config.socket) };
+  const { connectHook: hook } = config;
+  const caFile = hook?.caFile === undefined ? {} : { caFile: resolve(directory, hook.caFile) };
+  return {
+    ...config,
+    data: resolve(directory, config.data),
+    socket: resolve(directory, config.socket),
+    ...(hook === undefined ? {} : { connectHook: { ...hook, ...caFile } }),
+  };
 }

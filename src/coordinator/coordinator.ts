@@ -1,6 +1,6 @@
 import { constants, existsSync } from 'node:fs';
 import { access, mkdir, rm } from 'node:fs/promises';
-import { randomBytes, randomInt } from 'node:crypto';
+import { createPrivateKey, randomBytes, randomInt } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { CoordinatorConfig } from '../config/index.ts';
@@ -8,10 +8,15 @@ import { PayloadReader } from '../eventlog/schema/index.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import type { Log } from '../log.ts';
 import { acquireLock, openStore, type Store } from '../store/index.ts';
+import { checkpointFileName, type CheckpointSigner } from '../audit/index.ts';
 import type { TrustedAuthority } from '../pki/peer-reader.ts';
 import { startApi } from './api/api.ts';
 import { startRemoteApi, type RemoteApi } from './api/remote-api.ts';
+import { CheckpointFile } from './audit/checkpoint-file.ts';
+import { CheckpointKeeper } from './audit/checkpoint-keeper.ts';
+import { RefusalLog } from './audit/refusal-log.ts';
 import type { AuthorityKeeper } from './authority/keeper.ts';
+import { timeSignerOf } from './authority/time-signer.ts';
 import { trustedAuthorities } from './core/authority-operation.ts';
 import { Core } from './core/core.ts';
 import type { CoreState } from './core/core-state.ts';
@@ -19,6 +24,8 @@ import { startEst } from './est/index.ts';
 import { loadState } from './core/load-state.ts';
 import { schemaSource } from './core/schema-state.ts';
 import { SuspectFile } from './core/suspect-file.ts';
+import { ConnectGate } from './hook/connect-gate.ts';
+import type { ConnectHook } from './hook/connect-hook.ts';
 import { Turn } from './core/turn.ts';
 import type { GatewayPool } from './gateway/pool-option.ts';
 import type { GatewayHandler } from './gateway/port.ts';
@@ -35,6 +42,8 @@ export interface CoordinatorOption {
   authorities: AuthorityKeeper;
   /** The certificate of the operator that `flotilla init` made, where it still stands. */
   firstOperatorPem?: string;
+  /** The application's say about who may connect, for what `connectHook` of the config says. */
+  connectHook?: ConnectHook;
   /** Folder of the `*.pub` keys that bundles must be signed with. */
   keyDirectory: string;
   version: string;
@@ -86,14 +95,33 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     const policy = minAgentVersion === undefined ? {} : { minAgentVersion };
     const suspectFile = new SuspectFile(join(config.data, 'suspects'));
     undo.defer(() => suspectFile.close());
-    const core = new Core({ store, state, clock, log, policy, suspectFile });
+    const gate = option.connectHook === undefined ? undefined : gateOf(option, option.connectHook);
+    const core = new Core({ store, state, clock, log, policy, suspectFile, ...(gate === undefined ? {} : { gate }) });
     undo.defer(() => core.stop());
+    const file = new CheckpointFile(join(config.data, checkpointFileName));
+    const auditHeads = new CheckpointKeeper({
+      core,
+      clock,
+      log,
+      file,
+      signer: () => signerOf(option.authorities),
+      version: option.version,
+    });
+    const refusals = new RefusalLog({ core, clock, log });
+    // Last of all that writes: what the gateways tell when they go is signed, too.
+    undo.defer(() => auditHeads.stop());
+    undo.defer(() => refusals.stop());
     const authorities = trustedAuthorities(state);
     const pool = await option.startGateways({ handler: core.handler, blobDirectory, authorities });
     undo.defer(() => pool.stop());
     undo.defer(option.authorities.onCertificate((own) => pool.setCertificate(own)));
+    const signTime = (): void => void (state.timeSigner = timeSignerOf(option.authorities));
+    undo.defer(option.authorities.onCertificate(signTime));
+    signTime();
     await core.start(pool);
     const listening: { api?: RemoteApi } = {};
+    await auditHeads.start();
+    undo.defer(option.authorities.onCertificate(() => auditHeads.signSoon()));
     undo.defer(followAuthorities(option.authorities, core, log));
     const context: ServiceContext = {
       core,
@@ -118,7 +146,10 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       random: () => randomInt(2 ** 32) / 2 ** 32,
       newId: (prefix) => newId(prefix, clock.nowMs()),
       streams: new ConsumerStreams(),
+      gate,
       deciding: new Set<number>(),
+      auditHeads,
+      refusals,
       // The answer leaves first.
       shutdown: () => setImmediate(() => end()),
     };
@@ -168,6 +199,11 @@ function followAuthorities(authorities: AuthorityKeeper, core: Core, log: Log): 
 
 function noGateways(): never {
   throw new FlotillaError('ours', 'core-not-started', 'there are no gateways yet');
+}
+
+/** The certificate and its key as they are now: both are new after a rotation. */
+function signerOf({ own: { certificate, keyPem } }: AuthorityKeeper): CheckpointSigner {
+  return { certificate, privateKey: createPrivateKey(keyPem) };
 }
 
 /** Once now and then every minute; returns what ends it. */
@@ -228,7 +264,9 @@ async function openOwnStore(
   const store = await openStore({ path, entry: storeEntry, onLost: end, ...limit });
   undo.defer(async () => {
     await store.close();
-    if (remove) for (const suffix of ['', '-wal', '-shm']) await rm(path + suffix, { force: true });
+    if (!remove) return;
+    for (const suffix of ['', '-wal', '-shm']) await rm(path + suffix, { force: true });
+    await rm(join(config.data, checkpointFileName), { force: true });
   });
   return { store, forget: () => (remove = false) };
 }
@@ -236,6 +274,19 @@ async function openOwnStore(
 /** Who comes over the unix socket: the coordinator's own user, whom the mode of the socket lets in, may do all. */
 function localCaller(): Caller {
   return { actor: `local:${process.getuid?.() ?? 0}`, role: 'admin', from: 'unix', via: 'socket' };
+}
+
+function gateOf({ config, clock, log }: CoordinatorOption, hook: ConnectHook): ConnectGate {
+  const { timeoutMs = 5_000, maxConcurrent = 16, cacheSeconds = 0 } = config.connectHook ?? {};
+  return new ConnectGate({
+    hook,
+    timeoutMs,
+    maxConcurrent,
+    cacheMs: cacheSeconds * 1000,
+    clock,
+    log,
+    random: () => randomInt(2 ** 32) / 2 ** 32,
+  });
 }
 
 function timersOf({ rollouts }: CoordinatorConfig) {

@@ -198,6 +198,27 @@ export const HistoryEventSchema = Type.Object({
 });
 export type HistoryEvent = Static<typeof HistoryEventSchema>;
 
+/** `flotilla.time`, lane control: what time is it, signed? `time.statement` answers. */
+export const TimeEventSchema = Type.Object({
+  nonce: Type.String({ pattern: '^[0-9a-f]{32}$' }),
+  /** SHA-256 of the signer whose certificates the device has. */
+  knows: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
+});
+export type TimeEvent = Static<typeof TimeEventSchema>;
+
+/** `flotilla.clock`, lane control: what the agent takes the time from, and how far off the machine's own clock is. */
+export const ClockEventSchema = Type.Object({
+  source: Type.Enum(['rtc', 'signed', 'floor']),
+  /** The machine's clock minus what the agent takes the time to be. */
+  skewMs: Type.Integer(),
+  floorMs: Type.Integer(),
+  /** Why it does not take what the coordinator told. */
+  refused: Type.Optional(text(256)),
+  /** What became of a `time.reset`: `taken`, or why not. */
+  reset: Type.Optional(text(256)),
+});
+export type ClockEvent = Static<typeof ClockEventSchema>;
+
 /** Event types and the schema of each. */
 export const eventSchemas = {
   'flotilla.boot': BootEventSchema,
@@ -212,5 +233,7 @@ export const eventSchemas = {
   'flotilla.reply': ReplyEventSchema,
   'flotilla.deadletter': DeadLetterEventSchema,
   'flotilla.history': HistoryEventSchema,
+  'flotilla.time': TimeEventSchema,
+  'flotilla.clock': ClockEventSchema,
 } as const;
 export type BuiltinEventType = keyof typeof eventSchemas;

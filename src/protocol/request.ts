@@ -77,6 +77,26 @@ export const ProductRequestSchema = Type.Object({
 });
 export type ProductRequest = Static<typeof ProductRequestSchema>;
 
+/** `time.statement`, lane control, key = nonce: the answer to `flotilla.time`. */
+export const TimeStatementSchema = Type.Object({
+  nonce: Type.String({ pattern: '^[0-9a-f]{32}$' }),
+  timeMs: Type.Integer({ minimum: 0 }),
+  signature: text(128),
+  signer: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+  chain: Type.Optional(Type.Array(text(8_192), { minItems: 1, maxItems: 4 })),
+});
+export type TimeStatementRequest = Static<typeof TimeStatementSchema>;
+
+/** `time.reset`, lane control, key = device id: an order of the root, as `ca sign-time-reset` has written it. */
+export const TimeResetSchema = Type.Object({
+  fleetId: text(64),
+  deviceId: text(64),
+  timeMs: Type.Integer({ minimum: 0 }),
+  expiresAtMs: Type.Integer({ minimum: 0 }),
+  signature: text(128),
+});
+export type TimeResetRequest = Static<typeof TimeResetSchema>;
+
 export const requestSchemas = {
   'job.start': JobStartSchema,
   'job.cancel': JobCancelSchema,
@@ -86,6 +106,8 @@ export const requestSchemas = {
   'config.desired': ConfigDesiredSchema,
   'schema.tell': SchemaTellSchema,
   'product.request': ProductRequestSchema,
+  'time.statement': TimeStatementSchema,
+  'time.reset': TimeResetSchema,
 } as const;
 
 /** Of the payloads above: the version that is sent. A device announces the highest that it takes. */
@@ -98,6 +120,8 @@ export const requestVersions: Readonly<Record<keyof typeof requestSchemas, numbe
   'config.desired': 1,
   'schema.tell': 1,
   'product.request': 1,
+  'time.statement': 1,
+  'time.reset': 1,
 };
 
 /** What every agent takes; the others only one that has announced them by `flotilla.accepts`. */

@@ -1,3 +1,4 @@
+import type { AuditChain } from './audit-table.ts';
 import { removeChallenge, writeAuthority, writeChallenge } from './authority-table.ts';
 import { removeConfigs, writeConfig } from './config-table.ts';
 import { removeConsumer, writeConsumer } from './consumer-table.ts';
@@ -22,7 +23,7 @@ import { writeSuspect } from './suspect-table.ts';
 import type { Write } from './write.ts';
 
 /** Carries out one write inside the open transaction. */
-export function applyWrite(statements: Statements, write: Write): void {
+export function applyWrite(statements: Statements, chain: AuditChain, write: Write): void {
   switch (write.kind) {
     case 'meta':
       statements.get('INSERT OR REPLACE INTO meta VALUES (?,?)').run(write.key, write.value);
@@ -90,6 +91,8 @@ export function applyWrite(statements: Statements, write: Write): void {
       return removePreregistration(statements, write.deviceId);
     case 'bound-grain':
       return writeBoundGrain(statements, write.bound);
+    case 'audit':
+      return chain.append(write.audit);
     case 'authority':
       return writeAuthority(statements, write.authority);
     case 'challenge':
@@ -98,12 +101,5 @@ export function applyWrite(statements: Statements, write: Write): void {
       return removeChallenge(statements, write.nonce);
     case 'operator':
       return writeOperator(statements, write.operator);
-    case 'audit': {
-      const { atMs, actor, action, subject, detail } = write.audit;
-      statements
-        .get('INSERT INTO audit (at_ms, actor, action, subject, detail) VALUES (?,?,?,?,?)')
-        .run(atMs, actor, action, subject, JSON.stringify(detail));
-      return;
-    }
   }
 }

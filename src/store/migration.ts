@@ -1,5 +1,11 @@
-/** The schema, one step per version: `user_version` n means that the first n steps are done. Steps are never edited. */
-export const migrations: readonly string[] = [
+import type { DatabaseSync } from 'node:sqlite';
+import { chainAudit } from './audit-table.ts';
+
+/**
+ * The schema, one step per version: `user_version` n means that the first n steps are done. Steps are never edited. A
+ * step runs inside of a transaction.
+ */
+export const migrations: readonly (string | ((database: DatabaseSync) => void))[] = [
   `
   CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -264,6 +270,7 @@ export const migrations: readonly string[] = [
   CREATE TABLE preregistration (device TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE bound_grain (device TEXT PRIMARY KEY, grains TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  chainAudit,
   `
   CREATE TABLE operator (
     name TEXT PRIMARY KEY,

@@ -1,8 +1,9 @@
+import { readRawAudit, scanAudit, type AuditScan } from './audit-table.ts';
 import { readDeadLetterDepth, readDeadLetters, readSurplusLetters, type DeadLetterQuery } from './dead-letter-table.ts';
 import { readDocument, readDocuments, readMembers, type DocumentTable } from './document-table.ts';
 import { scanEvents, type EventScan } from './event-scan.ts';
 import { readEvents, type EventPage } from './event-table.ts';
-import { readSnapshot } from './snapshot.ts';
+import { readMeta, readSnapshot } from './snapshot.ts';
 import type { Statements } from './statement.ts';
 
 /** What may be asked of the store. */
@@ -15,6 +16,9 @@ export type Read =
   | { kind: 'surplus-letters'; keepRows: number; beforeMs: number }
   | { kind: 'documents'; table: DocumentTable; limit: number }
   | { kind: 'document'; table: DocumentTable; id: string }
+  | { kind: 'meta' }
+  | { kind: 'audit'; scan: AuditScan }
+  | { kind: 'raw-audit'; from: number; limit: number }
   | { kind: 'members'; table: DocumentTable; id: string; output: boolean };
 
 export function answerRead(statements: Statements, read: Read): unknown {
@@ -35,6 +39,12 @@ export function answerRead(statements: Statements, read: Read): unknown {
       return readDocuments(statements, read.table, read.limit);
     case 'document':
       return readDocument(statements, read.table, read.id);
+    case 'meta':
+      return readMeta(statements);
+    case 'audit':
+      return scanAudit(statements, read.scan);
+    case 'raw-audit':
+      return readRawAudit(statements, read.from, read.limit);
     case 'members':
       return readMembers(statements, read.table, read.id, read.output);
   }

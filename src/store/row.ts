@@ -332,14 +332,6 @@ export interface ConfigRow {
   document: unknown;
 }
 
-export interface AuditRow {
-  atMs: number;
-  actor: string;
-  action: string;
-  subject: string;
-  detail: unknown;
-}
-
 /** The authority that every fleet begins with. */
 export const firstAuthorityId = 'issuing-1';
 

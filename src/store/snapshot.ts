@@ -67,10 +67,14 @@ export interface DocumentWithMembers extends DocumentRow {
   members: MemberRow[];
 }
 
+export function readMeta(statements: Statements): Record<string, string> {
+  const rows = statements.get('SELECT key, value FROM meta').all() as { key: string; value: string }[];
+  return Object.fromEntries(rows.map(({ key, value }) => [key, value]));
+}
+
 export function readSnapshot(statements: Statements): Snapshot {
-  const meta = statements.get('SELECT key, value FROM meta').all() as { key: string; value: string }[];
   return {
-    meta: Object.fromEntries(meta.map(({ key, value }) => [key, value])),
+    meta: readMeta(statements),
     devices: readDevices(statements),
     certificates: readCertificates(statements),
     cursors: readCursors(statements),

@@ -1,6 +1,6 @@
+import type { AuditRow } from './audit-row.ts';
 import type { DeadLetterChange } from './dead-letter-table.ts';
 import type {
-  AuditRow,
   BoundGrainRow,
   AuthorityRow,
   CertificateRow,

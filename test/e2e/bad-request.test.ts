@@ -40,6 +40,9 @@ afterAll(() => fleet?.[Symbol.asyncDispose]());
 describe('without a coordinator', () => {
   /** Every command that asks the coordinator, with arguments that are good. */
   const asking: Record<string, () => string[]> = {
+    'audit export': () => [],
+    'audit head': () => [],
+    'audit show': () => [],
     'cert issue': () => ['c-1', '--out', scratch('unreachable')],
     'cert list': () => [],
     'cert revoke': () => ['c-1', '--reason', 'test', '--yes'],
@@ -60,6 +63,8 @@ describe('without a coordinator', () => {
     'device quarantine': () => ['*', '--reason', 'test'],
     'device reject': () => ['*'],
     'device remove': () => ['d-1', '--yes'],
+    'device replace': () => ['d-1', 'd-2', '--yes'],
+    'device reset-time': () => [scratch('one.reset')],
     'device send': () => ['d-1', 'valve.Close', '', '1'],
     'device show': () => ['d-1'],
     'device tag': () => ['d-1', 'ring=canary'],
@@ -107,8 +112,11 @@ describe('without a coordinator', () => {
     'agent enroll',
     'agent init',
     'agent publish',
+    'agent reset-time',
     'agent run',
     'agent status',
+    'audit verify',
+    'ca sign-time-reset',
     'context add',
     'context list',
     'context remove',

@@ -15,14 +15,14 @@ export interface TestFleet extends AsyncDisposable {
   /** Where devices dial in. */
   port: number;
   cli(args: string[], option?: RunOption): Promise<Ran>;
-  startCoordinator(): Promise<void>;
+  startCoordinator(env?: Record<string, string>): Promise<void>;
   stopCoordinator(): Promise<void>;
   /** SIGKILL to the core process. */
   killCoordinator(): Promise<void>;
   coordinatorLog(): Promise<string>;
   addAgent(id: string, option?: AgentOption): Promise<TestAgent>;
   /** An agent on a folder that is ready (enrolled, provisioned). */
-  runAgent(id: string, agentDir: string): Promise<TestAgent>;
+  runAgent(id: string, agentDir: string, env?: Record<string, string>): Promise<TestAgent>;
   connected(id: string): Promise<void>;
 }
 
@@ -30,6 +30,8 @@ export interface AgentOption {
   grains?: Record<string, unknown>;
   /** Edits agent.yaml's text before the start. */
   configure?: (yaml: string) => string;
+  /** Of its process. */
+  env?: Record<string, string>;
 }
 
 export interface TestAgent {
@@ -38,7 +40,7 @@ export interface TestAgent {
   pid: number;
   /** SIGKILL and wait. */
   kill(): Promise<void>;
-  restart(): Promise<void>;
+  restart(env?: Record<string, string>): Promise<void>;
   signal(name: NodeJS.Signals): void;
   log(): Promise<string>;
 }
@@ -68,8 +70,8 @@ export async function createFleet({
       ...option,
       env: { FLOTILLA_FLEET_DIR: dir, XDG_CONFIG_HOME: join(scratch.path, 'config'), ...option.env },
     });
-  const must = async (args: string[]): Promise<Ran> => {
-    const ran = await cli(args);
+  const must = async (args: string[], option: RunOption = {}): Promise<Ran> => {
+    const ran = await cli(args, option);
     if (ran.exitCode !== 0)
       throw new Error(`flotilla ${args.join(' ')}: exit ${ran.exitCode}\n${ran.stdout}${ran.stderr}`);
     return ran;
@@ -87,8 +89,8 @@ export async function createFleet({
     scratch: scratch.path,
     port: 0,
     cli,
-    async startCoordinator() {
-      const started = (await must(['coordinator', 'start', '--detach', '--json'])).json<{
+    async startCoordinator(env = {}) {
+      const started = (await must(['coordinator', 'start', '--detach', '--json'], { env })).json<{
         pid: number;
         port: number;
       }>();
@@ -124,10 +126,10 @@ export async function createFleet({
       if (option.grains) await writeFile(join(agentDir, 'grains.yaml'), JSON.stringify(option.grains));
       const configPath = join(agentDir, 'agent.yaml');
       if (option.configure) await writeFile(configPath, option.configure(await readFile(configPath, 'utf8')));
-      return fleet.runAgent(id, agentDir);
+      return fleet.runAgent(id, agentDir, option.env);
     },
-    async runAgent(id, agentDir) {
-      const agent = await startAgent(id, agentDir, join(agentDir, 'agent.yaml'));
+    async runAgent(id, agentDir, env) {
+      const agent = await startAgent(id, agentDir, join(agentDir, 'agent.yaml'), env);
       agents.push(agent);
       return agent;
     },
@@ -151,12 +153,18 @@ export async function createFleet({
   return fleet;
 }
 
-async function startAgent(id: string, dir: string, config: string): Promise<TestAgent> {
+async function startAgent(
+  id: string,
+  dir: string,
+  config: string,
+  env: Record<string, string> = {},
+): Promise<TestAgent> {
   const logPath = join(dir, 'agent.log');
-  const spawnAgent = () => {
+  const spawnAgent = (more: Record<string, string> = {}) => {
     return execa(process.execPath, [launcher, 'agent', 'run', '--config', config], {
       reject: false,
       cwd: dir, // what a job writes beside it goes away with the agent
+      env: { ...env, ...more },
       stdin: 'ignore',
       stdout: { file: logPath, append: true },
       stderr: { file: logPath, append: true },
@@ -171,8 +179,8 @@ async function startAgent(id: string, dir: string, config: string): Promise<Test
       child.kill('SIGKILL');
       await child;
     },
-    async restart() {
-      child = spawnAgent();
+    async restart(more) {
+      child = spawnAgent(more);
       agent.pid = child.pid as number;
     },
     signal: (name) => void child.kill(name),

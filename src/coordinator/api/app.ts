@@ -6,6 +6,7 @@ import type { Log } from '../../log.ts';
 import { RateLimited } from '../operator/rate-limit.ts';
 import type { ServiceContext } from '../service/context.ts';
 import { asApiError, statusOf } from './error-reply.ts';
+import { noteRefusal } from './note-refusal.ts';
 import { guard, registerRoutes, type Authenticate } from './register-route.ts';
 import { routes } from './route-list.ts';
 import { createValidator, type Part } from './validate.ts';
@@ -37,6 +38,7 @@ export function createApp({ context, authenticate, closing, log, createServer }:
   app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
   app.setErrorHandler(async (thrown, request, reply) => {
     const error = asApiError(thrown);
+    noteRefusal(context, request, error);
     if (error.fault === 'ours') log.error({ err: thrown, route: request.url.split('?')[0] }, 'a request failed');
     if (thrown instanceof RateLimited) reply.header('retry-after', thrown.retryAfterSeconds);
     if (request.admitted && request.method === 'PUT') await drain(request.raw);

@@ -1,3 +1,4 @@
+import { auditRoutes } from './audit-route.ts';
 import { certificateRoutes } from './certificate-route.ts';
 import { configRoutes } from './config-route.ts';
 import { consumerRoutes } from './consumer-route.ts';
@@ -18,6 +19,7 @@ import { standingRoutes } from './standing-route.ts';
 
 /** Every route of CoordinatorClient. What is not here does not exist. */
 export const routes: readonly Route[] = [
+  ...auditRoutes,
   ...certificateRoutes,
   ...configRoutes,
   ...consumerRoutes,

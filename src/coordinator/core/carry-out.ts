@@ -7,6 +7,7 @@ import { stepJob } from './job-operation.ts';
 import type { Meaning } from './read-event.ts';
 import { stepRollout } from './rollout-operation.ts';
 import { learnSchema } from './schema-operation.ts';
+import { answerTime, noteClock } from './time-operation.ts';
 import type { Turn } from './turn.ts';
 
 /** What an event of our own types changes. */
@@ -36,6 +37,10 @@ export function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
       return noteDropped(turn, deviceId, meaning.event);
     case 'deadletter':
       return noteGivenUp(turn, deviceId, meaning.event);
+    case 'time':
+      return answerTime(turn, deviceId, meaning.event);
+    case 'clock':
+      return noteClock(turn, deviceId, meaning.event);
     case 'reply':
     case 'history':
     case 'plain':

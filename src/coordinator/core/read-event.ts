@@ -4,6 +4,7 @@ import {
   eventSchemas,
   type AcceptsEvent,
   type BootEvent,
+  type ClockEvent,
   type ConfigEvent,
   type DeadLetterEvent,
   type GapEvent,
@@ -13,6 +14,7 @@ import {
   type LogEvent,
   type ReplyEvent,
   type SchemaEvent,
+  type TimeEvent,
   type UpdateEvent,
 } from '../../protocol/event.ts';
 import type { Row } from '../../protocol/lane.ts';
@@ -32,6 +34,8 @@ export type Meaning =
   | { kind: 'reply'; event: ReplyEvent }
   | { kind: 'deadletter'; event: DeadLetterEvent }
   | { kind: 'history'; event: HistoryEvent }
+  | { kind: 'time'; event: TimeEvent }
+  | { kind: 'clock'; event: ClockEvent }
   /** It does not fit; the reason is for a person. */
   | {
       kind: 'dead';

@@ -45,6 +45,7 @@ export interface Connect {
 export type RefuseCode =
   | 'unsupported-protocol'
   | 'unsupported-agent'
+  | 'not-admitted'
   | 'unknown-device'
   | 'quarantined'
   | 'revoked'

@@ -9,6 +9,7 @@ import { freeContradicted } from '../core/enroll-operation.ts';
 import { appendOwnEvent } from '../core/event-operation.ts';
 import type { Turn } from '../core/turn.ts';
 import { audit, type ServiceContext } from './context.ts';
+import { lineageOf } from './lineage.ts';
 import { knownTargets, matchKnown } from './target.ts';
 import { viewFreshness, viewLog } from './view-freshness.ts';
 
@@ -35,6 +36,7 @@ export function viewDevice(state: CoreState, id: string, nowMs: number): Device 
       : { certificate: { serial: certificate.serial, notAfterMs: certificate.notAfterMs } }),
     quarantinedBundles: device.quarantinedBundles,
     ...standingFacts(device),
+    ...(device.replaces === undefined ? {} : { lineage: lineageOf(state, id) }),
     ...requestFacts(state, device),
     traffic: { receivedBytes: device.receivedBytes, sentBytes: device.sentBytes },
     ...(freshness === undefined ? {} : { freshness }),
@@ -171,7 +173,7 @@ export function dropDevice(context: ServiceContext, id: string): Promise<Changed
     if (!turn.state.devices.has(id)) throw unknownDevice(id);
     removeDevice(turn, id);
     appendOwnEvent(turn, { deviceId: id, type: 'coordinator.removed', key: '', payload: { by: context.actor } });
-    audit(turn, context, 'device.remove', id, {});
+    audit(turn, context, 'device.remove', id, {}, [id]);
     return { changed: [id], unchanged: [] };
   });
 }
@@ -191,7 +193,14 @@ function changeEach(
       const type = action.replace('device.', 'coordinator.device-');
       appendOwnEvent(turn, { deviceId: id, type, key: '', payload: { by: context.actor, ...detail } });
     }
-    audit(turn, context, action, selector, { changed, ...detail });
+    audit(
+      turn,
+      context,
+      action,
+      selector,
+      { changed: changed.length, unchanged: unchanged.length, ...detail },
+      changed,
+    );
     return { changed, unchanged };
   });
 }

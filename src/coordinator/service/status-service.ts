@@ -25,6 +25,7 @@ export async function showStatus(context: ServiceContext): Promise<CoordinatorSt
       store: { path: core.store.path, events: lastOffset, lastOffset },
       deadLetters,
       ...viewAlerts(state),
+      ...(context.gate === undefined ? {} : { connectHook: context.gate.state() }),
       jobs: { running: [...state.jobs.values()].filter(({ document }) => document.state === 'running').length },
       rollouts: { running: [...state.rollouts.values()].filter(({ document }) => document.state === 'running').length },
       blobDirectory,

@@ -13,6 +13,11 @@ const callerWith = (role: (typeof operatorRoles)[number]) => ({
 
 /** The decision on each route, written down a second time: a new route has to be added here by hand, too. */
 const decisions: Record<string, string> = {
+  'GET /v1/audit': 'administer',
+  'GET /v1/audit/export': 'administer',
+  'GET /v1/audit/follow': 'administer',
+  'GET /v1/audit/head': 'administer',
+  'GET /v1/audit/verify': 'administer',
   'GET /v1/status': 'read',
   'POST /v1/shutdown': 'administer',
   'GET /v1/openapi.json': 'read',
@@ -28,6 +33,8 @@ const decisions: Record<string, string> = {
   'POST /v1/devices/accept': 'enroll',
   'POST /v1/devices/reject': 'isolate',
   'POST /v1/devices/quarantine': 'isolate',
+  'POST /v1/devices/reset-time': 'administer',
+  'POST /v1/devices/:id/replace': 'administer',
   'POST /v1/devices/tag': 'tag',
   'GET /v1/certificates': 'read',
   'GET /v1/certificates/:id': 'read',
