@@ -140,6 +140,7 @@ async function writePackage(): Promise<PJSON> {
   for (const key of ['scripts', 'devDependencies', 'dependencies', 'optionalDependencies', 'bin', 'exports', 'files']) {
     delete pjson[key];
   }
+  pjson.imports = { '#hash-thread': './src/bin/hash-thread.js' };
   pjson.oclif.commands = { strategy: 'pattern', target: './commands', globPatterns: ['**/*.js'] };
   await writeFile(join(staging, 'package.json'), `${JSON.stringify(pjson, null, 2)}\n`);
   return pjson;

@@ -14,7 +14,10 @@ import { Executor } from './executor/executor.ts';
 import { collectGrains } from './grain/collect-grain.ts';
 import { GrainReporter } from './grain/grain-reporter.ts';
 import { Inbox } from './inbox.ts';
-import type { LinkOption } from './link/link-option.ts';
+import { IdentityFolder } from './identity/identity-folder.ts';
+import { IdentityKeeper } from './identity/identity-keeper.ts';
+import { Recovery } from './identity/recovery.ts';
+import { defaultBackoff, type LinkOption } from './link/link-option.ts';
 import type { Link, LinkStatus } from './link/port.ts';
 import { LogReporter } from './log-reporter.ts';
 import { readRunning } from './machine/running.ts';
@@ -66,13 +69,29 @@ export function createAgent(option: AgentOption): Agent {
   const log = createDeviceLog(database, logOption(config.events, { state: config.state, nowMs: () => clock.nowMs() }));
   const schemas = new SchemaShelf({ database, log, clock, directory: config.events.schemas });
 
-  const link = option.createLink({
-    endpoint: { host: config.coordinator.host, port: config.coordinator.port, serverName: option.serverName },
-    identity: {
+  const endpoint = { ...config.coordinator, serverName: option.serverName };
+  const identity = new IdentityKeeper({
+    database,
+    log,
+    clock,
+    logger,
+    folder: new IdentityFolder(join(config.state, 'identity'), {
       keyFile: config.identity.key,
       certificateFile: config.identity.certificate,
       authorityFile: config.identity.authority,
-    },
+    }),
+    renewAtShare: config.identity.renewAtShare,
+    recovery: new Recovery({
+      endpoint: { ...endpoint, port: config.coordinator.recoveryPort ?? config.coordinator.port + 1 },
+      clock,
+      logger,
+      backoff: { ...defaultBackoff, ...pickBackoff(config.link.backoff) },
+    }),
+    onReport: () => link.wake(),
+  });
+  const link = option.createLink({
+    endpoint,
+    identity: identity.identity,
     log,
     agentVersion,
     clock,
@@ -169,6 +188,7 @@ export function createAgent(option: AgentOption): Agent {
         settle();
         void introduce();
       },
+      ...identity.handlers,
       ...door.handlers,
       ...keeper.handlers,
     },
@@ -206,6 +226,7 @@ export function createAgent(option: AgentOption): Agent {
         if (state === 'live') logger.info('connected');
         else if (state === 'held') logger.warn({ reason }, 'connected with the control lane alone');
       });
+      identity.start(link);
       link.start();
       await door.start();
       await updater?.start();
@@ -216,7 +237,7 @@ export function createAgent(option: AgentOption): Agent {
       stopping.abort();
       reporter.stop();
       keeper.stop();
-      await door.stop();
+      await Promise.all([door.stop(), identity.stop()]);
       await Promise.all([inbox.stop(), executor.stop(), grains.stop(), updater?.stop()]);
       await link.stop();
       stopWatchdog?.();

@@ -13,7 +13,9 @@ import { exitCodeOf } from '../cli/exit-code.ts';
 import { formatError } from '../cli/format-error.ts';
 import { systemClock } from '../clock.ts';
 import {
+  type CoordinatorConfig,
   type FleetLayout,
+  type RecoveryConfig,
   fleetLayout,
   findFleetDir,
   loadCoordinatorConfig,
@@ -21,17 +23,19 @@ import {
   packageVersion,
 } from '../config/index.ts';
 import { AuthorityKeeper } from '../coordinator/authority/index.ts';
-import { startCoordinator } from '../coordinator/coordinator.ts';
+import { type CoordinatorOption, startCoordinator } from '../coordinator/coordinator.ts';
 import { createHook } from '../coordinator/hook/create-hook.ts';
 import { createGatewayPool } from '../coordinator/gateway/index.ts';
+import { startRecoveryPort } from '../coordinator/recovery/recovery-port.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import { createLog, type Log } from '../log.ts';
-import { loadCertificate, loadFleetIdentity, readOperatorIdentity } from '../pki/index.ts';
+import { loadCertificate, loadFleetIdentity, msPerDay, readOperatorIdentity } from '../pki/index.ts';
 
 /** By error code, the key of coordinator.yaml that is to be mended. */
 const configKeys: Record<string, string[]> = {
   'gateway-listen': ['listen', 'port'],
   'api-listen': ['api'],
+  'recovery-listen': ['recovery', 'port'],
   'pki-other-fleet': ['fleetId'],
   'enrollment-listen': ['enrollment', 'listen', 'port'],
 };
@@ -104,15 +108,18 @@ async function run(): Promise<void> {
       }).catch(async (error: unknown) => {
         throw await withConfigLine(error, layout.config);
       }),
+    ...(config.recovery === undefined
+      ? {}
+      : { startRecovery: recoveryStarter(config, config.recovery, { layout, extension, log }) }),
     onEnd: (error) => stopping.resolve(error),
   });
   process.on('uncaughtException', (error) => stopping.resolve(asKnown(error)));
   process.on('unhandledRejection', (error) => stopping.resolve(asKnown(error)));
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopping.resolve(undefined));
 
-  const { port, socket } = coordinator;
-  process.stdout.write(`${JSON.stringify({ ready: true, pid: process.pid, port, socket })}\n`);
-  log.info({ port, socket, version }, 'coordinator is ready');
+  const { port, recoveryPort, socket } = coordinator;
+  process.stdout.write(`${JSON.stringify({ ready: true, pid: process.pid, port, recoveryPort, socket })}\n`);
+  log.info({ port, recoveryPort, socket, version }, 'coordinator is ready');
   const error = await stopping.promise;
   await stop(coordinator, error, log);
 }
@@ -122,6 +129,28 @@ async function readFirstOperator({ operatorCertificate }: FleetLayout): Promise<
   if (!existsSync(operatorCertificate)) return {};
   const { certificatePem, certificate } = await loadCertificate(operatorCertificate);
   return typeof readOperatorIdentity(certificate) === 'string' ? {} : { firstOperatorPem: certificatePem };
+}
+
+function recoveryStarter(
+  { fleetId, log: { level } }: CoordinatorConfig,
+  { host, port, maxExpiredDays }: RecoveryConfig,
+  parts: { layout: FleetLayout; extension: string; log: Log },
+): NonNullable<CoordinatorOption['startRecovery']> {
+  const { layout, extension, log } = parts;
+  return (ask, trust) =>
+    startRecoveryPort({
+      entry: join(import.meta.dirname, `recovery.${extension}`),
+      listen: { host, port },
+      fleetId,
+      tls: { keyFile: layout.coordinatorKey, certificateFile: layout.coordinatorCertificate },
+      trust,
+      maxExpiredMs: maxExpiredDays * msPerDay,
+      log,
+      logLevel: level,
+      ask,
+    }).catch(async (error: unknown) => {
+      throw await withConfigLine(error, layout.config);
+    });
 }
 
 async function stop(coordinator: { stop(): Promise<void> }, error: FlotillaError | undefined, log: Log): Promise<void> {

@@ -48,6 +48,8 @@ import type {
   Replacement,
   ReplaceRequest,
   RevokeRequest,
+  Renewal,
+  RenewRequest,
   Rollout,
   RolloutChange,
   RolloutFollowRow,
@@ -118,6 +120,8 @@ export class CoordinatorClient {
   certificates = (query: { device?: string } = {}) => this.#http.get<Certificate[]>('/v1/certificates', query);
   certificate = (serial: string) => this.#http.get<Certificate>(`/v1/certificates/${encodeURIComponent(serial)}`);
   sign = (request: SignRequest) => this.#http.post<Signed>('/v1/certificates/sign', request);
+  renewCertificates = (request: RenewRequest) => this.#http.post<Changed>('/v1/certificates/renew', request);
+  renewals = () => this.#http.get<Renewal[]>('/v1/renewals');
   revoke = (request: RevokeRequest) => this.#http.post<Revoked>('/v1/certificates/revoke', request);
 
   match = (request: SelectRequest) => this.#http.post<SelectMatch>('/v1/select/match', request);

@@ -78,8 +78,28 @@ export interface CoordinatorConfig {
   };
   /** Beyond these they are forgotten: the decided ones first, and never an undecided one without an event. */
   deadLetters: { keepRows: number; keepSeconds: number };
+  certificates: {
+    /** How long a certificate is still taken after the device has come in with a newer one. */
+    overlapSeconds: number;
+    /** Devices that are asked to renew at a time, after a rotation or by an operator. */
+    renewInFlight: number;
+    /** New certificates that one device gets in a day. */
+    renewalsPerDay: number;
+  };
+  /** Where devices whose certificate has expired get another one. Absent: nowhere. */
+  recovery?: RecoveryConfig;
   log: { level: LogLevel };
 }
+
+export interface RecoveryConfig {
+  host: string;
+  port: number;
+  /** How long after its end a certificate is still worth another one. */
+  maxExpiredDays: number;
+}
+
+/** What a `recovery:` section may leave out. */
+export const defaultRecoveryConfig = { host: '0.0.0.0', maxExpiredDays: 365 } satisfies Partial<RecoveryConfig>;
 
 /** Everything but the fleet's id. Paths are relative to the file until it is loaded. */
 export const defaultCoordinatorConfig: Omit<CoordinatorConfig, 'fleetId'> = {
@@ -109,6 +129,7 @@ export const defaultCoordinatorConfig: Omit<CoordinatorConfig, 'fleetId'> = {
     testTimeoutSeconds: 1_800,
   },
   deadLetters: { keepRows: 100_000, keepSeconds: 7_776_000 },
+  certificates: { overlapSeconds: 86_400, renewInFlight: 32, renewalsPerDay: 6 },
   log: { level: 'info' },
 };
 
@@ -192,10 +213,26 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
       { keepRows: integer({ min: 1, max: 1_000_000 }), keepSeconds: seconds(1, 3_650) },
       defaults.deadLetters,
     ),
+    certificates: record(
+      {
+        overlapSeconds: seconds(0, 365),
+        renewInFlight: integer({ min: 1, max: 10_000 }),
+        renewalsPerDay: integer({ min: 1, max: 1_000 }),
+      },
+      defaults.certificates,
+    ),
+    recovery: record<RecoveryConfig>(
+      {
+        host,
+        port: integer({ min: 0, max: 65_535 }),
+        maxExpiredDays: number({ min: 0, max: 36_500 }),
+      },
+      defaultRecoveryConfig,
+    ),
     log: record({ level: choice(logLevels) }, defaults.log),
   },
   defaults,
-  ['connectHook', 'enrollment'],
+  ['connectHook', 'enrollment', 'recovery'],
 );
 
 /** Reads and checks a coordinator.yaml; `data` and `socket` become absolute. Throws ConfigError with every problem. */

@@ -17,7 +17,8 @@ import { CheckpointKeeper } from './audit/checkpoint-keeper.ts';
 import { RefusalLog } from './audit/refusal-log.ts';
 import type { AuthorityKeeper } from './authority/keeper.ts';
 import { timeSignerOf } from './authority/time-signer.ts';
-import { trustedAuthorities } from './core/authority-operation.ts';
+import { recoveryTrust, trustedAuthorities } from './core/authority-operation.ts';
+import { wantRotated } from './core/renewal-operation.ts';
 import { Core } from './core/core.ts';
 import type { CoreState } from './core/core-state.ts';
 import { startEst } from './est/index.ts';
@@ -31,9 +32,14 @@ import type { GatewayPool } from './gateway/pool-option.ts';
 import type { GatewayHandler } from './gateway/port.ts';
 import type { Caller } from './operator/caller.ts';
 import { LiveConnections } from './operator/live-connections.ts';
+import type { TrustDocument } from './recovery/ipc.ts';
+import type { RecoveryPort, RecoveryPortOption } from './recovery/recovery-port.ts';
+import type { RenewalPolicy } from './renewal/reduce-renewal.ts';
 import { readRunFile, removeRunFile, writeRunFile } from './run-file.ts';
 import { ConsumerStreams } from './service/consumer-streams.ts';
 import type { ServiceContext } from './service/context.ts';
+import { recoverDevice } from './service/recover-device.ts';
+import { RenewalSigner } from './service/renewal-signer.ts';
 import { adoptOperator } from './service/operator-service.ts';
 import { trimDeadLetters } from './service/trim-dead-letters.ts';
 
@@ -59,12 +65,15 @@ export interface CoordinatorOption {
     blobDirectory: string;
     authorities: readonly TrustedAuthority[];
   }): Promise<GatewayPool>;
+  /** Starts what devices come to whose certificate has expired; absent: there is no such port. */
+  startRecovery?(ask: RecoveryPortOption['ask'], trust: TrustDocument): Promise<RecoveryPort>;
   /** An operator asked for the end, or the process can't go on (`error`). Called once. */
   onEnd(error?: FlotillaError): void;
 }
 
 export interface Coordinator {
   readonly port: number;
+  readonly recoveryPort: number | undefined;
   readonly socket: string;
   readonly startedAtMs: number;
   /** Answers what is under way, sends the devices away with a hint when to come back, syncs, lets go of everything. */
@@ -92,7 +101,8 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     const state = await loadState(store, config.fleetId, newInstanceId(), startedAtMs);
     await settleAuthorities(option.authorities, { store, state, nowMs: startedAtMs });
     const { minAgentVersion } = config.link;
-    const policy = minAgentVersion === undefined ? {} : { minAgentVersion };
+    const renewal = renewalPolicyOf(config);
+    const policy = { renewal, ...(minAgentVersion === undefined ? {} : { minAgentVersion }) };
     const suspectFile = new SuspectFile(join(config.data, 'suspects'));
     undo.defer(() => suspectFile.close());
     const gate = option.connectHook === undefined ? undefined : gateOf(option, option.connectHook);
@@ -123,6 +133,8 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     await auditHeads.start();
     undo.defer(option.authorities.onCertificate(() => auditHeads.signSoon()));
     undo.defer(followAuthorities(option.authorities, core, log));
+    undo.defer(renewRotated(core, log));
+    const late: { recovery?: RecoveryPort } = {};
     const context: ServiceContext = {
       core,
       clock,
@@ -131,6 +143,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       ...localCaller(),
       jobs: config.jobs,
       rolloutTimers: timersOf(config),
+      renewal,
       payloads: new PayloadReader(schemaSource(state.schemas)),
       get issuing() {
         return option.authorities.active;
@@ -139,6 +152,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       blobDirectory,
       keyDirectory: option.keyDirectory,
       listen: { host: config.listen.host, port: pool.port },
+      recoveryPort: (): number | undefined => late.recovery?.port,
       apiListen: () => listening.api?.listen ?? {},
       maxTokenSeconds: config.api.maxTokenSeconds,
       connections: new LiveConnections(),
@@ -153,6 +167,18 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       // The answer leaves first.
       shutdown: () => setImmediate(() => end()),
     };
+    const signer = new RenewalSigner(context, log);
+    undo.defer(() => signer.stop());
+    const trust = (): TrustDocument => recoveryTrust(core.state, option.authorities.rootPem);
+    const ask = (question: Parameters<typeof recoverDevice>[1]) => recoverDevice(context, question, log);
+    const recovery = await option.startRecovery?.(ask, trust());
+    if (recovery !== undefined) {
+      late.recovery = recovery;
+      undo.defer(() => recovery.stop());
+      const push = (): void => recovery.setTrust(trust());
+      undo.defer(option.authorities.onCertificate(push));
+      undo.defer(core.subscribe(({ kind }) => (kind === 'authority' ? push() : undefined)));
+    }
     undo.defer(trimForEver(() => trimDeadLetters(context, config.deadLetters), clock, log));
     const { enrollment } = config;
     if (enrollment !== undefined) {
@@ -169,7 +195,13 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     await writeRunFile(runDirectory, { pid: process.pid, port: pool.port, startedAtMs });
     undo.defer(() => removeRunFile(runDirectory));
     forget();
-    return { port: pool.port, socket: config.socket, startedAtMs, stop: () => undo.disposeAsync() };
+    return {
+      port: pool.port,
+      recoveryPort: recovery?.port,
+      socket: config.socket,
+      startedAtMs,
+      stop: () => undo.disposeAsync(),
+    };
   } catch (error) {
     await undo.disposeAsync();
     throw error;
@@ -194,6 +226,19 @@ function followAuthorities(authorities: AuthorityKeeper, core: Core, log: Log): 
     authorities
       .finish(core.state)
       .catch((error) => log.error({ err: error }, 'the files of the authorities are not as they should be'));
+  });
+}
+
+/** Devices whose certificate an older authority has signed get one of the present one. */
+function renewRotated(core: Core, log: Log): () => void {
+  const want = (): void => {
+    core
+      .submit((turn) => wantRotated(turn))
+      .catch((error) => log.error({ err: error }, 'the renewals after a rotation could not be noted'));
+  };
+  want();
+  return core.subscribe(({ kind }) => {
+    if (kind === 'authority') want();
   });
 }
 
@@ -274,6 +319,11 @@ async function openOwnStore(
 /** Who comes over the unix socket: the coordinator's own user, whom the mode of the socket lets in, may do all. */
 function localCaller(): Caller {
   return { actor: `local:${process.getuid?.() ?? 0}`, role: 'admin', from: 'unix', via: 'socket' };
+}
+
+function renewalPolicyOf({ certificates }: CoordinatorConfig): RenewalPolicy {
+  const { renewInFlight, renewalsPerDay, overlapSeconds } = certificates;
+  return { inFlight: renewInFlight, perDay: renewalsPerDay, overlapMs: overlapSeconds * 1_000 };
 }
 
 function gateOf({ config, clock, log }: CoordinatorOption, hook: ConnectHook): ConnectGate {

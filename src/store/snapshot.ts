@@ -7,6 +7,7 @@ import { readCertificates, readCursors, readDevices } from './device-table.ts';
 import { readActiveDocuments, readMembers, readReleases, type DocumentTable } from './document-table.ts';
 import { readBoundGrains, readPreregistrations, readTokens } from './enrollment-table.ts';
 import { readLastOffset } from './event-table.ts';
+import { readRenewals } from './renewal-table.ts';
 import { readOperators } from './operator-table.ts';
 import { readRequestSeqs, readRequests } from './request-table.ts';
 import { readParked, readSchemas } from './schema-table.ts';
@@ -28,6 +29,7 @@ import type {
   ParkedRow,
   PreregistrationRow,
   ReleaseRow,
+  RenewalRow,
   RequestRow,
   SchemaRow,
   SuspectRow,
@@ -60,6 +62,7 @@ export interface Snapshot {
   boundGrains: BoundGrainRow[];
   authorities: AuthorityRow[];
   challenges: ChallengeRow[];
+  renewals: RenewalRow[];
   operators: OperatorRow[];
 }
 
@@ -96,6 +99,7 @@ export function readSnapshot(statements: Statements): Snapshot {
     boundGrains: readBoundGrains(statements),
     authorities: readAuthorities(statements),
     challenges: readChallenges(statements),
+    renewals: readRenewals(statements),
     operators: readOperators(statements),
   };
 }

@@ -21,6 +21,7 @@ import type {
   ParkedRow,
   PreregistrationRow,
   RedactionRow,
+  RenewalRow,
   SchemaRow,
   ReleaseRow,
   RequestRow,
@@ -34,6 +35,8 @@ export type Write =
   /** `instanceId`: the history whose cursors stay. */
   | { kind: 'device-removed'; deviceId: string; instanceId?: string }
   | { kind: 'certificate'; certificate: CertificateRow }
+  | { kind: 'renewal'; renewal: RenewalRow }
+  | { kind: 'renewal-removed'; deviceId: string }
   | { kind: 'cursor'; cursor: CursorRow }
   | { kind: 'event'; event: EventRow }
   | { kind: 'event-block'; block: EventBlockRow }

@@ -98,6 +98,8 @@ const cases: Record<string, Case> = {
   },
   'cert list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
   'cert show': { ok: () => [inFleet('pki', 'root.crt')], fails: () => [scratch('tiny.conf')], exitCode: 2 },
+  'cert renew': { ok: () => ['d-1'], fails: () => [malformed], exitCode: 2 },
+  'cert renewals': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
   'cert revoke': {
     ok: () => ['x-5', '--reason', 'test', '--yes'],
     fails: () => ['x-1', '--reason', 'not confirmed'],
@@ -224,6 +226,19 @@ const cases: Record<string, Case> = {
   'firmware verify': {
     ok: () => [scratch('tiny.fw'), '--key', inFleet('keys', 'firmware.pub')],
     fails: () => [scratch('tiny.fw'), '--key', scratch('key.pub')],
+    exitCode: 6,
+  },
+  'firmware apply': {
+    ok: () => [
+      scratch('tiny.fw'),
+      '-d',
+      scratch('tiny.img'),
+      '-t',
+      'complete',
+      '--key',
+      inFleet('keys', 'firmware.pub'),
+    ],
+    fails: () => [scratch('tiny.fw'), '-d', scratch('other.img'), '-t', 'complete', '--key', scratch('key.pub')],
     exitCode: 6,
   },
   'firmware inspect': { ok: () => [scratch('tiny.fw')], fails: () => [scratch('not-a-bundle.fw')], exitCode: 6 },

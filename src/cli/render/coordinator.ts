@@ -13,6 +13,7 @@ export function formatStatus(status: CoordinatorStatus, nowMs: number): string {
     coordinator: `running, pid ${status.pid}, version ${status.version}`,
     started: `${formatTime(status.startedAtMs)} (up ${formatDuration(nowMs - status.startedAtMs)})`,
     listens: `${listen.host}:${listen.port}`,
+    recovery: status.recoveryPort === undefined ? 'off' : `port ${status.recoveryPort}`,
     api: formatApi(status.api),
     gateways: status.gateways.map(({ pid, connections }) => `pid ${pid}: ${connections} links`).join('; ') || 'none',
     devices: `${devices.total}, ${devices.connected} connected${devices.total > 0 ? ` (${formatCounts(devices.byState)})` : ''}`,

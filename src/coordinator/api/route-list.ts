@@ -11,6 +11,7 @@ import { jobRoutes } from './job-route.ts';
 import { openApiRoute } from './openapi-route.ts';
 import { operatorRoutes } from './operator-route.ts';
 import { releaseRoutes } from './release-route.ts';
+import { renewalRoutes } from './renewal-route.ts';
 import { rolloutRoutes } from './rollout-route.ts';
 import type { Route } from './route.ts';
 import { schemaRoutes } from './schema-route.ts';
@@ -32,6 +33,7 @@ export const routes: readonly Route[] = [
   ...operatorRoutes,
   openApiRoute(() => routes),
   ...releaseRoutes,
+  ...renewalRoutes,
   ...rolloutRoutes,
   ...schemaRoutes,
   ...selectRoutes,

@@ -10,6 +10,8 @@ import type {
   LaneCursor,
   MemberRow,
   PreregistrationRow,
+  RenewalRow,
+  RenewalState,
   OperatorRow,
   SuspectRow,
 } from '../../store/row.ts';
@@ -103,6 +105,8 @@ export interface CoreState {
   readonly keyOwners: Map<string, string>;
   /** By device: grains that it may report with these values only. */
   readonly boundGrains: Map<string, Readonly<Record<string, string>>>;
+  /** New certificates that are under way, by device. */
+  readonly renewals: Map<string, RenewalRow>;
   readonly live: Map<string, LiveConnection>;
   /** By device. */
   readonly probes: Map<string, Probe>;
@@ -120,6 +124,7 @@ export type Change =
   | { kind: 'device'; id: string }
   | { kind: 'device-removed'; id: string }
   | { kind: 'authority'; id: string }
+  | { kind: 'renewal'; deviceId: string; state: RenewalState | 'ended' }
   | { kind: 'operator'; name: string }
   /** The log has grown. */
   | { kind: 'event' }

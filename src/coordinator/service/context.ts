@@ -11,6 +11,7 @@ import type { ConnectGate } from '../hook/connect-gate.ts';
 import type { JobPolicy } from '../job/plan-job.ts';
 import type { Caller } from '../operator/caller.ts';
 import type { LiveConnections } from '../operator/live-connections.ts';
+import type { RenewalPolicy } from '../renewal/reduce-renewal.ts';
 import type { TimerPolicy } from '../rollout/rollout-state.ts';
 import type { ConsumerStreams } from './consumer-streams.ts';
 
@@ -25,6 +26,7 @@ export interface ServiceContext extends Caller {
   version: string;
   jobs: JobPolicy;
   rolloutTimers: TimerPolicy;
+  renewal: RenewalPolicy;
   /** Reads Avro payloads by what the registry holds at that time. */
   payloads: PayloadReader;
   /** What signs at this moment; after a rotation it is another one. */
@@ -44,6 +46,8 @@ export interface ServiceContext extends Caller {
   connections: LiveConnections;
   /** Where devices enroll, as they are told; absent when nobody may. */
   enrollment?: { host: string; port: number };
+  /** Of the recovery port; undefined: there is none. */
+  recoveryPort(): number | undefined;
   gatewayPids(): number[];
   /** Uniform in [0, 1). */
   random(): number;

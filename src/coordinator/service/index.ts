@@ -22,6 +22,7 @@ export * from './product-request-service.ts';
 export { redactEvents } from './redact-service.ts';
 export * from './release-service.ts';
 export * from './replace-service.ts';
+export * from './renewal-service.ts';
 export * from './rollout-service.ts';
 export * from './schema-service.ts';
 export * from './select-service.ts';

@@ -40,6 +40,8 @@ const decisions: Record<string, string> = {
   'GET /v1/certificates/:id': 'read',
   'POST /v1/certificates/sign': 'enroll',
   'POST /v1/certificates/revoke': 'administer',
+  'GET /v1/renewals': 'read',
+  'POST /v1/certificates/renew': 'operate',
   'POST /v1/select/match': 'read',
   'POST /v1/select/explain': 'read',
   'GET /v1/why/:id': 'read',
