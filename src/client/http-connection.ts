@@ -27,8 +27,8 @@ export class HttpConnection {
     this.#endpoint = endpoint;
   }
 
-  get<T>(path: string, query: Query = {}): Promise<T> {
-    return this.#document('GET', path, query);
+  get<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
+    return this.#document('GET', path, query, undefined, signal);
   }
 
   post<T>(path: string, body: unknown): Promise<T> {
@@ -97,10 +97,10 @@ export class HttpConnection {
     }
   }
 
-  async #document<T>(method: string, path: string, query: Query, body?: string): Promise<T> {
+  async #document<T>(method: string, path: string, query: Query, body?: string, signal?: AbortSignal): Promise<T> {
     const headers = body === undefined ? {} : { 'content-type': 'application/json' };
     for (let attempt = 1; ; attempt += 1) {
-      const { sent, document } = this.#open(method, path, query, headers);
+      const { sent, document } = this.#open(method, path, query, headers, signal);
       sent.end(body);
       try {
         return await document<T>();
@@ -108,7 +108,7 @@ export class HttpConnection {
         // Nothing was done for it: the same request may be made again.
         const waitMs = error instanceof FlotillaError && attempt < maxAttempts ? retryAfterMs(error) : undefined;
         if (waitMs === undefined) throw error;
-        await delay(waitMs);
+        await delay(waitMs, undefined, signal === undefined ? {} : { signal });
       }
     }
   }

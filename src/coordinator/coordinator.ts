@@ -36,6 +36,8 @@ import type { TrustDocument } from './recovery/ipc.ts';
 import type { RecoveryPort, RecoveryPortOption } from './recovery/recovery-port.ts';
 import type { RenewalPolicy } from './renewal/reduce-renewal.ts';
 import { readRunFile, removeRunFile, writeRunFile } from './run-file.ts';
+import { ListPublisher } from './revocation/publish.ts';
+import { serveRevocationList } from './revocation/serve.ts';
 import { ConsumerStreams } from './service/consumer-streams.ts';
 import type { ServiceContext } from './service/context.ts';
 import { recoverDevice } from './service/recover-device.ts';
@@ -130,6 +132,8 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     signTime();
     await core.start(pool);
     const listening: { api?: RemoteApi } = {};
+    const { listen, validDays } = config.certificates.crl;
+    const revocationList = new ListPublisher({ core, clock, authorities: option.authorities, validDays });
     await auditHeads.start();
     undo.defer(option.authorities.onCertificate(() => auditHeads.signSoon()));
     undo.defer(followAuthorities(option.authorities, core, log));
@@ -149,6 +153,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
         return option.authorities.active;
       },
       authorities: option.authorities,
+      revocationList,
       blobDirectory,
       keyDirectory: option.keyDirectory,
       listen: { host: config.listen.host, port: pool.port },
@@ -192,6 +197,11 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     const remote = await startRemoteApi(context, config.api, log);
     listening.api = remote;
     undo.defer(() => remote.close());
+    if (listen !== undefined) {
+      const served = await serveRevocationList(revocationList, listen, log);
+      undo.defer(() => served.close());
+      log.info({ host: listen.host, port: served.port }, 'the revocation list is served');
+    }
     await writeRunFile(runDirectory, { pid: process.pid, port: pool.port, startedAtMs });
     undo.defer(() => removeRunFile(runDirectory));
     forget();

@@ -14,6 +14,7 @@ export * from './job.ts';
 export * from './operator.ts';
 export * from './product-request.ts';
 export * from './release.ts';
+export * from './revocation-list.ts';
 export * from './renewal.ts';
 export * from './rollout.ts';
 export * from './schema.ts';

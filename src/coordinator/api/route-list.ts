@@ -11,6 +11,7 @@ import { jobRoutes } from './job-route.ts';
 import { openApiRoute } from './openapi-route.ts';
 import { operatorRoutes } from './operator-route.ts';
 import { releaseRoutes } from './release-route.ts';
+import { revocationListRoutes } from './revocation-list-route.ts';
 import { renewalRoutes } from './renewal-route.ts';
 import { rolloutRoutes } from './rollout-route.ts';
 import type { Route } from './route.ts';
@@ -33,6 +34,7 @@ export const routes: readonly Route[] = [
   ...operatorRoutes,
   openApiRoute(() => routes),
   ...releaseRoutes,
+  ...revocationListRoutes,
   ...renewalRoutes,
   ...rolloutRoutes,
   ...schemaRoutes,
