@@ -6,6 +6,7 @@ import { NewFiles } from '../../src/cli/new-file.ts';
 import { openClient } from '../../src/cli/open-client.ts';
 import { readInput } from '../../src/cli/read-input.ts';
 import type { Signed } from '../../src/client/contract/index.ts';
+import { readCsrPem } from '../../src/pki/csr.ts';
 
 type SignedTo = Signed & { written: string[] };
 
@@ -19,7 +20,7 @@ wrote gw-001/device.crt, gw-001/authority.crt`,
     '<%= config.bin %> <%= command.id %> request.pem --device gw-001 --days 90 --pending',
   ];
   static override args = {
-    csr: Args.file({ description: 'the request, a PEM file', required: true }),
+    csr: Args.file({ description: 'the request, PEM or DER; EC P-256, P-384, or RSA from 2048 bits', required: true }),
   };
   static override flags = {
     device: Flags.string({ description: 'refuse unless the request is for this device', helpValue: 'ID' }),
@@ -34,7 +35,7 @@ wrote gw-001/device.crt, gw-001/authority.crt`,
 
   protected async execute(): Promise<SignedTo> {
     const { args, flags } = await this.parse(Sign);
-    const csr = (await readInput(args.csr, 'a certificate signing request')).toString('utf8');
+    const csr = readCsrPem(await readInput(args.csr, 'a certificate signing request'));
     // The places are taken before anything is signed: a certificate must not be issued and then lost.
     await using files = new NewFiles();
     if (flags.out !== undefined) await files.reserve(flags.out);

@@ -40,6 +40,7 @@ import type {
   RegisterRequest,
   Release,
   Revoked,
+  RevocationLists,
   Replacement,
   ReplaceRequest,
   RevokeRequest,
@@ -76,7 +77,7 @@ export class CoordinatorClient {
     this.#http = http;
   }
 
-  status = () => this.#http.get<CoordinatorStatus>('/v1/status');
+  status = (signal?: AbortSignal) => this.#http.get<CoordinatorStatus>('/v1/status', {}, signal);
   shutdown = () => this.#http.post<{ pid: number }>('/v1/shutdown', {});
 
   audit = (query: AuditQuery) => this.#http.get<AuditEntry[]>('/v1/audit', { ...query });
@@ -112,6 +113,7 @@ export class CoordinatorClient {
   renewCertificates = (request: RenewRequest) => this.#http.post<Changed>('/v1/certificates/renew', request);
   renewals = () => this.#http.get<Renewal[]>('/v1/renewals');
   revoke = (request: RevokeRequest) => this.#http.post<Revoked>('/v1/certificates/revoke', request);
+  revocationLists = () => this.#http.get<RevocationLists>('/v1/crl');
 
   match = (request: SelectRequest) => this.#http.post<SelectMatch>('/v1/select/match', request);
   explain = (request: SelectRequest) => this.#http.post<SelectExplanation>('/v1/select/explain', request);

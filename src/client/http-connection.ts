@@ -23,8 +23,8 @@ export class HttpConnection {
     this.#endpoint = endpoint;
   }
 
-  get<T>(path: string, query: Query = {}): Promise<T> {
-    return this.#document('GET', path, query);
+  get<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
+    return this.#document('GET', path, query, undefined, signal);
   }
 
   post<T>(path: string, body: unknown): Promise<T> {
@@ -93,9 +93,9 @@ export class HttpConnection {
     }
   }
 
-  async #document<T>(method: string, path: string, query: Query, body?: string): Promise<T> {
+  async #document<T>(method: string, path: string, query: Query, body?: string, signal?: AbortSignal): Promise<T> {
     const headers = body === undefined ? {} : { 'content-type': 'application/json' };
-    const { sent, document } = this.#open(method, path, query, headers);
+    const { sent, document } = this.#open(method, path, query, headers, signal);
     sent.end(body);
     return document<T>();
   }

@@ -60,6 +60,8 @@ export interface CoordinatorConfig {
   /** Beyond these they are forgotten: the decided ones first, and never an undecided one without an event. */
   deadLetters: { keepRows: number; keepSeconds: number };
   certificates: {
+    /** The revocation list: how long one holds, and where it is offered by plain HTTP (nowhere when left out). */
+    crl: { validDays: number; listen?: { host: string; port: number } };
     /** How long a certificate is still taken after the device has come in with a newer one. */
     overlapSeconds: number;
     /** Devices that are asked to renew at a time, after a rotation or by an operator. */
@@ -105,7 +107,7 @@ export const defaultCoordinatorConfig: Omit<CoordinatorConfig, 'fleetId'> = {
     testTimeoutSeconds: 1_800,
   },
   deadLetters: { keepRows: 100_000, keepSeconds: 7_776_000 },
-  certificates: { overlapSeconds: 86_400, renewInFlight: 32, renewalsPerDay: 6 },
+  certificates: { overlapSeconds: 86_400, renewInFlight: 32, renewalsPerDay: 6, crl: { validDays: 7 } },
   log: { level: 'info' },
 };
 
@@ -170,6 +172,14 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
     ),
     certificates: record(
       {
+        crl: record<CoordinatorConfig['certificates']['crl']>(
+          {
+            validDays: integer({ min: 1, max: 90, unit: 'days' }),
+            listen: record({ host, port: integer({ min: 0, max: 65_535 }) }, {}),
+          },
+          defaults.certificates.crl,
+          ['listen'],
+        ),
         overlapSeconds: seconds(0, 365),
         renewInFlight: integer({ min: 1, max: 10_000 }),
         renewalsPerDay: integer({ min: 1, max: 1_000 }),

@@ -34,6 +34,8 @@ import type { TrustDocument } from './recovery/ipc.ts';
 import type { RecoveryPort, RecoveryPortOption } from './recovery/recovery-port.ts';
 import type { RenewalPolicy } from './renewal/reduce-renewal.ts';
 import { readRunFile, removeRunFile, writeRunFile } from './run-file.ts';
+import { ListPublisher } from './revocation/publish.ts';
+import { serveRevocationList } from './revocation/serve.ts';
 import { ConsumerStreams } from './service/consumer-streams.ts';
 import type { ServiceContext } from './service/context.ts';
 import { recoverDevice } from './service/recover-device.ts';
@@ -124,6 +126,8 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     undo.defer(option.authorities.onCertificate(signTime));
     signTime();
     await core.start(pool);
+    const { listen, validDays } = config.certificates.crl;
+    const revocationList = new ListPublisher({ core, clock, authorities: option.authorities, validDays });
     await auditHeads.start();
     undo.defer(option.authorities.onCertificate(() => auditHeads.signSoon()));
     undo.defer(followAuthorities(option.authorities, core, log));
@@ -143,6 +147,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
         return option.authorities.active;
       },
       authorities: option.authorities,
+      revocationList,
       blobDirectory,
       keyDirectory: option.keyDirectory,
       listen: { host: config.listen.host, port: pool.port },
@@ -179,6 +184,11 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     }
     const api = await startApi(context, config.socket, log);
     undo.defer(() => api.close());
+    if (listen !== undefined) {
+      const served = await serveRevocationList(revocationList, listen, log);
+      undo.defer(() => served.close());
+      log.info({ host: listen.host, port: served.port }, 'the revocation list is served');
+    }
     await writeRunFile(runDirectory, { pid: process.pid, port: pool.port, startedAtMs });
     undo.defer(() => removeRunFile(runDirectory));
     forget();

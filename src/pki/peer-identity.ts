@@ -71,6 +71,8 @@ export function readOperatorIdentity(certificate: X509Certificate): OperatorIden
 
 function peerProblem(certificate: X509Certificate, commonName: string): string | undefined {
   if (certificate.ca) return 'a certificate of an authority';
+  // Revocation goes by it, and tools write such numbers in more ways than one.
+  if (/^-|^0*$/.test(certificate.serialNumber)) return `serial number ${certificate.serialNumber.slice(0, 48)}`;
   if (certificate.subject !== `CN=${commonName}`) return `subject ${JSON.stringify(certificate.subject).slice(0, 120)}`;
   const usage = certificate.keyUsage ?? [];
   if (usage.length !== 1 || usage[0] !== ExtendedKeyUsage.clientAuth) {

@@ -72,6 +72,21 @@ const cases: Record<string, Case> = {
     fails: () => ['--socket', scratch('no.sock')],
     exitCode: 7,
   },
+  'agent install': {
+    ok: () => ['--config', scratch('d-1', 'agent.yaml'), '--init', 'systemd', '--dry-run'],
+    fails: () => ['--config', scratch('no-agent.yaml'), '--init', 'systemd'],
+    exitCode: 2,
+  },
+  'agent uninstall': {
+    ok: () => ['--init', 'systemd', '--dry-run'],
+    fails: () => ['--init', 'systemd', '--purge'],
+    exitCode: 6,
+  },
+  'agent diagnose': {
+    ok: () => ['--config', scratch('d-1', 'agent.yaml')],
+    fails: () => ['--config', scratch('no-agent.yaml')],
+    exitCode: 4,
+  },
   'agent reset-time': {
     missing: 'test/e2e/clock.test.ts',
     fails: () => [scratch('tiny.conf'), '--config', scratch('d-1', 'agent.yaml')],
@@ -94,6 +109,31 @@ const cases: Record<string, Case> = {
   'cert sign': {
     ok: () => [scratch('csr', 'device.csr'), '--out', scratch('csr', 'device.crt')],
     fails: () => [scratch('tiny.conf')],
+    exitCode: 2,
+  },
+  'cert inspect': { ok: () => [inFleet('pki', 'authority.crt')], fails: () => [scratch('tiny.conf')], exitCode: 2 },
+  'cert lint': { ok: () => [inFleet('pki', 'authority.crt')], fails: () => [scratch('nowhere.crt')], exitCode: 2 },
+  'cert verify': {
+    ok: () => [inFleet('pki', 'coordinator.crt'), '--ca', inFleet('pki', 'authority.crt'), '--purpose', 'coordinator'],
+    fails: () => [inFleet('pki', 'coordinator.crt'), '--ca', scratch('tiny.conf')],
+    exitCode: 2,
+  },
+  'cert crl': {
+    ok: () => ['--out', scratch('fleet.crl')],
+    fails: () => ['--fleet-dir', scratch('stopped')],
+    exitCode: 7,
+  },
+  'cert export': {
+    ok: () => [
+      inFleet('pki', 'coordinator.crt'), '--key', inFleet('pki', 'coordinator.key'), '--out', scratch('ok.p12'),
+      '--passphrase-file', scratch('p12.pass'),
+    ],
+    fails: () => [inFleet('pki', 'coordinator.crt'), '--key', inFleet('pki', 'root.key'), '--out', scratch('bad.p12')],
+    exitCode: 2,
+  }, // prettier-ignore
+  'cert import': {
+    ok: () => [scratch('own.p12'), '--out', scratch('imported'), '--passphrase-file', scratch('p12.pass')],
+    fails: () => [scratch('tiny.conf'), '--out', scratch('never'), '--passphrase-file', scratch('p12.pass')],
     exitCode: 2,
   },
   'cert list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
@@ -297,6 +337,9 @@ beforeAll(async () => {
   await writeFile(scratch('worse.avsc'), reading('mV'));
 
   for (const name of ['here', 'gone']) await must(['context', 'add', ...contextAdd(name)]);
+  await writeFile(scratch('p12.pass'), 'correct horse battery\n', { mode: 0o600 });
+  const own = [inFleet('pki', 'coordinator.crt'), '--key', inFleet('pki', 'coordinator.key')];
+  await must(['cert', 'export', ...own, '--out', scratch('own.p12'), '--passphrase-file', scratch('p12.pass')]);
   await must(['init', scratch('stopped'), '--no-passphrase', '--port', '0']);
   await must(['agent', 'init', scratch('csr'), '--id', 's-1', '--coordinator', '127.0.0.1:7443']);
   for (const id of ['x-1', 'x-2', 'x-3', 'x-4', 'x-5', 'x-6', 'x-7', 'x-8'])
@@ -356,7 +399,7 @@ describe('every command', () => {
     const ran = await fleet.cli([...words, ...withJson(one?.fails() ?? [])]);
     expect([ran.exitCode, ran.stdout]).toEqual([one?.exitCode, expect.stringMatching(/^\{.*\}$/)]);
     // What doctor finds is its data; only looking itself can't fail.
-    if (name === 'doctor') return expect(ran.json().ok).toBe(false);
+    if (name === 'doctor' || name === 'agent diagnose') return expect(ran.json().ok).toBe(false);
     const { error, ...rest } = ran.json();
     expect(rest).toEqual({});
     expect(error).toMatchObject({ code: expect.any(String), fault: expect.any(String), message: expect.any(String) });

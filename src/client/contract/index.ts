@@ -13,6 +13,7 @@ export * from './event.ts';
 export * from './job.ts';
 export * from './product-request.ts';
 export * from './release.ts';
+export * from './revocation-list.ts';
 export * from './renewal.ts';
 export * from './rollout.ts';
 export * from './schema.ts';

@@ -9,6 +9,7 @@ import { enrollmentRoutes } from './enrollment-route.ts';
 import { eventRoutes } from './event-route.ts';
 import { jobRoutes } from './job-route.ts';
 import { releaseRoutes } from './release-route.ts';
+import { revocationListRoutes } from './revocation-list-route.ts';
 import { renewalRoutes } from './renewal-route.ts';
 import { rolloutRoutes } from './rollout-route.ts';
 import type { Route } from './route.ts';
@@ -29,6 +30,7 @@ export const routes: readonly Route[] = [
   ...eventRoutes,
   ...jobRoutes,
   ...releaseRoutes,
+  ...revocationListRoutes,
   ...renewalRoutes,
   ...rolloutRoutes,
   ...schemaRoutes,

@@ -112,8 +112,11 @@ export interface CoreState {
   /** Also superseded ones, until the gateway reports their end. */
   readonly connections: Map<ConnectionId, string>;
   /** The last number given out of each kind. */
-  readonly counters: Map<'offset' | 'request-row' | 'dead-letter', number>;
+  readonly counters: Map<Counter, number>;
 }
+
+/** `revocation` counts within this process alone: it tells that the revocation list is out of date. */
+export type Counter = 'offset' | 'request-row' | 'dead-letter' | 'revocation';
 
 /** What followers are told, after the commit. */
 export type Change =

@@ -8,6 +8,7 @@ import type { RefusalLog } from '../audit/refusal-log.ts';
 import { writeAudit } from '../audit/write-audit.ts';
 import type { Core } from '../core/core.ts';
 import type { Turn } from '../core/turn.ts';
+import type { ListPublisher } from '../revocation/publish.ts';
 import type { ConnectGate } from '../hook/connect-gate.ts';
 import type { JobPolicy } from '../job/plan-job.ts';
 import type { RenewalPolicy } from '../renewal/reduce-renewal.ts';
@@ -34,6 +35,7 @@ export interface ServiceContext {
   readonly issuing: IssuingAuthority;
   /** The files of the authorities. */
   authorities: AuthorityKeeper;
+  revocationList: ListPublisher;
   /** Where published bundles lie, named by their SHA-256. */
   blobDirectory: string;
   /** Folder of the `*.pub` keys that a bundle must be signed with. */

@@ -20,6 +20,7 @@ export * from './job-service.ts';
 export * from './product-request-service.ts';
 export { redactEvents } from './redact-service.ts';
 export * from './release-service.ts';
+export * from './revocation-list-service.ts';
 export * from './replace-service.ts';
 export * from './renewal-service.ts';
 export * from './rollout-service.ts';

@@ -197,8 +197,8 @@ describe('the rest', () => {
   });
 
   it('shows findings with their mend', () => {
-    expect(formatFindings([{ name: 'keys', verdict: 'bad', detail: 'open', mend: 'chmod' }])).toBe(
-      'bad   keys  open\n            mend: chmod\n1 bad, 0 warnings\n',
+    expect(formatFindings([{ id: 'keys', verdict: 'fail', seen: 'open', mend: 'chmod' }])).toBe(
+      'fail  keys  open\n            mend: chmod\n1 failed, 0 warnings\n',
     );
   });
 
