@@ -32,6 +32,11 @@ import type {
   ManifestImport,
   ManifestImported,
   PreregistrationView,
+  Operator,
+  OperatorAdded,
+  OperatorRequest,
+  OperatorRevoke,
+  OperatorRevoked,
   ProductRequestBody,
   QuarantineRequest,
   Redacted,
@@ -54,6 +59,7 @@ import type {
   SelectExplanation,
   SelectMatch,
   SelectRequest,
+  Self,
   SentRequest,
   Settled,
   SettleRequest,
@@ -89,6 +95,11 @@ export class CoordinatorClient {
   /** One row. */
   verifyAudit = (query: { head?: string }, signal?: AbortSignal) =>
     this.#http.rows<AuditVerification>('/v1/audit/verify', query, signal);
+  self = () => this.#http.get<Self>('/v1/self');
+  operators = () => this.#http.get<Operator[]>('/v1/operators');
+  addOperator = (request: OperatorRequest) => this.#http.post<OperatorAdded>('/v1/operators', request);
+  revokeOperator = (name: string, request: OperatorRevoke) =>
+    this.#http.post<OperatorRevoked>(`/v1/operators/${encodeURIComponent(name)}/revoke`, request);
 
   devices = (query: { selector?: string; state?: string } = {}) => this.#http.get<Device[]>('/v1/devices', query);
   device = (id: string) => this.#http.get<Device>(`/v1/devices/${encodeURIComponent(id)}`);

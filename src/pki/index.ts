@@ -14,6 +14,7 @@ export {
   issueCoordinatorCertificate,
   issueDeviceCertificate,
   issueOperatorCertificate,
+  signOperatorCertificate,
 } from './issue.ts';
 export * from './fleet-identity.ts';
 export { createKey, encryptPrivateKey, formatPrivateKey } from './key.ts';

@@ -78,23 +78,37 @@ export async function issueCoordinatorCertificate(
   return { certificatePem, privateKey };
 }
 
+interface OperatorOption {
+  fleetId: string;
+  name: string;
+  role: OperatorRole;
+  nowMs: number;
+  validityDays?: number;
+}
+
 /** A key and a certificate for a person or a script that uses the API from afar. */
-export async function issueOperatorCertificate(
+export async function issueOperatorCertificate(issuing: Authority, option: OperatorOption): Promise<IssuedPair> {
+  const privateKey = await createKey();
+  const publicKey = createPublicKey(privateKey);
+  return { certificatePem: await signOperatorCertificate(issuing, { ...option, publicKey }), privateKey };
+}
+
+/** The same for the public key of a CSR. PEM, the leaf alone. */
+export async function signOperatorCertificate(
   issuing: Authority,
-  option: { fleetId: string; name: string; role: OperatorRole; nowMs: number; validityDays?: number },
-): Promise<IssuedPair> {
+  option: OperatorOption & { publicKey: KeyObject },
+): Promise<string> {
   requireFleet(issuing, option.fleetId);
   validateOperatorName(option.name);
-  const privateKey = await createKey();
+  validatePublicKey(option.publicKey);
   const uri = operatorUri(option.fleetId, option.role, option.name);
-  const certificatePem = await signCertificate({
+  return signCertificate({
     issuer: issuing,
     commonName: option.name,
-    publicKey: privateKey,
+    publicKey: option.publicKey,
     ...validityFrom(option.nowMs, option.validityDays ?? defaultOperatorValidityDays),
     extensions: leafExtensions(ExtendedKeyUsage.clientAuth, [{ type: 'url', value: uri }]),
   });
-  return { certificatePem, privateKey };
 }
 
 /** A device's certificate for the public key of its CSR: CN, one URI, clientAuth alone. PEM, the leaf alone. */

@@ -171,6 +171,7 @@ const cases: Record<string, Case> = {
   'context show': { ok: () => ['here'], fails: () => ['nowhere'], exitCode: 2 },
   'context remove': { ok: () => ['gone'], fails: () => ['nowhere'], exitCode: 2 },
 
+  'coordinator openapi': { ok: () => [], fails: () => ['extra'], exitCode: 2 },
   'coordinator status': { ok: () => [], fails: () => ['--fleet-dir', scratch('stopped')], exitCode: 7 },
   'coordinator start': { missing: 'see below', fails: () => ['--detach'], exitCode: 6 },
   'coordinator stop': { missing: 'see below', fails: () => ['--fleet-dir', scratch('stopped')], exitCode: 7 },
@@ -303,6 +304,19 @@ const cases: Record<string, Case> = {
     fails: () => [scratch('unsigned.fw')],
     exitCode: 6,
   },
+  'operator add': {
+    ok: () => ['anna', '--role', 'viewer', '--out', scratch('anna')],
+    fails: () => ['bert', '--out', scratch('bert')],
+    exitCode: 2,
+  },
+  'operator list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
+  'operator revoke': {
+    ok: () => ['carl', '--reason', 'test', '--yes'],
+    fails: () => ['carl', '--reason', 'not confirmed'],
+    exitCode: 6,
+  },
+  'operator whoami': { ok: () => [], fails: () => ['--fleet-dir', scratch('stopped')], exitCode: 7 },
+
   'release list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
   'release show': { ok: () => ['tiny/1.0.0/stable'], fails: () => ['tiny/9.9.9/stable'], exitCode: 2 },
 
@@ -336,6 +350,7 @@ beforeAll(async () => {
   await writeFile(scratch('reading.avsc'), reading('V'));
   await writeFile(scratch('worse.avsc'), reading('mV'));
 
+  await must(['operator', 'add', 'carl', '--role', 'viewer', '--token', '--expires', '1h']);
   for (const name of ['here', 'gone']) await must(['context', 'add', ...contextAdd(name)]);
   await writeFile(scratch('p12.pass'), 'correct horse battery\n', { mode: 0o600 });
   const own = [inFleet('pki', 'coordinator.crt'), '--key', inFleet('pki', 'coordinator.key')];

@@ -11,6 +11,7 @@ export * from './device.ts';
 export * from './enrollment.ts';
 export * from './event.ts';
 export * from './job.ts';
+export * from './operator.ts';
 export * from './product-request.ts';
 export * from './release.ts';
 export * from './revocation-list.ts';

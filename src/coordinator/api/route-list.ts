@@ -8,6 +8,8 @@ import { deviceRoutes } from './device-route.ts';
 import { enrollmentRoutes } from './enrollment-route.ts';
 import { eventRoutes } from './event-route.ts';
 import { jobRoutes } from './job-route.ts';
+import { openApiRoute } from './openapi-route.ts';
+import { operatorRoutes } from './operator-route.ts';
 import { releaseRoutes } from './release-route.ts';
 import { revocationListRoutes } from './revocation-list-route.ts';
 import { renewalRoutes } from './renewal-route.ts';
@@ -29,6 +31,8 @@ export const routes: readonly Route[] = [
   ...enrollmentRoutes,
   ...eventRoutes,
   ...jobRoutes,
+  ...operatorRoutes,
+  openApiRoute(() => routes),
   ...releaseRoutes,
   ...revocationListRoutes,
   ...renewalRoutes,

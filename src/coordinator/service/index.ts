@@ -17,6 +17,7 @@ export { followDevices } from './follow-device.ts';
 export { followJob } from './follow-job.ts';
 export { followRollout } from './follow-rollout.ts';
 export * from './job-service.ts';
+export * from './operator-service.ts';
 export * from './product-request-service.ts';
 export { redactEvents } from './redact-service.ts';
 export * from './release-service.ts';
