@@ -1,5 +1,15 @@
 import type { AuditExportRow } from '../audit/index.ts';
 import type {
+  AuthorityDetail,
+  AuthorityOverview,
+  AuthorityView,
+  Challenge,
+  EndedAuthority,
+  RegisterAuthority,
+  RetireRequest,
+  Rotated,
+  Rotation,
+  RotationRequest,
   AuditEntry,
   AuditHeadReply,
   AuditQuery,
@@ -125,6 +135,18 @@ export class CoordinatorClient {
   renewals = () => this.#http.get<Renewal[]>('/v1/renewals');
   revoke = (request: RevokeRequest) => this.#http.post<Revoked>('/v1/certificates/revoke', request);
   revocationLists = () => this.#http.get<RevocationLists>('/v1/crl');
+
+  authorities = () => this.#http.get<AuthorityOverview>('/v1/authorities');
+  authority = (id: string) => this.#http.get<AuthorityDetail>(`/v1/authorities/${encodeURIComponent(id)}`);
+  beginRotation = (request: RotationRequest) => this.#http.post<Rotation>('/v1/authorities/rotation', request);
+  completeRotation = (certificate: string) =>
+    this.#http.post<Rotated>('/v1/authorities/rotation/certificate', { certificate });
+  retireAuthority = (id: string, request: RetireRequest) =>
+    this.#http.post<EndedAuthority>(`/v1/authorities/${encodeURIComponent(id)}/retire`, request);
+  renewCoordinator = () => this.#http.post<AuthorityOverview['coordinator']>('/v1/authorities/coordinator', {});
+  createChallenge = () => this.#http.post<Challenge>('/v1/authorities/challenge', {});
+  registerAuthority = (request: RegisterAuthority) => this.#http.post<AuthorityView>('/v1/authorities', request);
+  removeAuthority = (id: string) => this.#http.delete<EndedAuthority>(`/v1/authorities/${encodeURIComponent(id)}`);
 
   match = (request: SelectRequest) => this.#http.post<SelectMatch>('/v1/select/match', request);
   explain = (request: SelectRequest) => this.#http.post<SelectExplanation>('/v1/select/explain', request);

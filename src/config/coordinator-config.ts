@@ -79,6 +79,8 @@ export interface CoordinatorConfig {
   /** Beyond these they are forgotten: the decided ones first, and never an undecided one without an event. */
   deadLetters: { keepRows: number; keepSeconds: number };
   certificates: {
+    /** The file that says what certificates may look like; absolute once loaded. */
+    profiles: string;
     /** The revocation list: how long one holds, and where it is offered by plain HTTP (nowhere when left out). */
     crl: { validDays: number; listen?: { host: string; port: number } };
     /** How long a certificate is still taken after the device has come in with a newer one. */
@@ -131,7 +133,13 @@ export const defaultCoordinatorConfig: Omit<CoordinatorConfig, 'fleetId'> = {
     testTimeoutSeconds: 1_800,
   },
   deadLetters: { keepRows: 100_000, keepSeconds: 7_776_000 },
-  certificates: { overlapSeconds: 86_400, renewInFlight: 32, renewalsPerDay: 6, crl: { validDays: 7 } },
+  certificates: {
+    profiles: 'pki/profiles.yaml',
+    overlapSeconds: 86_400,
+    renewInFlight: 32,
+    renewalsPerDay: 6,
+    crl: { validDays: 7 },
+  },
   log: { level: 'info' },
 };
 
@@ -217,6 +225,7 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
     ),
     certificates: record(
       {
+        profiles: path,
         crl: record<CoordinatorConfig['certificates']['crl']>(
           {
             validDays: integer({ min: 1, max: 90, unit: 'days' }),
@@ -265,6 +274,7 @@ export async function loadCoordinatorConfig(file: string): Promise<CoordinatorCo
     ...config,
     data: resolve(directory, config.data),
     socket: resolve(directory, config.socket),
+    certificates: { ...config.certificates, profiles: resolve(directory, config.certificates.profiles) },
     ...(hook === undefined ? {} : { connectHook: { ...hook, ...caFile } }),
   };
 }

@@ -3,7 +3,7 @@ import { access, mkdir, rm } from 'node:fs/promises';
 import { createPrivateKey, randomBytes, randomInt } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../clock.ts';
-import type { CoordinatorConfig } from '../config/index.ts';
+import { loadProfiles, type CoordinatorConfig } from '../config/index.ts';
 import { PayloadReader } from '../eventlog/schema/index.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import type { Log } from '../log.ts';
@@ -101,6 +101,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     await rm(join(blobDirectory, 'tmp'), { recursive: true, force: true }); // uploads that a crash cut off
     const { store, forget } = await openOwnStore(undo, option, end);
     const state = await loadState(store, config.fleetId, newInstanceId(), startedAtMs);
+    await loadProfiles(config.certificates.profiles); // what is wrong in them is told now, not at the first device
     await settleAuthorities(option.authorities, { store, state, nowMs: startedAtMs });
     const { minAgentVersion } = config.link;
     const renewal = renewalPolicyOf(config);
@@ -153,6 +154,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
         return option.authorities.active;
       },
       authorities: option.authorities,
+      loadProfiles: () => loadProfiles(config.certificates.profiles),
       revocationList,
       blobDirectory,
       keyDirectory: option.keyDirectory,

@@ -41,6 +41,13 @@ afterAll(() => fleet?.[Symbol.asyncDispose]());
 describe('without a coordinator', () => {
   /** Every command that asks the coordinator, with arguments that are good. */
   const asking: Record<string, () => string[]> = {
+    'ca list': () => [],
+    'ca register': () => ['--challenge'],
+    'ca remove': () => ['acme', '--yes'],
+    'ca renew-coordinator': () => [],
+    'ca retire': () => ['issuing-1', '--yes'],
+    'ca rotate': () => [],
+    'ca show': () => [],
     'audit export': () => [],
     'audit head': () => [],
     'audit show': () => [],
@@ -119,6 +126,10 @@ describe('without a coordinator', () => {
     'agent reset-time',
     'agent run',
     'agent status',
+    'ca attach',
+    'ca detach',
+    'ca export-root',
+    'ca sign-issuing',
     'cert export',
     'cert import',
     'cert inspect',

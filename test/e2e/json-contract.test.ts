@@ -101,6 +101,26 @@ const cases: Record<string, Case> = {
   'device reset-time': { missing: 'test/e2e/clock.test.ts', fails: () => [scratch('tiny.conf')], exitCode: 2 },
   'agent run': { missing: 'it never ends', fails: () => ['--config', scratch('no-agent.yaml')], exitCode: 2 },
 
+  'ca show': { ok: () => [], fails: () => ['nobody'], exitCode: 2 },
+  'ca list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
+  'ca export-root': {
+    ok: () => ['--out', scratch('root.export'), '--passphrase-file', scratch('root.pass')],
+    fails: () => ['--out', scratch('other.export'), '--passphrase-file', scratch('tiny.conf')],
+    exitCode: 6,
+  },
+  'ca detach': {
+    missing: 'test/e2e/ca.test.ts: the cases below need the root',
+    fails: () => ['--out', scratch('detached.export'), '--passphrase-file', scratch('root.pass')],
+    exitCode: 6,
+  },
+  'ca attach': { missing: 'test/e2e/ca.test.ts', fails: () => [scratch('tiny.conf')], exitCode: 6 },
+  'ca rotate': { ok: () => ['--overlap', '1d'], fails: () => ['--certificate', scratch('tiny.conf')], exitCode: 6 },
+  'ca sign-issuing': { missing: 'test/e2e/ca.test.ts', fails: () => [scratch('tiny.conf')], exitCode: 2 },
+  'ca retire': { missing: 'test/e2e/ca.test.ts', fails: () => ['issuing-1'], exitCode: 6 },
+  'ca renew-coordinator': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
+  'ca register': { ok: () => ['--challenge'], fails: () => [], exitCode: 2 },
+  'ca remove': { missing: 'test/e2e/ca.test.ts', fails: () => ['nobody', '--yes'], exitCode: 2 },
+
   'cert issue': {
     ok: () => ['c-1', '--out', scratch('c-1')],
     fails: () => ['x-1', '--out', scratch('x-1')],
@@ -336,6 +356,7 @@ beforeAll(async () => {
   await mkdir(scratch('csr'));
   await must(['enroll', 'token', 'add', '--out', scratch('e.token')]);
   tokenId = (await must(['enroll', 'token', 'add', '--uses', '2'])).json().token.id;
+  await writeFile(scratch('root.pass'), 'correct horse battery\n', { mode: 0o600 });
   await writeFile(scratch('fleet.csv'), 'id,serial\nm-1,S1\n');
   await writeFile(scratch('data.bin'), 'tiny');
   const conf = 'meta-product = "tiny"\nmeta-version = "1.0.0"\nfile-resource data.bin { host-path = "data.bin" }\n';

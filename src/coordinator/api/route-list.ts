@@ -1,3 +1,4 @@
+import { authorityRoutes } from './authority-route.ts';
 import { auditRoutes } from './audit-route.ts';
 import { certificateRoutes } from './certificate-route.ts';
 import { configRoutes } from './config-route.ts';
@@ -21,6 +22,7 @@ import { standingRoutes } from './standing-route.ts';
 
 /** Every route of CoordinatorClient. What is not here does not exist. */
 export const routes: readonly Route[] = [
+  ...authorityRoutes,
   ...auditRoutes,
   ...certificateRoutes,
   ...configRoutes,

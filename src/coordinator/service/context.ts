@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import type { PayloadReader } from '../../eventlog/schema/index.ts';
+import type { Profiles } from '../../config/profile-file.ts';
 import type { AuthorityKeeper } from '../authority/keeper.ts';
 import type { CheckpointKeeper } from '../audit/checkpoint-keeper.ts';
 import type { RefusalLog } from '../audit/refusal-log.ts';
@@ -34,6 +35,8 @@ export interface ServiceContext extends Caller {
   readonly issuing: IssuingAuthority;
   /** The files of the authorities. */
   authorities: AuthorityKeeper;
+  /** Read anew each time: a person edits them. */
+  loadProfiles(): Promise<Profiles>;
   revocationList: ListPublisher;
   /** Where published bundles lie, named by their SHA-256. */
   blobDirectory: string;
