@@ -24,7 +24,7 @@ const arrows: Record<string, string[]> = {
   enrollment: ['config', 'pki'],
   provision: ['config', 'pki', 'firmware', 'client'],
   agent: ['protocol', 'session', 'transport', 'eventlog', 'firmware', 'config', 'pki', 'door'],
-  device: ['config', 'pki', 'door'],
+  device: ['config', 'pki', 'door', 'transport'],
   board: ['firmware', 'config'],
   coordinator: [
     'audit',
@@ -42,7 +42,7 @@ const arrows: Record<string, string[]> = {
   ],
   cli: ['audit', 'store', 'client', 'config', 'pki', 'firmware', 'eventlog', 'door'],
   demo: ['cli', 'client', 'config', 'board', 'firmware', 'protocol', 'eventlog', 'agent'],
-  commands: ['audit', 'cli', 'client', 'config', 'enrollment', 'pki', 'firmware', 'provision', 'agent', 'demo', 'door'],
+  commands: ['audit', 'cli', 'client', 'config', 'enrollment', 'pki', 'firmware', 'provision', 'agent', 'demo', 'door', 'device'],
 };
 
 /** Code without sockets, files, processes, clocks, chance or SQL: what it needs of them is an argument. */

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { AgentConfig, UpdateConfig } from '../config/agent-config.ts';
+import type { DoorStatus } from '../door/index.ts';
 import { createDeviceLog, jsonRow, openDeviceDatabase } from '../eventlog/index.ts';
 import type { Log } from '../log.ts';
 import type { HistoryEvent, Running } from '../protocol/event.ts';
@@ -14,7 +15,10 @@ import { Executor } from './executor/executor.ts';
 import { collectGrains } from './grain/collect-grain.ts';
 import { GrainReporter } from './grain/grain-reporter.ts';
 import { Inbox } from './inbox.ts';
-import type { LinkOption } from './link/link-option.ts';
+import { IdentityFolder } from './identity/identity-folder.ts';
+import { IdentityKeeper } from './identity/identity-keeper.ts';
+import { Recovery } from './identity/recovery.ts';
+import { defaultBackoff, type LinkOption } from './link/link-option.ts';
 import type { Link, LinkStatus } from './link/port.ts';
 import { LogReporter } from './log-reporter.ts';
 import { readRunning } from './machine/running.ts';
@@ -26,7 +30,7 @@ import { createValueTable } from './state/value-table.ts';
 import { TimeKeeper } from './time/time-keeper.ts';
 import { TrustedClock } from './time/trusted-clock.ts';
 import { refusedUpdate } from './updater/offer.ts';
-import type { UpdateReason } from './updater/update.ts';
+import type { Update, UpdateReason } from './updater/update.ts';
 import { Updater } from './updater/updater.ts';
 import { UpdateStore } from './updater/update-store.ts';
 
@@ -66,13 +70,29 @@ export function createAgent(option: AgentOption): Agent {
   const log = createDeviceLog(database, logOption(config.events, { state: config.state, nowMs: () => clock.nowMs() }));
   const schemas = new SchemaShelf({ database, log, clock, directory: config.events.schemas });
 
-  const link = option.createLink({
-    endpoint: { host: config.coordinator.host, port: config.coordinator.port, serverName: option.serverName },
-    identity: {
+  const endpoint = { ...config.coordinator, serverName: option.serverName };
+  const identity = new IdentityKeeper({
+    database,
+    log,
+    clock,
+    logger,
+    folder: new IdentityFolder(join(config.state, 'identity'), {
       keyFile: config.identity.key,
       certificateFile: config.identity.certificate,
       authorityFile: config.identity.authority,
-    },
+    }),
+    renewAtShare: config.identity.renewAtShare,
+    recovery: new Recovery({
+      endpoint: { ...endpoint, port: config.coordinator.recoveryPort ?? config.coordinator.port + 1 },
+      clock,
+      logger,
+      backoff: { ...defaultBackoff, ...pickBackoff(config.link.backoff) },
+    }),
+    onReport: () => link.wake(),
+  });
+  const link = option.createLink({
+    endpoint,
+    identity: identity.identity,
     log,
     agentVersion,
     clock,
@@ -137,7 +157,11 @@ export function createAgent(option: AgentOption): Agent {
     config: config.events,
     schemas,
     agentVersion,
-    describe: () => ({ deviceId: option.identity.deviceId, clock: keeper.state() }),
+    describe: () => ({
+      deviceId: option.identity.deviceId,
+      clock: keeper.state(),
+      ...describeUpdate(updater?.last),
+    }),
     onTimeReset: (reset) => keeper.reset(reset),
     onFatal: option.onFatal,
   });
@@ -169,6 +193,7 @@ export function createAgent(option: AgentOption): Agent {
         settle();
         void introduce();
       },
+      ...identity.handlers,
       ...door.handlers,
       ...keeper.handlers,
     },
@@ -206,6 +231,7 @@ export function createAgent(option: AgentOption): Agent {
         if (state === 'live') logger.info('connected');
         else if (state === 'held') logger.warn({ reason }, 'connected with the control lane alone');
       });
+      identity.start(link);
       link.start();
       await door.start();
       await updater?.start();
@@ -216,7 +242,7 @@ export function createAgent(option: AgentOption): Agent {
       stopping.abort();
       reporter.stop();
       keeper.stop();
-      await door.stop();
+      await Promise.all([door.stop(), identity.stop()]);
       await Promise.all([inbox.stop(), executor.stop(), grains.stop(), updater?.stop()]);
       await link.stop();
       stopWatchdog?.();
@@ -249,4 +275,11 @@ function updatePolicy(update: UpdateConfig, publicKeys: readonly Buffer[]) {
 
 function pickBackoff({ firstMinMs, firstMaxMs, maxMs }: AgentConfig['link']['backoff']) {
   return { firstMinMs, firstMaxMs, maxMs };
+}
+
+function describeUpdate(update: Update | undefined): Pick<DoorStatus, 'update'> {
+  if (update === undefined) return {};
+  const { rolloutId, bundle, state, enteredAtMs, reason } = update;
+  const why = reason === undefined ? {} : { reason: `${reason.code}: ${reason.message}` };
+  return { update: { rolloutId, version: bundle.version, state, sinceMs: enteredAtMs, ...why } };
 }

@@ -3,7 +3,7 @@ import { access, mkdir, rm } from 'node:fs/promises';
 import { createPrivateKey, randomBytes, randomInt } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../clock.ts';
-import type { CoordinatorConfig } from '../config/index.ts';
+import { loadProfiles, type CoordinatorConfig } from '../config/index.ts';
 import { PayloadReader } from '../eventlog/schema/index.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import type { Log } from '../log.ts';
@@ -11,12 +11,14 @@ import { acquireLock, openStore, type Store } from '../store/index.ts';
 import { checkpointFileName, type CheckpointSigner } from '../audit/index.ts';
 import type { TrustedAuthority } from '../pki/peer-reader.ts';
 import { startApi } from './api/api.ts';
+import { startRemoteApi, type RemoteApi } from './api/remote-api.ts';
 import { CheckpointFile } from './audit/checkpoint-file.ts';
 import { CheckpointKeeper } from './audit/checkpoint-keeper.ts';
 import { RefusalLog } from './audit/refusal-log.ts';
 import type { AuthorityKeeper } from './authority/keeper.ts';
 import { timeSignerOf } from './authority/time-signer.ts';
-import { trustedAuthorities } from './core/authority-operation.ts';
+import { recoveryTrust, trustedAuthorities } from './core/authority-operation.ts';
+import { wantRotated } from './core/renewal-operation.ts';
 import { Core } from './core/core.ts';
 import type { CoreState } from './core/core-state.ts';
 import { startEst } from './est/index.ts';
@@ -29,14 +31,25 @@ import { Turn } from './core/turn.ts';
 import type { GatewayPool } from './gateway/pool-option.ts';
 import type { GatewayHandler } from './gateway/port.ts';
 import type { Caller } from './operator/caller.ts';
+import { LiveConnections } from './operator/live-connections.ts';
+import type { TrustDocument } from './recovery/ipc.ts';
+import type { RecoveryPort, RecoveryPortOption } from './recovery/recovery-port.ts';
+import type { RenewalPolicy } from './renewal/reduce-renewal.ts';
 import { readRunFile, removeRunFile, writeRunFile } from './run-file.ts';
+import { ListPublisher } from './revocation/publish.ts';
+import { serveRevocationList } from './revocation/serve.ts';
 import { ConsumerStreams } from './service/consumer-streams.ts';
 import type { ServiceContext } from './service/context.ts';
+import { recoverDevice } from './service/recover-device.ts';
+import { RenewalSigner } from './service/renewal-signer.ts';
+import { adoptOperator } from './service/operator-service.ts';
 import { trimDeadLetters } from './service/trim-dead-letters.ts';
 
 export interface CoordinatorOption {
   config: CoordinatorConfig;
   authorities: AuthorityKeeper;
+  /** The certificate of the operator that `flotilla init` made, where it still stands. */
+  firstOperatorPem?: string;
   /** The application's say about who may connect, for what `connectHook` of the config says. */
   connectHook?: ConnectHook;
   /** Folder of the `*.pub` keys that bundles must be signed with. */
@@ -54,12 +67,15 @@ export interface CoordinatorOption {
     blobDirectory: string;
     authorities: readonly TrustedAuthority[];
   }): Promise<GatewayPool>;
+  /** Starts what devices come to whose certificate has expired; absent: there is no such port. */
+  startRecovery?(ask: RecoveryPortOption['ask'], trust: TrustDocument): Promise<RecoveryPort>;
   /** An operator asked for the end, or the process can't go on (`error`). Called once. */
   onEnd(error?: FlotillaError): void;
 }
 
 export interface Coordinator {
   readonly port: number;
+  readonly recoveryPort: number | undefined;
   readonly socket: string;
   readonly startedAtMs: number;
   /** Answers what is under way, sends the devices away with a hint when to come back, syncs, lets go of everything. */
@@ -85,9 +101,11 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     await rm(join(blobDirectory, 'tmp'), { recursive: true, force: true }); // uploads that a crash cut off
     const { store, forget } = await openOwnStore(undo, option, end);
     const state = await loadState(store, config.fleetId, newInstanceId(), startedAtMs);
+    await loadProfiles(config.certificates.profiles); // what is wrong in them is told now, not at the first device
     await settleAuthorities(option.authorities, { store, state, nowMs: startedAtMs });
     const { minAgentVersion } = config.link;
-    const policy = minAgentVersion === undefined ? {} : { minAgentVersion };
+    const renewal = renewalPolicyOf(config);
+    const policy = { renewal, ...(minAgentVersion === undefined ? {} : { minAgentVersion }) };
     const suspectFile = new SuspectFile(join(config.data, 'suspects'));
     undo.defer(() => suspectFile.close());
     const gate = option.connectHook === undefined ? undefined : gateOf(option, option.connectHook);
@@ -114,9 +132,14 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     undo.defer(option.authorities.onCertificate(signTime));
     signTime();
     await core.start(pool);
+    const listening: { api?: RemoteApi } = {};
+    const { listen, validDays } = config.certificates.crl;
+    const revocationList = new ListPublisher({ core, clock, authorities: option.authorities, validDays });
     await auditHeads.start();
     undo.defer(option.authorities.onCertificate(() => auditHeads.signSoon()));
     undo.defer(followAuthorities(option.authorities, core, log));
+    undo.defer(renewRotated(core, log));
+    const late: { recovery?: RecoveryPort } = {};
     const context: ServiceContext = {
       core,
       clock,
@@ -125,17 +148,24 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       ...localCaller(),
       jobs: config.jobs,
       rolloutTimers: timersOf(config),
+      renewal,
       payloads: new PayloadReader(schemaSource(state.schemas)),
       get issuing() {
         return option.authorities.active;
       },
       authorities: option.authorities,
+      loadProfiles: () => loadProfiles(config.certificates.profiles),
+      revocationList,
       blobDirectory,
       keyDirectory: option.keyDirectory,
       listen: { host: config.listen.host, port: pool.port },
+      recoveryPort: (): number | undefined => late.recovery?.port,
+      apiListen: () => listening.api?.listen ?? {},
+      maxTokenSeconds: config.api.maxTokenSeconds,
+      connections: new LiveConnections(),
       gatewayPids: () => pool.pids,
       random: () => randomInt(2 ** 32) / 2 ** 32,
-      newId: (prefix: 'j' | 'q' | 'r' | 't') => newId(prefix, clock.nowMs()),
+      newId: (prefix) => newId(prefix, clock.nowMs()),
       streams: new ConsumerStreams(),
       gate,
       deciding: new Set<number>(),
@@ -144,6 +174,18 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       // The answer leaves first.
       shutdown: () => setImmediate(() => end()),
     };
+    const signer = new RenewalSigner(context, log);
+    undo.defer(() => signer.stop());
+    const trust = (): TrustDocument => recoveryTrust(core.state, option.authorities.rootPem);
+    const ask = (question: Parameters<typeof recoverDevice>[1]) => recoverDevice(context, question, log);
+    const recovery = await option.startRecovery?.(ask, trust());
+    if (recovery !== undefined) {
+      late.recovery = recovery;
+      undo.defer(() => recovery.stop());
+      const push = (): void => recovery.setTrust(trust());
+      undo.defer(option.authorities.onCertificate(push));
+      undo.defer(core.subscribe(({ kind }) => (kind === 'authority' ? push() : undefined)));
+    }
     undo.defer(trimForEver(() => trimDeadLetters(context, config.deadLetters), clock, log));
     const { enrollment } = config;
     if (enrollment !== undefined) {
@@ -153,10 +195,25 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     }
     const api = await startApi(context, config.socket, log);
     undo.defer(() => api.close());
+    if (option.firstOperatorPem !== undefined) await adoptOperator(context, option.firstOperatorPem);
+    const remote = await startRemoteApi(context, config.api, log);
+    listening.api = remote;
+    undo.defer(() => remote.close());
+    if (listen !== undefined) {
+      const served = await serveRevocationList(revocationList, listen, log);
+      undo.defer(() => served.close());
+      log.info({ host: listen.host, port: served.port }, 'the revocation list is served');
+    }
     await writeRunFile(runDirectory, { pid: process.pid, port: pool.port, startedAtMs });
     undo.defer(() => removeRunFile(runDirectory));
     forget();
-    return { port: pool.port, socket: config.socket, startedAtMs, stop: () => undo.disposeAsync() };
+    return {
+      port: pool.port,
+      recoveryPort: recovery?.port,
+      socket: config.socket,
+      startedAtMs,
+      stop: () => undo.disposeAsync(),
+    };
   } catch (error) {
     await undo.disposeAsync();
     throw error;
@@ -181,6 +238,19 @@ function followAuthorities(authorities: AuthorityKeeper, core: Core, log: Log): 
     authorities
       .finish(core.state)
       .catch((error) => log.error({ err: error }, 'the files of the authorities are not as they should be'));
+  });
+}
+
+/** Devices whose certificate an older authority has signed get one of the present one. */
+function renewRotated(core: Core, log: Log): () => void {
+  const want = (): void => {
+    core
+      .submit((turn) => wantRotated(turn))
+      .catch((error) => log.error({ err: error }, 'the renewals after a rotation could not be noted'));
+  };
+  want();
+  return core.subscribe(({ kind }) => {
+    if (kind === 'authority') want();
   });
 }
 
@@ -260,7 +330,12 @@ async function openOwnStore(
 
 /** Who comes over the unix socket: the coordinator's own user, whom the mode of the socket lets in, may do all. */
 function localCaller(): Caller {
-  return { actor: `local:${process.getuid?.() ?? 0}`, role: 'admin', from: 'unix' };
+  return { actor: `local:${process.getuid?.() ?? 0}`, role: 'admin', from: 'unix', via: 'socket' };
+}
+
+function renewalPolicyOf({ certificates }: CoordinatorConfig): RenewalPolicy {
+  const { renewInFlight, renewalsPerDay, overlapSeconds } = certificates;
+  return { inFlight: renewInFlight, perDay: renewalsPerDay, overlapMs: overlapSeconds * 1_000 };
 }
 
 function gateOf({ config, clock, log }: CoordinatorOption, hook: ConnectHook): ConnectGate {

@@ -3,7 +3,7 @@
  * log before it acknowledges it, and carries it out at most once, by `(coordinatorInstanceId, lane, seq)`.
  */
 import { Type, type Static } from 'typebox';
-import { ConfigNameSchema } from './event.ts';
+import { ConfigNameSchema, DerSchema, RenewalIdSchema } from './event.ts';
 
 const text = (maxLength: number) => Type.String({ maxLength });
 
@@ -96,6 +96,24 @@ export const TimeResetSchema = Type.Object({
   signature: text(128),
 });
 export type TimeResetRequest = Static<typeof TimeResetSchema>;
+/** `certificate.renew`, lane control: make a new key and ask for a certificate, whatever the life of the present one. */
+export const CertificateRenewSchema = Type.Object({ cause: Type.Enum(['operator', 'rotation']) });
+export type CertificateRenew = Static<typeof CertificateRenewSchema>;
+
+/** `certificate.install`, lane control, key = renewal id: the answer to `flotilla.certificate-request`. */
+export const CertificateInstallSchema = Type.Union([
+  Type.Object({
+    renewalId: RenewalIdSchema,
+    certificate: DerSchema,
+    /** What to trust from now on; absent: what the device trusts already. */
+    authority: Type.Optional(Type.Array(DerSchema, { minItems: 1, maxItems: 16 })),
+  }),
+  Type.Object({
+    renewalId: RenewalIdSchema,
+    refused: Type.Object({ code: text(64), message: text(512), retryAfterMs: Type.Integer({ minimum: 0 }) }),
+  }),
+]);
+export type CertificateInstall = Static<typeof CertificateInstallSchema>;
 
 export const requestSchemas = {
   'job.start': JobStartSchema,
@@ -108,6 +126,8 @@ export const requestSchemas = {
   'product.request': ProductRequestSchema,
   'time.statement': TimeStatementSchema,
   'time.reset': TimeResetSchema,
+  'certificate.renew': CertificateRenewSchema,
+  'certificate.install': CertificateInstallSchema,
 } as const;
 
 /** Of the payloads above: the version that is sent. A device announces the highest that it takes. */
@@ -122,6 +142,8 @@ export const requestVersions: Readonly<Record<keyof typeof requestSchemas, numbe
   'product.request': 1,
   'time.statement': 1,
   'time.reset': 1,
+  'certificate.renew': 1,
+  'certificate.install': 1,
 };
 
 /** What every agent takes; the others only one that has announced them by `flotilla.accepts`. */

@@ -14,7 +14,9 @@ import {
   writeToken,
 } from './enrollment-table.ts';
 import { writeEvent, writeEventBlock } from './event-table.ts';
+import { writeOperator } from './operator-table.ts';
 import { redactEvents } from './redaction-table.ts';
+import { removeRenewal, writeRenewal } from './renewal-table.ts';
 import { removeRequest, writeRequest, writeRequestSeq } from './request-table.ts';
 import { removeParked, writeParked, writeSchema } from './schema-table.ts';
 import type { Statements } from './statement.ts';
@@ -34,6 +36,10 @@ export function applyWrite(statements: Statements, chain: AuditChain, write: Wri
       return removeDevice(statements, write.deviceId, write.instanceId);
     case 'certificate':
       return writeCertificate(statements, write.certificate);
+    case 'renewal':
+      return writeRenewal(statements, write.renewal);
+    case 'renewal-removed':
+      return removeRenewal(statements, write.deviceId);
     case 'cursor':
       return writeCursor(statements, write.cursor);
     case 'event':
@@ -98,5 +104,7 @@ export function applyWrite(statements: Statements, chain: AuditChain, write: Wri
       return writeChallenge(statements, write.challenge);
     case 'challenge-removed':
       return removeChallenge(statements, write.nonce);
+    case 'operator':
+      return writeOperator(statements, write.operator);
   }
 }

@@ -271,4 +271,23 @@ export const migrations: readonly (string | ((database: DatabaseSync) => void))[
   CREATE TABLE bound_grain (device TEXT PRIMARY KEY, grains TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
   chainAudit,
+  `
+  ALTER TABLE certificate ADD COLUMN renews TEXT;
+  ALTER TABLE certificate ADD COLUMN proven_ms INTEGER;
+  ALTER TABLE certificate ADD COLUMN replaced_by TEXT;
+  ALTER TABLE certificate ADD COLUMN replaced_ms INTEGER;
+  ALTER TABLE certificate ADD COLUMN key_sha256 TEXT;
+  CREATE INDEX certificate_key ON certificate (key_sha256) WHERE key_sha256 IS NOT NULL;
+
+  CREATE TABLE renewal (
+    device TEXT PRIMARY KEY,
+    document TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE operator (
+    name TEXT PRIMARY KEY,
+    document TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -1,5 +1,6 @@
 import { readRawAudit, scanAudit, type AuditScan } from './audit-table.ts';
 import { readDeadLetterDepth, readDeadLetters, readSurplusLetters, type DeadLetterQuery } from './dead-letter-table.ts';
+import { readCertificateOfKey } from './device-table.ts';
 import { readDocument, readDocuments, readMembers, type DocumentTable } from './document-table.ts';
 import { scanEvents, type EventScan } from './event-scan.ts';
 import { readEvents, type EventPage } from './event-table.ts';
@@ -14,6 +15,7 @@ export type Read =
   | { kind: 'dead-letters'; query: DeadLetterQuery }
   | { kind: 'dead-letter-depth' }
   | { kind: 'surplus-letters'; keepRows: number; beforeMs: number }
+  | { kind: 'certificate-by-key'; keySha256: string }
   | { kind: 'documents'; table: DocumentTable; limit: number }
   | { kind: 'document'; table: DocumentTable; id: string }
   | { kind: 'meta' }
@@ -35,6 +37,8 @@ export function answerRead(statements: Statements, read: Read): unknown {
       return readSurplusLetters(statements, read.keepRows, read.beforeMs);
     case 'dead-letter-depth':
       return readDeadLetterDepth(statements);
+    case 'certificate-by-key':
+      return readCertificateOfKey(statements, read.keySha256);
     case 'documents':
       return readDocuments(statements, read.table, read.limit);
     case 'document':

@@ -7,6 +7,8 @@ import { readCertificates, readCursors, readDevices } from './device-table.ts';
 import { readActiveDocuments, readMembers, readReleases, type DocumentTable } from './document-table.ts';
 import { readBoundGrains, readPreregistrations, readTokens } from './enrollment-table.ts';
 import { readLastOffset } from './event-table.ts';
+import { readRenewals } from './renewal-table.ts';
+import { readOperators } from './operator-table.ts';
 import { readRequestSeqs, readRequests } from './request-table.ts';
 import { readParked, readSchemas } from './schema-table.ts';
 import type {
@@ -23,9 +25,11 @@ import type {
   EnrollmentTokenRow,
   LaneCursor,
   MemberRow,
+  OperatorRow,
   ParkedRow,
   PreregistrationRow,
   ReleaseRow,
+  RenewalRow,
   RequestRow,
   SchemaRow,
   SuspectRow,
@@ -58,6 +62,8 @@ export interface Snapshot {
   boundGrains: BoundGrainRow[];
   authorities: AuthorityRow[];
   challenges: ChallengeRow[];
+  renewals: RenewalRow[];
+  operators: OperatorRow[];
 }
 
 export interface DocumentWithMembers extends DocumentRow {
@@ -93,6 +99,8 @@ export function readSnapshot(statements: Statements): Snapshot {
     boundGrains: readBoundGrains(statements),
     authorities: readAuthorities(statements),
     challenges: readChallenges(statements),
+    renewals: readRenewals(statements),
+    operators: readOperators(statements),
   };
 }
 

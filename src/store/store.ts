@@ -25,6 +25,8 @@ export interface Store {
   documents(table: DocumentTable, limit: number): Promise<DocumentRow[]>;
   document(table: DocumentTable, id: string): Promise<DocumentRow | undefined>;
   members(table: DocumentTable, id: string, output: boolean): Promise<MemberRow[]>;
+  /** The serial number of the newest certificate for this public key. */
+  certificateOfKey(keySha256: string): Promise<string | undefined>;
   /** In order of id. */
   deadLetters(query: DeadLetterQuery): Promise<DeadLetterRow[]>;
   /** Those of state new, by layer and type. */
@@ -85,6 +87,7 @@ export async function openStore({ entry, onLost, ...database }: StoreOption): Pr
     documents: (table, limit) => read({ kind: 'documents', table, limit }),
     document: (table, id) => read({ kind: 'document', table, id }),
     members: (table, id, output) => read({ kind: 'members', table, id, output }),
+    certificateOfKey: (keySha256) => read({ kind: 'certificate-by-key', keySha256 }),
     deadLetters: (query) => read({ kind: 'dead-letters', query }),
     deadLetterDepth: () => read({ kind: 'dead-letter-depth' }),
     surplusLetters: (keepRows, beforeMs) => read({ kind: 'surplus-letters', keepRows, beforeMs }),

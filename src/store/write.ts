@@ -17,9 +17,11 @@ import type {
   EventRow,
   LaneCursor,
   MemberRow,
+  OperatorRow,
   ParkedRow,
   PreregistrationRow,
   RedactionRow,
+  RenewalRow,
   SchemaRow,
   ReleaseRow,
   RequestRow,
@@ -33,6 +35,8 @@ export type Write =
   /** `instanceId`: the history whose cursors stay. */
   | { kind: 'device-removed'; deviceId: string; instanceId?: string }
   | { kind: 'certificate'; certificate: CertificateRow }
+  | { kind: 'renewal'; renewal: RenewalRow }
+  | { kind: 'renewal-removed'; deviceId: string }
   | { kind: 'cursor'; cursor: CursorRow }
   | { kind: 'event'; event: EventRow }
   | { kind: 'event-block'; block: EventBlockRow }
@@ -67,4 +71,5 @@ export type Write =
   | { kind: 'authority'; authority: AuthorityRow }
   | { kind: 'challenge'; challenge: ChallengeRow }
   | { kind: 'challenge-removed'; nonce: string }
+  | { kind: 'operator'; operator: OperatorRow }
   | { kind: 'audit'; audit: AuditRow };

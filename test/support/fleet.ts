@@ -14,6 +14,8 @@ export interface TestFleet extends AsyncDisposable {
   scratch: string;
   /** Where devices dial in. */
   port: number;
+  /** Where those come whose certificate has expired. */
+  recoveryPort: number;
   cli(args: string[], option?: RunOption): Promise<Ran>;
   startCoordinator(env?: Record<string, string>): Promise<void>;
   stopCoordinator(): Promise<void>;
@@ -47,6 +49,8 @@ export interface TestAgent {
 
 export interface FleetOption {
   gateways?: number;
+  /** Edits coordinator.yaml's text before the first start. */
+  configure?: (yaml: string) => string;
   /** Appended to coordinator.yaml before the first start. */
   extra?: string;
 }
@@ -54,7 +58,11 @@ export interface FleetOption {
 /** An enrollment listener on a free port. */
 export const enrollmentConfig = 'enrollment:\n  listen:\n    host: 127.0.0.1\n    port: 0\n';
 
-export async function createFleet({ gateways = 1, extra = '' }: FleetOption = {}): Promise<TestFleet> {
+export async function createFleet({
+  gateways = 1,
+  configure = (text) => text,
+  extra = '',
+}: FleetOption = {}): Promise<TestFleet> {
   const scratch = await temporaryDirectory();
   const dir = join(scratch.path, 'fleet');
   const agents: TestAgent[] = [];
@@ -75,25 +83,29 @@ export async function createFleet({ gateways = 1, extra = '' }: FleetOption = {}
   if (created.exitCode !== 0) throw new Error(created.stdout + created.stderr);
   const config = join(dir, 'coordinator.yaml');
   const yaml = await readFile(config, 'utf8');
-  await writeFile(config, `${yaml.replace(/^#? ?gateways:.*$/m, `gateways: ${gateways}`)}\n${extra}`);
+  await writeFile(config, `${configure(yaml.replace(/^#? ?gateways:.*$/m, `gateways: ${gateways}`))}\n${extra}`);
 
   let corePid = 0;
   const fleet: TestFleet = {
     dir,
     scratch: scratch.path,
     port: 0,
+    recoveryPort: 0,
     cli,
     async startCoordinator(env = {}) {
       const started = (await must(['coordinator', 'start', '--detach', '--json'], { env })).json<{
         pid: number;
         port: number;
+        recoveryPort: number;
       }>();
       corePid = started.pid;
       // Agents remember the port: a restart must come back on it.
       if (fleet.port === 0) {
         fleet.port = started.port;
+        fleet.recoveryPort = started.recoveryPort;
         const text = await readFile(config, 'utf8');
-        await writeFile(config, text.replace(/port: 0/, `port: ${started.port}`));
+        const fixed = text.replace(/^  port: 0$/m, `  port: ${started.port}`);
+        await writeFile(config, fixed.replace(/^  port: 0$/m, `  port: ${started.recoveryPort}`));
       }
     },
     async stopCoordinator() {
@@ -119,7 +131,9 @@ export async function createFleet({ gateways = 1, extra = '' }: FleetOption = {}
       ]);
       if (option.grains) await writeFile(join(agentDir, 'grains.yaml'), JSON.stringify(option.grains));
       const configPath = join(agentDir, 'agent.yaml');
-      if (option.configure) await writeFile(configPath, option.configure(await readFile(configPath, 'utf8')));
+      const recovery = '# recoveryPort: 7444';
+      const text = (await readFile(configPath, 'utf8')).replace(recovery, `recoveryPort: ${fleet.recoveryPort}`);
+      await writeFile(configPath, option.configure?.(text) ?? text);
       return fleet.runAgent(id, agentDir, option.env);
     },
     async runAgent(id, agentDir, env) {

@@ -97,7 +97,15 @@ export function formatDevice(device: Device, nowMs: number): string {
     certificate:
       device.certificate === undefined
         ? undefined
-        : `${device.certificate.serial}, ends ${formatAge(device.certificate.notAfterMs, nowMs)}`,
+        : `${device.certificate.serial}, ends ${formatAge(device.certificate.notAfterMs, nowMs)}${
+            device.certificate.replacedBy === undefined ? '' : `, replaced by ${device.certificate.replacedBy}`
+          }`,
+    renewal:
+      device.renewal === undefined
+        ? undefined
+        : `${device.renewal.state} (${device.renewal.cause}) since ${formatAge(device.renewal.sinceMs, nowMs)}${
+            device.renewal.reason === undefined ? '' : `: ${printable(device.renewal.reason)}`
+          }`,
     traffic: `${formatBytes(device.traffic.receivedBytes)} received, ${formatBytes(device.traffic.sentBytes)} sent`,
     'reverted bundles': device.quarantinedBundles.length > 0 ? device.quarantinedBundles.join(', ') : undefined,
     tags: formatTags(device.tags) || undefined,

@@ -14,6 +14,15 @@ export const CertificateSchema = Type.Object({
   subject: Type.Optional(Type.String()),
   revokedAtMs: Type.Optional(Type.Number()),
   revocationReason: Type.Optional(Type.String()),
+  /** The certificate that this one takes over from. */
+  renews: Type.Optional(Type.String()),
+  /** When the device first came in with it. */
+  provenAtMs: Type.Optional(Type.Number()),
+  /** The one that has taken over, and since when. */
+  replacedBy: Type.Optional(Type.String()),
+  replacedAtMs: Type.Optional(Type.Number()),
+  /** Of its public key (SPKI). */
+  keySha256: Type.Optional(Type.String()),
   pem: Type.String(),
 });
 export type Certificate = Static<typeof CertificateSchema>;
@@ -24,6 +33,10 @@ export const SignRequestSchema = Type.Object({
   deviceId: Type.Optional(Type.String()), // must equal the CSR's CN when both are given
   days: Type.Optional(Type.Integer({ minimum: 1, maximum: 36_500 })),
   pending: Type.Optional(Type.Boolean()),
+  /** Of pki/profiles.yaml; `device` when left out. */
+  profile: Type.Optional(Type.String({ minLength: 1, maxLength: 32 })),
+  /** Names beside its own, as the profile allows: `DNS:…`, `IP:…`. */
+  names: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 256 }), { maxItems: 32 })),
 });
 export type SignRequest = Static<typeof SignRequestSchema>;
 export const SignedSchema = Type.Object({

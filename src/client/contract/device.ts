@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
 import { configStates } from './config.ts';
+import { RenewalSchema } from './renewal.ts';
 
 /** What the coordinator makes of an identity. */
 export const deviceStates = ['pending', 'accepted', 'rejected', 'quarantined', 'revoked'] as const;
@@ -24,7 +25,16 @@ export const DeviceSchema = Type.Object({
       version: Type.Optional(Type.String()),
     }),
   ),
-  certificate: Type.Optional(Type.Object({ serial: Type.String(), notAfterMs: Type.Number() })),
+  certificate: Type.Optional(
+    Type.Object({
+      serial: Type.String(),
+      notAfterMs: Type.Number(),
+      provenAtMs: Type.Optional(Type.Number()),
+      replacedBy: Type.Optional(Type.String()),
+    }),
+  ),
+  /** A new certificate that is under way. */
+  renewal: Type.Optional(RenewalSchema),
   /** Bundles that this device has reverted; no rollout offers them again until cleared. */
   quarantinedBundles: Type.Array(Type.String()),
   /** Request types that its present agent has announced, each with the highest version. */

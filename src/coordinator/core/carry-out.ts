@@ -5,6 +5,7 @@ import { announceTypes, changeDevice } from './device-operation.ts';
 import { checkBoundGrains } from './enroll-operation.ts';
 import { stepJob } from './job-operation.ts';
 import type { Meaning } from './read-event.ts';
+import { takeCertificateOutcome, takeCertificateRequest } from './renewal-operation.ts';
 import { stepRollout } from './rollout-operation.ts';
 import { learnSchema } from './schema-operation.ts';
 import { answerTime, noteClock } from './time-operation.ts';
@@ -41,6 +42,10 @@ export function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
       return answerTime(turn, deviceId, meaning.event);
     case 'clock':
       return noteClock(turn, deviceId, meaning.event);
+    case 'certificate-request':
+      return takeCertificateRequest(turn, deviceId, meaning.event);
+    case 'certificate':
+      return takeCertificateOutcome(turn, deviceId, meaning.event);
     case 'reply':
     case 'history':
     case 'plain':

@@ -11,6 +11,7 @@ import type { ConnectGate } from '../hook/connect-gate.ts';
 import type { ConnectQuestion, HookVerdict } from '../hook/connect-hook.ts';
 import { retryAfter } from '../identity/judge-connect.ts';
 import { retireOverdue, trustedAuthorities } from './authority-operation.ts';
+import { defaultRenewalPolicy } from '../renewal/reduce-renewal.ts';
 import type { Change, CoreState } from './core-state.ts';
 import { stepJob } from './job-operation.ts';
 import { commitRequests, connectDevice, disconnectDevice, probedDevice, type ConnectPolicy } from './link-operation.ts';
@@ -19,6 +20,7 @@ import { storeGap } from './gap-operation.ts';
 import { Pressure } from './pressure.ts';
 import { noteFrameFault } from './frame-fault-operation.ts';
 import { createEventReader, type EventReader, type Meaning } from './read-event.ts';
+import { stepRenewals } from './renewal-operation.ts';
 import { expireRequests } from './request-operation.ts';
 import { stepRollout } from './rollout-operation.ts';
 import { defineSchema } from './schema-operation.ts';
@@ -362,6 +364,7 @@ export class Core {
         for (const id of turn.state.rollouts.keys()) stepRollout(turn, id, { kind: 'tick' });
         expireRequests(turn);
         retireOverdue(turn);
+        stepRenewals(turn, this.#policy.renewal ?? defaultRenewalPolicy);
       }).catch((error) => this.#report(error, 'timers could not be carried out'));
     });
   }

@@ -45,6 +45,7 @@ export function putCertificate(turn: Turn, certificate: CertificateRow): void {
     turn.set(serials, certificate.deviceId, [...known, certificate.serial]);
   }
   turn.set(certificates, certificate.serial, certificate);
+  if (certificate.revokedAtMs !== undefined) turn.next('revocation');
   turn.write({ kind: 'certificate', certificate });
   if (turn.state.devices.has(certificate.deviceId)) turn.notify({ kind: 'device', id: certificate.deviceId });
 }
@@ -134,6 +135,7 @@ export function removeDevice(turn: Turn, deviceId: string): void {
   turn.delete(state.deviceLogs, deviceId);
   turn.delete(state.laneTimes, deviceId);
   turn.delete(state.boundGrains, deviceId);
+  turn.delete(state.renewals, deviceId);
   const probe = state.probes.get(deviceId);
   if (probe !== undefined) {
     const refusal = { code: 'unknown-device', retryAfterMs: 0, detail: 'removed' } as const;

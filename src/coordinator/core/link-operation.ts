@@ -15,6 +15,7 @@ import {
   type Verdict,
 } from '../identity/judge-connect.ts';
 import type { ConnectQuestion, HookVerdict } from '../hook/connect-hook.ts';
+import { defaultRenewalPolicy, type RenewalPolicy } from '../renewal/reduce-renewal.ts';
 import { newDevice } from '../registry/reduce-device.ts';
 import { quarantineClones, suspectClone, takeProbe } from './clone-operation.ts';
 import { instanceHex, zeroCursor, type LiveConnection } from './core-state.ts';
@@ -27,6 +28,7 @@ import { factsOf, knownCertificates, welcomeRegistered } from './registration-op
 import { appendOwnEvent } from './event-operation.ts';
 import { noteHistory } from './history-operation.ts';
 import { stepJob } from './job-operation.ts';
+import { proveCertificate, wantIfRotated } from './renewal-operation.ts';
 import { acknowledgeRequests, loseSentJobs } from './request-operation.ts';
 import { neededBlobs, stepRollout } from './rollout-operation.ts';
 import type { Turn } from './turn.ts';
@@ -37,6 +39,7 @@ export interface ConnectPolicy {
   minAgentVersion?: string;
   /** The application is asked, too. */
   asksApplication?: true;
+  renewal?: RenewalPolicy;
 }
 
 /**
@@ -61,6 +64,7 @@ export function connectDevice(
     known: knownCertificates(state, deviceId),
     device: state.devices.get(deviceId),
     certificate: state.certificates.get(serialHex),
+    overlapMs: (policy.renewal ?? defaultRenewalPolicy).overlapMs,
     nowMs: turn.nowMs,
   });
   verdicts.push(judgeAgent(connect.agentVersion, policy.minAgentVersion));
@@ -186,6 +190,8 @@ function admit(
   turn.afterCommit((port) => port.admit(connection, welcome));
   turn.toFlush.add(deviceId);
   if (standing !== 'accepted') return;
+  proveCertificate(turn, deviceId, serial);
+  wantIfRotated(turn, deviceId, serial);
   resendConfigs(turn, deviceId);
   for (const sha256 of neededBlobs(state, deviceId)) turn.afterCommit((port) => port.grantBlob(connection, sha256));
   for (const id of state.jobs.keys()) stepJob(turn, id, { kind: 'connected', deviceId });

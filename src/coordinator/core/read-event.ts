@@ -5,6 +5,8 @@ import {
   type AcceptsEvent,
   type BootEvent,
   type ClockEvent,
+  type CertificateEvent,
+  type CertificateRequestEvent,
   type ConfigEvent,
   type DeadLetterEvent,
   type GapEvent,
@@ -36,6 +38,8 @@ export type Meaning =
   | { kind: 'history'; event: HistoryEvent }
   | { kind: 'time'; event: TimeEvent }
   | { kind: 'clock'; event: ClockEvent }
+  | { kind: 'certificate-request'; event: CertificateRequestEvent }
+  | { kind: 'certificate'; event: CertificateEvent }
   /** It does not fit; the reason is for a person. */
   | {
       kind: 'dead';
@@ -61,6 +65,8 @@ const keyFields: Partial<Record<string, string>> = {
   'flotilla.config': 'name',
   'flotilla.reply': 'requestId',
   'flotilla.history': 'outcome',
+  'flotilla.certificate-request': 'renewalId',
+  'flotilla.certificate': 'renewalId',
 };
 
 /** Reads events with the schemas compiled once. Never throws. */

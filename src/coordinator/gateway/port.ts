@@ -50,6 +50,7 @@ export type RefuseCode =
   | 'quarantined'
   | 'revoked'
   | 'expired'
+  | 'replaced'
   | 'superseded'
   | 'instance-mismatch'
   | 'overloaded';

@@ -1,15 +1,17 @@
 import type { AcceptRequest, Changed, Device, QuarantineRequest, TagChange } from '../../client/contract/device.ts';
 import { FlotillaError } from '../../error.ts';
 import { parseSelector, selectIds } from '../../selector/index.ts';
-import type { DeviceRow } from '../../store/index.ts';
+import type { CertificateRow, DeviceRow } from '../../store/index.ts';
 import { holdReason, summarizeConfig } from '../config/view-config.ts';
 import type { CoreState } from '../core/core-state.ts';
 import { acceptDevice, changeDevice, cutConnection, quarantineDevice, removeDevice } from '../core/device-operation.ts';
 import { freeContradicted } from '../core/enroll-operation.ts';
 import { appendOwnEvent } from '../core/event-operation.ts';
+import { endRenewal } from '../core/renewal-operation.ts';
 import type { Turn } from '../core/turn.ts';
 import { audit, type ServiceContext } from './context.ts';
 import { lineageOf } from './lineage.ts';
+import { viewRenewal } from './renewal-service.ts';
 import { knownTargets, matchKnown } from './target.ts';
 import { viewFreshness, viewLog } from './view-freshness.ts';
 
@@ -19,6 +21,7 @@ export function viewDevice(state: CoreState, id: string, nowMs: number): Device 
   if (device === undefined) return undefined;
   const serial = device.serial ?? state.serials.get(id)?.at(-1);
   const certificate = serial === undefined ? undefined : state.certificates.get(serial);
+  const renewal = state.renewals.get(id);
   const freshness = viewFreshness(state, id, nowMs);
   const log = viewLog(state, id);
   return {
@@ -31,9 +34,8 @@ export function viewDevice(state: CoreState, id: string, nowMs: number): Device 
     grains: device.grains,
     tags: device.tags,
     ...(device.running === undefined ? {} : { running: device.running }),
-    ...(certificate === undefined
-      ? {}
-      : { certificate: { serial: certificate.serial, notAfterMs: certificate.notAfterMs } }),
+    ...(certificate === undefined ? {} : { certificate: certificateFacts(certificate) }),
+    ...(renewal === undefined ? {} : { renewal: viewRenewal(state, renewal) }),
     quarantinedBundles: device.quarantinedBundles,
     ...standingFacts(device),
     ...(device.replaces === undefined ? {} : { lineage: lineageOf(state, id) }),
@@ -53,6 +55,20 @@ function standingFacts({ state, hold, instanceId, pin, refused, clock, replaces,
     ...(refused === undefined ? {} : { refused }),
     ...(clock === undefined ? {} : { clock }),
     ...(replaces === undefined ? {} : { replaces }),
+    ...(replacedBy === undefined ? {} : { replacedBy }),
+  };
+}
+
+function certificateFacts({
+  serial,
+  notAfterMs,
+  provenAtMs,
+  replacedBy,
+}: CertificateRow): NonNullable<Device['certificate']> {
+  return {
+    serial,
+    notAfterMs,
+    ...(provenAtMs === undefined ? {} : { provenAtMs }),
     ...(replacedBy === undefined ? {} : { replacedBy }),
   };
 }
@@ -150,7 +166,10 @@ export function quarantineDevices(context: ServiceContext, { selector, reason }:
 export function rejectDevices(context: ServiceContext, selector: string): Promise<Changed> {
   return changeEach(context, 'device.reject', selector, (turn, id) => {
     const changed = changeDevice(turn, id, { kind: 'reject' });
-    if (changed) cutConnection(turn, id, 'rejected');
+    if (changed) {
+      cutConnection(turn, id, 'rejected');
+      endRenewal(turn, id);
+    }
     return changed;
   });
 }

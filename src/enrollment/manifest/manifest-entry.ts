@@ -54,7 +54,8 @@ export function readEntry(row: RawRow, problems: ConfigProblem[]): PlacedEntry {
       else wrong(cell, 'id', 'this is no device id', 'one to 63 of a-z 0-9 . _ - with a letter or digit first');
     } else if (column === 'serial') {
       if (serialPattern.test(text)) [entry.hardwareSerial] = [text, places.set('serial', cell)];
-      else if (text !== '') wrong(cell, 'serial', 'this is no serial number', "one to 64 of A-Z a-z 0-9, space and '()+,-./:=?");
+      else if (text !== '')
+        wrong(cell, 'serial', 'this is no serial number', "one to 64 of A-Z a-z 0-9, space and '()+,-./:=?");
     } else if (column === 'key') {
       const hex = text.toLowerCase().replaceAll(':', '');
       if (/^[0-9a-f]{64}$/.test(hex)) [entry.keySha256] = [hex, places.set('key', cell)];
