@@ -8,14 +8,16 @@ import { access } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { createAgent } from '../agent/agent.ts';
 import { createLink } from '../agent/link/link.ts';
+import { BoundedFile } from '../agent/output/bounded-file.ts';
+import { isJournal, journalOutput } from '../agent/output/journal-output.ts';
 import { exitCodeOf } from '../cli/exit-code.ts';
 import { formatError } from '../cli/format-error.ts';
 import { systemClock } from '../clock.ts';
-import { loadAgentConfig, packageVersion, type AgentConfig } from '../config/index.ts';
+import { loadAgentConfig, packageVersion, type AgentConfig, type LogConfig } from '../config/index.ts';
 import { runDeviceCommand } from '../device/run-device-command.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import { readPublicKey } from '../firmware/index.ts';
-import { createLog, type Log } from '../log.ts';
+import { createLog, openLog, type Log, type LogOutput } from '../log.ts';
 import { loadAuthorityBundle, loadIdentity } from '../pki/load-identity.ts';
 import { parseDeviceIdentity, type DeviceIdentity } from '../pki/peer-identity.ts';
 import { coordinatorServerName } from '../pki/profile.ts';
@@ -29,6 +31,7 @@ void main(process.argv.slice(2)); // one file is CommonJS, where nothing is awai
 
 async function main(argv: string[]): Promise<void> {
   try {
+    leaveLostDirectory();
     const [command = '', ...rest] = argv;
     if (command.startsWith('--config') || command === '--json') await run(argv);
     else if (command === 'run') await run(rest);
@@ -46,14 +49,20 @@ async function main(argv: string[]): Promise<void> {
   }
 }
 
+/** A folder that was removed under us (an upload that is tidied away) is no place to start programs from. */
+function leaveLostDirectory(): void {
+  try {
+    process.cwd();
+  } catch {
+    process.chdir('/');
+  }
+}
+
 async function run(argv: string[]): Promise<void> {
-  const config = await loadAgentConfig(configPath(argv));
+  const { configFile, logFile } = parseRun(argv);
+  const config = await loadAgentConfig(configFile);
   const identity = await readIdentity(config);
-  const logger = createLog({
-    name: 'agent',
-    level: config.log.level,
-    ...(config.log.file ? { destination: config.log.file } : {}),
-  });
+  const logger = createLog({ name: 'agent', level: config.log.level, destination: openOutput(config.log, logFile) });
   process.on('uncaughtException', (error) => end(logger, error));
   process.on('unhandledRejection', (error) => end(logger, error));
   const agent = createAgent({
@@ -77,14 +86,23 @@ async function run(argv: string[]): Promise<void> {
   await agent.start();
 }
 
-function configPath(argv: string[]): string {
+function parseRun(argv: string[]): { configFile: string; logFile: string | undefined } {
+  const options = { config: { type: 'string' }, 'log-file': { type: 'string' }, json: { type: 'boolean' } } as const;
+  const expected = '--config FILE [--log-file FILE]';
   try {
-    const { values } = parseArgs({ args: argv, options: { config: { type: 'string' }, json: { type: 'boolean' } } });
-    if (values.config !== undefined) return values.config;
+    const { config: configFile, 'log-file': logFile } = parseArgs({ args: argv, options }).values;
+    if (configFile !== undefined) return { configFile, logFile };
   } catch (cause) {
-    throw new FlotillaError('usage', 'usage', (cause as Error).message, { expected: '--config FILE', cause });
+    throw new FlotillaError('usage', 'usage', (cause as Error).message, { expected, cause });
   }
-  throw new FlotillaError('usage', 'usage', 'the agent needs its configuration', { expected: '--config FILE' });
+  throw new FlotillaError('usage', 'usage', 'the agent needs its configuration', { expected });
+}
+
+/** `log.file` of the configuration, else the file that an init without a journal names, else stderr. */
+function openOutput({ file, maxBytes, keep }: LogConfig, fallback: string | undefined): LogOutput {
+  const path = file ?? fallback;
+  if (path !== undefined) return new BoundedFile({ path, maxBytes, keep });
+  return isJournal(process.env) ? journalOutput(openLog(2)) : openLog(2);
 }
 
 async function readIdentity({ identity }: AgentConfig): Promise<DeviceIdentity> {

@@ -180,7 +180,24 @@ export const agentConfigField: Field<AgentConfig> = record<AgentConfig>(
       },
       defaults.events,
     ),
-    log: record<AgentConfig['log']>({ level: choice(logLevels), file: path }, defaults.log, ['file']),
+    log: record<AgentConfig['log']>(
+      {
+        level: choice(logLevels),
+        file: path,
+        maxBytes: integer({ min: 4_096, max: gibibyte, unit: 'bytes' }),
+        keep: integer({ min: 0, max: 100, unit: 'files' }),
+      },
+      defaults.log,
+      ['file'],
+    ),
+    service: record<AgentConfig['service']>(
+      {
+        user: text({ pattern: /^[a-z_][a-z0-9_-]{0,31}$/, expected: 'auto, root, or the name of a user' }),
+        memoryMaxBytes: integer({ min: 96 * 1024 * 1024, max: 1024 * gibibyte, unit: 'bytes' }),
+        cpuPercent: integer({ min: 1, max: 10_000, unit: 'per cent of one core' }),
+      },
+      defaults.service,
+    ),
   },
   defaults,
   ['update'],

@@ -50,7 +50,29 @@ export interface AgentConfig {
     backoff: BackoffConfig;
   };
   events: EventsConfig;
-  log: { level: LogLevel; file?: string };
+  log: LogConfig;
+  /** For `flotilla agent install` alone; the agent itself does not look at it. */
+  service: ServiceConfig;
+}
+
+export interface LogConfig {
+  level: LogLevel;
+  /** Absent: stderr, for the journal with priorities. */
+  file?: string;
+  /** The file is set aside at this size … */
+  maxBytes: number;
+  /** … and so many of those that were set aside stay: all together take (keep + 1) × maxBytes at most. */
+  keep: number;
+}
+
+/** What the unit (or the init script) grants the agent. */
+export interface ServiceConfig {
+  /** A user's name; `auto` is root with an `update:` section (it writes the disk and restarts the machine), else flotilla-agent. */
+  user: string;
+  /** Agent and jobs together. */
+  memoryMaxBytes: number;
+  /** Of one core; agent and jobs together. */
+  cpuPercent: number;
 }
 
 /** The device's event log, and the door by which the product's own programs reach it. */

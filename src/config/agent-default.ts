@@ -24,7 +24,8 @@ export const defaultAgentConfig: Omit<AgentConfig, 'coordinator' | 'update'> = {
     minFreeBytes: 16 * 1024 * 1024,
     types: {},
   },
-  log: { level: 'info' },
+  log: { level: 'info', maxBytes: 1024 * 1024, keep: 3 },
+  service: { user: 'auto', memoryMaxBytes: 256 * 1024 * 1024, cpuPercent: 100 },
 };
 
 /** A day's worth for a coordinator that is restored from a backup, within bounds. */

@@ -3,6 +3,8 @@ export {
   type AgentConfig,
   type BackoffConfig,
   type HealthCheckConfig,
+  type LogConfig,
+  type ServiceConfig,
   type SlotConfig,
   type UpdateConfig,
 } from './agent-config.ts';

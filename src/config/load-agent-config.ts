@@ -1,14 +1,25 @@
 import { dirname, resolve } from 'node:path';
 import type { AgentConfig, UpdateConfig } from './agent-config.ts';
 import { agentConfigField } from './agent-config-field.ts';
-import { check } from './field.ts';
-import { readConfigFile } from './read-config.ts';
+import { type Field, check } from './field.ts';
+import { parseConfig, readConfigFile } from './read-config.ts';
 import { maxSocketPathBytes } from './rule.ts';
 
 /** Reads and checks an agent's file; every path becomes absolute, relative to the file. Throws ConfigError. */
 export async function loadAgentConfig(file: string): Promise<AgentConfig> {
   const directory = dirname(resolve(file));
-  const field = check(agentConfigField, ({ events }) => {
+  const config = await readConfigFile(file, fieldAt(directory), 'provisioning writes this file; check --config');
+  return resolveAgentPaths(config, directory);
+}
+
+/** The same for a text that is going to stand at `file`. */
+export function parseAgentConfig(text: string, file: string): AgentConfig {
+  const directory = dirname(resolve(file));
+  return resolveAgentPaths(parseConfig(text, file, fieldAt(directory)), directory);
+}
+
+function fieldAt(directory: string): Field<AgentConfig> {
+  return check(agentConfigField, ({ events }) => {
     const bytes = Buffer.byteLength(resolve(directory, events.socket));
     if (bytes <= maxSocketPathBytes) return undefined;
     return {
@@ -18,8 +29,6 @@ export async function loadAgentConfig(file: string): Promise<AgentConfig> {
       suggestion: 'set events.socket: to a short absolute path such as /run/flotilla/door.sock',
     };
   });
-  const config = await readConfigFile(file, field, 'provisioning writes this file; check --config');
-  return resolveAgentPaths(config, directory);
 }
 
 function resolveAgentPaths(config: AgentConfig, directory: string): AgentConfig {

@@ -1,9 +1,11 @@
 import { parseArgs } from 'node:util';
 import { FlotillaError } from '../error.ts';
 import { csr } from './command/csr.ts';
+import { install } from './command/install.ts';
+import { uninstall } from './command/uninstall.ts';
 import type { CommandContext, DeviceCommand, Values } from './device-command.ts';
 
-const commands: Readonly<Record<string, DeviceCommand>> = { csr };
+const commands: Readonly<Record<string, DeviceCommand>> = { install, uninstall, csr };
 const everybodys = { json: { type: 'boolean' }, help: { type: 'boolean' } } as const;
 
 /** What follows `flotilla-agent`, when it is not `run`. Prints on stdout; the exit code is the answer. */

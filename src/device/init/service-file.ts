@@ -1,0 +1,115 @@
+import { dirname, sep } from 'node:path';
+import type { AgentConfig } from '../../config/agent-config.ts';
+import { readPackageAsset } from '../../config/package-asset.ts';
+import { FlotillaError } from '../../error.ts';
+import { deviceLayout } from '../layout.ts';
+
+export interface ServiceOption {
+  /** The configuration as the device has it, and where. */
+  config: AgentConfig;
+  configPath: string;
+  node: string;
+  agentFile: string;
+  /** Of the init, where it is systemd and known. */
+  systemdVersion?: number | undefined;
+}
+
+/** Keeps V8's young generation small and its helpers few: measured by `npm run bench:agent`. */
+const nodeFlags = ['--max-semi-space-size=1', '--max-old-space-size=96', '--v8-pool-size=1'];
+/** malloc keeps an arena a thread otherwise; two threads are enough for files and names. */
+const environment = ['MALLOC_ARENA_MAX=1', 'UV_THREADPOOL_SIZE=2', 'NODE_ENV=production'];
+
+/** The user of the service: `auto` is root where updates write the disk. */
+export function serviceUser({ service, update }: AgentConfig): string {
+  if (service.user !== 'auto') return service.user;
+  return update === undefined ? 'flotilla-agent' : 'root';
+}
+
+/** Folders that the agent writes to, none of them inside another; what the unit makes itself is not among them. */
+export function writableFolders({ state, identity, log, events }: AgentConfig, configPath: string): string[] {
+  const wanted = [
+    deviceLayout.data,
+    state,
+    // Renewed certificates are put beside the old ones, but never where the device's own rules are.
+    ...[dirname(identity.key), dirname(identity.certificate)].filter((path) => path !== dirname(configPath)),
+    ...(log.file === undefined ? [] : [dirname(log.file)]),
+    ...(isWithin(events.socket, deviceLayout.run) ? [] : [dirname(events.socket)]),
+  ];
+  const unique = [...new Set(wanted)];
+  return unique.filter((path) => !unique.some((other) => other !== path && isWithin(path, other)));
+}
+
+/** The service's description for its init: the template with this device's values. Templates compute nothing. */
+export async function renderService(template: string, option: ServiceOption): Promise<string> {
+  const { config, configPath, node, agentFile } = option;
+  const user = serviceUser(config);
+  const writable = writableFolders(config, configPath);
+  const values: Record<string, string> = {
+    NODE: plain(node),
+    NODE_FLAGS: nodeFlags.join(' '),
+    AGENT: plain(agentFile),
+    CONFIG: plain(configPath),
+    CERTIFICATE: plain(config.identity.certificate),
+    USER: user,
+    GROUP: user,
+    LOG: plain(config.log.file ?? deviceLayout.logFile),
+    RESPAWN: plain(deviceLayout.respawn),
+    MOUNTS: [dirname(configPath), ...writable].map(plain).join(' '),
+    WRITABLE: [...writable, ...regularDestination(config)].map(plain).join(' '),
+    MEMORY_MAX: String(config.service.memoryMaxBytes),
+    CPU_QUOTA: `${config.service.cpuPercent}%`,
+    ...(template.endsWith('.service') ? systemdLines(option, user) : { ENVIRONMENT: environment.join(' ') }),
+  };
+  const text = await readPackageAsset(`templates/agent/${template}`);
+  return text.replace(/@([A-Z_]+)@/g, (_, name: string) => {
+    const value = values[name];
+    if (value === undefined) throw new Error(`${template} asks for ${name}`);
+    return value;
+  });
+}
+
+function systemdLines({ config, systemdVersion = 0 }: ServiceOption, user: string): Record<string, string> {
+  const root = user === 'root';
+  return {
+    ENVIRONMENT: [...environment, `NODE_COMPILE_CACHE=${deviceLayout.cache}`]
+      .map((pair) => `Environment=${pair}`)
+      .join('\n'),
+    // Growing delays are known from 254 on; an older one gets one that a fleet can bear.
+    RESTART: systemdVersion >= 254 ? 'RestartSec=2\nRestartSteps=8\nRestartMaxDelaySec=300' : 'RestartSec=10',
+    DEVICES: deviceLines(config).join('\n'),
+    // Root without these is root for files and for init alone; restarting the machine is what updates need besides.
+    CAPABILITIES: root ? 'CAP_SYS_BOOT' : '',
+    SYSTEM_CALLS_LEFT_OUT: root
+      ? '@clock @cpu-emulation @debug @module @mount @obsolete @raw-io @swap'
+      : '@privileged @resources',
+  };
+}
+
+/** The one disk that updates are written to, and the watchdog; nothing else in /dev but what every program needs. */
+function deviceLines({ update }: AgentConfig): string[] {
+  if (update === undefined) return ['PrivateDevices=yes', 'DevicePolicy=closed'];
+  const devices = [update.destination, ...(update.watchdog === undefined ? [] : [update.watchdog.file])];
+  return [
+    'DevicePolicy=closed',
+    ...devices.filter((file) => isWithin(file, '/dev')).map((file) => `DeviceAllow=${plain(file)} rw`),
+  ];
+}
+
+function regularDestination({ update }: AgentConfig): string[] {
+  if (update === undefined) return [];
+  const files = [update.destination, ...(update.watchdog === undefined ? [] : [update.watchdog.file])];
+  return files.filter((file) => !isWithin(file, '/dev')).map((file) => `-${file}`);
+}
+
+function isWithin(file: string, folder: string): boolean {
+  return file === folder || file.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+}
+
+/** A path that means itself in a unit and in a shell alike. */
+function plain(text: string): string {
+  if (/^-?\/[\w@+=:,./-]*$/.test(text)) return text;
+  throw new FlotillaError('usage', 'install-path-odd', 'a path that no unit and no script can hold safely', {
+    seen: JSON.stringify(text),
+    expected: 'an absolute path of letters, digits and @ + = : , . / - _',
+  });
+}
