@@ -100,6 +100,8 @@ async function bundleAgent(): Promise<void> {
     throw new Error(`the agent must be one file of at most ${maxAgentBytes} bytes: ${output.length}, ${bytes} bytes`);
   }
   await chmod(join(staging, 'agent', 'flotilla-agent.js'), 0o755);
+  // For the file where it is: the package around it says that all .js files are modules.
+  await writeFile(join(staging, 'agent', 'package.json'), '{ "type": "commonjs" }\n');
 }
 
 /** The types of `flotilla/door`, the one part that other programs import. */
