@@ -1,0 +1,66 @@
+/** OpenSSH's known_hosts (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT): which keys a host may show. Pure. */
+import { createHmac } from 'node:crypto';
+
+export interface KnownHost {
+  /** `@revoked`; lines of certificate authorities are left out: no host certificates are taken here. */
+  revoked: boolean;
+  matches(name: string): boolean;
+  /** `ssh-ed25519`, `ssh-rsa`, … */
+  algorithm: string;
+  keyBase64: string;
+}
+
+/** `host`, or `[host]:port` when the port is not 22: how known_hosts names a place. */
+export function knownHostName(host: string, port: number): string {
+  return port === 22 ? host.toLowerCase() : `[${host.toLowerCase()}]:${port}`;
+}
+
+/** A line that can't be read knows nobody. */
+export function parseKnownHosts(text: string): KnownHost[] {
+  return text.split(/\r?\n/).flatMap((line) => {
+    const words = line.trim().split(/\s+/);
+    if (words[0] === undefined || words[0] === '' || words[0].startsWith('#')) return [];
+    const marker = words[0].startsWith('@') ? words.shift() : undefined;
+    if (marker !== undefined && marker !== '@revoked') return [];
+    const [names, algorithm, keyBase64] = words;
+    if (names === undefined || algorithm === undefined || keyBase64 === undefined) return [];
+    return [{ revoked: marker === '@revoked', matches: matcherOf(names), algorithm, keyBase64 }];
+  });
+}
+
+export function formatKnownHost(name: string, key: Uint8Array): string {
+  return `${name} ${algorithmOf(key)} ${Buffer.from(key).toString('base64')}\n`;
+}
+
+/** A public key starts with the name of its algorithm (RFC 4253, section 6.6). */
+export function algorithmOf(key: Uint8Array): string {
+  const bytes = Buffer.from(key);
+  if (bytes.length < 4) return 'unknown';
+  return bytes.subarray(4, 4 + Math.min(bytes.readUInt32BE(0), 64)).toString('latin1');
+}
+
+function matcherOf(names: string): KnownHost['matches'] {
+  if (names.startsWith('|')) {
+    const [, version, salt = '', digest] = names.split('|');
+    if (version !== '1') return () => false;
+    return (name) => createHmac('sha1', Buffer.from(salt, 'base64')).update(name).digest('base64') === digest;
+  }
+  const patterns = names.split(',').map((text) => ({
+    negated: text.startsWith('!'),
+    expression: toExpression(text.replace(/^!/, '')),
+  }));
+  return (name) =>
+    !patterns.some(({ negated, expression }) => negated && expression.test(name)) &&
+    patterns.some(({ negated, expression }) => !negated && expression.test(name));
+}
+
+/** `*` and `?` are wildcards; everything else is itself. Each star may match in one way only. */
+function toExpression(pattern: string): RegExp {
+  const source = pattern
+    .toLowerCase()
+    .replaceAll(/\*+/g, '*')
+    .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
+  return new RegExp(`^${source}$`);
+}
