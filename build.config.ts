@@ -4,13 +4,14 @@
  * all that a device needs besides a Node. The new dist/ is made beside the old one and swapped in by renames: several
  * builds at once, or a command that starts meanwhile, never see half of one.
  */
-import { chmod, cp, glob, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, glob, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { Plugin } from '@oclif/core/config';
 import type { PJSON } from '@oclif/core/interfaces';
 import { settings } from '@oclif/core/settings';
 import { rolldown } from 'rolldown';
+import { pinnedInLockfile } from './src/provision/runtime/pinned-runtime.ts';
 
 const top = import.meta.dirname;
 const dist = join(top, 'dist');
@@ -31,6 +32,9 @@ try {
   const pjson = await writePackage();
   await copyAsset('templates');
   await copyAsset('firmware');
+  // A published package has no lockfile; which Node goes to devices stays pinned all the same.
+  const pinned = pinnedInLockfile(await readFile(join(top, 'package-lock.json'), 'utf8'));
+  await writeFile(join(staging, 'runtimes.json'), `${JSON.stringify(pinned, null, 2)}\n`);
   await writeManifest(pjson);
   await chmod(staging, 0o755); // mkdtemp made it for its owner alone; an installed package is for every user
   await swap();
@@ -88,10 +92,11 @@ async function bundleAgent(): Promise<void> {
     platform: 'node',
     external: [/^node:/],
     logLevel: 'warn',
+    // Of 17 hashes the engine needs one; the package's index holds them all.
+    resolve: { alias: { 'hash-wasm': join(top, 'node_modules/hash-wasm/dist/blake2b.umd.min.js') } },
     transform: { target: 'es2022', define: { embeddedAssets: JSON.stringify(await embeddedAssets()) } },
   });
-  const { output } = await built.write({
-    dir: join(staging, 'agent'),
+  const { output } = await built.generate({
     format: 'cjs',
     codeSplitting: false,
     keepNames: true,
@@ -99,13 +104,24 @@ async function bundleAgent(): Promise<void> {
     postBanner: agentGuard,
   });
   await built.close();
-  const bytes = output.reduce((sum, file) => sum + (file.type === 'chunk' ? Buffer.byteLength(file.code) : 0), 0);
-  if (output.length !== 1 || bytes > maxAgentBytes) {
-    throw new Error(`the agent must be one file of at most ${maxAgentBytes} bytes: ${output.length}, ${bytes} bytes`);
+  const [chunk, ...others] = output;
+  const code = escapeNonAscii(chunk.code);
+  if (others.length > 0 || code.length > maxAgentBytes) {
+    throw new Error(
+      `the agent must be one file of at most ${maxAgentBytes} bytes: ${output.length}, ${code.length} bytes`,
+    );
   }
-  await chmod(join(staging, 'agent', 'flotilla-agent.js'), 0o755);
+  await mkdir(join(staging, 'agent'));
+  await writeFile(join(staging, 'agent', 'flotilla-agent.js'), code, { mode: 0o755 });
   // For the file where it is: the package around it says that all .js files are modules.
   await writeFile(join(staging, 'agent', 'package.json'), '{ "type": "commonjs" }\n');
+}
+
+/** V8 keeps a source with one character beyond Latin-1 in two bytes a character, for as long as the process lives. */
+function escapeNonAscii(code: string): string {
+  const odd = /\\[^\0-\x7f]|\bString\.raw\b/.exec(code);
+  if (odd) throw new Error(`escaping would change what ${JSON.stringify(odd[0])} means`);
+  return code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** The types of `flotilla/door`, the one part that other programs import. */
@@ -128,6 +144,7 @@ async function writePackage(): Promise<PJSON> {
   for (const key of ['scripts', 'devDependencies', 'dependencies', 'optionalDependencies', 'bin', 'exports', 'files']) {
     delete pjson[key];
   }
+  pjson.imports = { '#hash-thread': './src/bin/hash-thread.js' };
   pjson.oclif.commands = { strategy: 'pattern', target: './commands', globPatterns: ['**/*.js'] };
   await writeFile(join(staging, 'package.json'), `${JSON.stringify(pjson, null, 2)}\n`);
   return pjson;

@@ -10,6 +10,7 @@ const src = files.filter(({ path }) => path.startsWith('src/'));
 const arrows: Record<string, string[]> = {
   '': [],
   protocol: [],
+  audit: [],
   door: [],
   selector: [],
   pki: [],
@@ -17,16 +18,17 @@ const arrows: Record<string, string[]> = {
   session: ['protocol'],
   transport: ['protocol', 'session'],
   eventlog: ['protocol'],
-  store: ['protocol', 'eventlog'],
-  client: ['protocol'],
+  store: ['protocol', 'eventlog', 'audit'],
+  client: ['protocol', 'audit'],
   config: ['pki'],
   manifest: ['config'],
   enrollment: ['config', 'manifest', 'pki'],
-  provision: ['config', 'pki', 'firmware', 'client'],
+  provision: ['config', 'pki', 'firmware', 'client', 'device', 'manifest'],
   agent: ['protocol', 'session', 'transport', 'eventlog', 'firmware', 'config', 'pki', 'door'],
   device: ['config', 'pki', 'door'],
   board: ['firmware', 'config'],
   coordinator: [
+    'audit',
     'protocol',
     'session',
     'transport',
@@ -39,14 +41,14 @@ const arrows: Record<string, string[]> = {
     'config',
     'enrollment',
   ],
-  cli: ['client', 'config', 'pki', 'firmware', 'eventlog', 'door'],
+  cli: ['audit', 'store', 'client', 'config', 'pki', 'firmware', 'eventlog', 'door'],
   demo: ['cli', 'client', 'config', 'board', 'firmware', 'protocol', 'eventlog', 'agent'],
-  commands: ['cli', 'client', 'config', 'enrollment', 'pki', 'firmware', 'provision', 'agent', 'demo', 'door'],
+  commands: ['audit', 'cli', 'client', 'config', 'enrollment', 'pki', 'firmware', 'provision', 'agent', 'demo', 'door'],
 };
 
 /** Code without sockets, files, processes, clocks, chance or SQL: what it needs of them is an argument. */
 const pure = [
-  /^src\/(protocol|session|selector)\//,
+  /^src\/(protocol|session|selector|audit)\//,
   /^src\/eventlog\/schema\//,
   /^src\/pki\/profile\.ts$/,
   /^src\/coordinator\/(config|enrollment|identity|job|operator|registry|request|rollout)\//,

@@ -9,7 +9,19 @@ import { type CertificateDescription, describeCertificate, parseCertificate } fr
 
 /** What stands in the certificate, and what only the coordinator knows of it. */
 type Shown = CertificateDescription &
-  Partial<Pick<Certificate, 'issuedAtMs' | 'revokedAtMs' | 'revocationReason' | 'pem'>>;
+  Partial<
+    Pick<
+      Certificate,
+      | 'issuedAtMs'
+      | 'revokedAtMs'
+      | 'revocationReason'
+      | 'renews'
+      | 'provenAtMs'
+      | 'replacedBy'
+      | 'replacedAtMs'
+      | 'pem'
+    >
+  >;
 
 const serialPattern = /^[0-9a-fA-F]{8,40}$/;
 
@@ -36,10 +48,10 @@ valid:    2026-11-22T20:30:05.000Z to 2027-11-22T21:30:05.000Z (in 365d)`,
     const { args, flags } = await this.parse(Show);
     if (serialPattern.test(args.certificate)) {
       const client = await openClient(flags);
-      const { issuedAtMs, revokedAtMs, revocationReason, pem } = await client.certificate(
-        args.certificate.toLowerCase(),
-      );
-      return { ...describeCertificate(pem), issuedAtMs, ...defined({ revokedAtMs, revocationReason }), pem };
+      const { issuedAtMs, revokedAtMs, revocationReason, renews, provenAtMs, replacedBy, replacedAtMs, pem } =
+        await client.certificate(args.certificate.toLowerCase());
+      const known = defined({ revokedAtMs, revocationReason, renews, provenAtMs, replacedBy, replacedAtMs });
+      return { ...describeCertificate(pem), issuedAtMs, ...known, pem };
     }
     const parsed = parseCertificate(
       await readInput(args.certificate, 'a serial number in hex, or a file with a certificate'),

@@ -11,6 +11,8 @@ import { fleetLayout } from '../../src/config/fleet-layout.ts';
 interface Started {
   pid: number;
   port: number;
+  /** Absent: no recovery. */
+  recoveryPort?: number;
   socket: string;
   log: string;
 }
@@ -45,8 +47,8 @@ stop: flotilla coordinator stop`,
     if (!flags.detach) return becomeEntryPoint(entry);
     const timeoutMs = parseDuration(flags.timeout, '--timeout') * 1000;
     const log = join(run, 'coordinator.log');
-    const { pid, port, socket } = await startDetached({ entry, logPath: log, timeoutMs });
-    return { pid, port, socket, log };
+    const { pid, port, recoveryPort, socket } = await startDetached({ entry, logPath: log, timeoutMs });
+    return { pid, port, ...(recoveryPort === undefined ? {} : { recoveryPort }), socket, log };
   }
 
   protected render({ pid, port, log }: Started): void {

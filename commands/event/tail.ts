@@ -10,6 +10,7 @@ import { formatEvent } from '../../src/cli/render/event.ts';
 import { streamRows } from '../../src/cli/stream-rows.ts';
 import { stdoutOption } from '../../src/cli/terminal.ts';
 import { writeText } from '../../src/cli/write-line.ts';
+import type { CoordinatorClient } from '../../src/client/coordinator-client.ts';
 import type { StoredEvent } from '../../src/client/contract/index.ts';
 import { FlotillaError } from '../../src/error.ts';
 
@@ -24,6 +25,7 @@ Offsets count all events of the fleet from 1 and never change: remember the last
     `<%= config.bin %> <%= command.id %> --follow --type 'flotilla.update' --selector 'G@site:harbour' --json`,
     '<%= config.bin %> <%= command.id %> --from 1 --follow',
     '<%= config.bin %> <%= command.id %> --since 2h --key pump-3',
+    '<%= config.bin %> <%= command.id %> --device gw-107 --lineage',
     `<%= config.bin %> <%= command.id %> --consumer billing --type 'meter.*' --follow --json`,
   ];
   static override flags = {
@@ -35,6 +37,15 @@ Offsets count all events of the fleet from 1 and never change: remember the last
     ...eventFilterFlags,
     ...eventTimeFlags,
     ...asWrittenFlag,
+    device: Flags.string({
+      description: 'only events of this device',
+      helpValue: 'ID',
+      exclusive: ['selector', 'consumer'],
+    }),
+    lineage: Flags.boolean({
+      description: 'with --device: also of the hardware that was in its place before',
+      dependsOn: ['device'],
+    }),
     follow: Flags.boolean({ char: 'f', description: 'go on with new events until Ctrl-C' }),
     consumer: Flags.string({
       description: 'behind the cursor of this name, and move it',
@@ -53,7 +64,9 @@ Offsets count all events of the fleet from 1 and never change: remember the last
     const { flags } = await this.parse(Tail);
     const client = await openClient(flags);
     const { from, limit, follow, consumer } = flags;
-    const filter = readEventFilter(flags, Date.now());
+    const selector =
+      flags.device === undefined ? flags.selector : await selectPlace(client, flags.device, flags.lineage);
+    const filter = readEventFilter({ ...flags, selector }, Date.now());
     const view = defined({ asWritten: flags['as-written'] || undefined });
     const line = (event: StoredEvent) =>
       this.json ? `${JSON.stringify(event)}\n` : formatEvent(event, stdoutOption());
@@ -85,6 +98,12 @@ Offsets count all events of the fleet from 1 and never change: remember the last
   protected override exitCode(end: 'ended' | 'left'): ExitCode {
     return end === 'left' ? ExitCode.interrupted : ExitCode.ok;
   }
+}
+
+/** The device by its id, with those that it has replaced where asked for. */
+async function selectPlace(client: CoordinatorClient, id: string, lineage: boolean): Promise<string> {
+  const { id: own, lineage: place = [own] } = await client.device(id);
+  return `L@${(lineage ? place : [own]).join(',')}`;
 }
 
 function timeWithConsumer(): FlotillaError {

@@ -14,7 +14,10 @@ import { Executor } from './executor/executor.ts';
 import { collectGrains } from './grain/collect-grain.ts';
 import { GrainReporter } from './grain/grain-reporter.ts';
 import { Inbox } from './inbox.ts';
-import type { LinkOption } from './link/link-option.ts';
+import { IdentityFolder } from './identity/identity-folder.ts';
+import { IdentityKeeper } from './identity/identity-keeper.ts';
+import { Recovery } from './identity/recovery.ts';
+import { defaultBackoff, type LinkOption } from './link/link-option.ts';
 import type { Link, LinkStatus } from './link/port.ts';
 import { LogReporter } from './log-reporter.ts';
 import { readRunning } from './machine/running.ts';
@@ -22,6 +25,9 @@ import { startWatchdog } from './machine/watchdog.ts';
 import { createUbootSlots } from './slot/uboot-slot.ts';
 import { ensureAgentSchema } from './state/agent-schema.ts';
 import { lockState } from './state/state-lock.ts';
+import { createValueTable } from './state/value-table.ts';
+import { TimeKeeper } from './time/time-keeper.ts';
+import { TrustedClock } from './time/trusted-clock.ts';
 import { refusedUpdate } from './updater/offer.ts';
 import type { UpdateReason } from './updater/update.ts';
 import { Updater } from './updater/updater.ts';
@@ -34,7 +40,9 @@ export interface AgentOption {
   agentVersion: string;
   /** The name in the coordinator's certificate. */
   serverName: string;
+  /** The machine's: what the agent goes by is made of it and of signed time. */
   clock: Clock;
+  identity: { fleetId: string; deviceId: string };
   logger: Log;
   createLink(option: LinkOption): Link;
   /** The agent can't go on (its disk, its database): end the process, so that its supervisor starts another. */
@@ -51,21 +59,39 @@ export interface Agent {
 
 /** Puts the parts of an agent together. Throws when its state folder can't be used. */
 export function createAgent(option: AgentOption): Agent {
-  const { config, clock, logger, agentVersion } = option;
+  const { config, logger, agentVersion } = option;
   mkdirSync(config.state, { recursive: true, mode: 0o700 });
   const lock = lockState(join(config.state, 'agent.lock'));
   const database = openDeviceDatabase(join(config.state, 'agent.db'));
-  const log = createDeviceLog(database, logOption(config.events, { state: config.state, nowMs: () => clock.nowMs() }));
   ensureAgentSchema(database);
+  const values = createValueTable(database);
+  const clock = new TrustedClock({ clock: option.clock, values, maxSkewMs: config.time.maxSkewSeconds * 1_000 });
+  const log = createDeviceLog(database, logOption(config.events, { state: config.state, nowMs: () => clock.nowMs() }));
   const schemas = new SchemaShelf({ database, log, clock, directory: config.events.schemas });
 
-  const link = option.createLink({
-    endpoint: { host: config.coordinator.host, port: config.coordinator.port, serverName: option.serverName },
-    identity: {
+  const endpoint = { ...config.coordinator, serverName: option.serverName };
+  const identity = new IdentityKeeper({
+    database,
+    log,
+    clock,
+    logger,
+    folder: new IdentityFolder(join(config.state, 'identity'), {
       keyFile: config.identity.key,
       certificateFile: config.identity.certificate,
       authorityFile: config.identity.authority,
-    },
+    }),
+    renewAtShare: config.identity.renewAtShare,
+    recovery: new Recovery({
+      endpoint: { ...endpoint, port: config.coordinator.recoveryPort ?? config.coordinator.port + 1 },
+      clock,
+      logger,
+      backoff: { ...defaultBackoff, ...pickBackoff(config.link.backoff) },
+    }),
+    onReport: () => link.wake(),
+  });
+  const link = option.createLink({
+    endpoint,
+    identity: identity.identity,
     log,
     agentVersion,
     clock,
@@ -88,6 +114,15 @@ export function createAgent(option: AgentOption): Agent {
   const running = () => readRunning(config.boot, slots);
   const parts = { database, log, link, clock, logger };
 
+  const keeper = new TimeKeeper({
+    ...parts,
+    time: clock,
+    values,
+    identity: option.identity,
+    serverName: option.serverName,
+    authorityFile: config.identity.authority,
+    onSkew: () => void grains.refresh(),
+  });
   const executor = new Executor({ ...parts, policy: config.jobs });
   const stopping = new AbortController();
   const grains = new GrainReporter({
@@ -97,6 +132,7 @@ export function createAgent(option: AgentOption): Agent {
         ...config.grains,
         agentVersion,
         running: () => describeRunning(running, config),
+        clock: () => keeper.state(),
         signal: stopping.signal,
         ...(config.update === undefined ? {} : { product: config.update.product }),
       }),
@@ -120,6 +156,8 @@ export function createAgent(option: AgentOption): Agent {
     config: config.events,
     schemas,
     agentVersion,
+    describe: () => ({ deviceId: option.identity.deviceId, clock: keeper.state() }),
+    onTimeReset: (reset) => keeper.reset(reset),
     onFatal: option.onFatal,
   });
   const reporter = new LogReporter(parts);
@@ -150,7 +188,9 @@ export function createAgent(option: AgentOption): Agent {
         settle();
         void introduce();
       },
+      ...identity.handlers,
       ...door.handlers,
+      ...keeper.handlers,
     },
     abandon: {
       'job.start': (job, reason) => executor.abandon(job, reason),
@@ -181,10 +221,12 @@ export function createAgent(option: AgentOption): Agent {
       await logBoot();
       executor.start();
       reporter.start();
+      keeper.start();
       link.onChange(({ state, reason }) => {
         if (state === 'live') logger.info('connected');
         else if (state === 'held') logger.warn({ reason }, 'connected with the control lane alone');
       });
+      identity.start(link);
       link.start();
       await door.start();
       await updater?.start();
@@ -194,7 +236,8 @@ export function createAgent(option: AgentOption): Agent {
     async stop() {
       stopping.abort();
       reporter.stop();
-      await door.stop();
+      keeper.stop();
+      await Promise.all([door.stop(), identity.stop()]);
       await Promise.all([inbox.stop(), executor.stop(), grains.stop(), updater?.stop()]);
       await link.stop();
       stopWatchdog?.();

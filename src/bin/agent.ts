@@ -71,6 +71,7 @@ async function run(argv: string[]): Promise<void> {
     agentVersion: await packageVersion(),
     serverName: config.coordinator.serverName ?? coordinatorServerName(identity.fleetId),
     clock: systemClock,
+    identity: { fleetId: identity.fleetId, deviceId: identity.deviceId },
     logger: logger.child({ device: identity.deviceId }),
     createLink,
     onFatal: (error) => end(logger, error),

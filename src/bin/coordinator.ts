@@ -11,17 +11,29 @@ import { LineCounter, parseDocument } from 'yaml';
 import { exitCodeOf } from '../cli/exit-code.ts';
 import { formatError } from '../cli/format-error.ts';
 import { systemClock } from '../clock.ts';
-import { fleetLayout, findFleetDir, loadCoordinatorConfig, packageRoot, packageVersion } from '../config/index.ts';
+import {
+  type CoordinatorConfig,
+  type FleetLayout,
+  type RecoveryConfig,
+  fleetLayout,
+  findFleetDir,
+  loadCoordinatorConfig,
+  packageRoot,
+  packageVersion,
+} from '../config/index.ts';
 import { AuthorityKeeper } from '../coordinator/authority/index.ts';
-import { startCoordinator } from '../coordinator/coordinator.ts';
+import { type CoordinatorOption, startCoordinator } from '../coordinator/coordinator.ts';
+import { createHook } from '../coordinator/hook/create-hook.ts';
 import { createGatewayPool } from '../coordinator/gateway/index.ts';
+import { startRecoveryPort } from '../coordinator/recovery/recovery-port.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import { createLog, type Log } from '../log.ts';
-import { loadFleetIdentity } from '../pki/index.ts';
+import { loadFleetIdentity, msPerDay } from '../pki/index.ts';
 
 /** By error code, the key of coordinator.yaml that is to be mended. */
 const configKeys: Record<string, string[]> = {
   'gateway-listen': ['listen', 'port'],
+  'recovery-listen': ['recovery', 'port'],
   'pki-other-fleet': ['fleetId'],
   'enrollment-listen': ['enrollment', 'listen', 'port'],
 };
@@ -52,6 +64,7 @@ async function run(): Promise<void> {
   const version = await packageVersion();
   const coordinator = await startCoordinator({
     config,
+    ...(config.connectHook === undefined ? {} : { connectHook: createHook(config.connectHook, directory) }),
     authorities: new AuthorityKeeper({
       fleetId: config.fleetId,
       files: layout,
@@ -92,17 +105,42 @@ async function run(): Promise<void> {
       }).catch(async (error: unknown) => {
         throw await withConfigLine(error, layout.config);
       }),
+    ...(config.recovery === undefined
+      ? {}
+      : { startRecovery: recoveryStarter(config, config.recovery, { layout, extension, log }) }),
     onEnd: (error) => stopping.resolve(error),
   });
   process.on('uncaughtException', (error) => stopping.resolve(asKnown(error)));
   process.on('unhandledRejection', (error) => stopping.resolve(asKnown(error)));
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopping.resolve(undefined));
 
-  const { port, socket } = coordinator;
-  process.stdout.write(`${JSON.stringify({ ready: true, pid: process.pid, port, socket })}\n`);
-  log.info({ port, socket, version }, 'coordinator is ready');
+  const { port, recoveryPort, socket } = coordinator;
+  process.stdout.write(`${JSON.stringify({ ready: true, pid: process.pid, port, recoveryPort, socket })}\n`);
+  log.info({ port, recoveryPort, socket, version }, 'coordinator is ready');
   const error = await stopping.promise;
   await stop(coordinator, error, log);
+}
+
+function recoveryStarter(
+  { fleetId, log: { level } }: CoordinatorConfig,
+  { host, port, maxExpiredDays }: RecoveryConfig,
+  parts: { layout: FleetLayout; extension: string; log: Log },
+): NonNullable<CoordinatorOption['startRecovery']> {
+  const { layout, extension, log } = parts;
+  return (ask, trust) =>
+    startRecoveryPort({
+      entry: join(import.meta.dirname, `recovery.${extension}`),
+      listen: { host, port },
+      fleetId,
+      tls: { keyFile: layout.coordinatorKey, certificateFile: layout.coordinatorCertificate },
+      trust,
+      maxExpiredMs: maxExpiredDays * msPerDay,
+      log,
+      logLevel: level,
+      ask,
+    }).catch(async (error: unknown) => {
+      throw await withConfigLine(error, layout.config);
+    });
 }
 
 async function stop(coordinator: { stop(): Promise<void> }, error: FlotillaError | undefined, log: Log): Promise<void> {

@@ -5,7 +5,7 @@ import { FlotillaError, systemErrorCode } from '../error.ts';
 const maxBytes = 64 * 1024;
 
 /** Reads a small file that the user named on the command line; `what` says in errors what it should have been. */
-export async function readInput(path: string, what: string): Promise<Buffer> {
+export async function readInput(path: string, what: string, limitBytes = maxBytes): Promise<Buffer> {
   let file: FileHandle;
   try {
     file = await open(path, 'r');
@@ -21,9 +21,9 @@ export async function readInput(path: string, what: string): Promise<Buffer> {
       });
       if (bytesRead === 0) return Buffer.concat(chunks);
       size += bytesRead;
-      if (size > maxBytes) {
+      if (size > limitBytes) {
         throw new FlotillaError('usage', 'file-too-large', `${path} is too large for ${what}`, {
-          expected: `at most ${maxBytes} bytes`,
+          expected: `at most ${limitBytes} bytes`,
           suggestion: 'check the path',
         });
       }

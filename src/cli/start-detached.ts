@@ -19,6 +19,7 @@ export interface ReadyLine {
   ready: true;
   pid: number;
   port: number;
+  recoveryPort?: number;
   socket: string;
 }
 

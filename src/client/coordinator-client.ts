@@ -1,4 +1,9 @@
+import type { AuditExportRow } from '../audit/index.ts';
 import type {
+  AuditEntry,
+  AuditHeadReply,
+  AuditQuery,
+  AuditVerification,
   Certificate,
   Changed,
   ConfigRequest,
@@ -35,7 +40,11 @@ import type {
   RegisterRequest,
   Release,
   Revoked,
+  Replacement,
+  ReplaceRequest,
   RevokeRequest,
+  Renewal,
+  RenewRequest,
   Rollout,
   RolloutChange,
   RolloutFollowRow,
@@ -51,6 +60,8 @@ import type {
   SignRequest,
   StoredEvent,
   TagChange,
+  TimeResets,
+  TimeResetSent,
   Why,
 } from './contract/index.ts';
 import type { HttpConnection } from './http-connection.ts';
@@ -68,12 +79,25 @@ export class CoordinatorClient {
   status = () => this.#http.get<CoordinatorStatus>('/v1/status');
   shutdown = () => this.#http.post<{ pid: number }>('/v1/shutdown', {});
 
+  audit = (query: AuditQuery) => this.#http.get<AuditEntry[]>('/v1/audit', { ...query });
+  followAudit = (query: AuditQuery, signal?: AbortSignal) =>
+    this.#http.rows<AuditEntry>('/v1/audit/follow', { ...query }, signal);
+  exportAudit = (query: { from?: number }, signal?: AbortSignal) =>
+    this.#http.rows<AuditExportRow>('/v1/audit/export', query, signal);
+  auditHead = () => this.#http.get<AuditHeadReply>('/v1/audit/head');
+  /** One row. */
+  verifyAudit = (query: { head?: string }, signal?: AbortSignal) =>
+    this.#http.rows<AuditVerification>('/v1/audit/verify', query, signal);
+
   devices = (query: { selector?: string; state?: string } = {}) => this.#http.get<Device[]>('/v1/devices', query);
   device = (id: string) => this.#http.get<Device>(`/v1/devices/${encodeURIComponent(id)}`);
   acceptDevices = (selector: string, instance?: string) =>
     this.#http.post<Changed>('/v1/devices/accept', { selector, ...(instance === undefined ? {} : { instance }) });
   quarantineDevices = (request: QuarantineRequest) => this.#http.post<Changed>('/v1/devices/quarantine', request);
   rejectDevices = (selector: string) => this.#http.post<Changed>('/v1/devices/reject', { selector });
+  replaceDevice = (id: string, request: ReplaceRequest) =>
+    this.#http.post<Replacement>(`/v1/devices/${encodeURIComponent(id)}/replace`, request);
+  resetTime = (request: TimeResets) => this.#http.post<TimeResetSent[]>('/v1/devices/reset-time', request);
   tagDevices = (change: TagChange) => this.#http.post<Changed>('/v1/devices/tag', change);
   removeDevice = (id: string) => this.#http.delete<Changed>(`/v1/devices/${encodeURIComponent(id)}`);
   /** For a program on the device; its reply is an event. */
@@ -85,6 +109,8 @@ export class CoordinatorClient {
   certificates = (query: { device?: string } = {}) => this.#http.get<Certificate[]>('/v1/certificates', query);
   certificate = (serial: string) => this.#http.get<Certificate>(`/v1/certificates/${encodeURIComponent(serial)}`);
   sign = (request: SignRequest) => this.#http.post<Signed>('/v1/certificates/sign', request);
+  renewCertificates = (request: RenewRequest) => this.#http.post<Changed>('/v1/certificates/renew', request);
+  renewals = () => this.#http.get<Renewal[]>('/v1/renewals');
   revoke = (request: RevokeRequest) => this.#http.post<Revoked>('/v1/certificates/revoke', request);
 
   match = (request: SelectRequest) => this.#http.post<SelectMatch>('/v1/select/match', request);

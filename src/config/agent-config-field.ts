@@ -133,11 +133,19 @@ const eventTypes: Field<Record<string, EventTypeConfig>> = check(
 export const agentConfigField: Field<AgentConfig> = record<AgentConfig>(
   {
     coordinator: record<AgentConfig['coordinator']>(
-      { host, port: integer({ min: 1, max: 65_535 }), serverName: host },
+      {
+        host,
+        port: integer({ min: 1, max: 65_535 }),
+        serverName: host,
+        recoveryPort: integer({ min: 1, max: 65_535 }),
+      },
       defaultAgentCoordinator,
-      ['serverName'],
+      ['serverName', 'recoveryPort'],
     ),
-    identity: record({ key: path, certificate: path, authority: path }, defaults.identity),
+    identity: record(
+      { key: path, certificate: path, authority: path, renewAtShare: number({ min: 0.1, max: 0.95 }) },
+      defaults.identity,
+    ),
     state: path,
     grains: record(
       {
@@ -148,6 +156,7 @@ export const agentConfigField: Field<AgentConfig> = record<AgentConfig>(
       },
       defaults.grains,
     ),
+    time: record({ maxSkewSeconds: integer({ min: 5, max: 86_400, unit: 'seconds' }) }, defaults.time),
     boot: record<AgentConfig['boot']>({ idFile: path, slotFile: path }, defaults.boot, ['slotFile']),
     jobs: record(
       {

@@ -7,9 +7,17 @@ export interface AgentConfig {
     port: number;
     /** The name that the coordinator's certificate must carry; absent: `coordinator.<fleetId>.flotilla` of the device's own. */
     serverName?: string;
+    /** Where a device whose certificate has expired gets another one; absent: the port above `port`. */
+    recoveryPort?: number;
   };
   /** PEM files; absolute once loaded. The key must be readable by its owner alone. */
-  identity: { key: string; certificate: string; authority: string };
+  identity: {
+    key: string;
+    certificate: string;
+    authority: string;
+    /** At which share of its life a certificate is renewed. */
+    renewAtShare: number;
+  };
   /** Folder of the agent's SQLite; absolute once loaded. On the data partition, never in a slot. */
   state: string;
   grains: {
@@ -19,6 +27,10 @@ export interface AgentConfig {
     directory: string;
     refreshSeconds: number;
     executableTimeoutMs: number;
+  };
+  time: {
+    /** How far the machine's clock may be off before signed time is taken instead. */
+    maxSkewSeconds: number;
   };
   boot: {
     /** A text that changes at every boot. */

@@ -5,9 +5,10 @@ import type { AgentConfig, EventTypeConfig, HealthCheckConfig, SlotConfig, Updat
 export const defaultAgentCoordinator = { port: 7443 } satisfies Partial<AgentConfig['coordinator']>;
 
 export const defaultAgentConfig: Omit<AgentConfig, 'coordinator' | 'update'> = {
-  identity: { key: 'device.key', certificate: 'device.crt', authority: 'authority.crt' },
+  identity: { key: 'device.key', certificate: 'device.crt', authority: 'authority.crt', renewAtShare: 0.667 },
   state: 'state',
   grains: { file: 'grains.yaml', directory: 'grains.d', refreshSeconds: 300, executableTimeoutMs: 10_000 },
+  time: { maxSkewSeconds: 120 },
   boot: { idFile: '/proc/sys/kernel/random/boot_id' },
   jobs: { allow: ['*'], maxOutputBytes: 262_144, maxConcurrent: 4, timeoutSeconds: 3_600, shell: false },
   link: {

@@ -2,6 +2,7 @@
 import { dirname, resolve } from 'node:path';
 import type { LogLevel } from '../log.ts';
 import { isFleetId } from '../pki/profile.ts';
+import { connectHookField, type ConnectHookConfig } from './connect-hook.ts';
 import { type Field, check, choice, either, integer, list, number, record, text } from './field.ts';
 import { readConfigFile } from './read-config.ts';
 import { host, logLevels, maxSocketPathBytes, milliseconds, path, seconds } from './rule.ts';
@@ -32,6 +33,8 @@ export interface CoordinatorConfig {
     /** Agents below this version are sent away and told so. */
     minAgentVersion?: string;
   };
+  /** Absent: nobody else is asked who may connect. */
+  connectHook?: ConnectHookConfig;
   jobs: {
     /** How long one device may take for a command. */
     defaultTimeoutSeconds: number;
@@ -56,8 +59,28 @@ export interface CoordinatorConfig {
   };
   /** Beyond these they are forgotten: the decided ones first, and never an undecided one without an event. */
   deadLetters: { keepRows: number; keepSeconds: number };
+  certificates: {
+    /** How long a certificate is still taken after the device has come in with a newer one. */
+    overlapSeconds: number;
+    /** Devices that are asked to renew at a time, after a rotation or by an operator. */
+    renewInFlight: number;
+    /** New certificates that one device gets in a day. */
+    renewalsPerDay: number;
+  };
+  /** Where devices whose certificate has expired get another one. Absent: nowhere. */
+  recovery?: RecoveryConfig;
   log: { level: LogLevel };
 }
+
+export interface RecoveryConfig {
+  host: string;
+  port: number;
+  /** How long after its end a certificate is still worth another one. */
+  maxExpiredDays: number;
+}
+
+/** What a `recovery:` section may leave out. */
+export const defaultRecoveryConfig = { host: '0.0.0.0', maxExpiredDays: 365 } satisfies Partial<RecoveryConfig>;
 
 /** Everything but the fleet's id. Paths are relative to the file until it is loaded. */
 export const defaultCoordinatorConfig: Omit<CoordinatorConfig, 'fleetId'> = {
@@ -82,6 +105,7 @@ export const defaultCoordinatorConfig: Omit<CoordinatorConfig, 'fleetId'> = {
     testTimeoutSeconds: 1_800,
   },
   deadLetters: { keepRows: 100_000, keepSeconds: 7_776_000 },
+  certificates: { overlapSeconds: 86_400, renewInFlight: 32, renewalsPerDay: 6 },
   log: { level: 'info' },
 };
 
@@ -116,6 +140,7 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
       defaults.link,
       ['minAgentVersion'],
     ),
+    connectHook: connectHookField,
     jobs: record(
       {
         defaultTimeoutSeconds: seconds(1, 30),
@@ -143,10 +168,26 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
       { keepRows: integer({ min: 1, max: 1_000_000 }), keepSeconds: seconds(1, 3_650) },
       defaults.deadLetters,
     ),
+    certificates: record(
+      {
+        overlapSeconds: seconds(0, 365),
+        renewInFlight: integer({ min: 1, max: 10_000 }),
+        renewalsPerDay: integer({ min: 1, max: 1_000 }),
+      },
+      defaults.certificates,
+    ),
+    recovery: record<RecoveryConfig>(
+      {
+        host,
+        port: integer({ min: 0, max: 65_535 }),
+        maxExpiredDays: number({ min: 0, max: 36_500 }),
+      },
+      defaultRecoveryConfig,
+    ),
     log: record({ level: choice(logLevels) }, defaults.log),
   },
   defaults,
-  ['enrollment'],
+  ['connectHook', 'enrollment', 'recovery'],
 );
 
 /** Reads and checks a coordinator.yaml; `data` and `socket` become absolute. Throws ConfigError with every problem. */
@@ -163,5 +204,12 @@ export async function loadCoordinatorConfig(file: string): Promise<CoordinatorCo
     };
   });
   const config = await readConfigFile(file, field, 'flotilla init makes a fleet with its coordinator.yaml');
-  return { ...config, data: resolve(directory, config.data), socket: resolve(directory, config.socket) };
+  const { connectHook: hook } = config;
+  const caFile = hook?.caFile === undefined ? {} : { caFile: resolve(directory, hook.caFile) };
+  return {
+    ...config,
+    data: resolve(directory, config.data),
+    socket: resolve(directory, config.socket),
+    ...(hook === undefined ? {} : { connectHook: { ...hook, ...caFile } }),
+  };
 }

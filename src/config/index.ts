@@ -10,7 +10,13 @@ export {
 } from './agent-config.ts';
 export { defaultAgentConfig, defaultSlotConfig, defaultUpdateConfig } from './agent-default.ts';
 export { loadAgentConfig } from './load-agent-config.ts';
-export { type CoordinatorConfig, defaultCoordinatorConfig, loadCoordinatorConfig } from './coordinator-config.ts';
+export type { ConnectHookConfig } from './connect-hook.ts';
+export {
+  type CoordinatorConfig,
+  type RecoveryConfig,
+  defaultCoordinatorConfig,
+  loadCoordinatorConfig,
+} from './coordinator-config.ts';
 export { ConfigError, type ConfigProblem } from './problem.ts';
 export { type FleetLayout, fleetLayout } from './fleet-layout.ts';
 export { findFleetDir } from './fleet-dir.ts';

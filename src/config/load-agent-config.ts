@@ -36,7 +36,12 @@ function resolveAgentPaths(config: AgentConfig, directory: string): AgentConfig 
   const { identity, grains, boot, update, events, log } = config;
   return {
     ...config,
-    identity: { key: at(identity.key), certificate: at(identity.certificate), authority: at(identity.authority) },
+    identity: {
+      ...identity,
+      key: at(identity.key),
+      certificate: at(identity.certificate),
+      authority: at(identity.authority),
+    },
     state: at(config.state),
     grains: { ...grains, file: at(grains.file), directory: at(grains.directory) },
     boot: { idFile: at(boot.idFile), ...(boot.slotFile === undefined ? {} : { slotFile: at(boot.slotFile) }) },

@@ -1,6 +1,6 @@
 import { constants, existsSync } from 'node:fs';
 import { access, mkdir, rm } from 'node:fs/promises';
-import { randomBytes, randomInt } from 'node:crypto';
+import { createPrivateKey, randomBytes, randomInt } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { CoordinatorConfig } from '../config/index.ts';
@@ -8,28 +8,43 @@ import { PayloadReader } from '../eventlog/schema/index.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import type { Log } from '../log.ts';
 import { acquireLock, openStore, type Store } from '../store/index.ts';
+import { checkpointFileName, type CheckpointSigner } from '../audit/index.ts';
 import type { TrustedAuthority } from '../pki/peer-reader.ts';
 import { startApi } from './api/api.ts';
+import { CheckpointFile } from './audit/checkpoint-file.ts';
+import { CheckpointKeeper } from './audit/checkpoint-keeper.ts';
+import { RefusalLog } from './audit/refusal-log.ts';
 import type { AuthorityKeeper } from './authority/keeper.ts';
-import { trustedAuthorities } from './core/authority-operation.ts';
+import { timeSignerOf } from './authority/time-signer.ts';
+import { recoveryTrust, trustedAuthorities } from './core/authority-operation.ts';
+import { wantRotated } from './core/renewal-operation.ts';
 import { Core } from './core/core.ts';
 import type { CoreState } from './core/core-state.ts';
 import { startEst } from './est/index.ts';
 import { loadState } from './core/load-state.ts';
 import { schemaSource } from './core/schema-state.ts';
 import { SuspectFile } from './core/suspect-file.ts';
+import { ConnectGate } from './hook/connect-gate.ts';
+import type { ConnectHook } from './hook/connect-hook.ts';
 import { Turn } from './core/turn.ts';
 import type { GatewayPool } from './gateway/pool-option.ts';
 import type { GatewayHandler } from './gateway/port.ts';
 import type { Caller } from './operator/caller.ts';
+import type { TrustDocument } from './recovery/ipc.ts';
+import type { RecoveryPort, RecoveryPortOption } from './recovery/recovery-port.ts';
+import type { RenewalPolicy } from './renewal/reduce-renewal.ts';
 import { readRunFile, removeRunFile, writeRunFile } from './run-file.ts';
 import { ConsumerStreams } from './service/consumer-streams.ts';
 import type { ServiceContext } from './service/context.ts';
+import { recoverDevice } from './service/recover-device.ts';
+import { RenewalSigner } from './service/renewal-signer.ts';
 import { trimDeadLetters } from './service/trim-dead-letters.ts';
 
 export interface CoordinatorOption {
   config: CoordinatorConfig;
   authorities: AuthorityKeeper;
+  /** The application's say about who may connect, for what `connectHook` of the config says. */
+  connectHook?: ConnectHook;
   /** Folder of the `*.pub` keys that bundles must be signed with. */
   keyDirectory: string;
   version: string;
@@ -45,12 +60,15 @@ export interface CoordinatorOption {
     blobDirectory: string;
     authorities: readonly TrustedAuthority[];
   }): Promise<GatewayPool>;
+  /** Starts what devices come to whose certificate has expired; absent: there is no such port. */
+  startRecovery?(ask: RecoveryPortOption['ask'], trust: TrustDocument): Promise<RecoveryPort>;
   /** An operator asked for the end, or the process can't go on (`error`). Called once. */
   onEnd(error?: FlotillaError): void;
 }
 
 export interface Coordinator {
   readonly port: number;
+  readonly recoveryPort: number | undefined;
   readonly socket: string;
   readonly startedAtMs: number;
   /** Answers what is under way, sends the devices away with a hint when to come back, syncs, lets go of everything. */
@@ -78,17 +96,39 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     const state = await loadState(store, config.fleetId, newInstanceId(), startedAtMs);
     await settleAuthorities(option.authorities, { store, state, nowMs: startedAtMs });
     const { minAgentVersion } = config.link;
-    const policy = minAgentVersion === undefined ? {} : { minAgentVersion };
+    const renewal = renewalPolicyOf(config);
+    const policy = { renewal, ...(minAgentVersion === undefined ? {} : { minAgentVersion }) };
     const suspectFile = new SuspectFile(join(config.data, 'suspects'));
     undo.defer(() => suspectFile.close());
-    const core = new Core({ store, state, clock, log, policy, suspectFile });
+    const gate = option.connectHook === undefined ? undefined : gateOf(option, option.connectHook);
+    const core = new Core({ store, state, clock, log, policy, suspectFile, ...(gate === undefined ? {} : { gate }) });
     undo.defer(() => core.stop());
+    const file = new CheckpointFile(join(config.data, checkpointFileName));
+    const auditHeads = new CheckpointKeeper({
+      core,
+      clock,
+      log,
+      file,
+      signer: () => signerOf(option.authorities),
+      version: option.version,
+    });
+    const refusals = new RefusalLog({ core, clock, log });
+    // Last of all that writes: what the gateways tell when they go is signed, too.
+    undo.defer(() => auditHeads.stop());
+    undo.defer(() => refusals.stop());
     const authorities = trustedAuthorities(state);
     const pool = await option.startGateways({ handler: core.handler, blobDirectory, authorities });
     undo.defer(() => pool.stop());
     undo.defer(option.authorities.onCertificate((own) => pool.setCertificate(own)));
+    const signTime = (): void => void (state.timeSigner = timeSignerOf(option.authorities));
+    undo.defer(option.authorities.onCertificate(signTime));
+    signTime();
     await core.start(pool);
+    await auditHeads.start();
+    undo.defer(option.authorities.onCertificate(() => auditHeads.signSoon()));
     undo.defer(followAuthorities(option.authorities, core, log));
+    undo.defer(renewRotated(core, log));
+    const late: { recovery?: RecoveryPort } = {};
     const context: ServiceContext = {
       core,
       clock,
@@ -97,6 +137,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       ...localCaller(),
       jobs: config.jobs,
       rolloutTimers: timersOf(config),
+      renewal,
       payloads: new PayloadReader(schemaSource(state.schemas)),
       get issuing() {
         return option.authorities.active;
@@ -105,14 +146,30 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       blobDirectory,
       keyDirectory: option.keyDirectory,
       listen: { host: config.listen.host, port: pool.port },
+      recoveryPort: (): number | undefined => late.recovery?.port,
       gatewayPids: () => pool.pids,
       random: () => randomInt(2 ** 32) / 2 ** 32,
       newId: (prefix: 'j' | 'q' | 'r' | 't') => newId(prefix, clock.nowMs()),
       streams: new ConsumerStreams(),
+      gate,
       deciding: new Set<number>(),
+      auditHeads,
+      refusals,
       // The answer leaves first.
       shutdown: () => setImmediate(() => end()),
     };
+    const signer = new RenewalSigner(context, log);
+    undo.defer(() => signer.stop());
+    const trust = (): TrustDocument => recoveryTrust(core.state, option.authorities.rootPem);
+    const ask = (question: Parameters<typeof recoverDevice>[1]) => recoverDevice(context, question, log);
+    const recovery = await option.startRecovery?.(ask, trust());
+    if (recovery !== undefined) {
+      late.recovery = recovery;
+      undo.defer(() => recovery.stop());
+      const push = (): void => recovery.setTrust(trust());
+      undo.defer(option.authorities.onCertificate(push));
+      undo.defer(core.subscribe(({ kind }) => (kind === 'authority' ? push() : undefined)));
+    }
     undo.defer(trimForEver(() => trimDeadLetters(context, config.deadLetters), clock, log));
     const { enrollment } = config;
     if (enrollment !== undefined) {
@@ -125,7 +182,13 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     await writeRunFile(runDirectory, { pid: process.pid, port: pool.port, startedAtMs });
     undo.defer(() => removeRunFile(runDirectory));
     forget();
-    return { port: pool.port, socket: config.socket, startedAtMs, stop: () => undo.disposeAsync() };
+    return {
+      port: pool.port,
+      recoveryPort: recovery?.port,
+      socket: config.socket,
+      startedAtMs,
+      stop: () => undo.disposeAsync(),
+    };
   } catch (error) {
     await undo.disposeAsync();
     throw error;
@@ -153,8 +216,26 @@ function followAuthorities(authorities: AuthorityKeeper, core: Core, log: Log): 
   });
 }
 
+/** Devices whose certificate an older authority has signed get one of the present one. */
+function renewRotated(core: Core, log: Log): () => void {
+  const want = (): void => {
+    core
+      .submit((turn) => wantRotated(turn))
+      .catch((error) => log.error({ err: error }, 'the renewals after a rotation could not be noted'));
+  };
+  want();
+  return core.subscribe(({ kind }) => {
+    if (kind === 'authority') want();
+  });
+}
+
 function noGateways(): never {
   throw new FlotillaError('ours', 'core-not-started', 'there are no gateways yet');
+}
+
+/** The certificate and its key as they are now: both are new after a rotation. */
+function signerOf({ own: { certificate, keyPem } }: AuthorityKeeper): CheckpointSigner {
+  return { certificate, privateKey: createPrivateKey(keyPem) };
 }
 
 /** Once now and then every minute; returns what ends it. */
@@ -215,7 +296,9 @@ async function openOwnStore(
   const store = await openStore({ path, entry: storeEntry, onLost: end, ...limit });
   undo.defer(async () => {
     await store.close();
-    if (remove) for (const suffix of ['', '-wal', '-shm']) await rm(path + suffix, { force: true });
+    if (!remove) return;
+    for (const suffix of ['', '-wal', '-shm']) await rm(path + suffix, { force: true });
+    await rm(join(config.data, checkpointFileName), { force: true });
   });
   return { store, forget: () => (remove = false) };
 }
@@ -223,6 +306,24 @@ async function openOwnStore(
 /** Who comes over the unix socket: the coordinator's own user, whom the mode of the socket lets in, may do all. */
 function localCaller(): Caller {
   return { actor: `local:${process.getuid?.() ?? 0}`, role: 'admin', from: 'unix' };
+}
+
+function renewalPolicyOf({ certificates }: CoordinatorConfig): RenewalPolicy {
+  const { renewInFlight, renewalsPerDay, overlapSeconds } = certificates;
+  return { inFlight: renewInFlight, perDay: renewalsPerDay, overlapMs: overlapSeconds * 1_000 };
+}
+
+function gateOf({ config, clock, log }: CoordinatorOption, hook: ConnectHook): ConnectGate {
+  const { timeoutMs = 5_000, maxConcurrent = 16, cacheSeconds = 0 } = config.connectHook ?? {};
+  return new ConnectGate({
+    hook,
+    timeoutMs,
+    maxConcurrent,
+    cacheMs: cacheSeconds * 1000,
+    clock,
+    log,
+    random: () => randomInt(2 ** 32) / 2 ** 32,
+  });
 }
 
 function timersOf({ rollouts }: CoordinatorConfig) {

@@ -22,6 +22,11 @@ export const StatusSchema = Type.Object({
   /** Of this protocol. */
   door: Type.Literal(1),
   agentVersion: Type.String(),
+  deviceId: Type.Optional(Type.String()),
+  /** What the agent takes the time from, and how far off the machine's own clock is, in whole minutes. */
+  clock: Type.Optional(
+    Type.Object({ source: Type.Enum(['rtc', 'signed', 'floor']), skewSeconds: Type.Optional(Type.Integer()) }),
+  ),
   link: Type.Object({
     state: Type.Enum(['stopped', 'connecting', 'live', 'held', 'refused', 'waiting']),
     sinceMs: Type.Number(),
@@ -119,6 +124,7 @@ export const okSchemas = {
   'requests.withdraw': TypesSchema,
   'requests.done': Type.Object({}),
   'requests.failed': Type.Object({}),
+  'time.reset': Type.Object({}),
 } as const satisfies Record<string, TSchema>;
 export type OkOf<Shape extends keyof typeof okSchemas> = Static<(typeof okSchemas)[Shape]>;
 

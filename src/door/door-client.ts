@@ -112,6 +112,11 @@ export class DoorClient implements AsyncDisposable {
     yield* rows;
   }
 
+  /** Hands the agent an order of the root to forget a wrong time. */
+  async resetTime(reset: RequestOf<'time.reset'>['reset']): Promise<void> {
+    await this.#call('time.reset', { reset });
+  }
+
   async documents(): Promise<DocumentList['documents']> {
     return (await this.#call('config.list', {})).documents;
   }

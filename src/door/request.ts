@@ -123,6 +123,24 @@ export const requestSchemas = {
     },
     closed,
   ),
+  /** An order of the fleet's root to forget a wrong time, as `ca sign-time-reset` has written it. */
+  'time.reset': Type.Object(
+    {
+      id: IdSchema,
+      verb: Type.Literal('time.reset'),
+      reset: Type.Object(
+        {
+          fleetId: text(),
+          deviceId: text(),
+          timeMs: Type.Integer({ minimum: 0 }),
+          expiresAtMs: Type.Integer({ minimum: 0 }),
+          signature: text(),
+        },
+        closed,
+      ),
+    },
+    closed,
+  ),
 } as const;
 export type RequestShape = keyof typeof requestSchemas;
 export type RequestOf<Shape extends RequestShape> = Static<(typeof requestSchemas)[Shape]>;

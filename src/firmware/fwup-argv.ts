@@ -37,16 +37,18 @@ export interface FwupApply {
   task: string;
   publicKeys: readonly Buffer[];
   destinationSizeBytes?: number;
+  unsafe?: boolean;
 }
 
 /** Progress as numbers, one a line; nothing is unmounted or ejected. */
 export function fwupApplyArgv(option: FwupApply): string[] {
-  const { path, destinationPath, task, publicKeys, destinationSizeBytes } = option;
+  const { path, destinationPath, task, publicKeys, destinationSizeBytes, unsafe = false } = option;
   return [
     '-a',
     '-n',
     '-U',
     '--no-eject',
+    ...(unsafe ? ['--unsafe'] : []),
     '-i',
     path,
     '-d',

@@ -5,6 +5,7 @@
  */
 export { applyBundle, buildBundle, engines, inspectBundle, signBundle, verifyBundle, type Engine } from './engine.ts';
 export type { ApplyOption, ApplyResult } from './apply/apply.ts';
+export { mountPointsOn } from './apply/mount.ts';
 export { readUbootEnvironment, writeUbootEnvironment } from './apply/uboot-file.ts';
 export type { UbootLayout } from './apply/uboot-environment.ts';
 export type { BuildOption } from './archive/build.ts';

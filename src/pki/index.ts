@@ -28,4 +28,6 @@ export * from './peer-reader.ts';
 export * from './public-key.ts';
 export * from './registered-identity.ts';
 export * from './secret-file.ts';
+export * from './signed-time.ts';
 export { splitPem } from './split-pem.ts';
+export * from './time-reset.ts';

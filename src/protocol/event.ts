@@ -198,6 +198,57 @@ export const HistoryEventSchema = Type.Object({
 });
 export type HistoryEvent = Static<typeof HistoryEventSchema>;
 
+/** `flotilla.time`, lane control: what time is it, signed? `time.statement` answers. */
+export const TimeEventSchema = Type.Object({
+  nonce: Type.String({ pattern: '^[0-9a-f]{32}$' }),
+  /** SHA-256 of the signer whose certificates the device has. */
+  knows: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
+});
+export type TimeEvent = Static<typeof TimeEventSchema>;
+
+/** `flotilla.clock`, lane control: what the agent takes the time from, and how far off the machine's own clock is. */
+export const ClockEventSchema = Type.Object({
+  source: Type.Enum(['rtc', 'signed', 'floor']),
+  /** The machine's clock minus what the agent takes the time to be. */
+  skewMs: Type.Integer(),
+  floorMs: Type.Integer(),
+  /** Why it does not take what the coordinator told. */
+  refused: Type.Optional(text(256)),
+  /** What became of a `time.reset`: `taken`, or why not. */
+  reset: Type.Optional(text(256)),
+});
+export type ClockEvent = Static<typeof ClockEventSchema>;
+/** Of a certificate or a request for one: DER in base64, without line breaks. */
+export const DerSchema = Type.String({ maxLength: 16_384, pattern: '^[A-Za-z0-9+/]+={0,2}$' });
+
+/** Names one renewal on both sides; made on the device. */
+export const RenewalIdSchema = Type.String({ pattern: '^[0-9a-f]{16}$' });
+
+/** `flotilla.certificate-request`, lane control, key = renewal id: the device has made a key and asks for its certificate. */
+export const CertificateRequestEventSchema = Type.Object({
+  renewalId: RenewalIdSchema,
+  /** PKCS#10. */
+  csr: DerSchema,
+  /** `due`: its certificate has lived most of its life; `asked`: by `certificate.renew`. */
+  cause: Type.Enum(['due', 'asked']),
+  /** SHA-256 over the DER of the authorities that it trusts, in the order of its file: the same ones are not sent again. */
+  authoritySha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+});
+export type CertificateRequestEvent = Static<typeof CertificateRequestEventSchema>;
+
+/** `flotilla.certificate`, lane control, key = renewal id: what became of it on the device. */
+export const CertificateEventSchema = Type.Object({
+  renewalId: RenewalIdSchema,
+  /** `installed`: a session has proved the new one and the old key is gone; `failed`: the device goes on with the old one. */
+  outcome: Type.Enum(['installed', 'failed']),
+  /** Of the new certificate, where there was one. */
+  serial: Type.Optional(Type.String({ pattern: '^[0-9a-f]{2,40}$' })),
+  /** How the certificate came. */
+  via: Type.Enum(['link', 'recovery']),
+  reason: Type.Optional(Type.Object({ code: text(64), message: text(512) })),
+});
+export type CertificateEvent = Static<typeof CertificateEventSchema>;
+
 /** Event types and the schema of each. */
 export const eventSchemas = {
   'flotilla.boot': BootEventSchema,
@@ -212,5 +263,9 @@ export const eventSchemas = {
   'flotilla.reply': ReplyEventSchema,
   'flotilla.deadletter': DeadLetterEventSchema,
   'flotilla.history': HistoryEventSchema,
+  'flotilla.time': TimeEventSchema,
+  'flotilla.clock': ClockEventSchema,
+  'flotilla.certificate-request': CertificateRequestEventSchema,
+  'flotilla.certificate': CertificateEventSchema,
 } as const;
 export type BuiltinEventType = keyof typeof eventSchemas;

@@ -82,6 +82,8 @@ export const closeCodes = {
   timeout: 11, // no HELLO, no WELCOME, no sign of life
   closed: 12, // on purpose, nothing wrong
   'unsupported-agent': 13, // the detail is the least version that is served
+  replaced: 14, // the certificate; the device has proved a newer one
+  'not-admitted': 15, // the application has refused it; the detail is its reason
 } as const;
 export type CloseCode = keyof typeof closeCodes;
 

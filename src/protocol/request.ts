@@ -3,7 +3,7 @@
  * log before it acknowledges it, and carries it out at most once, by `(coordinatorInstanceId, lane, seq)`.
  */
 import { Type, type Static } from 'typebox';
-import { ConfigNameSchema } from './event.ts';
+import { ConfigNameSchema, DerSchema, RenewalIdSchema } from './event.ts';
 
 const text = (maxLength: number) => Type.String({ maxLength });
 
@@ -77,6 +77,44 @@ export const ProductRequestSchema = Type.Object({
 });
 export type ProductRequest = Static<typeof ProductRequestSchema>;
 
+/** `time.statement`, lane control, key = nonce: the answer to `flotilla.time`. */
+export const TimeStatementSchema = Type.Object({
+  nonce: Type.String({ pattern: '^[0-9a-f]{32}$' }),
+  timeMs: Type.Integer({ minimum: 0 }),
+  signature: text(128),
+  signer: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+  chain: Type.Optional(Type.Array(text(8_192), { minItems: 1, maxItems: 4 })),
+});
+export type TimeStatementRequest = Static<typeof TimeStatementSchema>;
+
+/** `time.reset`, lane control, key = device id: an order of the root, as `ca sign-time-reset` has written it. */
+export const TimeResetSchema = Type.Object({
+  fleetId: text(64),
+  deviceId: text(64),
+  timeMs: Type.Integer({ minimum: 0 }),
+  expiresAtMs: Type.Integer({ minimum: 0 }),
+  signature: text(128),
+});
+export type TimeResetRequest = Static<typeof TimeResetSchema>;
+/** `certificate.renew`, lane control: make a new key and ask for a certificate, whatever the life of the present one. */
+export const CertificateRenewSchema = Type.Object({ cause: Type.Enum(['operator', 'rotation']) });
+export type CertificateRenew = Static<typeof CertificateRenewSchema>;
+
+/** `certificate.install`, lane control, key = renewal id: the answer to `flotilla.certificate-request`. */
+export const CertificateInstallSchema = Type.Union([
+  Type.Object({
+    renewalId: RenewalIdSchema,
+    certificate: DerSchema,
+    /** What to trust from now on; absent: what the device trusts already. */
+    authority: Type.Optional(Type.Array(DerSchema, { minItems: 1, maxItems: 16 })),
+  }),
+  Type.Object({
+    renewalId: RenewalIdSchema,
+    refused: Type.Object({ code: text(64), message: text(512), retryAfterMs: Type.Integer({ minimum: 0 }) }),
+  }),
+]);
+export type CertificateInstall = Static<typeof CertificateInstallSchema>;
+
 export const requestSchemas = {
   'job.start': JobStartSchema,
   'job.cancel': JobCancelSchema,
@@ -86,6 +124,10 @@ export const requestSchemas = {
   'config.desired': ConfigDesiredSchema,
   'schema.tell': SchemaTellSchema,
   'product.request': ProductRequestSchema,
+  'time.statement': TimeStatementSchema,
+  'time.reset': TimeResetSchema,
+  'certificate.renew': CertificateRenewSchema,
+  'certificate.install': CertificateInstallSchema,
 } as const;
 
 /** Of the payloads above: the version that is sent. A device announces the highest that it takes. */
@@ -98,6 +140,10 @@ export const requestVersions: Readonly<Record<keyof typeof requestSchemas, numbe
   'config.desired': 1,
   'schema.tell': 1,
   'product.request': 1,
+  'time.statement': 1,
+  'time.reset': 1,
+  'certificate.renew': 1,
+  'certificate.install': 1,
 };
 
 /** What every agent takes; the others only one that has announced them by `flotilla.accepts`. */

@@ -2,12 +2,12 @@
 import { existsSync } from 'node:fs';
 import { chmod, link, mkdir, mkdtemp, readFile, readdir, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { parseDocument } from 'yaml';
+import { type Document, Pair, parseDocument, type Scalar } from 'yaml';
 import { coordinatorConfigName } from '../config/fleet-dir.ts';
 import { type FleetLayout, fleetLayout } from '../config/fleet-layout.ts';
 import { packageRoot } from '../config/package-root.ts';
 import { maxSocketPathBytes } from '../config/rule.ts';
-import { defaultCoordinatorConfig } from '../config/coordinator-config.ts';
+import { defaultCoordinatorConfig, defaultRecoveryConfig } from '../config/coordinator-config.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import { writeKeyPair } from '../firmware/archive/key.ts';
 import { createIssuingAuthority, createRootAuthority, saveAuthorityKey } from '../pki/authority.ts';
@@ -100,8 +100,22 @@ async function renderConfig({ fleetId, hosts, port }: CreateFleetOption): Promis
   const document = parseDocument(await readFile(join(packageRoot(), 'templates', coordinatorConfigName), 'utf8'));
   document.setIn(['fleetId'], fleetId);
   document.setIn(['listen', 'port'], port);
+  document.add(recoverySection(document, port));
   document.setIn(['hosts'], document.createNode([...new Set(hosts)]));
   return document.toString({ lineWidth: 0 });
+}
+
+/** The agents' default is the port above that of the link. */
+function recoverySection(document: Document, port: number): Pair<Scalar<string>> {
+  const { host, maxExpiredDays } = defaultRecoveryConfig;
+  const recoveryPort = port === 0 ? 0 : Math.min(65_535, port + 1);
+  const key = document.createNode('recovery');
+  key.spaceBefore = true;
+  key.commentBefore = [
+    ' Where a device whose certificate has expired gets another one, and how long after its end. Without this section',
+    ' nowhere: such a device then needs `cert sign` and a person on the spot.',
+  ].join('\n');
+  return new Pair(key, document.createNode({ host, port: recoveryPort, maxExpiredDays }));
 }
 
 /** The socket stands below the folder, and its path has a limit: better said now than at the first start. */

@@ -12,3 +12,4 @@ export { findAgentFile } from './host/find-agent-file.ts';
 export { HostKeys } from './ssh/host-key.ts';
 export { parseTarget } from './ssh/target.ts';
 export { SshSession, type SshCredential, type SshTarget } from './ssh/ssh-session.ts';
+export { findRuntime, runtimeCacheDirectory, type FoundRuntime, type RuntimeTarget } from './runtime/find-runtime.ts';

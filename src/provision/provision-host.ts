@@ -9,12 +9,13 @@ import type { Device } from '../client/contract/index.ts';
 import { FlotillaError, type ErrorDocument } from '../error.ts';
 import { X509Certificate } from 'node:crypto';
 import { parseCsr } from '../pki/csr.ts';
-import { findRuntime, fitNode } from './host/find-runtime.ts';
+import { fitNode } from './host/fit-node.ts';
 import { findDevice, requireWelcome, setTags, takeBack, waitConnected } from './host/fleet-side.ts';
 import { startGuard, undoLine, type Guard } from './host/guard.ts';
 import { parseHostFacts, probeScript, type HostFacts } from './host/host-fact.ts';
 import { findDifferences, judgeIdentity, type Wanted } from './host/installed-state.ts';
 import { must, uploadText, type Parcel } from './host/upload.ts';
+import { findRuntime } from './runtime/find-runtime.ts';
 import type { HostKeys } from './ssh/host-key.ts';
 import { shellQuote } from './ssh/shell-quote.ts';
 import { SshSession, type SshCredential, type SshTarget } from './ssh/ssh-session.ts';
@@ -234,7 +235,7 @@ class HostRun {
       onBytes: progress('the agent', agent.packedBytes),
     });
     if (fitNode(facts) !== undefined) return;
-    const parcel = await runtime(runtimeFile ?? (await findRuntime(facts)));
+    const parcel = await runtime(runtimeFile ?? (await findRuntime(facts)).path);
     await parcel.send(this.#ssh, `${folder}/node`, { mode: '755', onBytes: progress('Node', parcel.packedBytes) });
   }
 

@@ -13,7 +13,7 @@ export interface HostCheck {
   outcome: 'as-it-should-be' | 'different' | 'failed';
   differences: Difference[];
   /** What was found, whatever it should be. */
-  facts?: Pick<HostFacts, 'architecture' | 'libc' | 'init' | 'hostname' | 'clockOffsetMs'>;
+  facts?: Pick<HostFacts, 'machine' | 'libc' | 'init' | 'hostname' | 'clockOffsetMs'>;
   error?: ErrorDocument;
 }
 
@@ -45,12 +45,12 @@ export async function verifyHost(
       const seen = `${Math.round(facts.clockOffsetMs / 1000)} s off`;
       differences.push({ what: 'clock', seen, expected: `within ${clockToleranceMs / 1000} s of this machine` });
     }
-    const { architecture, libc, init, hostname, clockOffsetMs } = facts;
+    const { machine, libc, init, hostname, clockOffsetMs } = facts;
     return {
       ...names,
       outcome: differences.length === 0 ? 'as-it-should-be' : 'different',
       differences,
-      facts: { architecture, libc, init, hostname, clockOffsetMs },
+      facts: { machine, libc, init, hostname, clockOffsetMs },
     };
   } catch (thrown) {
     const error =

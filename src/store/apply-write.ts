@@ -1,3 +1,4 @@
+import type { AuditChain } from './audit-table.ts';
 import { removeChallenge, writeAuthority, writeChallenge } from './authority-table.ts';
 import { removeConfigs, writeConfig } from './config-table.ts';
 import { removeConsumer, writeConsumer } from './consumer-table.ts';
@@ -14,6 +15,7 @@ import {
 } from './enrollment-table.ts';
 import { writeEvent, writeEventBlock } from './event-table.ts';
 import { redactEvents } from './redaction-table.ts';
+import { removeRenewal, writeRenewal } from './renewal-table.ts';
 import { removeRequest, writeRequest, writeRequestSeq } from './request-table.ts';
 import { removeParked, writeParked, writeSchema } from './schema-table.ts';
 import type { Statements } from './statement.ts';
@@ -21,7 +23,7 @@ import { writeSuspect } from './suspect-table.ts';
 import type { Write } from './write.ts';
 
 /** Carries out one write inside the open transaction. */
-export function applyWrite(statements: Statements, write: Write): void {
+export function applyWrite(statements: Statements, chain: AuditChain, write: Write): void {
   switch (write.kind) {
     case 'meta':
       statements.get('INSERT OR REPLACE INTO meta VALUES (?,?)').run(write.key, write.value);
@@ -33,6 +35,10 @@ export function applyWrite(statements: Statements, write: Write): void {
       return removeDevice(statements, write.deviceId, write.instanceId);
     case 'certificate':
       return writeCertificate(statements, write.certificate);
+    case 'renewal':
+      return writeRenewal(statements, write.renewal);
+    case 'renewal-removed':
+      return removeRenewal(statements, write.deviceId);
     case 'cursor':
       return writeCursor(statements, write.cursor);
     case 'event':
@@ -89,18 +95,13 @@ export function applyWrite(statements: Statements, write: Write): void {
       return removePreregistration(statements, write.deviceId);
     case 'bound-grain':
       return writeBoundGrain(statements, write.bound);
+    case 'audit':
+      return chain.append(write.audit);
     case 'authority':
       return writeAuthority(statements, write.authority);
     case 'challenge':
       return writeChallenge(statements, write.challenge);
     case 'challenge-removed':
       return removeChallenge(statements, write.nonce);
-    case 'audit': {
-      const { atMs, actor, action, subject, detail } = write.audit;
-      statements
-        .get('INSERT INTO audit (at_ms, actor, action, subject, detail) VALUES (?,?,?,?,?)')
-        .run(atMs, actor, action, subject, JSON.stringify(detail));
-      return;
-    }
   }
 }

@@ -74,9 +74,10 @@ function migrate(database: DatabaseSync, path: string): void {
   }
   for (const [index, step] of migrations.entries()) {
     if (index < version) continue;
-    database.exec(
-      `BEGIN IMMEDIATE; ${step}; PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${index + 1}; COMMIT;`,
-    );
+    database.exec('BEGIN IMMEDIATE');
+    if (typeof step === 'string') database.exec(step);
+    else step(database);
+    database.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${index + 1}; COMMIT;`);
   }
 }
 

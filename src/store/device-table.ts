@@ -44,6 +44,7 @@ export function removeDevice(statements: Statements, deviceId: string, instanceI
   statements.get('DELETE FROM device_log WHERE device = ?').run(deviceId);
   statements.get('DELETE FROM suspect WHERE device = ?').run(deviceId);
   statements.get('DELETE FROM bound_grain WHERE device = ?').run(deviceId);
+  statements.get('DELETE FROM renewal WHERE device = ?').run(deviceId);
 }
 
 export function readDevices(statements: Statements): DeviceRow[] {
@@ -88,7 +89,8 @@ export function writeCertificate(statements: Statements, certificate: Certificat
   statements
     .get(
       `INSERT OR REPLACE INTO certificate (serial, device, fingerprint, not_before_ms, not_after_ms, issued_ms,
-       revoked_ms, revocation_reason, pem, issuer, profile, subject) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`,
+       revoked_ms, revocation_reason, pem, issuer, profile, subject, renews, proven_ms, replaced_by, replaced_ms,
+       key_sha256) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
     )
     .run(
       certificate.serial,
@@ -103,6 +105,11 @@ export function writeCertificate(statements: Statements, certificate: Certificat
       certificate.issuer,
       certificate.profile ?? null,
       certificate.subject ?? null,
+      certificate.renews ?? null,
+      certificate.provenAtMs ?? null,
+      certificate.replacedBy ?? null,
+      certificate.replacedAtMs ?? null,
+      certificate.keySha256 ?? null,
     );
 }
 
@@ -120,5 +127,17 @@ export function readCertificates(statements: Statements): CertificateRow[] {
     issuer: String(row['issuer']),
     ...(row['profile'] === null ? {} : { profile: String(row['profile']) }),
     ...(row['subject'] === null ? {} : { subject: String(row['subject']) }),
+    ...(row['renews'] === null ? {} : { renews: String(row['renews']) }),
+    ...(row['proven_ms'] === null ? {} : { provenAtMs: Number(row['proven_ms']) }),
+    ...(row['replaced_by'] === null ? {} : { replacedBy: String(row['replaced_by']) }),
+    ...(row['replaced_ms'] === null ? {} : { replacedAtMs: Number(row['replaced_ms']) }),
+    ...(row['key_sha256'] === null ? {} : { keySha256: String(row['key_sha256']) }),
   }));
+}
+
+export function readCertificateOfKey(statements: Statements, keySha256: string): string | undefined {
+  const row = statements
+    .get('SELECT serial FROM certificate WHERE key_sha256 = ? ORDER BY issued_ms DESC LIMIT 1')
+    .get(keySha256);
+  return row === undefined ? undefined : String(row['serial']);
 }

@@ -1,5 +1,11 @@
-/** The schema, one step per version: `user_version` n means that the first n steps are done. Steps are never edited. */
-export const migrations: readonly string[] = [
+import type { DatabaseSync } from 'node:sqlite';
+import { chainAudit } from './audit-table.ts';
+
+/**
+ * The schema, one step per version: `user_version` n means that the first n steps are done. Steps are never edited. A
+ * step runs inside of a transaction.
+ */
+export const migrations: readonly (string | ((database: DatabaseSync) => void))[] = [
   `
   CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -263,5 +269,19 @@ export const migrations: readonly string[] = [
   CREATE TABLE enrollment_token (id TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE preregistration (device TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE bound_grain (device TEXT PRIMARY KEY, grains TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
+  chainAudit,
+  `
+  ALTER TABLE certificate ADD COLUMN renews TEXT;
+  ALTER TABLE certificate ADD COLUMN proven_ms INTEGER;
+  ALTER TABLE certificate ADD COLUMN replaced_by TEXT;
+  ALTER TABLE certificate ADD COLUMN replaced_ms INTEGER;
+  ALTER TABLE certificate ADD COLUMN key_sha256 TEXT;
+  CREATE INDEX certificate_key ON certificate (key_sha256) WHERE key_sha256 IS NOT NULL;
+
+  CREATE TABLE renewal (
+    device TEXT PRIMARY KEY,
+    document TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
   `,
 ];

@@ -1,8 +1,10 @@
+import { readRawAudit, scanAudit, type AuditScan } from './audit-table.ts';
 import { readDeadLetterDepth, readDeadLetters, readSurplusLetters, type DeadLetterQuery } from './dead-letter-table.ts';
+import { readCertificateOfKey } from './device-table.ts';
 import { readDocument, readDocuments, readMembers, type DocumentTable } from './document-table.ts';
 import { scanEvents, type EventScan } from './event-scan.ts';
 import { readEvents, type EventPage } from './event-table.ts';
-import { readSnapshot } from './snapshot.ts';
+import { readMeta, readSnapshot } from './snapshot.ts';
 import type { Statements } from './statement.ts';
 
 /** What may be asked of the store. */
@@ -13,8 +15,12 @@ export type Read =
   | { kind: 'dead-letters'; query: DeadLetterQuery }
   | { kind: 'dead-letter-depth' }
   | { kind: 'surplus-letters'; keepRows: number; beforeMs: number }
+  | { kind: 'certificate-by-key'; keySha256: string }
   | { kind: 'documents'; table: DocumentTable; limit: number }
   | { kind: 'document'; table: DocumentTable; id: string }
+  | { kind: 'meta' }
+  | { kind: 'audit'; scan: AuditScan }
+  | { kind: 'raw-audit'; from: number; limit: number }
   | { kind: 'members'; table: DocumentTable; id: string; output: boolean };
 
 export function answerRead(statements: Statements, read: Read): unknown {
@@ -31,10 +37,18 @@ export function answerRead(statements: Statements, read: Read): unknown {
       return readSurplusLetters(statements, read.keepRows, read.beforeMs);
     case 'dead-letter-depth':
       return readDeadLetterDepth(statements);
+    case 'certificate-by-key':
+      return readCertificateOfKey(statements, read.keySha256);
     case 'documents':
       return readDocuments(statements, read.table, read.limit);
     case 'document':
       return readDocument(statements, read.table, read.id);
+    case 'meta':
+      return readMeta(statements);
+    case 'audit':
+      return scanAudit(statements, read.scan);
+    case 'raw-audit':
+      return readRawAudit(statements, read.from, read.limit);
     case 'members':
       return readMembers(statements, read.table, read.id, read.output);
   }

@@ -1,4 +1,5 @@
 /** Rows as the store keeps them. Plain data that survives a structured clone; instance ids and schemas are hex text. */
+import type { CertificateFactsRow } from './certificate-row.ts';
 
 export type { BoundGrainRow, EnrollmentTokenRow, PreregistrationRow } from './enrollment-row.ts';
 
@@ -83,28 +84,7 @@ export interface AcceptsRow {
   types: Record<string, number>;
 }
 
-export interface CertificateFactsRow {
-  serial: string;
-  fingerprintSha256: string;
-  notBeforeMs: number;
-  notAfterMs: number;
-  /** Id of the authority that signed it; absent in candidates of older databases: the first issuing authority. */
-  issuer?: string;
-  /** Its subject and names as they stand in it, when a registered authority signed it: the id is made from them. */
-  subject?: string;
-}
-
-export interface CertificateRow extends CertificateFactsRow {
-  issuer: string;
-  /** Of `profiles.yaml`; absent: the default one. */
-  profile?: string;
-  deviceId: string;
-  issuedAtMs: number;
-  revokedAtMs?: number;
-  revocationReason?: string;
-  /** Empty when only a connect showed it. */
-  pem: string;
-}
+export * from './certificate-row.ts';
 
 export interface CursorRow {
   deviceId: string;
@@ -329,14 +309,6 @@ export interface ConfigRow {
   deviceId: string;
   name: string;
   document: unknown;
-}
-
-export interface AuditRow {
-  atMs: number;
-  actor: string;
-  action: string;
-  subject: string;
-  detail: unknown;
 }
 
 /** The authority that every fleet begins with. */

@@ -2,6 +2,7 @@ import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import type { DatabaseSync } from 'node:sqlite';
 import type { ErrorDocument } from '../error.ts';
 import { applyWrite } from './apply-write.ts';
+import { AuditChain } from './audit-table.ts';
 import { openDatabase, type DatabaseOption } from './database.ts';
 import { noteSpans } from './event-span-table.ts';
 import { answerRead, type Read } from './read.ts';
@@ -15,11 +16,18 @@ export type StoreRequest =
   | { id: number; kind: 'commit'; writes: Write[] }
   | { id: number; kind: 'read'; read: Read }
   | { id: number; kind: 'scrub'; tables: readonly ErasableTable[] }
+  | { id: number; kind: 'audit-head' }
   | { id: number; kind: 'close' };
 /** Back; `id` 0 is the answer to the opening itself. */
 export type StoreReply = { id: number; value?: unknown } | { id: number; error: ErrorDocument };
 
 type Commit = Extract<StoreRequest, { kind: 'commit' }>;
+
+interface Writer {
+  database: DatabaseSync;
+  statements: Statements;
+  chain: AuditChain;
+}
 
 /** A sender that never rests must not keep the first of its commits waiting for ever. */
 const maxGroupCommits = 1024;
@@ -35,6 +43,7 @@ export function serveStore(port: MessagePort, option: DatabaseOption): void {
     return;
   }
   const statements = new Statements(database);
+  const writer: Writer = { database, statements, chain: new AuditChain(statements) };
   const reply = (message: StoreReply): void => port.postMessage(message);
   const fail = (id: number, error: unknown): void => reply({ id, error: asStoreError(error, option.path).toJSON() });
 
@@ -46,7 +55,7 @@ export function serveStore(port: MessagePort, option: DatabaseOption): void {
         if (waiting.push(request) === maxGroupCommits) break;
         continue;
       }
-      commitGroup(database, statements, waiting, reply, fail);
+      commitGroup(writer, waiting, reply, fail);
       waiting = [];
       if (request.kind === 'close') {
         database.close();
@@ -55,16 +64,25 @@ export function serveStore(port: MessagePort, option: DatabaseOption): void {
         return;
       }
       try {
-        const value =
-          request.kind === 'scrub' ? eraseRemains(database, request.tables) : answerRead(statements, request.read);
-        reply({ id: request.id, value });
+        reply({ id: request.id, value: answer(writer, request) });
       } catch (error) {
         fail(request.id, error);
       }
     }
-    commitGroup(database, statements, waiting, reply, fail);
+    commitGroup(writer, waiting, reply, fail);
   });
   reply({ id: 0 });
+}
+
+function answer({ database, statements, chain }: Writer, request: Exclude<StoreRequest, { kind: 'commit' | 'close' }>) {
+  switch (request.kind) {
+    case 'scrub':
+      return eraseRemains(database, request.tables);
+    case 'audit-head':
+      return chain.head;
+    case 'read':
+      return answerRead(statements, request.read);
+  }
 }
 
 function nextRequest(port: MessagePort): StoreRequest | undefined {
@@ -73,32 +91,33 @@ function nextRequest(port: MessagePort): StoreRequest | undefined {
 
 /** One transaction for all; when it fails, one for each, so that one bad commit does not take the others along. */
 function commitGroup(
-  database: DatabaseSync,
-  statements: Statements,
+  writer: Writer,
   group: Commit[],
   reply: (message: StoreReply) => void,
   fail: (id: number, error: unknown) => void,
 ): void {
   if (group.length === 0) return;
   try {
-    transact(database, statements, group);
+    transact(writer, group);
   } catch (error) {
     if (group.length === 1) return fail(group[0]!.id, error);
-    for (const commit of group) commitGroup(database, statements, [commit], reply, fail);
+    for (const commit of group) commitGroup(writer, [commit], reply, fail);
     return;
   }
   for (const { id } of group) reply({ id });
 }
 
-function transact(database: DatabaseSync, statements: Statements, group: Commit[]): void {
+function transact({ database, statements, chain }: Writer, group: Commit[]): void {
+  const { head } = chain;
   database.exec('BEGIN IMMEDIATE');
   try {
-    for (const { writes } of group) for (const write of writes) applyWrite(statements, write);
+    for (const { writes } of group) for (const write of writes) applyWrite(statements, chain, write);
     noteSpans(statements, group);
     database.exec('COMMIT');
   } catch (error) {
     // SQLite itself has rolled back after some errors (a full disk): then there is nothing left to do.
     if (database.isTransaction) database.exec('ROLLBACK');
+    chain.restore(head);
     throw error;
   }
 }

@@ -7,6 +7,7 @@ import { readCertificates, readCursors, readDevices } from './device-table.ts';
 import { readActiveDocuments, readMembers, readReleases, type DocumentTable } from './document-table.ts';
 import { readBoundGrains, readPreregistrations, readTokens } from './enrollment-table.ts';
 import { readLastOffset } from './event-table.ts';
+import { readRenewals } from './renewal-table.ts';
 import { readRequestSeqs, readRequests } from './request-table.ts';
 import { readParked, readSchemas } from './schema-table.ts';
 import type {
@@ -26,6 +27,7 @@ import type {
   ParkedRow,
   PreregistrationRow,
   ReleaseRow,
+  RenewalRow,
   RequestRow,
   SchemaRow,
   SuspectRow,
@@ -58,16 +60,21 @@ export interface Snapshot {
   boundGrains: BoundGrainRow[];
   authorities: AuthorityRow[];
   challenges: ChallengeRow[];
+  renewals: RenewalRow[];
 }
 
 export interface DocumentWithMembers extends DocumentRow {
   members: MemberRow[];
 }
 
+export function readMeta(statements: Statements): Record<string, string> {
+  const rows = statements.get('SELECT key, value FROM meta').all() as { key: string; value: string }[];
+  return Object.fromEntries(rows.map(({ key, value }) => [key, value]));
+}
+
 export function readSnapshot(statements: Statements): Snapshot {
-  const meta = statements.get('SELECT key, value FROM meta').all() as { key: string; value: string }[];
   return {
-    meta: Object.fromEntries(meta.map(({ key, value }) => [key, value])),
+    meta: readMeta(statements),
     devices: readDevices(statements),
     certificates: readCertificates(statements),
     cursors: readCursors(statements),
@@ -89,6 +96,7 @@ export function readSnapshot(statements: Statements): Snapshot {
     boundGrains: readBoundGrains(statements),
     authorities: readAuthorities(statements),
     challenges: readChallenges(statements),
+    renewals: readRenewals(statements),
   };
 }
 

@@ -1,4 +1,6 @@
+import type { AuditHead, RawEntry } from '../audit/index.ts';
 import type { FlotillaError } from '../error.ts';
+import type { AuditScan, AuditSlice } from './audit-table.ts';
 import type { DatabaseOption } from './database.ts';
 import type { DeadLetterDepth, DeadLetterQuery } from './dead-letter-table.ts';
 import type { DocumentTable } from './document-table.ts';
@@ -23,12 +25,20 @@ export interface Store {
   documents(table: DocumentTable, limit: number): Promise<DocumentRow[]>;
   document(table: DocumentTable, id: string): Promise<DocumentRow | undefined>;
   members(table: DocumentTable, id: string, output: boolean): Promise<MemberRow[]>;
+  /** The serial number of the newest certificate for this public key. */
+  certificateOfKey(keySha256: string): Promise<string | undefined>;
   /** In order of id. */
   deadLetters(query: DeadLetterQuery): Promise<DeadLetterRow[]>;
   /** Those of state new, by layer and type. */
   deadLetterDepth(): Promise<DeadLetterDepth[]>;
   /** Those beyond what is kept, without payload; never the newest, whose id must not be given out again. */
   surplusLetters(keepRows: number, beforeMs: number): Promise<DeadLetterRow[]>;
+  meta(): Promise<Record<string, string>>;
+  /** The chain's end as the writer has it: also when another hand has changed the table since. */
+  auditHead(): Promise<AuditHead>;
+  scanAudit(scan: AuditScan): Promise<AuditSlice>;
+  /** Rows of the chain as they lie there, from this number on. */
+  rawAudit(from: number, limit: number): Promise<RawEntry[]>;
   /**
    * Does away with what is left on the disk of what was redacted, in these tables and in the write-ahead log; false
    * when a reader of another process holds the log.
@@ -77,9 +87,14 @@ export async function openStore({ entry, onLost, ...database }: StoreOption): Pr
     documents: (table, limit) => read({ kind: 'documents', table, limit }),
     document: (table, id) => read({ kind: 'document', table, id }),
     members: (table, id, output) => read({ kind: 'members', table, id, output }),
+    certificateOfKey: (keySha256) => read({ kind: 'certificate-by-key', keySha256 }),
     deadLetters: (query) => read({ kind: 'dead-letters', query }),
     deadLetterDepth: () => read({ kind: 'dead-letter-depth' }),
     surplusLetters: (keepRows, beforeMs) => read({ kind: 'surplus-letters', keepRows, beforeMs }),
+    meta: () => read({ kind: 'meta' }),
+    auditHead: () => writer.call({ kind: 'audit-head' }),
+    scanAudit: (scan) => read({ kind: 'audit', scan }),
+    rawAudit: (from, limit) => read({ kind: 'raw-audit', from, limit }),
     scrub: (tables) => writer.call({ kind: 'scrub', tables }),
     async close() {
       await reader.close(); // first: the last connection to close moves the write-ahead log into the file

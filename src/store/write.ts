@@ -1,6 +1,6 @@
+import type { AuditRow } from './audit-row.ts';
 import type { DeadLetterChange } from './dead-letter-table.ts';
 import type {
-  AuditRow,
   BoundGrainRow,
   AuthorityRow,
   CertificateRow,
@@ -20,6 +20,7 @@ import type {
   ParkedRow,
   PreregistrationRow,
   RedactionRow,
+  RenewalRow,
   SchemaRow,
   ReleaseRow,
   RequestRow,
@@ -33,6 +34,8 @@ export type Write =
   /** `instanceId`: the history whose cursors stay. */
   | { kind: 'device-removed'; deviceId: string; instanceId?: string }
   | { kind: 'certificate'; certificate: CertificateRow }
+  | { kind: 'renewal'; renewal: RenewalRow }
+  | { kind: 'renewal-removed'; deviceId: string }
   | { kind: 'cursor'; cursor: CursorRow }
   | { kind: 'event'; event: EventRow }
   | { kind: 'event-block'; block: EventBlockRow }

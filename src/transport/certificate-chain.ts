@@ -24,6 +24,13 @@ export function rootsOf(authorityPem: string): string {
   return roots.length > 0 ? roots.join('') : authorityPem;
 }
 
+/** The self-signed ones of a bundle: what everything has to chain to. */
+export function rootCertificates(authorityPem: string): X509Certificate[] {
+  return splitPem(authorityPem)
+    .map((pem) => new X509Certificate(pem))
+    .filter(isRoot);
+}
+
 function isRoot(certificate: X509Certificate): boolean {
   return certificate.checkIssued(certificate);
 }

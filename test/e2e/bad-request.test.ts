@@ -30,6 +30,7 @@ beforeAll(async () => {
   await writeFile(scratch('p.conf'), 'meta-product = "p"\nmeta-version = "1.0.0"\ntask t { on-init { info("x") } }\n');
   await must(['firmware', 'build', '-f', scratch('p.conf'), '-o', scratch('p.fw')]);
   await must(['release', 'publish', scratch('p.fw')]);
+  await must(['ca', 'sign-time-reset', '--device', 'd-1', '--out', scratch('one.reset')]);
   await writeFile(scratch('limits.yaml'), 'maxPower: 10\n');
   await writeFile(scratch('fleet.csv'), 'id\nm-1\n');
   const fields = [{ name: 'n', type: 'int' }];
@@ -40,8 +41,13 @@ afterAll(() => fleet?.[Symbol.asyncDispose]());
 describe('without a coordinator', () => {
   /** Every command that asks the coordinator, with arguments that are good. */
   const asking: Record<string, () => string[]> = {
+    'audit export': () => [],
+    'audit head': () => [],
+    'audit show': () => [],
     'cert issue': () => ['c-1', '--out', scratch('unreachable')],
     'cert list': () => [],
+    'cert renew': () => ['c-1'],
+    'cert renewals': () => [],
     'cert revoke': () => ['c-1', '--reason', 'test', '--yes'],
     'cert show': () => ['00112233445566778899aabbccddeeff'],
     'cert sign': () => [scratch('p.conf'), '--out', scratch('unreachable.crt')],
@@ -60,6 +66,8 @@ describe('without a coordinator', () => {
     'device quarantine': () => ['*', '--reason', 'test'],
     'device reject': () => ['*'],
     'device remove': () => ['d-1', '--yes'],
+    'device replace': () => ['d-1', 'd-2', '--yes'],
+    'device reset-time': () => [scratch('one.reset')],
     'device send': () => ['d-1', 'valve.Close', '', '1'],
     'device show': () => ['d-1'],
     'device tag': () => ['d-1', 'ring=canary'],
@@ -103,8 +111,11 @@ describe('without a coordinator', () => {
     'agent enroll',
     'agent init',
     'agent publish',
+    'agent reset-time',
     'agent run',
     'agent status',
+    'audit verify',
+    'ca sign-time-reset',
     'context add',
     'context list',
     'context remove',

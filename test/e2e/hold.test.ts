@@ -10,7 +10,8 @@ import { createFleet, type TestAgent, type TestFleet } from '../support/fleet.ts
 let fleet: TestFleet;
 let original: TestAgent;
 const stack = new AsyncDisposableStack();
-const quick = (yaml: string) => yaml.replace('firstMaxMs: 5000', 'firstMaxMs: 300');
+const quick = (yaml: string) =>
+  yaml.replace('firstMaxMs: 5000', 'firstMaxMs: 300').replace('maxMs: 300000', 'maxMs: 1000');
 
 beforeAll(async () => {
   fleet = stack.use(await createFleet());

@@ -47,6 +47,11 @@ const cases: Record<string, Case> = {
   why: { ok: () => ['d-1'], fails: () => ['d-1', '--rollout', 'r-nothing'], exitCode: 2 },
   run: { ok: () => ['d-1', '--', 'true'], fails: () => [malformed, '--', 'true'], exitCode: 2 },
 
+  'audit show': { ok: () => ['--limit', '3'], fails: () => ['999999'], exitCode: 2 },
+  'audit head': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
+  'audit verify': { ok: () => [], fails: () => ['--head', 'the last one'], exitCode: 2 },
+  'audit export': { ok: () => [], fails: () => ['--from', '999999'], exitCode: 2 },
+
   'agent init': {
     ok: () => [scratch('agent-ok'), '--id', 'a-1', '--coordinator', '127.0.0.1:7443'],
     fails: () => [scratch('agent-bad'), '--id', 'No Such Id', '--coordinator', '127.0.0.1:7443'],
@@ -67,6 +72,18 @@ const cases: Record<string, Case> = {
     fails: () => ['--socket', scratch('no.sock')],
     exitCode: 7,
   },
+  'agent reset-time': {
+    missing: 'test/e2e/clock.test.ts',
+    fails: () => [scratch('tiny.conf'), '--config', scratch('d-1', 'agent.yaml')],
+    exitCode: 2,
+  },
+  'ca sign-time-reset': {
+    ok: () => ['--device', 'd-1', '--out', scratch('d-1.reset')],
+    fails: () => ['--device', 'd-1', '--out', scratch('tiny.conf')],
+    exitCode: 6,
+  },
+  'device replace': { ok: () => ['x-7', 'x-8', '--dry-run'], fails: () => ['x-7', 'x-8'], exitCode: 6 },
+  'device reset-time': { missing: 'test/e2e/clock.test.ts', fails: () => [scratch('tiny.conf')], exitCode: 2 },
   'agent run': { missing: 'it never ends', fails: () => ['--config', scratch('no-agent.yaml')], exitCode: 2 },
 
   'cert issue': {
@@ -81,6 +98,8 @@ const cases: Record<string, Case> = {
   },
   'cert list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
   'cert show': { ok: () => [inFleet('pki', 'root.crt')], fails: () => [scratch('tiny.conf')], exitCode: 2 },
+  'cert renew': { ok: () => ['d-1'], fails: () => [malformed], exitCode: 2 },
+  'cert renewals': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
   'cert revoke': {
     ok: () => ['x-5', '--reason', 'test', '--yes'],
     fails: () => ['x-1', '--reason', 'not confirmed'],
@@ -208,6 +227,19 @@ const cases: Record<string, Case> = {
     fails: () => [scratch('tiny.fw'), '--key', scratch('key.pub')],
     exitCode: 6,
   },
+  'firmware apply': {
+    ok: () => [
+      scratch('tiny.fw'),
+      '-d',
+      scratch('tiny.img'),
+      '-t',
+      'complete',
+      '--key',
+      inFleet('keys', 'firmware.pub'),
+    ],
+    fails: () => [scratch('tiny.fw'), '-d', scratch('other.img'), '-t', 'complete', '--key', scratch('key.pub')],
+    exitCode: 6,
+  },
   'firmware inspect': { ok: () => [scratch('tiny.fw')], fails: () => [scratch('not-a-bundle.fw')], exitCode: 6 },
   'firmware lint': { ok: () => [scratch('tiny.fw')], fails: () => [scratch('nowhere.conf')], exitCode: 2 },
   'firmware diff': {
@@ -267,7 +299,7 @@ beforeAll(async () => {
   for (const name of ['here', 'gone']) await must(['context', 'add', ...contextAdd(name)]);
   await must(['init', scratch('stopped'), '--no-passphrase', '--port', '0']);
   await must(['agent', 'init', scratch('csr'), '--id', 's-1', '--coordinator', '127.0.0.1:7443']);
-  for (const id of ['x-1', 'x-2', 'x-3', 'x-4', 'x-5', 'x-6', 'x-7'])
+  for (const id of ['x-1', 'x-2', 'x-3', 'x-4', 'x-5', 'x-6', 'x-7', 'x-8'])
     await must(['cert', 'issue', id, '--out', scratch(id)]);
   await must(['cert', 'issue', 'p-1', '--out', scratch('p-1'), '--pending']);
   await must(['firmware', 'keygen', scratch('key')]);

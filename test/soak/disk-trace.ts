@@ -107,7 +107,7 @@ function addCall({ files }: FileTraces, text: string, span: TracedSync): void {
   let trace = files.get(path);
   if (trace === undefined) files.set(path, (trace = { writes: [], syncs: [] }));
   const failed = / = -1 /.test(call.slice(-200));
-  const write = /^pwrite64\(\d+, "((?:\\x[0-9a-f]{2})*)", (\d+), (\d+)\) += (\d+)$/s.exec(call);
+  const write = /^pwrite64\(\d+, "((?:\\x[0-9a-f]{2})*)", (\d+), (\d+)\) += (\d+)$/s.exec(call) ?? gathered(call);
   const truncate = /^ftruncate\(\d+, (\d+)\) += 0$/.exec(call);
   if (write !== null) {
     const [, hex = '', length, offset, written] = write;
@@ -122,6 +122,17 @@ function addCall({ files }: FileTraces, text: string, span: TracedSync): void {
     // What is not understood would make the images wrong without anybody seeing it.
     throw new Error(`strace: a call that this recorder does not know: ${call.slice(0, 100)}`);
   }
+}
+
+/** A write of several pieces of memory, as if it were one: call, bytes, length, offset, written. */
+function gathered(call: string): string[] | null {
+  const [, list, offset, written] = /^pwritev\(\d+, \[(.*)\], \d+, (\d+)\) += (\d+)$/s.exec(call) ?? [];
+  const pieces = list
+    ?.split('}, {')
+    .map((each) => /^\{?iov_base="((?:\\x[0-9a-f]{2})*)", iov_len=(\d+)\}?$/.exec(each));
+  if (pieces === undefined || !pieces.every((piece) => piece !== null)) return null;
+  const length = pieces.reduce((sum, [, , bytes]) => sum + Number(bytes), 0);
+  return [call, pieces.map(([, hex]) => hex).join(''), String(length), offset!, written!];
 }
 
 /** strace -xx writes strings, and on some versions paths, as \x00. */

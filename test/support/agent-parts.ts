@@ -37,6 +37,7 @@ export async function agentParts(option: { linked?: boolean; path?: string } = {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    redial() {},
     wake() {},
     fetch: () => Promise.reject(new Error('this link has no parts')),
     nacks: () => ({ retry: 0, 'need-schema': 0, reject: 0, 'too-large': 0, forbidden: 0 }),

@@ -14,6 +14,8 @@ export interface DoorBench {
   /** Transactions of publishes. */
   transactions: number;
   fatal: unknown[];
+  /** Orders of the root that came in. */
+  resets: unknown[];
 }
 
 export interface DoorBenchOption {
@@ -35,6 +37,7 @@ export async function openBench(parts: AgentParts, option: DoorBenchOption = {})
     socket,
     transactions: 0,
     fatal: [],
+    resets: [],
     door: new Door({
       ...parts,
       log: {
@@ -55,6 +58,7 @@ export async function openBench(parts: AgentParts, option: DoorBenchOption = {})
       },
       schemas: shelf,
       agentVersion: option.agentVersion ?? '1.2.3',
+      onTimeReset: (reset) => Promise.resolve(void bench.resets.push(reset)),
       onFatal: (error) => bench.fatal.push(error),
     }),
   };

@@ -14,15 +14,17 @@ export interface TestFleet extends AsyncDisposable {
   scratch: string;
   /** Where devices dial in. */
   port: number;
+  /** Where those come whose certificate has expired. */
+  recoveryPort: number;
   cli(args: string[], option?: RunOption): Promise<Ran>;
-  startCoordinator(): Promise<void>;
+  startCoordinator(env?: Record<string, string>): Promise<void>;
   stopCoordinator(): Promise<void>;
   /** SIGKILL to the core process. */
   killCoordinator(): Promise<void>;
   coordinatorLog(): Promise<string>;
   addAgent(id: string, option?: AgentOption): Promise<TestAgent>;
   /** An agent on a folder that is ready (enrolled, provisioned). */
-  runAgent(id: string, agentDir: string): Promise<TestAgent>;
+  runAgent(id: string, agentDir: string, env?: Record<string, string>): Promise<TestAgent>;
   connected(id: string): Promise<void>;
 }
 
@@ -30,6 +32,8 @@ export interface AgentOption {
   grains?: Record<string, unknown>;
   /** Edits agent.yaml's text before the start. */
   configure?: (yaml: string) => string;
+  /** Of its process. */
+  env?: Record<string, string>;
 }
 
 export interface TestAgent {
@@ -38,7 +42,7 @@ export interface TestAgent {
   pid: number;
   /** SIGKILL and wait. */
   kill(): Promise<void>;
-  restart(): Promise<void>;
+  restart(env?: Record<string, string>): Promise<void>;
   signal(name: NodeJS.Signals): void;
   log(): Promise<string>;
 }
@@ -62,8 +66,8 @@ export async function createFleet({ gateways = 1, extra = '' }: FleetOption = {}
       ...option,
       env: { FLOTILLA_FLEET_DIR: dir, XDG_CONFIG_HOME: join(scratch.path, 'config'), ...option.env },
     });
-  const must = async (args: string[]): Promise<Ran> => {
-    const ran = await cli(args);
+  const must = async (args: string[], option: RunOption = {}): Promise<Ran> => {
+    const ran = await cli(args, option);
     if (ran.exitCode !== 0)
       throw new Error(`flotilla ${args.join(' ')}: exit ${ran.exitCode}\n${ran.stdout}${ran.stderr}`);
     return ran;
@@ -80,18 +84,22 @@ export async function createFleet({ gateways = 1, extra = '' }: FleetOption = {}
     dir,
     scratch: scratch.path,
     port: 0,
+    recoveryPort: 0,
     cli,
-    async startCoordinator() {
-      const started = (await must(['coordinator', 'start', '--detach', '--json'])).json<{
+    async startCoordinator(env = {}) {
+      const started = (await must(['coordinator', 'start', '--detach', '--json'], { env })).json<{
         pid: number;
         port: number;
+        recoveryPort: number;
       }>();
       corePid = started.pid;
       // Agents remember the port: a restart must come back on it.
       if (fleet.port === 0) {
         fleet.port = started.port;
+        fleet.recoveryPort = started.recoveryPort;
         const text = await readFile(config, 'utf8');
-        await writeFile(config, text.replace(/port: 0/, `port: ${started.port}`));
+        const fixed = text.replace(/port: 0/, `port: ${started.port}`);
+        await writeFile(config, fixed.replace(/port: 0/, `port: ${started.recoveryPort}`));
       }
     },
     async stopCoordinator() {
@@ -117,11 +125,13 @@ export async function createFleet({ gateways = 1, extra = '' }: FleetOption = {}
       ]);
       if (option.grains) await writeFile(join(agentDir, 'grains.yaml'), JSON.stringify(option.grains));
       const configPath = join(agentDir, 'agent.yaml');
-      if (option.configure) await writeFile(configPath, option.configure(await readFile(configPath, 'utf8')));
-      return fleet.runAgent(id, agentDir);
+      const recovery = '# recoveryPort: 7444';
+      const text = (await readFile(configPath, 'utf8')).replace(recovery, `recoveryPort: ${fleet.recoveryPort}`);
+      await writeFile(configPath, option.configure?.(text) ?? text);
+      return fleet.runAgent(id, agentDir, option.env);
     },
-    async runAgent(id, agentDir) {
-      const agent = await startAgent(id, agentDir, join(agentDir, 'agent.yaml'));
+    async runAgent(id, agentDir, env) {
+      const agent = await startAgent(id, agentDir, join(agentDir, 'agent.yaml'), env);
       agents.push(agent);
       return agent;
     },
@@ -145,12 +155,18 @@ export async function createFleet({ gateways = 1, extra = '' }: FleetOption = {}
   return fleet;
 }
 
-async function startAgent(id: string, dir: string, config: string): Promise<TestAgent> {
+async function startAgent(
+  id: string,
+  dir: string,
+  config: string,
+  env: Record<string, string> = {},
+): Promise<TestAgent> {
   const logPath = join(dir, 'agent.log');
-  const spawnAgent = () => {
+  const spawnAgent = (more: Record<string, string> = {}) => {
     return execa(process.execPath, [launcher, 'agent', 'run', '--config', config], {
       reject: false,
       cwd: dir, // what a job writes beside it goes away with the agent
+      env: { ...env, ...more },
       stdin: 'ignore',
       stdout: { file: logPath, append: true },
       stderr: { file: logPath, append: true },
@@ -165,8 +181,8 @@ async function startAgent(id: string, dir: string, config: string): Promise<Test
       child.kill('SIGKILL');
       await child;
     },
-    async restart() {
-      child = spawnAgent();
+    async restart(more) {
+      child = spawnAgent(more);
       agent.pid = child.pid as number;
     },
     signal: (name) => void child.kill(name),

@@ -42,6 +42,7 @@ const link: Link = {
   async stop() {},
   status: () => status,
   onChange: () => () => undefined,
+  redial() {},
   wake() {},
   async fetch({ offset, length }) {
     tell({ fetch: offset });

@@ -14,6 +14,7 @@ import {
 import { FlotillaError } from '../../error.ts';
 import type { DeviceLog } from '../../eventlog/index.ts';
 import type { Log } from '../../log.ts';
+import type { TimeResetRequest } from '../../protocol/request.ts';
 import type { AbandonHandlers, RequestHandlers } from '../inbox.ts';
 import type { Link } from '../link/port.ts';
 import { Announcement } from './announcement.ts';
@@ -39,6 +40,10 @@ export interface DoorOption {
   agentVersion: string;
   clock: Clock;
   logger: Log;
+  /** Of this device: who it is, and how its clock stands. */
+  describe?(): Pick<DoorStatus, 'deviceId' | 'clock'>;
+  /** An order of the root came in by hand. */
+  onTimeReset(reset: TimeResetRequest): Promise<void>;
   onFatal(error: unknown): void;
 }
 
@@ -141,6 +146,7 @@ export class Door {
     return {
       door: 1,
       agentVersion,
+      ...this.#option.describe?.(),
       link: { state, sinceMs, ...(reason === undefined ? {} : { reason }) },
       lanes: log.state().lanes.map((each, lane) => ({ lane, ...each })),
       schemas: [...byType.values()].map(({ type, fingerprint }) => ({
@@ -183,6 +189,10 @@ export class Door {
     },
     'requests.failed': ({ requestId, ...detail }) => {
       this.#requests.answer(requestId, 'failed', checked(detail));
+      return {};
+    },
+    'time.reset': async ({ reset }) => {
+      await this.#option.onTimeReset(reset);
       return {};
     },
   };

@@ -8,6 +8,8 @@ export interface GrainSource {
   executableTimeoutMs: number;
   agentVersion: string;
   running(): Promise<Running>;
+  /** What the agent takes the time from. */
+  clock?(): object;
   /** With updates configured: what is installed, for `firmware:`. */
   product?: string;
   signal?: AbortSignal;
@@ -33,6 +35,7 @@ export async function collectGrains(source: GrainSource): Promise<Grains> {
   const own: Grains = {
     ...machineGrains(),
     agent_version: agentVersion,
+    ...(source.clock === undefined ? {} : { clock: source.clock() }),
     ...(running === undefined ? {} : { boot_id: running.bootId }),
     ...(product === undefined || running === undefined ? {} : { firmware: firmwareGrain(product, running) }),
   };

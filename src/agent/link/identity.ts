@@ -11,7 +11,8 @@ export interface LoadedIdentity {
   digest: string;
 }
 
-export async function loadIdentity(identity: LinkIdentity): Promise<LoadedIdentity> {
+export async function loadIdentity(source: LinkIdentity | (() => LinkIdentity)): Promise<LoadedIdentity> {
+  const identity = typeof source === 'function' ? source() : source;
   const pems = 'keyPem' in identity ? identity : await readIdentityFiles(identity);
   const { keyPem, certificatePem, authorityPem } = pems;
   const digest = createHash('sha256')

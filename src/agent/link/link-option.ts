@@ -7,8 +7,8 @@ import type { DeviceLog, Meeting } from '../../eventlog/device-log.ts';
 
 export interface LinkOption {
   endpoint: LinkEndpoint;
-  /** Read anew at each dial, so that a renewed certificate is used without a restart. */
-  identity: LinkIdentity;
+  /** Read anew at each dial, so that a renewed certificate is used without a restart; a function is asked which. */
+  identity: LinkIdentity | (() => LinkIdentity);
   log: DeviceLog;
   agentVersion: string;
   clock: Clock;

@@ -1,7 +1,7 @@
 import { dialTls } from '../../transport/tls-dialer.ts';
 import type { ByteStream } from '../../transport/byte-stream.ts';
 import type { Close } from '../../session/effect.ts';
-import { FlotillaError } from '../../error.ts';
+import { FlotillaError, systemErrorCode } from '../../error.ts';
 import { RetryTimer } from './backoff.ts';
 import { loadIdentity } from './identity.ts';
 import { defaultBackoff, type LinkOption } from './link-option.ts';
@@ -42,6 +42,8 @@ class TlsLink implements Link {
   readonly #untold = new Set<bigint>();
   /** What the last session has left of the rows' state. */
   #writer: RowEncoder | undefined;
+  /** The next dial does not wait: see `redial`. */
+  #hurry = false;
   /** The coordinator's time minus our monotonic one. */
   #coordinatorOffsetMs: number | undefined;
 
@@ -83,6 +85,17 @@ class TlsLink implements Link {
     return () => this.#listeners.delete(listener);
   }
 
+  redial(reason: string): void {
+    if (!this.#running) return;
+    const session = this.#session;
+    this.#hurry = true;
+    if (session !== undefined) session.close(reason);
+    else if (this.#status.state !== 'connecting') {
+      this.#cancel();
+      void this.#dial();
+    }
+  }
+
   wake(): void {
     this.#session?.pump();
   }
@@ -119,6 +132,7 @@ class TlsLink implements Link {
 
   async #dial(): Promise<void> {
     this.#dials += 1;
+    this.#hurry = false;
     const dial = this.#dials;
     const current = (): boolean => this.#running && dial === this.#dials;
     this.#enter('connecting');
@@ -144,19 +158,22 @@ class TlsLink implements Link {
         onFailed: (reason) => {
           cancelTimer();
           this.#ticket = undefined;
-          if (current()) this.#wait(reason);
+          if (current()) this.#wait({ reason, code: reason, stage: 'dial' });
         },
       });
       const cancelTimer = clock.schedule(answerTimeoutMs, () => {
         giveUp();
-        if (current()) this.#wait('ETIMEDOUT');
+        if (current()) this.#wait({ reason: 'ETIMEDOUT', code: 'ETIMEDOUT', stage: 'dial' });
       });
       this.#cancel = () => {
         cancelTimer();
         giveUp();
       };
     } catch (error) {
-      if (current()) this.#wait(error instanceof Error ? error.message : String(error));
+      if (!current()) return;
+      const code = systemErrorCode(error) ?? (error instanceof FlotillaError ? error.code : undefined);
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#wait({ reason, ...(code === undefined ? {} : { code }), stage: 'dial' });
     }
   }
 
@@ -196,6 +213,7 @@ class TlsLink implements Link {
     const { log, logger, clock } = this.#option;
     this.#writer = this.#session?.writer;
     this.#session = undefined;
+    const stage = this.#liveSinceMs === undefined ? 'hello' : 'session';
     if (this.#liveSinceMs !== undefined) this.#retry.lived(clock.monotonicMs() - this.#liveSinceMs);
     this.#liveSinceMs = undefined;
     // By us: WELCOME told what this log never sent. By the coordinator: HELLO was behind what it has stored.
@@ -203,23 +221,26 @@ class TlsLink implements Link {
       logger.error({ reason }, 'this log was rolled back: going on as a new instance');
       log.renewInstance();
     }
-    this.#wait(reason, close, retryAfterMs);
+    this.#wait({ reason, code: close?.code ?? reason, stage }, close, retryAfterMs);
   }
 
-  #wait(reason: string, close?: Close, retryAfterMs = 0): void {
+  #wait(why: Pick<LinkStatus, 'code' | 'stage'> & { reason: string }, close?: Close, retryAfterMs = 0): void {
+    const { reason } = why;
     const { clock, logger } = this.#option;
     this.#dials += 1;
-    const waitMs = this.#retry.nextMs(Math.max(retryAfterMs, close?.by === 'peer' ? close.retryAfterMs : 0));
+    const waitMs = this.#hurry
+      ? 0
+      : this.#retry.nextMs(Math.max(retryAfterMs, close?.by === 'peer' ? close.retryAfterMs : 0));
     const retryAtMs = clock.nowMs() + waitMs;
     const refused = close?.by === 'peer' && close.rejected;
     logger.info({ reason, waitMs: Math.round(waitMs) }, refused ? 'refused by the coordinator' : 'not connected');
     this.#cancel = clock.schedule(waitMs, () => {
       if (this.#running) void this.#dial();
     });
-    this.#enter(refused ? 'refused' : 'waiting', { reason, retryAtMs });
+    this.#enter(refused ? 'refused' : 'waiting', { ...why, retryAtMs });
   }
 
-  #enter(state: LinkState, more: { reason?: string; retryAtMs?: number } = {}): void {
+  #enter(state: LinkState, more: Omit<LinkStatus, 'state' | 'sinceMs'> = {}): void {
     this.#status = { state, sinceMs: this.#option.clock.nowMs(), ...more };
     for (const listener of this.#listeners) listener(this.#status);
   }

@@ -16,6 +16,10 @@ export interface LinkStatus {
   sinceMs: number;
   /** Why it is not live: the refusal code, the socket's error, the TLS alert. */
   reason?: string;
+  /** Of the refusal, or of the error of the socket or of TLS, where it has one. */
+  code?: string;
+  /** How far the connection had come that ended: the socket or TLS, the time before WELCOME, a session. */
+  stage?: 'dial' | 'hello' | 'session';
   /** When `waiting`, the next try. */
   retryAtMs?: number;
 }
@@ -27,6 +31,8 @@ export interface Link {
   status(): LinkStatus;
   /** Called at each change of state; returns the unsubscribe function. */
   onChange(listener: (status: LinkStatus) => void): () => void;
+  /** Ends the session and dials at once, for an identity that has changed. */
+  redial(reason: string): void;
   /** There may be new rows in the log: call after each append (it looks at the log, it is not told what). */
   wake(): void;
   /**

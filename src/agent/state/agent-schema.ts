@@ -46,6 +46,10 @@ export function ensureAgentSchema(db: DatabaseSync): void {
         fingerprint TEXT NOT NULL UNIQUE,      -- 16 hex digits
         text TEXT NOT NULL
       ) STRICT;
+      CREATE TABLE IF NOT EXISTS agent_identity (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        record TEXT NOT NULL       -- the IdentityRecord, JSON
+      ) STRICT;
       CREATE TABLE IF NOT EXISTS agent_value (
         name TEXT PRIMARY KEY,
         value TEXT NOT NULL

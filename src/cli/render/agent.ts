@@ -1,7 +1,22 @@
 import type { DoorStatus } from '../../door/index.ts';
-import { formatAge, formatBytes, formatTime } from '../human.ts';
+import { formatAge, formatBytes, formatDuration, formatTime } from '../human.ts';
 import { printable } from '../printable.ts';
 import { formatFields, formatTable, type TableOption } from '../table.ts';
+
+const clockTexts = {
+  rtc: "the machine's own",
+  signed: 'signed time',
+  floor: 'only the last time that is known',
+} as const;
+
+/** "signed time; the machine's own is 4d3h behind". */
+function formatClock(clock: DoorStatus['clock']): string | undefined {
+  if (clock === undefined) return undefined;
+  const { source, skewSeconds = 0 } = clock;
+  if (skewSeconds === 0) return clockTexts[source];
+  const size = formatDuration(Math.abs(skewSeconds) * 1_000);
+  return `${clockTexts[source]}; the machine's own is ${size} ${skewSeconds < 0 ? 'behind' : 'ahead'}`;
+}
 
 const laneNames = ['control', 'alarm', 'state', 'bulk'];
 
@@ -12,6 +27,7 @@ export function formatAgentStatus(status: DoorStatus, nowMs: number, option: Tab
   const head = formatFields({
     agent: status.agentVersion,
     link: `${link.state} ${since}${link.reason === undefined ? '' : `: ${link.reason}`}`,
+    clock: formatClock(status.clock),
     pressure: status.pressure,
   });
   const table = formatTable(

@@ -13,15 +13,27 @@ export function formatStatus(status: CoordinatorStatus, nowMs: number): string {
     coordinator: `running, pid ${status.pid}, version ${status.version}`,
     started: `${formatTime(status.startedAtMs)} (up ${formatDuration(nowMs - status.startedAtMs)})`,
     listens: `${listen.host}:${listen.port}`,
+    recovery: status.recoveryPort === undefined ? 'off' : `port ${status.recoveryPort}`,
     gateways: status.gateways.map(({ pid, connections }) => `pid ${pid}: ${connections} links`).join('; ') || 'none',
     devices: `${devices.total}, ${devices.connected} connected${devices.total > 0 ? ` (${formatCounts(devices.byState)})` : ''}`,
     running: `${status.jobs.running} jobs, ${status.rollouts.running} rollouts`,
     store: `${store.path} (${store.events} events, last offset ${store.lastOffset})`,
     alerts: formatAlerts(status, nowMs),
+    hook: formatHook(status, nowMs),
     deadletters: formatDepth(status.deadLetters, nowMs),
     bundles: status.blobDirectory,
     instance: status.instanceId,
   });
+}
+
+/** What the application has said about connects since the start. */
+function formatHook({ connectHook: hook }: CoordinatorStatus, nowMs: number): string | undefined {
+  if (hook === undefined) return undefined;
+  const { asking, waiting, allowed, denied, quarantined, failed, lastFailure } = hook;
+  const last =
+    lastFailure === undefined ? '' : ` (last ${formatAge(lastFailure.atMs, nowMs)}: ${printable(lastFailure.reason)})`;
+  const said = `${allowed} allowed, ${denied} denied, ${quarantined} quarantined, ${failed} failed${last}`;
+  return `${said}; ${asking} are asked now, ${waiting} wait`;
 }
 
 /** One line each: "clone gw-007: two devices have this identity, 3m ago: flotilla why gw-007". */

@@ -1,4 +1,4 @@
-import type { Changed, Device, DeviceWatchRow } from '../../client/contract/index.ts';
+import type { Changed, Device, DeviceWatchRow, Replacement } from '../../client/contract/index.ts';
 import { formatConfigState } from './config.ts';
 import { formatAge, formatBytes, formatDuration, formatTime, plural } from '../human.ts';
 import { paint, styleOfState } from '../paint.ts';
@@ -77,7 +77,7 @@ export function formatDevice(device: Device, nowMs: number): string {
       device.refused === undefined
         ? undefined
         : `${device.refused.rule}: ${device.refused.reason}, ${formatAge(device.refused.atMs, nowMs)}`,
-    replaces: device.replaces,
+    replaces: device.lineage?.slice(1).join(', before it '),
     'replaced by': device.replacedBy,
     clock: formatClock(device, nowMs),
     link: `${linkState(device)}${device.sinceMs === undefined ? '' : ` since ${formatTime(device.sinceMs)} (${formatAge(device.sinceMs, nowMs)})`}`,
@@ -97,7 +97,15 @@ export function formatDevice(device: Device, nowMs: number): string {
     certificate:
       device.certificate === undefined
         ? undefined
-        : `${device.certificate.serial}, ends ${formatAge(device.certificate.notAfterMs, nowMs)}`,
+        : `${device.certificate.serial}, ends ${formatAge(device.certificate.notAfterMs, nowMs)}${
+            device.certificate.replacedBy === undefined ? '' : `, replaced by ${device.certificate.replacedBy}`
+          }`,
+    renewal:
+      device.renewal === undefined
+        ? undefined
+        : `${device.renewal.state} (${device.renewal.cause}) since ${formatAge(device.renewal.sinceMs, nowMs)}${
+            device.renewal.reason === undefined ? '' : `: ${printable(device.renewal.reason)}`
+          }`,
     traffic: `${formatBytes(device.traffic.receivedBytes)} received, ${formatBytes(device.traffic.sentBytes)} sent`,
     'reverted bundles': device.quarantinedBundles.length > 0 ? device.quarantinedBundles.join(', ') : undefined,
     tags: formatTags(device.tags) || undefined,
@@ -182,6 +190,21 @@ export function formatWatchRow(row: DeviceWatchRow, nowMs: number, option: Table
     printable(formatTags(device.tags)),
   ];
   return `${parts.filter((part) => part !== '').join('  ')}\n`;
+}
+
+/** What goes over, what ends. */
+export function formatReplacement(replacement: Replacement & { dryRun: boolean }): string {
+  const { old, new: next, tags, configs, conflicts, accepts, revokes, ends, dryRun } = replacement;
+  const fields = formatFields({
+    tags: formatTags(tags) || undefined,
+    settings: configs.join(', ') || undefined,
+    overrides: conflicts.join(', ') || undefined,
+    accepted: accepts ? next : undefined,
+    revoked: `${plural(revokes.length, 'certificate')} of ${old}`,
+    ends: ends.join(', ') || undefined,
+  });
+  const verb = dryRun ? 'would take' : 'has taken';
+  return `${next} ${verb} the place of ${old}\n${fields}${dryRun ? 'nothing was changed\n' : ''}`;
 }
 
 /** "accepted 2 devices: gw-1, gw-2"; nothing changed is said as well. */

@@ -14,6 +14,15 @@ export const CertificateSchema = Type.Object({
   subject: Type.Optional(Type.String()),
   revokedAtMs: Type.Optional(Type.Number()),
   revocationReason: Type.Optional(Type.String()),
+  /** The certificate that this one takes over from. */
+  renews: Type.Optional(Type.String()),
+  /** When the device first came in with it. */
+  provenAtMs: Type.Optional(Type.Number()),
+  /** The one that has taken over, and since when. */
+  replacedBy: Type.Optional(Type.String()),
+  replacedAtMs: Type.Optional(Type.Number()),
+  /** Of its public key (SPKI). */
+  keySha256: Type.Optional(Type.String()),
   pem: Type.String(),
 });
 export type Certificate = Static<typeof CertificateSchema>;

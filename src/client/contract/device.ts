@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
 import { configStates } from './config.ts';
+import { RenewalSchema } from './renewal.ts';
 
 /** What the coordinator makes of an identity. */
 export const deviceStates = ['pending', 'accepted', 'rejected', 'quarantined', 'revoked'] as const;
@@ -24,7 +25,16 @@ export const DeviceSchema = Type.Object({
       version: Type.Optional(Type.String()),
     }),
   ),
-  certificate: Type.Optional(Type.Object({ serial: Type.String(), notAfterMs: Type.Number() })),
+  certificate: Type.Optional(
+    Type.Object({
+      serial: Type.String(),
+      notAfterMs: Type.Number(),
+      provenAtMs: Type.Optional(Type.Number()),
+      replacedBy: Type.Optional(Type.String()),
+    }),
+  ),
+  /** A new certificate that is under way. */
+  renewal: Type.Optional(RenewalSchema),
   /** Bundles that this device has reverted; no rollout offers them again until cleared. */
   quarantinedBundles: Type.Array(Type.String()),
   /** Request types that its present agent has announced, each with the highest version. */
@@ -61,6 +71,8 @@ export const DeviceSchema = Type.Object({
   /** Hardware that was replaced: the device before this one, and the one after it. */
   replaces: Type.Optional(Type.String()),
   replacedBy: Type.Optional(Type.String()),
+  /** This device and all that were in its place before, the newest first; absent when there was none. */
+  lineage: Type.Optional(Type.Array(Type.String())),
   /** Requests that are held back, and what for. */
   held: Type.Optional(
     Type.Array(
@@ -133,6 +145,57 @@ export const QuarantineRequestSchema = Type.Object({
   reason: Type.String({ minLength: 1, maxLength: 256 }),
 });
 export type QuarantineRequest = Static<typeof QuarantineRequestSchema>;
+
+export const ReplaceRequestSchema = Type.Object({
+  /** The id of the new hardware. */
+  by: Type.String({ minLength: 1, maxLength: 63 }),
+  dryRun: Type.Optional(Type.Boolean()),
+  /** What the old one has holds where the new one has something else. */
+  overwrite: Type.Optional(Type.Boolean()),
+});
+export type ReplaceRequest = Static<typeof ReplaceRequestSchema>;
+
+export const ReplacementSchema = Type.Object({
+  old: Type.String(),
+  new: Type.String(),
+  /** What the new one has then. */
+  tags: Type.Record(Type.String(), Type.String()),
+  /** Settings that go over, by name. */
+  configs: Type.Array(Type.String()),
+  /** What the new one has otherwise. */
+  conflicts: Type.Array(Type.String()),
+  /** It waited in pending. */
+  accepts: Type.Boolean(),
+  /** Serial numbers of the old one. */
+  revokes: Type.Array(Type.String()),
+  /** Requests to the old one that will not happen. */
+  ends: Type.Array(Type.String()),
+});
+export type Replacement = Static<typeof ReplacementSchema>;
+
+/** Orders of the root, as `ca sign-time-reset` has written them. */
+export const TimeResetsSchema = Type.Object({
+  resets: Type.Array(
+    Type.Object({
+      fleetId: Type.String({ maxLength: 64 }),
+      deviceId: Type.String({ maxLength: 64 }),
+      timeMs: Type.Integer({ minimum: 0 }),
+      expiresAtMs: Type.Integer({ minimum: 0 }),
+      signature: Type.String({ maxLength: 128 }),
+    }),
+    { minItems: 1, maxItems: 10_000 },
+  ),
+});
+export type TimeResets = Static<typeof TimeResetsSchema>;
+
+export const TimeResetSentSchema = Type.Array(
+  Type.Object({
+    deviceId: Type.String(),
+    /** `held`: its agent has not announced that it takes such orders. */
+    state: Type.Enum(['sent', 'waiting', 'held']),
+  }),
+);
+export type TimeResetSent = Static<typeof TimeResetSentSchema>[number];
 
 export const TagChangeSchema = Type.Object({
   selector: Type.String({ minLength: 1, maxLength: 10_240 }),

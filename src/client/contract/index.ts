@@ -2,6 +2,7 @@
  * The contract between the CLI and the coordinator's API: schemas of requests (the API validates with them) and types
  * of replies. Errors travel as `{ error: ErrorDocument }` with a 4xx or 5xx status; `fault` decides the exit code.
  */
+export * from './audit.ts';
 export * from './certificate.ts';
 export * from './config.ts';
 export * from './consumer.ts';
@@ -12,6 +13,7 @@ export * from './event.ts';
 export * from './job.ts';
 export * from './product-request.ts';
 export * from './release.ts';
+export * from './renewal.ts';
 export * from './rollout.ts';
 export * from './schema.ts';
 export * from './select.ts';

@@ -15,6 +15,8 @@ export interface CoordinatorStatus {
   listen: { host: string; port: number };
   /** Where devices enroll; absent when they can't. */
   enrollment?: { host: string; port: number };
+  /** Where devices come whose certificate has expired; absent: nowhere. */
+  recoveryPort?: number;
   gateways: { pid: number; connections: number }[];
   devices: { total: number; connected: number; byState: Record<string, number> };
   store: { path: string; events: number; lastOffset: number };
@@ -23,6 +25,16 @@ export interface CoordinatorStatus {
   /** What somebody should look at, the newest first; at most 20 of `alertCount`. */
   alerts: Alert[];
   alertCount: number;
+  /** Where the application is asked about connects: since the start. */
+  connectHook?: {
+    asking: number;
+    waiting: number;
+    allowed: number;
+    denied: number;
+    quarantined: number;
+    failed: number;
+    lastFailure?: { reason: string; atMs: number };
+  };
   jobs: { running: number };
   rollouts: { running: number };
   /** Where published bundles lie. */

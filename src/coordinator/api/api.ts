@@ -5,6 +5,7 @@ import { FlotillaError } from '../../error.ts';
 import type { Log } from '../../log.ts';
 import type { ServiceContext } from '../service/context.ts';
 import { asApiError, statusOf } from './error-reply.ts';
+import { noteRefusal } from './note-refusal.ts';
 import { guard, registerRoutes } from './register-route.ts';
 import { routes } from './route-list.ts';
 import { closeToOthers, prepareSocket } from './socket.ts';
@@ -42,6 +43,7 @@ export async function startApi(context: ServiceContext, socketPath: string, log:
   app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
   app.setErrorHandler(async (thrown, request, reply) => {
     const error = asApiError(thrown);
+    noteRefusal(context, request, error);
     if (error.fault === 'ours') log.error({ err: thrown, route: request.url.split('?')[0] }, 'a request failed');
     if (request.method === 'PUT') await drain(request.raw);
     return reply.status(statusOf(error)).send({ error: error.toJSON() });

@@ -18,9 +18,6 @@ export const coordinatorRoutes: readonly Route[] = [
     summary: 'Stop the coordinator once this request is answered',
     body: EmptyBody,
     reply: Type.Object({ pid: Type.Integer() }),
-    run: (context) => {
-      context.shutdown();
-      return { pid: process.pid };
-    },
+    run: (context) => service.shutdown(context),
   }),
 ];

@@ -1,3 +1,4 @@
+import { auditRoutes } from './audit-route.ts';
 import { certificateRoutes } from './certificate-route.ts';
 import { configRoutes } from './config-route.ts';
 import { consumerRoutes } from './consumer-route.ts';
@@ -8,6 +9,7 @@ import { enrollmentRoutes } from './enrollment-route.ts';
 import { eventRoutes } from './event-route.ts';
 import { jobRoutes } from './job-route.ts';
 import { releaseRoutes } from './release-route.ts';
+import { renewalRoutes } from './renewal-route.ts';
 import { rolloutRoutes } from './rollout-route.ts';
 import type { Route } from './route.ts';
 import { schemaRoutes } from './schema-route.ts';
@@ -16,6 +18,7 @@ import { standingRoutes } from './standing-route.ts';
 
 /** Every route of CoordinatorClient. What is not here does not exist. */
 export const routes: readonly Route[] = [
+  ...auditRoutes,
   ...certificateRoutes,
   ...configRoutes,
   ...consumerRoutes,
@@ -26,6 +29,7 @@ export const routes: readonly Route[] = [
   ...eventRoutes,
   ...jobRoutes,
   ...releaseRoutes,
+  ...renewalRoutes,
   ...rolloutRoutes,
   ...schemaRoutes,
   ...selectRoutes,

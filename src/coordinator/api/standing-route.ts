@@ -1,6 +1,17 @@
-import { ChangedSchema, QuarantineRequestSchema } from '../../client/contract/index.ts';
+import {
+  ChangedSchema,
+  QuarantineRequestSchema,
+  ReplaceRequestSchema,
+  ReplacementSchema,
+  TimeResetSentSchema,
+  TimeResetsSchema,
+} from '../../client/contract/index.ts';
 import * as service from '../service/index.ts';
+import { Id } from './path-field.ts';
 import { route, type Route } from './route.ts';
+
+/** Ten thousand orders. */
+const maxResetBytes = 4 * 1024 * 1024;
 
 /** What an operator decides about a device that is not as it should be. */
 export const standingRoutes: readonly Route[] = [
@@ -12,5 +23,25 @@ export const standingRoutes: readonly Route[] = [
     body: QuarantineRequestSchema,
     reply: ChangedSchema,
     run: (context, { body }) => service.quarantineDevices(context, body),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/devices/:id/replace',
+    right: 'administer',
+    summary: 'Let new hardware take the place of a device',
+    params: Id,
+    body: ReplaceRequestSchema,
+    reply: ReplacementSchema,
+    run: (context, { params, body }) => service.replaceDevice(context, params.id, body),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/devices/reset-time',
+    right: 'administer',
+    summary: 'Deliver orders of the root to forget a wrong time',
+    maxBodyBytes: maxResetBytes,
+    body: TimeResetsSchema,
+    reply: TimeResetSentSchema,
+    run: (context, { body }) => service.resetTime(context, body),
   }),
 ];

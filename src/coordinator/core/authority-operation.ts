@@ -1,6 +1,8 @@
 /** Authorities as they come and go. Every change reaches the gateways after its commit. */
 import type { AuthorityRow } from '../../store/row.ts';
 import type { TrustedAuthority } from '../../pki/peer-reader.ts';
+import { splitCertificates } from '../../pki/authority-bundle.ts';
+import type { TrustDocument } from '../recovery/ipc.ts';
 import type { CoreState } from './core-state.ts';
 import { appendOwnEvent } from './event-operation.ts';
 import type { Turn } from './turn.ts';
@@ -27,6 +29,14 @@ export function trustedAuthorities(state: Pick<CoreState, 'authorities'>): Trust
             },
           }),
     }));
+}
+
+/** Whose certificates the recovery port looks at: those of retired ones as well, unless their key is not theirs alone. */
+export function recoveryTrust(state: Pick<CoreState, 'authorities'>, rootPem: string): TrustDocument {
+  const issuing = [...state.authorities.values()]
+    .filter(({ kind, pem, compromised }) => kind === 'issuing' && pem !== '' && compromised !== true)
+    .map(({ id, pem, endedAtMs }) => ({ id, pem, ...(endedAtMs === undefined ? {} : { retiredAtMs: endedAtMs }) }));
+  return { roots: splitCertificates(rootPem).map(String), issuing };
 }
 
 export function putAuthority(turn: Turn, authority: AuthorityRow): void {

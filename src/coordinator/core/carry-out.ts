@@ -5,8 +5,10 @@ import { announceTypes, changeDevice } from './device-operation.ts';
 import { checkBoundGrains } from './enroll-operation.ts';
 import { stepJob } from './job-operation.ts';
 import type { Meaning } from './read-event.ts';
+import { takeCertificateOutcome, takeCertificateRequest } from './renewal-operation.ts';
 import { stepRollout } from './rollout-operation.ts';
 import { learnSchema } from './schema-operation.ts';
+import { answerTime, noteClock } from './time-operation.ts';
 import type { Turn } from './turn.ts';
 
 /** What an event of our own types changes. */
@@ -36,6 +38,14 @@ export function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
       return noteDropped(turn, deviceId, meaning.event);
     case 'deadletter':
       return noteGivenUp(turn, deviceId, meaning.event);
+    case 'time':
+      return answerTime(turn, deviceId, meaning.event);
+    case 'clock':
+      return noteClock(turn, deviceId, meaning.event);
+    case 'certificate-request':
+      return takeCertificateRequest(turn, deviceId, meaning.event);
+    case 'certificate':
+      return takeCertificateOutcome(turn, deviceId, meaning.event);
     case 'reply':
     case 'history':
     case 'plain':

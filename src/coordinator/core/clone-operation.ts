@@ -3,7 +3,9 @@
  * while its old connection is not yet known to be dead. The older one is asked for a sign of life; only an answer makes
  * it a clone, because a dead connection can't answer.
  */
+import { auditRule } from '../audit/write-audit.ts';
 import type { Connect, ConnectionId } from '../gateway/port.ts';
+import type { HookVerdict } from '../hook/connect-hook.ts';
 import { retryAfter } from '../identity/judge-connect.ts';
 import { instanceHex, type LiveConnection, type Probe } from './core-state.ts';
 import { changeDevice } from './device-operation.ts';
@@ -13,7 +15,12 @@ import type { Turn } from './turn.ts';
 const answerWithinMs = 10_000;
 
 /** True when the newer one has to wait for the answer of the older. */
-export function suspectClone(turn: Turn, connect: Connect, older: LiveConnection | undefined): boolean {
+export function suspectClone(
+  turn: Turn,
+  connect: Connect,
+  older: LiveConnection | undefined,
+  application?: HookVerdict,
+): boolean {
   const { state } = turn;
   const { deviceId } = connect.identity;
   const waiting = state.probes.get(deviceId);
@@ -23,7 +30,8 @@ export function suspectClone(turn: Turn, connect: Connect, older: LiveConnection
   }
   if (older === undefined || older.instanceId === instanceHex(connect.instanceId)) return false;
   if (state.devices.get(deviceId)?.state === 'quarantined') return false; // known already: the newer wins
-  turn.set(state.probes, deviceId, { older: older.connection, newer: connect });
+  const known = application === undefined ? {} : { application };
+  turn.set(state.probes, deviceId, { older: older.connection, newer: connect, ...known });
   if (waiting?.older !== older.connection) {
     turn.afterCommit((gateway) => gateway.probe(older.connection, answerWithinMs));
   }
@@ -69,6 +77,7 @@ export function reportClones(
     gateways: both.map(({ gateway }) => gateway),
   };
   appendOwnEvent(turn, { deviceId, type: 'coordinator.clone', key: '', payload });
+  auditRule(turn, 'clone', { action: 'device.quarantine', subject: deviceId, detail: payload, devices: [deviceId] });
 }
 
 function refuseNewer(

@@ -10,12 +10,16 @@ import type {
   LaneCursor,
   MemberRow,
   PreregistrationRow,
+  RenewalRow,
+  RenewalState,
   SuspectRow,
 } from '../../store/row.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
 import type { Standing } from '../../protocol/message.ts';
+import type { TimeSigner } from '../../pki/signed-time.ts';
 import type { ConfigDocument } from '../config/config-document.ts';
 import type { Connect, ConnectionId } from '../gateway/port.ts';
+import type { HookVerdict } from '../hook/connect-hook.ts';
 import type { JobDocument, JobState } from '../job/job-state.ts';
 import type { Outbox } from '../request/outbox.ts';
 import type { SchemaState } from './schema-state.ts';
@@ -38,6 +42,8 @@ export interface LiveConnection {
 export interface Probe {
   older: ConnectionId;
   newer: Connect;
+  /** What the application has said of the newer, where it was asked. */
+  application?: HookVerdict;
 }
 
 /** A connection that a newer one of the same history has driven out, until it has answered or gone. */
@@ -61,6 +67,8 @@ export interface CoreState {
   /** Hex; names this coordinator's own log towards the devices. */
   readonly instanceId: string;
   readonly startedAtMs: number;
+  /** Signs the time for devices that ask for it. */
+  timeSigner?: TimeSigner;
   readonly devices: Map<string, DeviceRow>;
   readonly certificates: Map<string, CertificateRow>;
   /** By id; issuing ones and registered ones. */
@@ -93,6 +101,8 @@ export interface CoreState {
   readonly keyOwners: Map<string, string>;
   /** By device: grains that it may report with these values only. */
   readonly boundGrains: Map<string, Readonly<Record<string, string>>>;
+  /** New certificates that are under way, by device. */
+  readonly renewals: Map<string, RenewalRow>;
   readonly live: Map<string, LiveConnection>;
   /** By device. */
   readonly probes: Map<string, Probe>;
@@ -110,8 +120,10 @@ export type Change =
   | { kind: 'device'; id: string }
   | { kind: 'device-removed'; id: string }
   | { kind: 'authority'; id: string }
+  | { kind: 'renewal'; deviceId: string; state: RenewalState | 'ended' }
   /** The log has grown. */
   | { kind: 'event' }
+  | { kind: 'audit' }
   | { kind: 'job'; document: JobDocument }
   | { kind: 'job-device'; member: MemberRow }
   | { kind: 'rollout'; document: RolloutDocument }

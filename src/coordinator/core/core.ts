@@ -6,9 +6,12 @@ import type { Lane, Row } from '../../protocol/lane.ts';
 import { readPackedRows } from '../../protocol/packed-rows.ts';
 import type { SuspectRow } from '../../store/row.ts';
 import type { Store } from '../../store/store.ts';
-import type { ConnectionId, GatewayHandler, GatewayPort } from '../gateway/port.ts';
+import type { Connect, ConnectionId, GatewayHandler, GatewayPort } from '../gateway/port.ts';
+import type { ConnectGate } from '../hook/connect-gate.ts';
+import type { ConnectQuestion, HookVerdict } from '../hook/connect-hook.ts';
 import { retryAfter } from '../identity/judge-connect.ts';
 import { retireOverdue, trustedAuthorities } from './authority-operation.ts';
+import { defaultRenewalPolicy } from '../renewal/reduce-renewal.ts';
 import type { Change, CoreState } from './core-state.ts';
 import { stepJob } from './job-operation.ts';
 import { commitRequests, connectDevice, disconnectDevice, probedDevice, type ConnectPolicy } from './link-operation.ts';
@@ -17,6 +20,7 @@ import { storeGap } from './gap-operation.ts';
 import { Pressure } from './pressure.ts';
 import { noteFrameFault } from './frame-fault-operation.ts';
 import { createEventReader, type EventReader, type Meaning } from './read-event.ts';
+import { stepRenewals } from './renewal-operation.ts';
 import { expireRequests } from './request-operation.ts';
 import { stepRollout } from './rollout-operation.ts';
 import { defineSchema } from './schema-operation.ts';
@@ -34,6 +38,8 @@ export interface CoreOption {
   /** How often timers are looked at. */
   tickMs?: number;
   policy?: ConnectPolicy;
+  /** Asks the application about each connect. */
+  gate?: ConnectGate;
   /** What events mean; the built-in types when left out. */
   readEvent?: EventReader;
   /** Where the core notes what it has under way, for the next process should this one end with it. */
@@ -76,6 +82,7 @@ export class Core {
   /** Under way when the last process ended. */
   readonly #suspectRanges: readonly SeqRange[];
   readonly #policy: ConnectPolicy;
+  readonly #gate: ConnectGate | undefined;
   readonly #pressure = new Pressure(Math.random);
   /** An event of theirs was not stored: whatever follows it would take its place. */
   readonly #failed = new Set<ConnectionId>();
@@ -85,13 +92,14 @@ export class Core {
   #gateway: GatewayPort | undefined;
   #cancelTick: (() => void) | undefined;
 
-  constructor({ store, state, clock, log, tickMs = 250, policy = {}, readEvent, suspectFile }: CoreOption) {
+  constructor({ store, state, clock, log, tickMs = 250, policy = {}, gate, readEvent, suspectFile }: CoreOption) {
     this.#store = store;
     this.state = state;
     this.#clock = clock;
     this.#log = log;
     this.#tickMs = tickMs;
-    this.#policy = policy;
+    this.#policy = gate === undefined ? policy : { ...policy, asksApplication: true };
+    this.#gate = gate;
     this.readEvent = readEvent ?? createEventReader();
     this.#suspectFile = suspectFile;
     this.#suspectRanges = suspectFile?.read() ?? [];
@@ -116,6 +124,7 @@ export class Core {
 
   /** Stops the timers and waits for what is under way. */
   async stop(): Promise<void> {
+    this.#gate?.stop();
     this.#cancelTick?.();
     this.#cancelTick = undefined;
     while (this.#running !== undefined) await this.#running;
@@ -141,11 +150,8 @@ export class Core {
   /** What the gateways call. */
   readonly handler: GatewayHandler = {
     connect: (connect) => {
-      this.submit((turn) => connectDevice(turn, connect, this.#policy)).catch((error) => {
-        this.#report(error, 'a connect could not be stored');
-        const refusal = { code: 'overloaded', retryAfterMs: retryAfter.overloadedMs, detail: 'not stored' } as const;
-        this.#gateway?.refuse(connect.connection, refusal);
-      });
+      this.#gate?.opened(connect);
+      this.#connect(connect);
     },
     events: (connection, lane, firstSeq, rows) => {
       const place = this.#placeOf(connection, lane, firstSeq, rows.length);
@@ -189,6 +195,7 @@ export class Core {
       );
     },
     disconnect: (connection, reason, traffic) => {
+      this.#gate?.ended(connection);
       this.#pressure.forget(connection);
       const policy = this.#policy;
       const forget = (): void => void this.#failed.delete(connection);
@@ -204,6 +211,23 @@ export class Core {
       });
     },
   };
+
+  /** With a gate, in two turns: one to see whether the application is to be asked, and one with what it has said. */
+  #connect(connect: Connect, verdict?: HookVerdict): void {
+    const { connection } = connect;
+    this.submit((turn) => connectDevice(turn, connect, this.#policy, verdict))
+      .then((question) => this.#askApplication(connect, question))
+      .catch((error) => {
+        this.#report(error, 'a connect could not be stored');
+        const refusal = { code: 'overloaded', retryAfterMs: retryAfter.overloadedMs, detail: 'not stored' } as const;
+        this.#gateway?.refuse(connection, refusal);
+      });
+  }
+
+  #askApplication(connect: Connect, question: ConnectQuestion | undefined): void {
+    if (question === undefined) this.#gate?.ended(connect.connection);
+    else this.#gate?.ask(connect.connection, question, (verdict) => this.#connect(connect, verdict));
+  }
 
   /** Where rows of a connection stand; undefined for a ghost's, which are not stored. */
   #placeOf(connection: ConnectionId, lane: Lane, firstSeq: number, count: number): SeqRange | undefined {
@@ -340,6 +364,7 @@ export class Core {
         for (const id of turn.state.rollouts.keys()) stepRollout(turn, id, { kind: 'tick' });
         expireRequests(turn);
         retireOverdue(turn);
+        stepRenewals(turn, this.#policy.renewal ?? defaultRenewalPolicy);
       }).catch((error) => this.#report(error, 'timers could not be carried out'));
     });
   }

@@ -134,6 +134,7 @@ export function removeDevice(turn: Turn, deviceId: string): void {
   turn.delete(state.deviceLogs, deviceId);
   turn.delete(state.laneTimes, deviceId);
   turn.delete(state.boundGrains, deviceId);
+  turn.delete(state.renewals, deviceId);
   const probe = state.probes.get(deviceId);
   if (probe !== undefined) {
     const refusal = { code: 'unknown-device', retryAfterMs: 0, detail: 'removed' } as const;

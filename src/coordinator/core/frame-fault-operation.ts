@@ -1,4 +1,5 @@
 /** Bytes that are no frames: a device that sends them again and again is broken, or is not what it says it is. */
+import { auditRule } from '../audit/write-audit.ts';
 import type { FrameFault } from '../gateway/port.ts';
 import { quarantineDevice } from './device-operation.ts';
 import { appendOwnEvent } from './event-operation.ts';
@@ -36,4 +37,6 @@ export function noteFrameFault(turn: Turn, { deviceId, detail, bytes }: FrameFau
   const reason = `${maxFaults} protocol errors in ${windowMs / 60_000} minutes, the last: ${detail}`;
   if (times.length < maxFaults || !quarantineDevice(turn, deviceId, { by: 'coordinator', reason })) return;
   appendOwnEvent(turn, { deviceId, type: 'coordinator.quarantined', key: '', payload: { reason } });
+  const note = { action: 'device.quarantine', subject: deviceId, detail: { reason }, devices: [deviceId] };
+  auditRule(turn, 'frame-fault', note);
 }

@@ -1,6 +1,7 @@
 /** What the gateways tell: connects, acknowledgements, disconnects. Each becomes changes of the state. */
 import type { Lane } from '../../protocol/lane.ts';
 import type { LaneCursor } from '../../store/row.ts';
+import { auditRule } from '../audit/write-audit.ts';
 import type { Connect, ConnectionId, Traffic } from '../gateway/port.ts';
 import type { Standing } from '../../protocol/message.ts';
 import {
@@ -13,17 +14,21 @@ import {
   type Refusal,
   type Verdict,
 } from '../identity/judge-connect.ts';
+import type { ConnectQuestion, HookVerdict } from '../hook/connect-hook.ts';
+import { defaultRenewalPolicy, type RenewalPolicy } from '../renewal/reduce-renewal.ts';
 import { newDevice } from '../registry/reduce-device.ts';
 import { quarantineClones, suspectClone, takeProbe } from './clone-operation.ts';
 import { instanceHex, zeroCursor, type LiveConnection } from './core-state.ts';
 import { loseConfigs, resendConfigs } from './config-operation.ts';
 import { noteHello } from './device-log-operation.ts';
 import { changeDevice, putDevice } from './device-operation.ts';
+import { noteRefused, questionOf, takeVerdict } from './application-operation.ts';
 import { haunt, layGhost } from './ghost-operation.ts';
 import { factsOf, knownCertificates, welcomeRegistered } from './registration-operation.ts';
 import { appendOwnEvent } from './event-operation.ts';
 import { noteHistory } from './history-operation.ts';
 import { stepJob } from './job-operation.ts';
+import { proveCertificate, wantIfRotated } from './renewal-operation.ts';
 import { acknowledgeRequests, loseSentJobs } from './request-operation.ts';
 import { neededBlobs, stepRollout } from './rollout-operation.ts';
 import type { Turn } from './turn.ts';
@@ -32,9 +37,21 @@ import type { Turn } from './turn.ts';
 export interface ConnectPolicy {
   /** Agents below it are sent away. */
   minAgentVersion?: string;
+  /** The application is asked, too. */
+  asksApplication?: true;
+  renewal?: RenewalPolicy;
 }
 
-export function connectDevice(turn: Turn, connect: Connect, policy: ConnectPolicy): void {
+/**
+ * Admits or refuses; or returns what the application has to be asked before. Its verdict is given with a second call,
+ * which judges everything anew: much may have changed meanwhile.
+ */
+export function connectDevice(
+  turn: Turn,
+  connect: Connect,
+  policy: ConnectPolicy,
+  application?: HookVerdict,
+): ConnectQuestion | undefined {
   const { state } = turn;
   const { deviceId, serialHex } = connect.identity;
   const { fleetId, authorities } = state;
@@ -47,6 +64,7 @@ export function connectDevice(turn: Turn, connect: Connect, policy: ConnectPolic
     known: knownCertificates(state, deviceId),
     device: state.devices.get(deviceId),
     certificate: state.certificates.get(serialHex),
+    overlapMs: (policy.renewal ?? defaultRenewalPolicy).overlapMs,
     nowMs: turn.nowMs,
   });
   verdicts.push(judgeAgent(connect.agentVersion, policy.minAgentVersion));
@@ -55,7 +73,7 @@ export function connectDevice(turn: Turn, connect: Connect, policy: ConnectPolic
   if (because !== undefined) rememberStranger(turn, connect, because);
   if (because?.rule === 'namespace') noteRefused(turn, connect, because.rule, because.detail);
   if (admission.refusal !== undefined) return refuse(turn, connect, admission.refusal);
-  const { standing } = admission;
+  let { standing } = admission;
   const instanceId = instanceHex(connect.instanceId);
   const pinned = judgePin(state.devices.get(deviceId)?.pin, instanceId);
   if (pinned.refusal !== undefined) {
@@ -67,26 +85,28 @@ export function connectDevice(turn: Turn, connect: Connect, policy: ConnectPolic
   if (history.refusal !== undefined) {
     const hold = { by: 'coordinator' as const, reason: history.detail };
     if (history.refusal.code === 'quarantined' && changeDevice(turn, deviceId, { kind: 'quarantine', hold })) {
-      appendOwnEvent(turn, { deviceId, type: 'coordinator.quarantined', key: '', payload: { reason: history.detail } });
+      const detail = { reason: history.detail };
+      appendOwnEvent(turn, { deviceId, type: 'coordinator.quarantined', key: '', payload: detail });
+      auditRule(turn, 'history', { action: 'device.quarantine', subject: deviceId, detail, devices: [deviceId] });
     }
     return refuse(turn, connect, history.refusal);
   }
-  if (suspectClone(turn, connect, state.live.get(deviceId))) return;
+  if (policy.asksApplication === true && standing !== 'quarantined') {
+    if (application === undefined) return questionOf(turn, connect, instanceId, standing);
+    const judged = takeVerdict(turn, connect, application);
+    if (judged !== undefined && 'code' in judged) return refuse(turn, connect, judged);
+    standing = judged?.standing ?? standing;
+  }
+  if (suspectClone(turn, connect, state.live.get(deviceId), application)) return undefined;
   supersede(turn, deviceId, connect);
   // One that never was accepted has nothing to settle, and might only say so.
   if (standing !== 'pending') settleRequests(turn, connect, instanceId);
   admit(turn, connect, instanceId, { cursor: cursors.get(instanceId) ?? zeroCursor, standing });
+  return undefined;
 }
 
-function refuse(turn: Turn, { connection }: Connect, refusal: Refusal): void {
+function refuse(turn: Turn, { connection }: Connect, refusal: Refusal): undefined {
   turn.afterCommit((gateway) => gateway.refuse(connection, refusal));
-}
-
-/** Told once for each reason, however often it knocks. */
-export function noteRefused(turn: Turn, { identity, address }: Connect, rule: string, reason: string): void {
-  const { deviceId } = identity;
-  if (!changeDevice(turn, deviceId, { kind: 'refused', refused: { rule, reason } })) return;
-  appendOwnEvent(turn, { deviceId, type: 'coordinator.refused', key: rule, payload: { rule, reason, address } });
 }
 
 /** Rules that say of a certificate that it is worth nothing. */
@@ -97,7 +117,9 @@ function rememberStranger(turn: Turn, { identity, address }: Connect, { rule, de
   const { deviceId, serialHex: serial } = identity;
   if (rule === 'known') {
     putDevice(turn, { ...newDevice(deviceId, 'pending', turn.nowMs), address });
-    appendOwnEvent(turn, { deviceId, type: 'coordinator.pending', key: '', payload: { address, reason: detail } });
+    const payload = { address, reason: detail };
+    appendOwnEvent(turn, { deviceId, type: 'coordinator.pending', key: '', payload });
+    auditRule(turn, 'admission', { action: 'device.pending', subject: deviceId, detail: payload, devices: [deviceId] });
   }
   const waits =
     rule === 'known' || rule === 'certificate-record' || turn.state.devices.get(deviceId)?.state === 'pending';
@@ -168,6 +190,8 @@ function admit(
   turn.afterCommit((port) => port.admit(connection, welcome));
   turn.toFlush.add(deviceId);
   if (standing !== 'accepted') return;
+  proveCertificate(turn, deviceId, serial);
+  wantIfRotated(turn, deviceId, serial);
   resendConfigs(turn, deviceId);
   for (const sha256 of neededBlobs(state, deviceId)) turn.afterCommit((port) => port.grantBlob(connection, sha256));
   for (const id of state.jobs.keys()) stepJob(turn, id, { kind: 'connected', deviceId });
@@ -192,7 +216,7 @@ export function disconnectDevice(
   const live = state.live.get(deviceId);
   if (live?.connection === connection) leave(turn, deviceId, live, reason, { ...traffic });
   const probe = takeProbe(turn, deviceId, connection);
-  if (probe !== undefined) connectDevice(turn, probe.newer, policy);
+  if (probe !== undefined) connectDevice(turn, probe.newer, policy, probe.application);
 }
 
 /** The older of two has answered, or not. */
@@ -210,7 +234,7 @@ export function probedDevice(turn: Turn, connection: ConnectionId, answered: boo
   }
   turn.afterCommit((gateway) => gateway.close(connection, 'superseded'));
   leave(turn, deviceId, live, 'superseded', { address: probe.newer.address });
-  connectDevice(turn, probe.newer, policy);
+  connectDevice(turn, probe.newer, policy, probe.application);
 }
 
 function leave(

@@ -69,6 +69,7 @@ function stateOf(snapshot: Snapshot, fleetId: string, instanceId: string, nowMs:
     ),
     boundGrains: new Map(snapshot.boundGrains.map(({ deviceId, grains }) => [deviceId, grains])),
     frameFaults: new Map(),
+    renewals: new Map(snapshot.renewals.map((renewal) => [renewal.deviceId, renewal])),
     live: new Map(),
     probes: new Map(),
     ghosts: new Map(),

@@ -4,6 +4,9 @@ import {
   eventSchemas,
   type AcceptsEvent,
   type BootEvent,
+  type ClockEvent,
+  type CertificateEvent,
+  type CertificateRequestEvent,
   type ConfigEvent,
   type DeadLetterEvent,
   type GapEvent,
@@ -13,6 +16,7 @@ import {
   type LogEvent,
   type ReplyEvent,
   type SchemaEvent,
+  type TimeEvent,
   type UpdateEvent,
 } from '../../protocol/event.ts';
 import type { Row } from '../../protocol/lane.ts';
@@ -32,6 +36,10 @@ export type Meaning =
   | { kind: 'reply'; event: ReplyEvent }
   | { kind: 'deadletter'; event: DeadLetterEvent }
   | { kind: 'history'; event: HistoryEvent }
+  | { kind: 'time'; event: TimeEvent }
+  | { kind: 'clock'; event: ClockEvent }
+  | { kind: 'certificate-request'; event: CertificateRequestEvent }
+  | { kind: 'certificate'; event: CertificateEvent }
   /** It does not fit; the reason is for a person. */
   | {
       kind: 'dead';
@@ -57,6 +65,8 @@ const keyFields: Partial<Record<string, string>> = {
   'flotilla.config': 'name',
   'flotilla.reply': 'requestId',
   'flotilla.history': 'outcome',
+  'flotilla.certificate-request': 'renewalId',
+  'flotilla.certificate': 'renewalId',
 };
 
 /** Reads events with the schemas compiled once. Never throws. */

@@ -42,7 +42,8 @@ export function welcomeRegistered(turn: Turn, connect: Connect, authority: Autho
   const device = state.devices.get(deviceId);
   const certificate = state.certificates.get(serialHex);
   const known = knownCertificates(state, deviceId);
-  const question = { fleetId: state.fleetId, identity, authority, known, device, certificate, nowMs };
+  // A registered authority's certificates are not replaced here: no overlap.
+  const question = { fleetId: state.fleetId, identity, authority, known, device, certificate, overlapMs: 0, nowMs };
   const blocked = [
     judgeAuthority(authority, authority.id),
     judgeCertificate(certificate, identity, nowMs),

@@ -1,3 +1,4 @@
+import { auditRule } from '../audit/write-audit.ts';
 import type { OfferFacts } from '../rollout/offer-rule.ts';
 import { reduceRollout, type RolloutInput } from '../rollout/reduce-rollout.ts';
 import { deviceOf, type RolloutState } from '../rollout/rollout-state.ts';
@@ -29,6 +30,10 @@ export function stepRollout(turn: Turn, rolloutId: string, input: RolloutInput):
   turn.set(turn.state.rollouts, rolloutId, state);
   takeEffects(turn, 'rollout-device', effects);
   if (state.document !== before.document) putDocument(turn, state);
+  if (state.document.state === 'halted' && before.document.state !== 'halted') {
+    const { reason, release } = state.document;
+    auditRule(turn, 'rollout-gate', { action: 'rollout.halt', subject: rolloutId, detail: { reason, release } });
+  }
   if (isSettled(state.document) && !isSettled(before.document)) forgetOldest(turn);
 }
 

@@ -1,3 +1,4 @@
+import { auditRule } from '../audit/write-audit.ts';
 import type { Effect } from '../effect.ts';
 import { changeDevice } from './device-operation.ts';
 import { appendOwnEvent } from './event-operation.ts';
@@ -24,7 +25,9 @@ function carryOut(turn: Turn, effect: Effect): void {
       const { deviceId, bundleUuid } = effect;
       if (!changeDevice(turn, deviceId, { kind: 'quarantine-bundle', bundleUuid })) return;
       const type = 'coordinator.bundle-quarantined';
-      return appendOwnEvent(turn, { deviceId, type, key: bundleUuid, payload: { bundleUuid } });
+      appendOwnEvent(turn, { deviceId, type, key: bundleUuid, payload: { bundleUuid } });
+      const note = { action: 'bundle.quarantine', subject: bundleUuid, detail: {}, devices: [deviceId] };
+      return auditRule(turn, 'rollback', note);
     }
     case 'grant': {
       const live = turn.state.live.get(effect.deviceId);

@@ -4,12 +4,13 @@ import { FlotillaError, type ErrorDocument } from '../../error.ts';
 import type { ByteReader } from '../../protocol/byte-reader.ts';
 import type { ByteWriter } from '../../protocol/byte-writer.ts';
 import { Channel } from '../../transport/channel.ts';
-import { readJson, ToCore, ToGateway, writeJson, type GatewayConfig } from './ipc.ts';
+import { readJson, ToCore, ToGateway, writeJson } from './ipc.ts';
 
 export interface GatewayProcessOption {
   entry: string;
   opensslConfigFile?: string | undefined;
-  config: GatewayConfig;
+  /** The first frame: of a gateway its GatewayConfig. */
+  config: object;
   /** Everything but `ready` and `failed`. */
   onFrame(kind: number, body: ByteReader): void;
   /** Once, after its last frame. */

@@ -45,10 +45,12 @@ export interface Connect {
 export type RefuseCode =
   | 'unsupported-protocol'
   | 'unsupported-agent'
+  | 'not-admitted'
   | 'unknown-device'
   | 'quarantined'
   | 'revoked'
   | 'expired'
+  | 'replaced'
   | 'superseded'
   | 'instance-mismatch'
   | 'overloaded';

@@ -47,6 +47,8 @@ export interface IdentityQuestion {
   device: DeviceRow | undefined;
   /** The record of `identity.serialHex`. */
   certificate: CertificateRow | undefined;
+  /** How long a certificate that another one has taken over from is still taken. */
+  overlapMs: number;
   nowMs: number;
 }
 
@@ -55,13 +57,14 @@ export type KnownCertificate = Pick<CertificateRow, 'issuer' | 'subject' | 'revo
 
 /** Every rule with its verdict; the first that blocks carries the refusal. */
 export function judgeIdentity(question: IdentityQuestion): Verdict[] {
-  const { fleetId, identity, authority, device, certificate, nowMs } = question;
+  const { fleetId, identity, authority, device, certificate, overlapMs, nowMs } = question;
   return [
     identity.fleetId === fleetId
       ? ok('fleet', `the certificate is of ${fleetId}`)
       : blocks('fleet', `the certificate is of ${identity.fleetId}`, 'unknown-device', retryAfter.finalMs),
     judgeAuthority(authority, identity.authority),
     judgeCertificate(certificate, identity, nowMs),
+    judgeReplaced(certificate, overlapMs, nowMs),
     ...(authority?.kind === 'registered' ? [judgeNamespace(question)] : []),
     ...judgeDevice(device, identity.deviceId),
     judgeRecord(certificate, identity, device),
@@ -152,6 +155,17 @@ export function judgeCertificate(
     return blocks(rule, `not valid before ${isoDate(identity.notBeforeMs)}`, 'expired', retryAfter.finalMs);
   }
   return ok(rule, `valid until ${isoDate(identity.notAfterMs)}`);
+}
+
+/** The overlap is for a device that falls back on what it had; behind it the old key is worth nothing. */
+export function judgeReplaced(certificate: CertificateRow | undefined, overlapMs: number, nowMs: number): Verdict {
+  const rule = 'replaced';
+  const { replacedBy, replacedAtMs = 0 } = certificate ?? {};
+  if (replacedBy === undefined) return ok(rule, 'no newer certificate was proven');
+  if (nowMs < replacedAtMs + overlapMs) {
+    return ok(rule, `replaced by ${replacedBy}; taken until ${isoDate(replacedAtMs + overlapMs)}`);
+  }
+  return blocks(rule, `replaced by ${replacedBy}`, 'replaced', retryAfter.finalMs);
 }
 
 export function judgeDevice(device: DeviceRow | undefined, deviceId: string): Verdict[] {

@@ -82,29 +82,31 @@ function requireSignable(turn: Turn, deviceId: string): void {
 }
 
 /** By serial number, or every certificate of a device: then the device itself is revoked too. */
-export function revokeCertificates(context: ServiceContext, { subject, reason }: RevokeRequest): Promise<Revoked> {
-  return context.core.submit((turn) => {
-    const { state } = turn;
-    const bySerial = state.certificates.get(subject.toLowerCase());
-    const deviceId = bySerial?.deviceId ?? subject;
-    const found = bySerial === undefined ? certificatesOf(turn, subject) : [bySerial];
-    if (found.length === 0 && !state.devices.has(subject)) throw unknownCertificate(subject);
-    const revoked = found
-      .filter(({ revokedAtMs }) => revokedAtMs === undefined)
-      .map((certificate) => ({ ...certificate, revokedAtMs: turn.nowMs, revocationReason: reason }));
-    for (const certificate of revoked) putCertificate(turn, certificate);
-    if (bySerial === undefined) changeDevice(turn, deviceId, { kind: 'revoke' });
-    // In this order: no handshake completes with it any more, then the live connection ends.
-    turn.afterCommit((gateway) => gateway.setRevoked(revokedSerials(state)));
-    const live = state.live.get(deviceId);
-    const cut = live !== undefined && (bySerial === undefined || live.serial === bySerial.serial);
-    if (cut) cutConnection(turn, deviceId, 'revoked');
-    const serials = revoked.map(({ serial }) => serial);
-    const payload = { serials, reason, by: context.actor };
-    appendOwnEvent(turn, { deviceId, type: 'coordinator.certificate-revoked', key: '', payload });
-    audit(turn, context, 'certificate.revoke', subject, payload);
-    return { revoked, cutConnections: cut ? 1 : 0 };
-  });
+export function revokeCertificates(context: ServiceContext, request: RevokeRequest): Promise<Revoked> {
+  return context.core.submit((turn) => revokeWithin(turn, context, request));
+}
+
+export function revokeWithin(turn: Turn, context: ServiceContext, { subject, reason }: RevokeRequest): Revoked {
+  const { state } = turn;
+  const bySerial = state.certificates.get(subject.toLowerCase());
+  const deviceId = bySerial?.deviceId ?? subject;
+  const found = bySerial === undefined ? certificatesOf(turn, subject) : [bySerial];
+  if (found.length === 0 && !state.devices.has(subject)) throw unknownCertificate(subject);
+  const revoked = found
+    .filter(({ revokedAtMs }) => revokedAtMs === undefined)
+    .map((certificate) => ({ ...certificate, revokedAtMs: turn.nowMs, revocationReason: reason }));
+  for (const certificate of revoked) putCertificate(turn, certificate);
+  if (bySerial === undefined) changeDevice(turn, deviceId, { kind: 'revoke' });
+  // In this order: no handshake completes with it any more, then the live connection ends.
+  turn.afterCommit((gateway) => gateway.setRevoked(revokedSerials(state)));
+  const live = state.live.get(deviceId);
+  const cut = live !== undefined && (bySerial === undefined || live.serial === bySerial.serial);
+  if (cut) cutConnection(turn, deviceId, 'revoked');
+  const serials = revoked.map(({ serial }) => serial);
+  const payload = { serials, reason, by: context.actor };
+  appendOwnEvent(turn, { deviceId, type: 'coordinator.certificate-revoked', key: '', payload });
+  audit(turn, context, 'certificate.revoke', subject, payload, [deviceId]);
+  return { revoked, cutConnections: cut ? 1 : 0 };
 }
 
 /** Those on record, and one that the device has only shown. */

@@ -36,7 +36,7 @@ export async function setConfig(context: ServiceContext, request: ConfigRequest)
     settle(turn);
     const results = ids.map((id) => resultOf(turn.state, id, name));
     if (request.dryRun === true) throw new DryRun(results);
-    audit(turn, context, 'config.set', name, { selector, devices: ids, document });
+    audit(turn, context, 'config.set', name, { selector, document }, ids);
     return results;
   };
   try {
@@ -76,7 +76,7 @@ export function resolveConfig(
     }
     stepConfig(turn, deviceId, name, { kind: 'resolve', document: side.document, by: context.actor });
     settle(turn);
-    audit(turn, context, 'config.resolve', `${deviceId} ${name}`, { take, document: side.document });
+    audit(turn, context, 'config.resolve', `${deviceId} ${name}`, { take, document: side.document }, [deviceId]);
     return viewOf(turn.state, deviceId, name);
   });
 }

@@ -3,9 +3,14 @@ import type { Clock } from '../../clock.ts';
 import type { PayloadReader } from '../../eventlog/schema/index.ts';
 import type { AuthorityKeeper } from '../authority/keeper.ts';
 import type { OperatorRole } from '../../role.ts';
+import type { CheckpointKeeper } from '../audit/checkpoint-keeper.ts';
+import type { RefusalLog } from '../audit/refusal-log.ts';
+import { writeAudit } from '../audit/write-audit.ts';
 import type { Core } from '../core/core.ts';
 import type { Turn } from '../core/turn.ts';
+import type { ConnectGate } from '../hook/connect-gate.ts';
 import type { JobPolicy } from '../job/plan-job.ts';
+import type { RenewalPolicy } from '../renewal/reduce-renewal.ts';
 import type { TimerPolicy } from '../rollout/rollout-state.ts';
 import type { ConsumerStreams } from './consumer-streams.ts';
 
@@ -22,6 +27,7 @@ export interface ServiceContext {
   from: string;
   jobs: JobPolicy;
   rolloutTimers: TimerPolicy;
+  renewal: RenewalPolicy;
   /** Reads Avro payloads by what the registry holds at that time. */
   payloads: PayloadReader;
   /** What signs at this moment; after a rotation it is another one. */
@@ -35,14 +41,20 @@ export interface ServiceContext {
   listen: { host: string; port: number };
   /** Where devices enroll, as they are told; absent when nobody may. */
   enrollment?: { host: string; port: number };
+  /** Of the recovery port; undefined: there is none. */
+  recoveryPort(): number | undefined;
   gatewayPids(): number[];
   /** Uniform in [0, 1). */
   random(): number;
   /** A new id that starts with this letter. */
   newId(prefix: 'j' | 'q' | 'r' | 't'): string;
   streams: ConsumerStreams;
+  /** Where the application is asked about connects. */
+  gate?: ConnectGate | undefined;
   /** Dead letters that somebody decides on at this moment. */
   deciding: Set<number>;
+  auditHeads: CheckpointKeeper;
+  refusals: RefusalLog;
   /** Begins the shutdown; returns at once. */
   shutdown(): void;
 }
@@ -58,7 +70,22 @@ export interface IssuingAuthority {
   bundlePem: string;
 }
 
-/** Every mutation leaves a row; it is part of the same transaction. */
-export function audit(turn: Turn, context: ServiceContext, action: string, subject: string, detail: unknown): void {
-  turn.write({ kind: 'audit', audit: { atMs: turn.nowMs, actor: context.actor, action, subject, detail } });
+/**
+ * Every mutation leaves a row; it is part of the same transaction.
+ * @param devices those it touches; left out: the subject, where that is a device by the name of the action
+ */
+export function audit(
+  turn: Turn,
+  context: ServiceContext,
+  action: string,
+  subject: string,
+  detail: unknown,
+  devices: readonly string[] = aboutDevice.test(action) && turn.state.devices.has(subject) ? [subject] : [],
+): void {
+  // A service may act for a device or a token, which have no role.
+  const role = isOperator.test(context.actor) ? context.role : '';
+  writeAudit(turn, { actor: context.actor, role, from: context.from }, { action, subject, detail, devices });
 }
+
+const isOperator = /^(local|operator):/;
+const aboutDevice = /^(device|certificate)\./;

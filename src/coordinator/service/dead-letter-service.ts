@@ -7,6 +7,7 @@ import type {
 import { FlotillaError } from '../../error.ts';
 import { parseSelector, selectIds } from '../../selector/index.ts';
 import type { DeadLetterRow } from '../../store/index.ts';
+import { writeAudit } from '../audit/write-audit.ts';
 import { appendOwnEvent } from '../core/event-operation.ts';
 import { replayLetter } from '../core/replay-operation.ts';
 import type { Turn } from '../core/turn.ts';
@@ -61,20 +62,25 @@ export function replayDeadLetters(context: ServiceContext, ids: readonly number[
           kind: 'dead-letter-change',
           change: { id, state: 'replayed', ...(at === undefined ? {} : { offset: at }) },
         });
-        audit(turn, context, 'deadletter.replay', String(id), placeOf(letter));
+        audit(turn, context, 'deadletter.replay', String(id), placeOf(letter), devicesOf(letter));
         return at;
       });
       if (letter.consumer !== undefined) context.streams.of(letter.consumer)?.wake();
       return offset;
     } catch (error) {
       if (error instanceof FlotillaError && error.fault === 'refused') throw error;
-      await core.submit((turn) => noteFailure(turn, letter, error));
+      await core.submit((turn) => noteFailure(turn, context, letter, error));
       throw error;
     }
   });
 }
 
-function noteFailure(turn: Turn, { id, attempts }: DeadLetterRow, error: unknown): void {
+function noteFailure(turn: Turn, context: ServiceContext, letter: DeadLetterRow, error: unknown): void {
+  const { id, attempts } = letter;
+  const code = error instanceof FlotillaError ? error.code : 'internal';
+  const devices = devicesOf(letter);
+  const note = { action: 'deadletter.replay', subject: String(id), detail: placeOf(letter), devices };
+  writeAudit(turn, context, { ...note, result: 'failed', code });
   const seen = error instanceof FlotillaError ? (error.detail.seen ?? error.message) : String(error);
   turn.write({
     kind: 'dead-letter-change',
@@ -94,7 +100,7 @@ export function discardDeadLetters(context: ServiceContext, { ids, note }: Disca
         key: '',
         payload,
       });
-      audit(turn, context, 'deadletter.discard', String(letter.id), { ...placeOf(letter), note });
+      audit(turn, context, 'deadletter.discard', String(letter.id), { ...placeOf(letter), note }, devicesOf(letter));
     });
     return undefined;
   });
@@ -112,6 +118,9 @@ const placeOf = ({ layer, deviceId, instanceId, lane, seq, type }: DeadLetterRow
   seq,
   type,
 });
+
+/** None for what the coordinator wrote itself. */
+const devicesOf = ({ deviceId }: DeadLetterRow): string[] => (deviceId === '' ? [] : [deviceId]);
 
 async function decideEach(
   context: ServiceContext,

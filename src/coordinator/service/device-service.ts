@@ -1,7 +1,7 @@
 import type { AcceptRequest, Changed, Device, QuarantineRequest, TagChange } from '../../client/contract/device.ts';
 import { FlotillaError } from '../../error.ts';
 import { parseSelector, selectIds } from '../../selector/index.ts';
-import type { DeviceRow } from '../../store/index.ts';
+import type { CertificateRow, DeviceRow } from '../../store/index.ts';
 import { holdReason, summarizeConfig } from '../config/view-config.ts';
 import type { CoreState } from '../core/core-state.ts';
 import { acceptDevice, changeDevice, cutConnection, quarantineDevice, removeDevice } from '../core/device-operation.ts';
@@ -9,6 +9,8 @@ import { freeContradicted } from '../core/enroll-operation.ts';
 import { appendOwnEvent } from '../core/event-operation.ts';
 import type { Turn } from '../core/turn.ts';
 import { audit, type ServiceContext } from './context.ts';
+import { lineageOf } from './lineage.ts';
+import { viewRenewal } from './renewal-service.ts';
 import { knownTargets, matchKnown } from './target.ts';
 import { viewFreshness, viewLog } from './view-freshness.ts';
 
@@ -18,6 +20,7 @@ export function viewDevice(state: CoreState, id: string, nowMs: number): Device 
   if (device === undefined) return undefined;
   const serial = device.serial ?? state.serials.get(id)?.at(-1);
   const certificate = serial === undefined ? undefined : state.certificates.get(serial);
+  const renewal = state.renewals.get(id);
   const freshness = viewFreshness(state, id, nowMs);
   const log = viewLog(state, id);
   return {
@@ -30,11 +33,11 @@ export function viewDevice(state: CoreState, id: string, nowMs: number): Device 
     grains: device.grains,
     tags: device.tags,
     ...(device.running === undefined ? {} : { running: device.running }),
-    ...(certificate === undefined
-      ? {}
-      : { certificate: { serial: certificate.serial, notAfterMs: certificate.notAfterMs } }),
+    ...(certificate === undefined ? {} : { certificate: certificateFacts(certificate) }),
+    ...(renewal === undefined ? {} : { renewal: viewRenewal(state, renewal) }),
     quarantinedBundles: device.quarantinedBundles,
     ...standingFacts(device),
+    ...(device.replaces === undefined ? {} : { lineage: lineageOf(state, id) }),
     ...requestFacts(state, device),
     traffic: { receivedBytes: device.receivedBytes, sentBytes: device.sentBytes },
     ...(freshness === undefined ? {} : { freshness }),
@@ -51,6 +54,20 @@ function standingFacts({ state, hold, instanceId, pin, refused, clock, replaces,
     ...(refused === undefined ? {} : { refused }),
     ...(clock === undefined ? {} : { clock }),
     ...(replaces === undefined ? {} : { replaces }),
+    ...(replacedBy === undefined ? {} : { replacedBy }),
+  };
+}
+
+function certificateFacts({
+  serial,
+  notAfterMs,
+  provenAtMs,
+  replacedBy,
+}: CertificateRow): NonNullable<Device['certificate']> {
+  return {
+    serial,
+    notAfterMs,
+    ...(provenAtMs === undefined ? {} : { provenAtMs }),
     ...(replacedBy === undefined ? {} : { replacedBy }),
   };
 }
@@ -171,7 +188,7 @@ export function dropDevice(context: ServiceContext, id: string): Promise<Changed
     if (!turn.state.devices.has(id)) throw unknownDevice(id);
     removeDevice(turn, id);
     appendOwnEvent(turn, { deviceId: id, type: 'coordinator.removed', key: '', payload: { by: context.actor } });
-    audit(turn, context, 'device.remove', id, {});
+    audit(turn, context, 'device.remove', id, {}, [id]);
     return { changed: [id], unchanged: [] };
   });
 }
@@ -191,7 +208,14 @@ function changeEach(
       const type = action.replace('device.', 'coordinator.device-');
       appendOwnEvent(turn, { deviceId: id, type, key: '', payload: { by: context.actor, ...detail } });
     }
-    audit(turn, context, action, selector, { changed, ...detail });
+    audit(
+      turn,
+      context,
+      action,
+      selector,
+      { changed: changed.length, unchanged: unchanged.length, ...detail },
+      changed,
+    );
     return { changed, unchanged };
   });
 }

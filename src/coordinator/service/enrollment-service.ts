@@ -135,7 +135,10 @@ export function importManifest(context: ServiceContext, { devices }: ManifestImp
       putPreregistration(turn, row);
     }
     const { added, changed } = result;
-    if (added.length + changed.length > 0) audit(turn, context, 'manifest.import', '', { added, changed });
+    if (added.length + changed.length > 0) {
+      const detail = { added: added.length, changed: changed.length };
+      audit(turn, context, 'manifest.import', '', detail, [...added, ...changed]);
+    }
     return result;
   });
 }
@@ -189,7 +192,7 @@ export function removeFromManifest(context: ServiceContext, ids: readonly string
     }
     const removed = [...new Set(ids)];
     for (const id of removed) removePreregistration(turn, id);
-    audit(turn, context, 'manifest.remove', '', { removed });
+    audit(turn, context, 'manifest.remove', '', { removed: removed.length }, removed);
     return { removed };
   });
 }

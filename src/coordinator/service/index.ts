@@ -2,6 +2,7 @@
  * What an operator can ask for, one file for each noun: every verb is one input of the core, and everything that
  * changes something is audited in the same transaction.
  */
+export * from './audit-service.ts';
 export * from './certificate-service.ts';
 export * from './config-service.ts';
 export * from './consumer-service.ts';
@@ -19,9 +20,13 @@ export * from './job-service.ts';
 export * from './product-request-service.ts';
 export { redactEvents } from './redact-service.ts';
 export * from './release-service.ts';
+export * from './replace-service.ts';
+export * from './renewal-service.ts';
 export * from './rollout-service.ts';
 export * from './schema-service.ts';
 export * from './select-service.ts';
+export { shutdown } from './shutdown-service.ts';
 export { showStatus } from './status-service.ts';
+export { resetTime } from './time-service.ts';
 export { trimDeadLetters } from './trim-dead-letters.ts';
 export { why } from './why-service.ts';

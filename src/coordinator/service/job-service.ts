@@ -24,7 +24,15 @@ export function startJob(context: ServiceContext, request: JobRequest): Promise<
     if (request.dryRun === true) return { ...viewJob(job.document), results };
     openJob(turn, job);
     const { id, matched, argv, shell } = job.document;
-    audit(turn, context, 'job.start', id, { selector: request.selector, matched, argv, shell });
+    const detail = { selector: request.selector, matched, argv, shell };
+    audit(
+      turn,
+      context,
+      'job.start',
+      id,
+      detail,
+      [...job.devices].map(({ deviceId }) => deviceId),
+    );
     return viewJob(turn.state.jobs.get(id)!.document);
   });
 }

@@ -37,6 +37,7 @@ export async function reenroll(
         device: devices.get(deviceId),
         certificate: row,
         known: [],
+        overlapMs: context.renewal.overlapMs,
         nowMs,
       }),
     );

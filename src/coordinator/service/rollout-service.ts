@@ -36,11 +36,8 @@ export function startRollout(context: ServiceContext, request: RolloutRequest): 
     if (request.dryRun === true)
       return { ...viewRollout(rollout.document), devices: [...rollout.devices].map(viewTarget) };
     openRollout(turn, rollout);
-    audit(turn, context, 'rollout.start', id, {
-      release: release.id,
-      selector: request.selector,
-      targets: matched.length,
-    });
+    const detail = { release: release.id, selector: request.selector, targets: matched.length };
+    audit(turn, context, 'rollout.start', id, detail, matched);
     const opened = state.rollouts.get(id)!;
     return { ...viewRollout(opened.document), devices: [...opened.devices].map(viewTarget) };
   });

@@ -4,6 +4,7 @@ import { viewAlerts } from './view-alert.ts';
 
 export async function showStatus(context: ServiceContext): Promise<CoordinatorStatus> {
   const { core, fleetId, version, listen, blobDirectory } = context;
+  const recoveryPort = context.recoveryPort();
   const deadLetters = await core.store.deadLetterDepth();
   return core.submit(({ state }) => {
     const byState: Record<string, number> = {};
@@ -19,11 +20,13 @@ export async function showStatus(context: ServiceContext): Promise<CoordinatorSt
       startedAtMs: state.startedAtMs,
       listen,
       ...(context.enrollment === undefined ? {} : { enrollment: context.enrollment }),
+      ...(recoveryPort === undefined ? {} : { recoveryPort }),
       gateways: context.gatewayPids().map((pid, index) => ({ pid, connections: connections.get(index) ?? 0 })),
       devices: { total: state.devices.size, connected: state.live.size, byState },
       store: { path: core.store.path, events: lastOffset, lastOffset },
       deadLetters,
       ...viewAlerts(state),
+      ...(context.gate === undefined ? {} : { connectHook: context.gate.state() }),
       jobs: { running: [...state.jobs.values()].filter(({ document }) => document.state === 'running').length },
       rollouts: { running: [...state.rollouts.values()].filter(({ document }) => document.state === 'running').length },
       blobDirectory,

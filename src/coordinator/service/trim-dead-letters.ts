@@ -1,4 +1,5 @@
 import type { DeadLetterRow } from '../../store/index.ts';
+import { auditRule } from '../audit/write-audit.ts';
 import { appendOwnEvent } from '../core/event-operation.ts';
 import type { ServiceContext } from './context.ts';
 
@@ -21,6 +22,15 @@ export async function trimDeadLetters(
   const undecided = going.filter(({ state }) => state === 'new');
   await core.submit((turn) => {
     turn.write({ kind: 'dead-letters-removed', ids });
+    const count = ids.length;
+    const detail = { count, undecided: undecided.length, keepRows, keepSeconds, first: ids[0], last: ids.at(-1) };
+    const devices = going.map(({ deviceId }) => deviceId).filter((id) => id !== '');
+    auditRule(turn, 'dead-letter-retention', {
+      action: 'deadletter.forget',
+      subject: `${count} rows`,
+      detail,
+      devices,
+    });
     if (undecided.length === 0) return;
     const payload = { count: undecided.length, keepRows, keepSeconds, letters: undecided.slice(0, 100).map(summaryOf) };
     appendOwnEvent(turn, { deviceId: '', type: 'coordinator.dead-letters-forgotten', key: '', payload });

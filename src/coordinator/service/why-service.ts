@@ -1,7 +1,7 @@
 import type { Why, WhyRule } from '../../client/contract/why.ts';
 import { isServed, type CoreState } from '../core/core-state.ts';
 import { offerFacts } from '../core/rollout-operation.ts';
-import { judgeAuthority, judgeCertificate, judgeDevice, judgePin } from '../identity/judge-connect.ts';
+import { judgeAuthority, judgeCertificate, judgeDevice, judgePin, judgeReplaced } from '../identity/judge-connect.ts';
 import { judgePhase } from '../rollout/gate.ts';
 import { offerRules } from '../rollout/offer-rule.ts';
 import { deviceOf, type RolloutState } from '../rollout/rollout-state.ts';
@@ -13,12 +13,15 @@ import { unknownRollout } from './rollout-service.ts';
 import { viewFreshness, viewLog } from './view-freshness.ts';
 
 /** Every rule between a device and its update, in the order in which the coordinator asks them. */
-export function why({ core }: ServiceContext, deviceId: string, rolloutId: string | undefined): Promise<Why> {
+export function why({ core, renewal }: ServiceContext, deviceId: string, rolloutId: string | undefined): Promise<Why> {
   return core.submit(({ state, nowMs }) => {
     const rollout = chooseRollout(state, deviceId, rolloutId);
     // One that was removed while a rollout had it is still explained.
     if (rollout?.index.has(deviceId) !== true && !state.devices.has(deviceId)) throw unknownDevice(deviceId);
-    const rules: WhyRule[] = [...identityRules(state, deviceId, nowMs), ...logRules(state, deviceId, nowMs)];
+    const rules: WhyRule[] = [
+      ...identityRules(state, deviceId, renewal.overlapMs, nowMs),
+      ...logRules(state, deviceId, nowMs),
+    ];
     if (rollout !== undefined) rules.push(...rolloutRules(state, rollout, deviceId, nowMs));
     return {
       deviceId,
@@ -41,7 +44,7 @@ function chooseRollout(state: CoreState, deviceId: string, rolloutId: string | u
     .toSorted((a, b) => b.document.startedAtMs - a.document.startedAtMs)[0];
 }
 
-function* identityRules(state: CoreState, deviceId: string, nowMs: number): Generator<WhyRule> {
+function* identityRules(state: CoreState, deviceId: string, overlapMs: number, nowMs: number): Generator<WhyRule> {
   const device = state.devices.get(deviceId);
   for (const { rule, verdict, detail } of judgeDevice(device, deviceId)) yield { rule, verdict, detail };
   if (device === undefined) return;
@@ -56,8 +59,12 @@ function* identityRules(state: CoreState, deviceId: string, nowMs: number): Gene
     const detail = device.candidate === undefined ? 'none on record' : `${device.candidate.serial} is not on record`;
     yield { rule: 'certificate', verdict: device.candidate === undefined ? 'unknown' : 'blocks', detail };
   } else {
-    const { verdict, detail } = judgeCertificate(certificate, { ...certificate, serialHex: certificate.serial }, nowMs);
-    yield { rule: 'certificate', verdict, detail };
+    const judged = judgeCertificate(certificate, { ...certificate, serialHex: certificate.serial }, nowMs);
+    yield { rule: 'certificate', verdict: judged.verdict, detail: judged.detail };
+    if (certificate.replacedBy !== undefined) {
+      const { rule, verdict, detail } = judgeReplaced(certificate, overlapMs, nowMs);
+      yield { rule, verdict, detail };
+    }
   }
   if (device.pin !== undefined) {
     const { rule, detail } = judgePin(device.pin, device.pin);

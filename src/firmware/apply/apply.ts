@@ -1,5 +1,5 @@
 import { BundleFile } from '../archive/bundle-file.ts';
-import { readBundleHead, requireKeys } from '../archive/bundle-head.ts';
+import { isUnproved, readBundleHead, requireKeys, unprovedText } from '../archive/bundle-head.ts';
 import { ByteReader } from '../archive/byte-reader.ts';
 import { MemberDamage, malformed } from '../archive/malformed.ts';
 import { resourceMissing } from '../archive/resource-check.ts';
@@ -32,6 +32,8 @@ export interface ApplyOption {
   variables?: Readonly<Record<string, string | undefined>>;
   /** A hard end for the destination, where it is a file that stands for a disk. */
   destinationSizeBytes?: number;
+  /** Ends where the first write would be. Requirements are checked, so with `unsafe` their commands run. */
+  dryRun?: boolean;
   /** Lets actions run commands and write files beside the destination. */
   unsafe?: boolean;
   /** 0 to 100, rising. */
@@ -47,6 +49,8 @@ export interface FwupApplyOption extends Omit<DiskOption, 'asFwup' | 'sizeBytes'
   readonly progressRange?: ProgressRange;
   readonly onReport?: (report: ProgressReport & { inputBytes: number }) => void;
   readonly rebootParamPath?: string | undefined;
+  /** Tells as information what fwup tells with -v. */
+  readonly verbose?: boolean;
 }
 
 export interface ApplyResult {
@@ -106,6 +110,7 @@ class Application {
       const { publicKeys, variables = {}, task: name } = this.#option;
       const head = await readBundleHead(this.#zip, { publicKeys, variables, asFwup: this.#asFwup });
       if (!this.#asFwup) checkMetaConfSupported(head.metaConf);
+      if (this.#fwup?.verbose && isUnproved(head, publicKeys)) this.#option.onInfo?.(unprovedText);
       const { root } = head.metaConf;
       disk ??= await this.#openDisk();
       const context = this.#context(root, disk, { FWUP_META_UUID: head.uuid, FWUP_META_NICKNAME: head.nickname });
@@ -115,6 +120,7 @@ class Application {
         checkUnsafe(plan, context);
         checkRoom(plan, disk);
       }
+      if (this.#option.dryRun) return { taskName: plan.title, uuid: head.uuid, bytesWritten: 0 };
       this.#progress.expect(plan.units);
       await this.#runPlan(plan, context);
       this.#progress.finish();
@@ -144,6 +150,7 @@ class Application {
       onInfo,
       signal,
       unsafe,
+      asFwup: this.#asFwup,
       variables: { ...variables, ...identity },
       rebootParamPath: this.#fwup?.rebootParamPath,
       environment(title) {
@@ -236,7 +243,7 @@ async function runActions(actions: readonly PlannedAction[], context: ActionCont
  * tells the last one.
  */
 async function failure(plan: TaskPlan, context: ActionContext, error: unknown, asFwup: boolean): Promise<unknown> {
-  context.cache.discard();
+  await context.cache.discard();
   context.fat.forget();
   let second: unknown;
   try {
@@ -244,7 +251,7 @@ async function failure(plan: TaskPlan, context: ActionContext, error: unknown, a
     await context.cache.flush();
   } catch (caught) {
     second = caught;
-    context.cache.discard();
+    await context.cache.discard();
   }
   if (asFwup && second !== undefined) return second;
   return context.signal?.aborted ? aborted(error) : error;

@@ -40,6 +40,8 @@ export class Disk implements Medium {
   readonly #option: DiskOption;
   #endBytes: number;
   #handle: FileHandle | undefined;
+  /** Being made: several writes may be the first. */
+  #making: Promise<FileHandle> | undefined;
 
   private constructor(path: string, facts: DiskFacts, option: DiskOption) {
     this.path = path;
@@ -98,24 +100,44 @@ export class Disk implements Medium {
     return bytes;
   }
 
-  async write(offset: number, whole: Buffer): Promise<void> {
+  async write(offset: number, parts: readonly Buffer[]): Promise<void> {
+    this.#checkStart(offset);
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    const isPlain = !this.#option.minimizeWrites && !this.#option.verifyWrites;
+    if (isPlain && offset + length <= (this.hardEndBytes ?? Number.POSITIVE_INFINITY)) {
+      await this.#writeAll(offset, parts, length);
+      return;
+    }
+    let at = offset;
+    for (const part of parts) {
+      await this.#writePart(at, part);
+      at += part.length;
+    }
+  }
+
+  async #writePart(offset: number, whole: Buffer): Promise<void> {
     this.#checkStart(offset);
     const bytes = this.#withinEnd(offset, whole);
     if (bytes.length === 0) return;
     if (this.#option.minimizeWrites && (await this.read(offset, bytes.length)).equals(bytes)) return;
+    await this.#writeAll(offset, [bytes], bytes.length);
+    if (this.#option.verifyWrites && !(await this.read(offset, bytes.length)).equals(bytes)) {
+      throw verificationError(this.path, offset);
+    }
+  }
+
+  async #writeAll(offset: number, parts: readonly Buffer[], length: number): Promise<void> {
     const handle = await this.#writable();
-    for (let done = 0; done < bytes.length;) {
-      const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, offset + done).catch((cause) => {
+    for (let done = 0, left = parts; done < length;) {
+      const { bytesWritten } = await handle.writev(left, offset + done).catch((cause) => {
         throw this.#writeError(cause, offset + done);
       });
       done += bytesWritten;
       this.bytesWritten += bytesWritten;
-    }
-    if (this.#option.verifyWrites && !(await this.read(offset, bytes.length)).equals(bytes)) {
-      throw verificationError(this.path, offset);
+      left = without(left, bytesWritten);
     }
     if (this.hardEndBytes === undefined && this.#endBytes > 0) {
-      this.#endBytes = Math.max(this.#endBytes, Math.ceil((offset + bytes.length) / segmentBytes) * segmentBytes);
+      this.#endBytes = Math.max(this.#endBytes, Math.ceil((offset + length) / segmentBytes) * segmentBytes);
     }
   }
 
@@ -159,11 +181,13 @@ export class Disk implements Medium {
   }
 
   async #writable(): Promise<FileHandle> {
-    this.#handle ??= await open(this.path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o644).catch(
-      (cause) => {
-        throw destinationError(this.path, cause, this.#option);
-      },
-    );
+    const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
+    this.#making ??= this.#handle
+      ? Promise.resolve(this.#handle)
+      : open(this.path, flags, 0o644).catch((cause) => {
+          throw destinationError(this.path, cause, this.#option);
+        });
+    this.#handle = await this.#making;
     return this.#handle;
   }
 
@@ -183,6 +207,16 @@ export class Disk implements Medium {
       fwup,
     });
   }
+}
+
+/** What is left of the parts behind so many bytes. */
+function without(parts: readonly Buffer[], count: number): Buffer[] {
+  let skip = count;
+  return parts.flatMap((part) => {
+    const rest = part.subarray(Math.min(skip, part.length));
+    skip -= part.length - rest.length;
+    return rest.length > 0 ? [rest] : [];
+  });
 }
 
 export function diskTooSmall(disk: Disk, neededBytes: number, fwup?: string): FlotillaError {

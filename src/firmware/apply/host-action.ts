@@ -1,7 +1,8 @@
-import { open } from 'node:fs/promises';
+import { access, constants, open } from 'node:fs/promises';
 import { execa } from 'execa';
 import { FlotillaError } from '../../error.ts';
 import { fromByteString } from '../config/source-text.ts';
+import { systemErrorText } from '../config/system-error.ts';
 import { dataRuns, endingHole } from './file-run.ts';
 import { fillHoles } from './filled-hole.ts';
 import { resourceOf, unsafeRefused, type ActionContext, type PlanInput, type PlannedAction } from './planned-action.ts';
@@ -38,36 +39,37 @@ export function planPathWrite(input: PlanInput): PlannedAction {
 }
 
 export function planPipeWrite(input: PlanInput): PlannedAction {
-  const { fileBytes } = resourceOf(input);
   const command = textOf(input);
-  return {
-    units: fileBytes,
-    endBytes: 0,
-    readsData: true,
-    needsUnsafe: true,
-    async run(context, data) {
-      requireUnsafe(input, context);
-      await pipeInto(['/bin/sh', '-c', command], input, context, data, () => {
-        throw hostError(`command '${command}' returned an error to pipe_write`);
-      });
-    },
-  };
+  return planPiped(input, ['/bin/sh', '-c', command], `command '${command}' returned an error to pipe_write`);
 }
 
 /** The kernel takes a volume's update by an ioctl, which Node has not: mtd-utils' own tool does it. */
 export function planUbiVolumeWrite(input: PlanInput): PlannedAction {
-  const { fileBytes } = resourceOf(input);
   const device = textOf(input);
+  const argv = ['ubiupdatevol', device, `--size=${resourceOf(input).fileBytes}`, '-'] as const;
+  return planPiped(input, argv, `ubi_volume_write failed to write '${device}'`, async () => {
+    await access(device, constants.W_OK).catch((cause: unknown) => {
+      throw hostError(`ubi_volume_write can't open '${device}': ${systemErrorText(cause)}`, cause);
+    });
+  });
+}
+
+/** The file goes to the standard input of a command. */
+function planPiped(
+  input: PlanInput,
+  argv: Argv,
+  failure: string,
+  before: () => Promise<void> = async () => undefined,
+): PlannedAction {
   return {
-    units: fileBytes,
+    units: resourceOf(input).fileBytes,
     endBytes: 0,
     readsData: true,
     needsUnsafe: true,
     async run(context, data) {
       requireUnsafe(input, context);
-      await pipeInto(['ubiupdatevol', device, `--size=${fileBytes}`, '-'], input, context, data, () => {
-        throw hostError(`ubi_volume_write failed to write '${device}'`);
-      });
+      await before();
+      if ((await pipeInto(argv, input, context, data)) !== 0) throw hostError(failure);
     },
   };
 }
@@ -137,13 +139,15 @@ export async function runShell(
 
 const signalNumbers: Record<string, number> = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGABRT: 6, SIGKILL: 9, SIGSEGV: 11, SIGPIPE: 13, SIGTERM: 15 }; // prettier-ignore
 
+type Argv = readonly [program: string, ...argv: string[]];
+
+/** Gives the exit code; undefined after a signal, or when there is no such program. */
 async function pipeInto(
-  [program, ...argv]: readonly [string, ...string[]],
+  [program, ...argv]: Argv,
   input: PlanInput,
   { progress, variables, signal }: ActionContext,
   data: AsyncIterable<Buffer>,
-  fail: () => never,
-): Promise<void> {
+): Promise<number | undefined> {
   const child = execa(program, argv, {
     stdin: 'pipe',
     stdout: 'inherit',
@@ -162,8 +166,7 @@ async function pipeInto(
     child.stdin.end();
     await child;
   }
-  const { exitCode } = await child;
-  if (exitCode !== 0) fail();
+  return (await child).exitCode;
 }
 
 async function drained(stream: NodeJS.WritableStream, child: Promise<unknown>): Promise<void> {

@@ -18,6 +18,8 @@ export interface ActionContext {
   readonly signal: AbortSignal | undefined;
   /** Whether actions may touch the machine beside the destination: run commands, write other files. */
   readonly unsafe: boolean;
+  /** Whether to do as fwup does where that is of no good. */
+  readonly asFwup: boolean;
   /** For commands that are run. */
   readonly variables: Readonly<Record<string, string | undefined>>;
   /** Where reboot_param goes; undefined: where systemd, then Nerves looks for it. */

@@ -4,7 +4,11 @@ export const segmentBytes = 128 * 1024;
 const blocksInSegment = segmentBytes / blockBytes;
 const minSegments = 8;
 /** Buffers kept for the next segments. */
-const maxSpares = 8;
+const maxSpares = 24;
+/** Full segments in a row that go out with one call. */
+const maxRunSegments = 8;
+/** Runs that are being written at once: libuv has four threads, of which inflating and reading take two. */
+const maxUnderWay = 2;
 const earlySyncBytes = 32 * 1024 * 1024;
 
 const state = { unknown: 0, clean: 1, dirty: 2 } as const;
@@ -12,7 +16,8 @@ const state = { unknown: 0, clean: 1, dirty: 2 } as const;
 /** What lies behind the cache; `Disk` is one. Offsets and lengths in bytes; reads past the end give zeros. */
 export interface Medium {
   read(offset: number, length: number): Promise<Buffer>;
-  write(offset: number, bytes: Buffer): Promise<void>;
+  /** `parts` one behind the other. */
+  write(offset: number, parts: readonly Buffer[]): Promise<void>;
   extendTo(length: number): Promise<void>;
   sync(): Promise<void>;
   /** Tells the medium that whole segments hold nothing worth keeping. */
@@ -46,7 +51,11 @@ export class SegmentCache {
   #trimmed: { first: number; last: number }[] = [];
   #touchedEnd = 0;
   readonly #spares: Buffer[] = [];
-  #behind: Promise<void> = Promise.resolve();
+  /** Full segments in a row, the first one's number, that wait for the ones behind them. */
+  #run: Buffer[] = [];
+  #runStart = 0;
+  /** Runs being written: never two that overlap. */
+  readonly #underWay = new Set<Promise<void>>();
   #behindError: unknown;
   #sinceSync = 0;
   #isSyncing = false;
@@ -122,11 +131,13 @@ export class SegmentCache {
       }
       if (wrote) await this.#disk.sync();
     }
-    this.discard();
+    await this.discard();
   }
 
   /** Forgets what has not been written. */
-  discard(): void {
+  async discard(): Promise<void> {
+    await this.#settle().catch(() => undefined); // full segments count as written
+    await this.#earlySync;
     for (const { data } of this.#segments.values()) this.#spare(data);
     this.#segments.clear();
     this.#behindError = undefined;
@@ -170,19 +181,33 @@ export class SegmentCache {
     }
   }
 
-  /**
-   * Writes a full segment while the next one is filled: one at a time, and everything else that touches the disk
-   * waits for it. Now and then what is written so far is synced as well, so that the end has less to wait for.
-   */
+  /** Takes a full segment, to be written while the next ones are filled. */
   async #writeBehind(index: number, segment: Segment): Promise<void> {
-    await this.#settle();
+    if (index !== this.#runStart + this.#run.length) await this.#settle();
+    else if (this.#run.length === maxRunSegments) await this.#sendRun();
+    if (this.#run.length === 0) this.#runStart = index;
+    this.#run.push(segment.data);
     this.#segments.delete(index);
-    this.#trimmed = this.#trimmed.flatMap((range) => without(range, index));
-    this.#behind = this.#disk.write(index * segmentBytes, segment.data).then(
-      () => this.#spare(segment.data),
-      (error: unknown) => void (this.#behindError = error),
-    );
-    this.#sinceSync += segmentBytes;
+    if (this.#trimmed.length > 0) this.#trimmed = this.#trimmed.flatMap((range) => without(range, index));
+  }
+
+  /** Now and then what is written so far is synced as well, so that the end has less to wait for. */
+  async #sendRun(): Promise<void> {
+    while (this.#underWay.size >= maxUnderWay) await Promise.race(this.#underWay);
+    this.#checkBehind();
+    const parts = this.#run;
+    const start = this.#runStart;
+    this.#runStart += parts.length;
+    this.#run = [];
+    const written = this.#disk
+      .write(start * segmentBytes, parts)
+      .then(
+        () => parts.forEach((data) => this.#spare(data)),
+        (error: unknown) => void (this.#behindError ??= error),
+      )
+      .finally(() => this.#underWay.delete(written));
+    this.#underWay.add(written);
+    this.#sinceSync += parts.length * segmentBytes;
     if (this.#sinceSync < earlySyncBytes || this.#isSyncing) return;
     this.#sinceSync = 0;
     this.#isSyncing = true;
@@ -194,8 +219,14 @@ export class SegmentCache {
       });
   }
 
+  /** Everything else that touches the disk waits for what is written behind. */
   async #settle(): Promise<void> {
-    await this.#behind;
+    if (this.#run.length > 0) await this.#sendRun();
+    await Promise.all(this.#underWay);
+    this.#checkBehind();
+  }
+
+  #checkBehind(): void {
     if (this.#behindError !== undefined) throw this.#behindError as Error;
   }
 
@@ -235,7 +266,7 @@ export class SegmentCache {
       while (block < last && segment.blocks[block] === state.dirty) segment.blocks[block++] = state.clean;
       segment.dirtyBlocks -= block - start;
       const bytes = segment.data.subarray(start * blockBytes, block * blockBytes);
-      await this.#disk.write(index * segmentBytes + start * blockBytes, bytes);
+      await this.#disk.write(index * segmentBytes + start * blockBytes, [bytes]);
       wrote = true;
     }
     return wrote;

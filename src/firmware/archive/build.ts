@@ -53,7 +53,7 @@ export async function packBundle(
   await addSignedHead(out, metaConf, privateKey, mtimeSeconds);
   for (const input of resources) {
     const name = memberNameOf(input.section.title);
-    await out.add({ name, sizeBytes: input.sizeBytes, data: packResource(input) });
+    await out.add({ name, sizeBytes: input.sizeBytes, crc: input.crc, data: packResource(input) });
   }
   await out.finish();
 }

@@ -47,6 +47,13 @@ export function requireKeys(publicKeys: readonly Buffer[]): void {
   }
 }
 
+/** There is a signature, and no key to check it with: only fwup's command line goes on then. */
+export function isUnproved({ signature }: BundleHead, publicKeys: readonly Buffer[]): boolean {
+  return signature !== undefined && publicKeys.length === 0;
+}
+
+export const unprovedText = 'Firmware archive is signed, but signature verification is off.';
+
 /** Reads signature and meta.conf, checks the signature before the text is parsed. */
 export async function readBundleHead(
   zip: ZipReader,

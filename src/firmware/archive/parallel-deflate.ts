@@ -28,46 +28,57 @@ export async function* deflateParallel(
   level: number,
 ): AsyncGenerator<Buffer, void> {
   const young = new YoungBuffers();
-  const underWay: Promise<Buffer[]>[] = [];
+  const zeroBlocks = new Map<number, Promise<Buffer>>();
+  const underWay: Promise<Buffer>[] = [];
   let before: Buffer | undefined;
-  for await (const block of blocksOf(data)) {
-    young.made(block.bytes.length);
-    underWay.push(compress(block, before, level));
-    before = block.bytes;
-    if (underWay.length >= width) yield* await underWay.shift()!;
+  for await (const { kind, bytes } of blocksOf(data)) {
+    young.made(bytes.length);
+    if (kind === 'zeros') {
+      const packed = zeroBlocks.get(bytes.length) ?? deflateBlock(bytes, { ...blockOption, level });
+      zeroBlocks.set(bytes.length, packed);
+      underWay.push(packed);
+    } else underWay.push(kind === 'random' ? storeOrCompress(bytes, before, level) : compress(bytes, before, level));
+    before = bytes;
+    if (underWay.length >= width) yield await underWay.shift()!;
   }
-  for (const block of underWay) yield* await block;
+  for (const block of underWay) yield await block;
   yield finalBlock;
 }
 
+/**
+ * What a block is throughout. `zeros`: deflated without a dictionary they are the same bytes wherever they stand, so
+ * each length is compressed once. `random`: all byte values come about equally often, as in what is compressed or
+ * encrypted already; zlib would work longest on it, for nothing.
+ */
+type BlockKind = 'zeros' | 'random' | 'other';
+
 interface InputBlock {
+  readonly kind: BlockKind;
   readonly bytes: Buffer;
-  readonly isRandom: boolean;
 }
 
-async function compress({ bytes, isRandom }: InputBlock, before: Buffer | undefined, level: number): Promise<Buffer[]> {
-  if (isRandom && !(await shrinks(bytes, level))) return [...storedBlocks(bytes)];
+const blockOption = { windowBits: 15, memLevel: 8, finishFlush: constants.Z_SYNC_FLUSH } as const;
+
+function compress(bytes: Buffer, before: Buffer | undefined, level: number): Promise<Buffer> {
   const dictionary = before?.subarray(-dictionaryBytes);
-  const packed = await deflateBlock(bytes, {
-    level,
-    windowBits: 15,
-    memLevel: 8,
-    finishFlush: constants.Z_SYNC_FLUSH,
-    ...(dictionary ? { dictionary } : {}),
-  });
-  return [packed];
+  return deflateBlock(bytes, { ...blockOption, level, ...(dictionary ? { dictionary } : {}) });
 }
 
-/** The bytes as they are: a byte 0, u16 length, u16 its complement, the bytes. */
-function* storedBlocks(block: Buffer): Generator<Buffer> {
+async function storeOrCompress(bytes: Buffer, before: Buffer | undefined, level: number): Promise<Buffer> {
+  return (await shrinks(bytes)) ? compress(bytes, before, level) : stored(bytes);
+}
+
+/** The bytes as they are: of each 64 KiB a byte 0, u16 length, u16 its complement, the bytes. */
+function stored(block: Buffer): Buffer {
+  const parts: Buffer[] = [];
   for (let at = 0; at < block.length; at += maxStoredBytes) {
     const bytes = block.subarray(at, at + maxStoredBytes);
     const head = Buffer.alloc(5);
     head.writeUInt16LE(bytes.length, 1);
     head.writeUInt16LE(~bytes.length & 0xffff, 3);
-    yield head;
-    yield bytes;
+    parts.push(head, bytes);
   }
+  return Buffer.concat(parts);
 }
 
 /** Every so many bytes one is counted: enough of them that chance does not show. */
@@ -76,6 +87,8 @@ const leastSampledBytes = 32 * 1024;
 /** Pieces that are tried: an eighth of the block. */
 const probeCount = 4;
 const probedPart = 1 / 8;
+/** The fast level finds what there is to find in them: repetitions. */
+const probeLevel = 1;
 /** Bits a byte from which on Huffman codes gain nothing worth the time. */
 const randomEntropy = 7.9;
 
@@ -91,34 +104,36 @@ function looksRandom(block: Buffer): boolean {
 }
 
 /** Whether pieces of the block get smaller: what looks random may repeat itself. */
-async function shrinks(block: Buffer, level: number): Promise<boolean> {
+async function shrinks(block: Buffer): Promise<boolean> {
   const probeBytes = Math.floor((block.length * probedPart) / probeCount);
   const step = Math.floor((block.length - probeBytes) / (probeCount - 1));
   const probes = Array.from({ length: probeCount }, (_, index) =>
     block.subarray(index * step, index * step + probeBytes),
   );
   const probe = Buffer.concat(probes);
-  return (await deflateBlock(probe, { level })).length < probe.length * 0.99;
+  return (await deflateBlock(probe, { level: probeLevel })).length < probe.length * 0.99;
 }
 
 /**
- * The same bytes in blocks of at most one size, each of them random or not throughout; none is empty. Their memory is
+ * The same bytes in blocks of at most one size, each of them of one kind throughout; none is empty. Their memory is
  * used again: it lasts as long as a block is under way, is the dictionary of the next one, or is written.
  */
 async function* blocksOf(data: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<InputBlock, void> {
   const ring = Array.from({ length: width + 3 }, () => Buffer.allocUnsafe(blockBytes));
   let turn = 0;
   let filled = 0;
-  let isRandom = false;
+  const zeros = Buffer.alloc(pieceBytes);
+  let kind: BlockKind = 'other';
   const take = (): InputBlock => {
     const bytes = ring[turn++ % ring.length]!.subarray(0, filled);
     filled = 0;
-    return { bytes, isRandom };
+    return { kind, bytes };
   };
   for await (const piece of piecesOf(data)) {
-    const random = looksRandom(piece);
-    if (filled > 0 && random !== isRandom) yield take();
-    isRandom = random;
+    const isZeros = piece.equals(zeros.subarray(0, piece.length));
+    const next = isZeros ? 'zeros' : looksRandom(piece) ? 'random' : 'other';
+    if (filled > 0 && next !== kind) yield take();
+    kind = next;
     piece.copy(ring[turn % ring.length]!, filled);
     filled += piece.length;
     if (filled === blockBytes) yield take();

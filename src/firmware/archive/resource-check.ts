@@ -1,8 +1,8 @@
 import { FlotillaError } from '../../error.ts';
 import type { ResourceRecord } from '../config/resource.ts';
 import { fromByteString } from '../config/source-text.ts';
-import { createBlake2b256 } from './blake2b.ts';
 import { MemberDamage } from './malformed.ts';
+import { hashResource } from './resource-hash.ts';
 import type { ZipMember, ZipReader } from './zip-reader.ts';
 
 /** How fwup says that a resource is not what meta.conf says: it depends on who reads. */
@@ -48,17 +48,17 @@ export async function* checkedData(
   words: DamageWords,
 ): AsyncGenerator<Buffer, void> {
   const name = fromByteString(record.name);
-  const hash = await createBlake2b256();
+  await using hash = await hashResource(record.dataBytes);
   let size = 0;
   for await (const chunk of chunks) {
     size += chunk.length;
-    hash.update(chunk);
+    await hash.update(chunk);
     yield chunk;
   }
   if (size !== record.dataBytes) {
     throw resourceDamaged(name, `${size} bytes`, `${record.dataBytes} bytes`, words.length(size));
   }
-  const digest = hash.digest('hex');
+  const digest = await hash.digest();
   if (digest !== record.blake2b256) {
     throw resourceDamaged(name, `blake2b-256 ${digest}`, record.blake2b256, words.hash);
   }

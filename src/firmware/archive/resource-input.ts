@@ -4,9 +4,8 @@ import { hostPath } from '../config/compile.ts';
 import { resourceError } from '../config/resource.ts';
 import type { Section } from '../config/section.ts';
 import { fromByteString } from '../config/source-text.ts';
-import { FlotillaError } from '../../error.ts';
-import { createBlake2b256 } from './blake2b.ts';
 import { dataRanges, type DataRange } from './file-hole.ts';
+import { hashResource } from './resource-hash.ts';
 import { SparseMap } from './sparse-map.ts';
 
 const chunkBytes = 256 * 1024;
@@ -31,38 +30,26 @@ interface InputPart {
 export async function measureResource(section: Section): Promise<ResourceInput> {
   const map = new SparseMap();
   const parts = section.has('contents') ? [] : await findParts(section, map);
-  const hash = await createBlake2b256();
+  const expected = parts.flatMap(({ ranges }) => ranges).reduce((sum, { length }) => sum + length, 0);
+  await using hash = await hashResource(expected);
   let sizeBytes = 0;
   let crc = 0;
   for await (const chunk of readResource(section, parts)) {
     sizeBytes += chunk.length;
     crc = crc32(chunk, crc);
-    hash.update(chunk);
+    await hash.update(chunk);
   }
   if (section.has('contents')) map.lengths[0] = sizeBytes;
   else checkSize(section, map.lengths.reduce((sum, length) => sum + length, 0)); // prettier-ignore
-  const blake2b256 = hash.digest('hex');
+  const blake2b256 = await hash.digest();
   section.set('length', map.lengths);
   section.set('blake2b-256', blake2b256);
   return { section, sizeBytes, blake2b256, crc, parts };
 }
 
-/** The same bytes again, to be packed; refuses files that changed in between. */
-export async function* packResource(input: ResourceInput): AsyncGenerator<Uint8Array, void> {
-  let crc = 0;
-  for await (const chunk of readResource(input.section, input.parts)) {
-    crc = crc32(chunk, crc);
-    yield chunk;
-  }
-  if (crc === input.crc) return;
-  throw new FlotillaError(
-    'failed',
-    'firmware-input-changed',
-    `${shownPath(input.section)} changed while it was packed`,
-    {
-      suggestion: 'build again when nothing writes to it',
-    },
-  );
+/** The same bytes again, to be packed. */
+export function packResource({ section, parts }: ResourceInput): AsyncGenerator<Uint8Array, void> {
+  return readResource(section, parts);
 }
 
 async function findParts(section: Section, map: SparseMap): Promise<InputPart[]> {

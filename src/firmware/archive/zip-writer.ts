@@ -8,13 +8,15 @@ export interface MemberInput {
   readonly name: string;
   /** The real size; it stands in the local header, else a delta could not be told from a full resource. */
   readonly sizeBytes: number;
+  /** Of data that was read before: another one now is refused. */
+  readonly crc?: number;
   readonly stored?: boolean;
   /** meta.conf carries the bundle's date; everything else 1980-01-01. */
   readonly mtimeSeconds?: number;
   readonly data: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
-interface WrittenMember extends MemberInput {
+interface WrittenMember extends Omit<MemberInput, 'crc'> {
   readonly localOffset: number;
   readonly crc: number;
   readonly compressedBytes: number;
@@ -67,10 +69,10 @@ export class ZipWriter {
     };
     const packed = member.stored ? counted() : deflateParallel(counted(), this.#level);
     for await (const chunk of packed) await this.#write(chunk);
-    if (size !== member.sizeBytes) {
+    if (size !== member.sizeBytes || crc !== (member.crc ?? crc)) {
       throw new FlotillaError('failed', 'firmware-input-changed', `${member.name} changed while it was packed`, {
-        seen: `${size} bytes`,
-        expected: `${member.sizeBytes} bytes`,
+        seen: `${size} bytes, CRC ${crc}`,
+        expected: `${member.sizeBytes} bytes, CRC ${member.crc ?? crc}`,
         suggestion: 'build again when nothing writes to its files',
       });
     }

@@ -10,7 +10,7 @@ import { checkResourceName } from './resource.ts';
 import type { Section } from './section.ts';
 import { configError, fromByteString, positionOf, toByteString, type ByteString, type Place, type SourceText } from './source-text.ts'; // prettier-ignore
 import { checkTaskCalls } from './support.ts';
-import { VariableSet } from './variable.ts';
+import { VariableSet, type DefineListener } from './variable.ts';
 
 export interface CompileOption {
   configPath: string;
@@ -20,6 +20,7 @@ export interface CompileOption {
   variables?: Readonly<Record<string, string | undefined>>;
   /** Where FWUP_SIZE_… and bootstrap-code-host-path start; by default the folder of the configuration. */
   workingDirectory?: string;
+  onDefine?: DefineListener;
 }
 
 /** A configuration read from disk and checked; resources are not read yet. */
@@ -35,10 +36,9 @@ const bootCodeBytes = 440;
 export function compileConfig(option: CompileOption): CompiledConfig {
   const source = option.configText === undefined ? readConfig(option.configPath) : textSource(option);
   const workingDirectory = option.workingDirectory ?? source.directory;
-  const variables = new VariableSet(option.variables);
   // Stand for themselves, so that they resolve on the device.
-  variables.set('FWUP_META_UUID', '${FWUP_META_UUID}');
-  variables.set('FWUP_META_NICKNAME', '${FWUP_META_NICKNAME}');
+  const identity = { FWUP_META_UUID: '${FWUP_META_UUID}', FWUP_META_NICKNAME: '${FWUP_META_NICKNAME}' };
+  const variables = new VariableSet({ ...option.variables, ...identity }, option.onDefine);
   const warnings: { message: string; position: Position }[] = [];
   const root = parseConfig(source, {
     variables,

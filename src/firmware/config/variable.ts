@@ -1,13 +1,18 @@
 import { toByteString, type ByteString } from './source-text.ts';
 
+/** Told of every definition; `kept`: the value that the variable has already, and keeps. */
+export type DefineListener = (name: ByteString, value: ByteString, kept: ByteString | undefined) => void;
+
 /**
  * The variables of one parse: what the caller gave (the "environment" of fwup), then what `define` adds. fwup writes
  * into its process environment; here nothing outlives the parse.
  */
 export class VariableSet {
   readonly #values = new Map<ByteString, ByteString>();
+  readonly #onDefine: DefineListener | undefined;
 
-  constructor(initial: Readonly<Record<string, string | undefined>> = {}) {
+  constructor(initial: Readonly<Record<string, string | undefined>> = {}, onDefine?: DefineListener) {
+    this.#onDefine = onDefine;
     for (const [name, value] of Object.entries(initial)) {
       if (value !== undefined) this.#values.set(toByteString(name), toByteString(value));
     }
@@ -15,11 +20,14 @@ export class VariableSet {
 
   /** `define`: the first one wins, also over a later define of the same name. */
   setDefault(name: ByteString, value: ByteString): void {
-    if (!this.#values.has(name)) this.#values.set(name, value);
+    const known = this.#values.get(name);
+    this.#onDefine?.(name, value, known);
+    if (known === undefined) this.#values.set(name, value);
   }
 
   /** `define!`: the last one wins. */
   set(name: ByteString, value: ByteString): void {
+    this.#onDefine?.(name, value, undefined);
     this.#values.set(name, value);
   }
 

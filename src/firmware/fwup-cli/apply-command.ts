@@ -41,6 +41,7 @@ export async function applyCommand(setting: FwupSetting, output: FwupOutput, env
         minimizeWrites: setting.minimizeWrites,
         enableTrim: setting.enableTrim,
         rebootParamPath: setting.rebootParamPath,
+        verbose: setting.verbose,
       },
     );
   } catch (error) {

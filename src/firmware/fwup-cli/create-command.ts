@@ -6,19 +6,16 @@ import { compileBundle, packBundle } from '../archive/build.ts';
 import { dataRanges } from '../archive/file-hole.ts';
 import { generateKeyPair } from '../archive/key.ts';
 import { resignLikeFwup } from '../archive/sign.ts';
+import { fromByteString, type ByteString } from '../config/source-text.ts';
 import { write, type FwupOutput } from './output.ts';
 import type { Environment, FwupSetting } from './setting.ts';
-import { systemErrorText } from './system-error.ts';
+import { systemErrorText } from '../config/system-error.ts';
 
 /** libarchive writes to a pipe in blocks of this size, and fills the last one with zeros. */
 const pipeBlockBytes = 10_240;
 
 /** `-c`: builds a bundle. */
-export async function createCommand(
-  setting: FwupSetting,
-  _output: FwupOutput,
-  environment: Environment,
-): Promise<void> {
+export async function createCommand(setting: FwupSetting, output: FwupOutput, environment: Environment): Promise<void> {
   const { configPath, privateKey, compressionLevel } = setting;
   const text = configPath === '-' ? { configText: readFileSync(0, 'latin1') } : {};
   const bundle = await compileBundle({
@@ -26,9 +23,17 @@ export async function createCommand(
     ...text,
     variables: environment,
     workingDirectory: process.cwd(),
+    ...(setting.verbose ? { onDefine: (name, value, kept) => sayDefinition(name, value, kept, output) } : {}),
   });
   const mtimeSeconds = creationTime(environment);
   await writeBundle(setting.output, (sink) => packBundle(bundle, { privateKey, mtimeSeconds, compressionLevel }, sink));
+}
+
+/** With -v, as fwup; it also prints the whole environment there, which is left out: logs would keep its secrets. */
+function sayDefinition(name: ByteString, value: ByteString, kept: ByteString | undefined, output: FwupOutput): void {
+  const shown = fromByteString(name);
+  output.info(`Defining '${shown}'='${fromByteString(value)}'`);
+  if (kept !== undefined) output.info(`Not defining '${shown}'. Already set to '${fromByteString(kept)}'`);
 }
 
 /** `-S`: signs a bundle, or signs it again. */

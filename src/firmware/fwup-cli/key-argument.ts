@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { FlotillaError } from '../../error.ts';
 import { decodeKeyBytes, keyTextBytes, privateKeyBytes, publicKeyBytes } from '../archive/key.ts';
-import { systemErrorText } from './system-error.ts';
+import { systemErrorText } from '../config/system-error.ts';
 
 export type KeyKind = keyof typeof keyTextBytes;
 

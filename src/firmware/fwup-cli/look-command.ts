@@ -1,6 +1,6 @@
 import { FlotillaError } from '../../error.ts';
 import { BundleFile } from '../archive/bundle-file.ts';
-import { readBundleHead, type BundleHead } from '../archive/bundle-head.ts';
+import { isUnproved, readBundleHead, unprovedText, type BundleHead } from '../archive/bundle-head.ts';
 import { ByteReader } from '../archive/byte-reader.ts';
 import { verifyLikeFwup } from '../archive/verify.ts';
 import { ZipReader } from '../archive/zip-reader.ts';
@@ -35,7 +35,9 @@ export async function verifyCommand(setting: FwupSetting, output: FwupOutput): P
   if (input === undefined) {
     throw new FlotillaError('usage', 'firmware-command-line', 'Specify an input firmware file');
   }
-  const { signature } = await verifyLikeFwup({ path: input, publicKeys });
+  const head = await verifyLikeFwup({ path: input, publicKeys });
+  if (setting.verbose && isUnproved(head, publicKeys)) output.info(unprovedText);
+  const { signature } = head;
   const unverified = 'an unverified signature. Specify a public key to authenticate.';
   const how = publicKeys.length > 0 ? 'a good signature' : unverified;
   output.result(signature ? `Valid archive with ${how}\n` : 'Valid archive without a signature\n');
@@ -43,13 +45,15 @@ export async function verifyCommand(setting: FwupSetting, output: FwupOutput): P
 
 /** Only the beginning of the bundle is read. */
 async function readHead(
-  { input, publicKeys }: FwupSetting,
+  { input, publicKeys, verbose }: FwupSetting,
   output: FwupOutput,
   variables: Environment,
 ): Promise<BundleHead> {
   const reader = new ByteReader(input === undefined ? inputStream(output) : new BundleFile(input));
   try {
-    return await readBundleHead(new ZipReader(reader), { publicKeys, variables, asFwup: true });
+    const head = await readBundleHead(new ZipReader(reader), { publicKeys, variables, asFwup: true });
+    if (verbose && isUnproved(head, publicKeys)) output.info(unprovedText);
+    return head;
   } finally {
     await reader.close();
   }

@@ -1,6 +1,7 @@
 import { execa } from 'execa';
 import { readFileSync, statSync } from 'node:fs';
 import { deviceNumbers } from '../apply/disk.ts';
+import { unescaped } from '../apply/mount.ts';
 
 export interface MemoryCard {
   readonly path: string;
@@ -45,9 +46,7 @@ export async function unmountAll(device: string): Promise<string[]> {
   for (const line of readFileSync('/proc/mounts', 'latin1').split('\n')) {
     const [source = '', escaped = ''] = line.split(' ');
     if (source === '' || !source.startsWith(device)) continue;
-    const mountPoint = escaped.replace(/\\([0-7]{3})/g, (_, digits: string) =>
-      String.fromCharCode(Number.parseInt(digits, 8)),
-    );
+    const mountPoint = unescaped(escaped);
     const { exitCode } = await execa('umount', [mountPoint], { reject: false, stdin: 'ignore', stdout: 'ignore' });
     if (exitCode !== 0) failed.push(mountPoint);
   }

@@ -25,6 +25,7 @@ export interface FwupSetting {
   compressionLevel: number;
   numeric: boolean;
   quiet: boolean;
+  verbose: boolean;
   progressLow: number;
   progressHigh: number;
   maxSizeBlocks: number;
@@ -64,6 +65,7 @@ export function newSetting(): FwupSetting {
     compressionLevel: 9,
     numeric: false,
     quiet: false,
+    verbose: false,
     progressLow: 0,
     progressHigh: 100,
     maxSizeBlocks: 0,
@@ -118,6 +120,7 @@ function applyOption({ name, value }: GivenOption, setting: FwupSetting, output:
     case 'F': output.framing = true; return;
     case 'n': setting.numeric = true; return;
     case 'q': setting.quiet = true; return;
+    case 'v': setting.verbose = true; return;
     case 'u': setting.unmount = true; return;
     case 'U': setting.unmount = false; return;
     case 'y': setting.acceptCard = true; return;

@@ -4,9 +4,11 @@ import { deviceLayout } from '../../device/layout.ts';
 
 export interface HostFacts {
   hostname: string;
-  /** As Node names them: `x64`, `arm64`; others as `uname -m` does. */
-  architecture: string;
-  libc: 'glibc' | 'musl' | 'unknown';
+  /** As `uname -m` says: `x86_64`, `aarch64`. */
+  machine: string;
+  libc: 'glibc' | 'musl';
+  /** Of glibc, where it tells. */
+  libcVersion?: string;
   init: string;
   /** Programs that may run the agent. */
   nodes: { path: string; version: string }[];
@@ -33,9 +35,8 @@ put system "$(uname -s)"
 put machine "$(uname -m)"
 put hostname "$(uname -n)"
 put time "$(date +%s)"
-if ls /lib/ld-musl-* >/dev/null 2>&1; then put libc musl
-elif getconf GNU_LIBC_VERSION >/dev/null 2>&1 || ls /lib*/ld-linux* /lib/*/ld-linux* >/dev/null 2>&1; then put libc glibc
-else put libc unknown; fi
+if ls /lib/ld-musl-* >/dev/null 2>&1; then put libc musl; else put libc glibc; fi
+put libcVersion "$(getconf GNU_LIBC_VERSION 2>/dev/null | cut -d' ' -f2)"
 for init in systemd openrc-run procd; do
   for folder in /lib/systemd /usr/lib/systemd /sbin /usr/sbin; do
     [ -x "$folder/$init" ] && put init "$init" && break 2
@@ -53,13 +54,6 @@ command -v systemctl >/dev/null && put service "$(systemctl is-active flotilla-a
 true
 `;
 
-const architectures: Readonly<Record<string, string>> = {
-  x86_64: 'x64',
-  amd64: 'x64',
-  aarch64: 'arm64',
-  arm64: 'arm64',
-};
-
 export function parseHostFacts(output: string, nowMs: number): HostFacts {
   const values = new Map<string, string[]>();
   for (const line of output.split('\n')) {
@@ -75,12 +69,13 @@ export function parseHostFacts(output: string, nowMs: number): HostFacts {
       expected: 'Linux',
     });
   }
-  const libc = one('libc');
+  const libcVersion = one('libcVersion');
   const certificate = one('certificate');
   return {
     hostname: one('hostname'),
-    architecture: architectures[one('machine')] ?? one('machine'),
-    libc: libc === 'glibc' || libc === 'musl' ? libc : 'unknown',
+    machine: one('machine'),
+    libc: one('libc') === 'musl' ? 'musl' : 'glibc',
+    ...(libcVersion === '' ? {} : { libcVersion }),
     init: one('init') || 'other',
     nodes: (values.get('node') ?? []).flatMap((text) => {
       const [path = '', version = ''] = text.split(' ');

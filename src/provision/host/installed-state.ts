@@ -5,7 +5,7 @@ import { placeConfig } from '../../device/install/place-config.ts';
 import { deviceLayout } from '../../device/layout.ts';
 import { readDeviceIdentity } from '../../pki/peer-identity.ts';
 import { grainsPath, type HostFacts } from './host-fact.ts';
-import { fitNode } from './find-runtime.ts';
+import { fitNode } from './fit-node.ts';
 
 /** What a host is to have. */
 export interface Wanted {

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { CoordinatorClient } from '../../../src/client/coordinator-client.ts';
 import { HttpConnection } from '../../../src/client/http-connection.ts';
@@ -155,6 +156,8 @@ export interface CoreBench extends AsyncDisposable {
   gateways: FakeGateways;
   coordinator: Coordinator;
   keyDirectory: string;
+  /** The coordinator's own certificate. */
+  signer: X509Certificate;
   config: CoordinatorConfig;
   ended: Promise<unknown>;
 }
@@ -196,6 +199,7 @@ export async function startCore(
     gateways,
     coordinator,
     keyDirectory,
+    signer: keeper.own.certificate,
     config,
     ended: ended.promise,
     [Symbol.asyncDispose]: () => coordinator.stop(),

@@ -70,7 +70,7 @@ describe('the coordinator process', () => {
     expect(await clientOf(fleet).shutdown()).toEqual({ pid: ready.pid });
     expect((await first.child).exitCode).toBe(0);
     // The key of tickets outlives the process: devices need not shake hands in full.
-    expect(await left(fleet)).toEqual(['flotilla.db', 'ticket-key.json']);
+    expect(await left(fleet)).toEqual(['audit-heads.ndjson', 'flotilla.db', 'ticket-key.json']);
     await expect(clientOf(fleet).status()).rejects.toMatchObject({ code: 'coordinator-unreachable' });
     for (const { pid } of status.gateways) expect(() => process.kill(pid, 0)).toThrow('ESRCH');
   });

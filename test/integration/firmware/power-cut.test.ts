@@ -23,9 +23,9 @@ class RecordedDisk implements Medium {
   read(offset: number, length: number) {
     return this.#disk.read(offset, length);
   }
-  write(offset: number, bytes: Buffer) {
-    this.writes.push({ offset, bytes: Buffer.from(bytes) });
-    return this.#disk.write(offset, bytes);
+  write(offset: number, parts: readonly Buffer[]) {
+    this.writes.push({ offset, bytes: Buffer.concat(parts) });
+    return this.#disk.write(offset, parts);
   }
   extendTo(length: number) {
     return this.#disk.extendTo(length);

@@ -32,6 +32,19 @@ beforeAll(async () => {
 afterAll(() => scratch[Symbol.asyncDispose]());
 
 const sfdisk = hasTools('partition tables of the starters', 'sfdisk');
+const sgdisk = hasTools('the GPT of a starter', 'sgdisk');
+const fatTools = hasTools('FAT of the starters', 'mdir', 'fsck.vfat');
+const fwPrintenv = hasTools('the U-Boot environment of a starter', 'fw_printenv');
+
+/** FAT file systems that `complete` makes: first block, size in blocks, and some of what is on it. */
+const fats: Record<FirmwareBoard, { firstBlock: number; blockCount: number; files: string[] }[]> = {
+  'uboot-ab': [],
+  'raspberry-pi': [
+    { firstBlock: 2048, blockCount: 32_768, files: ['::/autoboot.txt'] },
+    { firstBlock: 34_816, blockCount: 131_072, files: ['::/kernel8.img', '::/start4.elf'] },
+  ],
+  'x86-gpt': [{ firstBlock: 2048, blockCount: 131_072, files: ['::/EFI/BOOT/BOOTX64.EFI'] }],
+};
 
 describe.each(firmwareBoards)('the starter for %s', (board) => {
   it('passes lint, builds, makes a disk and upgrades it twice, turning the switch last', async () => {
@@ -48,8 +61,10 @@ describe.each(firmwareBoards)('the starter for %s', (board) => {
     expect(await lintFirmware(path)).toEqual([]);
 
     const destinationPath = join(dir, 'disk.img');
+    const destinationSizeBytes = 2 * 1024 ** 3; // where a GPT's second copy stands
     const apply = async (task: string) =>
-      (await applyBundle({ path, destinationPath, task, publicKeys, engine: 'builtin' })).taskName;
+      (await applyBundle({ path, destinationPath, destinationSizeBytes, task, publicKeys, engine: 'builtin' }))
+        .taskName;
     expect(await apply('complete')).toBe('complete');
     const place = switchPlace[board];
     const states = [await blocksOf(destinationPath, place)];
@@ -61,15 +76,33 @@ describe.each(firmwareBoards)('the starter for %s', (board) => {
     if (board !== 'uboot-ab') expect(changedBlocks(states[0]!, states[1]!)).toHaveLength(1);
     else expect(changedBlocks(states[0]!, states[1]!).every((block) => block < 32 || (block >= 256 && block < 288))).toBe(true); // prettier-ignore
     if (board !== 'uboot-ab') expect(states[3]!.equals(states[1]!)).toBe(true);
-    if (sfdisk) {
-      const { exitCode } = await execa('sfdisk', ['--verify', destinationPath], {
-        env: { PATH: toolPath },
-        reject: false,
-      });
-      expect(exitCode).toBe(0);
+    if (sfdisk) expect((await tool('sfdisk', '--verify', destinationPath)).exitCode).toBe(0);
+    if (sgdisk && board === 'x86-gpt') {
+      expect((await tool('sgdisk', '--verify', destinationPath)).stdout).toContain('No problems found.');
+    }
+    for (const fat of fatTools ? fats[board] : []) await checkFat(destinationPath, fat);
+    if (fwPrintenv && board === 'uboot-ab') {
+      const config = join(dir, 'fw_env.config');
+      const copies = [8192, 8448].map((block) => `${destinationPath} 0x${(block * 512).toString(16)} 0x4000\n`);
+      await writeFile(config, copies.join(''));
+      expect((await tool('fw_printenv', '-c', config, 'active_slot')).stdout).toBe('active_slot=b');
     }
   });
 });
+
+const tool = (program: string, ...args: string[]) =>
+  execa(program, args, { env: { PATH: toolPath, MTOOLS_SKIP_CHECK: '1' }, reject: false });
+
+/** Sound to fsck.vfat (which minds only that the label stands in the root alone), and listed by mtools. */
+async function checkFat(image: string, { firstBlock, blockCount, files }: (typeof fats)[FirmwareBoard][number]) {
+  const alone = `${image}.fat`;
+  await writeFile(alone, await blocksOf(image, { firstBlock, blockCount }));
+  const { stdout } = await tool('fsck.vfat', '-n', alone);
+  const told = stdout.split('\n').filter((line) => line !== '' && !/label|fsck\.fat|NO NAME|Auto-|Leaving/i.test(line));
+  expect(told).toEqual([expect.stringMatching(/: \d+ files, \d+\/\d+ clusters$/)]);
+  const listed = (await tool('mdir', '-i', alone, '-b', '-/', '::')).stdout.split('\n');
+  expect(listed).toEqual(expect.arrayContaining(files));
+}
 
 async function put(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });

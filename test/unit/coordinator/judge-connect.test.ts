@@ -38,7 +38,9 @@ const authority: AuthorityRow = {
   fingerprintSha256: '',
   createdAtMs: 0,
 };
-const question = { fleetId: 'harbour', identity, authority, known: [certificate], device, certificate, nowMs };
+const onRecord = [certificate];
+const overlapMs = 1_000;
+const question = { fleetId: 'harbour', identity, authority, known: onRecord, device, certificate, overlapMs, nowMs };
 const refusalOf = (change: Partial<Parameters<typeof judgeIdentity>[0]>) =>
   judgeIdentity({ ...question, ...change }).find(({ verdict }) => verdict === 'blocks')?.refusal?.code;
 

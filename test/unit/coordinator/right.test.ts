@@ -8,6 +8,11 @@ const callerWith = (role: (typeof operatorRoles)[number]) => ({ actor: 'operator
 
 /** The decision on each route, written down a second time: a new route has to be added here by hand, too. */
 const decisions: Record<string, string> = {
+  'GET /v1/audit': 'administer',
+  'GET /v1/audit/export': 'administer',
+  'GET /v1/audit/follow': 'administer',
+  'GET /v1/audit/head': 'administer',
+  'GET /v1/audit/verify': 'administer',
   'GET /v1/status': 'read',
   'POST /v1/shutdown': 'administer',
   'GET /v1/devices': 'read',
@@ -18,11 +23,15 @@ const decisions: Record<string, string> = {
   'POST /v1/devices/accept': 'enroll',
   'POST /v1/devices/reject': 'isolate',
   'POST /v1/devices/quarantine': 'isolate',
+  'POST /v1/devices/reset-time': 'administer',
+  'POST /v1/devices/:id/replace': 'administer',
   'POST /v1/devices/tag': 'tag',
   'GET /v1/certificates': 'read',
   'GET /v1/certificates/:id': 'read',
   'POST /v1/certificates/sign': 'enroll',
   'POST /v1/certificates/revoke': 'administer',
+  'GET /v1/renewals': 'read',
+  'POST /v1/certificates/renew': 'operate',
   'POST /v1/select/match': 'read',
   'POST /v1/select/explain': 'read',
   'GET /v1/why/:id': 'read',

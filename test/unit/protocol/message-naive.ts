@@ -60,7 +60,7 @@ const farewell: Field[] = [
     'code',
     named(
       'other unsupported-protocol unknown-device quarantined revoked expired superseded instance-mismatch overloaded ' +
-        'shutting-down protocol-error timeout closed unsupported-agent',
+        'shutting-down protocol-error timeout closed unsupported-agent replaced not-admitted',
       varint,
     ),
   ],

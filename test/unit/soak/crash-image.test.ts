@@ -40,7 +40,15 @@ describe('a trace of strace', () => {
     expect(trace).toMatchObject({ writes: [{ bytes: Buffer.from('a') }], syncs: [] });
   });
 
+  it('takes a write of several pieces for one, as far as it went', async () => {
+    const trace = await readTrace(
+      linesOf(`1 pwritev(5, [{iov_base="\\x61\\x62", iov_len=2}, {iov_base="\\x63\\x64", iov_len=2}], 2, 7) = 3`),
+    );
+    expect(trace).toMatchObject({ writes: [{ offset: 7, bytes: Buffer.from('abc') }] });
+  });
+
   it.each([
+    '1 pwritev(5, [{iov_base="\\x61"..., iov_len=2}], 1, 0) = 2',
     '1 write(5, "\\x61", 1) = 1',
     '1 mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, 5, 0) = 0x7f00',
     '1 pwrite64(5, "\\x61"..., 2, 0) = 2',

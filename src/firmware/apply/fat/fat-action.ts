@@ -5,7 +5,7 @@ import { FlotillaError } from '../../../error.ts';
 import { fillHoles } from '../filled-hole.ts';
 import { numberArgument, type ActionContext, type PlannedAction, type Planner } from '../planned-action.ts';
 import { attribute } from './entry.ts';
-import { FatFault, fatError, isAbsent, named } from './fat-fault.ts';
+import { FatFault, fatError, isAbsent, isFatError, named } from './fat-fault.ts';
 import { layoutVolume } from './format.ts';
 import type { FatVolume } from './volume.ts';
 import type { FatVolumes } from './volume-set.ts';
@@ -18,9 +18,7 @@ export const fatPlanners: Record<string, Planner> = {
   fat_mkdir: planOne((volume, [path = '']) => named('fat_mkdir', path, () => volume.mkdir(path))),
   fat_touch: planOne((volume, [path = '']) => named('fat_touch', path, () => volume.touch(path))),
   fat_setlabel: planOne((volume, [label = '']) => named('fat_setlabel', label, () => volume.setLabel(label))),
-  fat_attrib: planOne((volume, [path = '', letters = '']) =>
-    named('fat_attrib', path, () => volume.setAttributes(path, attributesOf(letters))),
-  ),
+  fat_attrib: planAttributes,
   fat_rm: planOne((volume, [path = '']) => named('fat_rm', path, () => removeIfThere(volume, path))),
   'fat_rm!': planOne((volume, [path = '']) => named('fat_rm!', path, () => volume.remove(path))),
   fat_mv: planOne((volume, [from = '', to = '']) => named('fat_mv', from, () => volume.move(from, to))),
@@ -50,6 +48,19 @@ function oneBlock(act: (context: ActionContext) => Promise<void>, endBytes = 0):
       context.progress.add(blockBytes);
     },
   };
+}
+
+/** fwup does not look whether it did anything. */
+function planAttributes({ call }: Parameters<Planner>[0]): PlannedAction {
+  const block = numberArgument(call, 0);
+  const [, path = '', letters = ''] = call.args;
+  return oneBlock(({ fat, asFwup }) =>
+    named('fat_attrib', path, () => fat.at(block).setAttributes(path, attributesOf(letters))).catch(
+      (error: unknown) => {
+        if (!asFwup || !isFatError(error)) throw error;
+      },
+    ),
+  );
 }
 
 /** A size that gives no file system is refused before anything is written. */

@@ -44,3 +44,8 @@ export async function named<T>(context: string, path: ByteString, operation: () 
 export function isAbsent(error: unknown): boolean {
   return error instanceof FatFault && (error.kind === 'no-file' || error.kind === 'no-path');
 }
+
+/** Whether it is what `named` makes of a fault. */
+export function isFatError(error: unknown): boolean {
+  return error instanceof FlotillaError && error.cause instanceof FatFault;
+}

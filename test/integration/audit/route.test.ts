@@ -1,0 +1,279 @@
+/**
+ * Made from the list of routes: each that changes something leaves a row in the audit log that names who, from where,
+ * what and how it ended; and a row when it is refused. A new route without a case here fails.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AuditEntry } from '../../../src/client/contract/index.ts';
+import { HttpConnection } from '../../../src/client/http-connection.ts';
+import { routes } from '../../../src/coordinator/api/route-list.ts';
+import type { Route } from '../../../src/coordinator/api/route.ts';
+import { buildBundle, writeKeyPair } from '../../../src/firmware/index.ts';
+import { createDeviceKeyAndCsr } from '../../../src/pki/index.ts';
+import { eventually } from '../../support/eventually.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
+import { startCore, type CoreBench } from '../coordinator/core-bench.ts';
+import { enroll } from '../coordinator/enroll.ts';
+
+let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+let core: CoreBench;
+let bundle = '';
+const kept: Record<string, string> = {};
+
+const nameOf = ({ method, path }: Route): string => `${method} ${path}`;
+/** What only looks needs no row. Whoever reads the audit log needs admin's right, and changes nothing. */
+const reads = ['GET /v1/audit', 'GET /v1/audit/follow', 'GET /v1/audit/head', 'GET /v1/audit/verify'];
+/** A program's place in the log, moved thousands of times a minute: its making, reset and removal are rows. */
+const places = ['POST /v1/consumers/:name/ack', 'POST /v1/consumers/:name/settle'];
+const changing = routes.filter((route) => route.right !== 'read' && ![...reads, ...places].includes(nameOf(route)));
+
+interface Case {
+  action: string;
+  subject?: string;
+  devices?: string[];
+  run(): Promise<unknown>;
+}
+
+const until = async (rows: AsyncGenerator): Promise<void> => {
+  await rows.next();
+  await rows.return(undefined);
+};
+const rollout = async (): Promise<string> =>
+  (await core.client.startRollout({ release: 'p/1.0.0', selector: 'gw-2' })).id;
+
+/** In this order. */
+const cases: Record<string, Case> = {
+  'POST /v1/certificates/sign': {
+    action: 'certificate.sign',
+    subject: 'gw-9',
+    devices: ['gw-9'],
+    run: async () => core.client.sign({ csr: (await createDeviceKeyAndCsr('gw-9')).csrPem }),
+  },
+  'POST /v1/certificates/revoke': {
+    action: 'certificate.revoke',
+    subject: 'gw-8',
+    devices: ['gw-8'],
+    run: () => core.client.revoke({ subject: 'gw-8', reason: 'stolen' }),
+  },
+  'POST /v1/devices/accept': {
+    action: 'device.accept',
+    devices: ['gw-7'],
+    run: () => core.client.acceptDevices('gw-7'),
+  },
+  'POST /v1/devices/reject': {
+    action: 'device.reject',
+    devices: ['gw-6'],
+    run: () => core.client.rejectDevices('gw-6'),
+  },
+  'POST /v1/devices/quarantine': {
+    action: 'device.quarantine',
+    devices: ['gw-2'],
+    run: async () => {
+      await core.client.quarantineDevices({ selector: 'gw-2', reason: 'odd' });
+      await core.client.acceptDevices('gw-2');
+    },
+  },
+  'POST /v1/enrollment-tokens': {
+    action: 'enrollment-token.add',
+    run: async () => {
+      const made = await core.client.addEnrollmentToken({ lifeSeconds: 60, maxUses: 1, tags: {}, grains: {} });
+      kept['token'] = made.token.id;
+    },
+  },
+  'POST /v1/enrollment-tokens/:id/revoke': {
+    action: 'enrollment-token.revoke',
+    run: () => core.client.revokeEnrollmentToken(kept['token']!),
+  },
+  'POST /v1/manifest': {
+    action: 'manifest.import',
+    devices: ['gw-20', 'gw-21'],
+    run: () =>
+      core.client.importManifest({
+        devices: ['gw-20', 'gw-21'].map((deviceId) => ({ deviceId, tags: {}, grains: {} })),
+      }),
+  },
+  'POST /v1/manifest/remove': {
+    action: 'manifest.remove',
+    devices: ['gw-21'],
+    run: () => core.client.removeFromManifest(['gw-21']),
+  },
+  'POST /v1/devices/tag': {
+    action: 'device.tag',
+    subject: 'gw-1 or gw-2',
+    devices: ['gw-1', 'gw-2'],
+    run: () => core.client.tagDevices({ selector: 'gw-1 or gw-2', set: { ring: 'a' }, unset: [] }),
+  },
+  'POST /v1/devices/:id/requests': {
+    action: 'device.send',
+    subject: 'gw-1',
+    devices: ['gw-1'],
+    run: () => core.client.sendRequest('gw-1', { type: 'valve.Close', key: 'v', value: 1, expiresSeconds: 60 }),
+  },
+  'DELETE /v1/devices/:id': {
+    action: 'device.remove',
+    subject: 'gw-5',
+    devices: ['gw-5'],
+    run: () => core.client.removeDevice('gw-5'),
+  },
+  'POST /v1/jobs': {
+    action: 'job.start',
+    devices: ['gw-1', 'gw-2'],
+    run: async () => {
+      kept['job'] = (await core.client.startJob({ selector: 'gw-1 or gw-2', argv: ['true'], shell: false })).id;
+    },
+  },
+  'POST /v1/jobs/:id/cancel': { action: 'job.cancel', run: () => core.client.cancelJob(kept['job']!) },
+  'PUT /v1/releases': {
+    action: 'release.publish',
+    subject: 'p/1.0.0/stable',
+    run: () => core.client.publish(bundle, { channel: 'stable' }),
+  },
+  'POST /v1/rollouts': {
+    action: 'rollout.start',
+    devices: ['gw-2'],
+    run: async () => {
+      kept['rollout'] = await rollout();
+    },
+  },
+  'POST /v1/rollouts/:id/pause': {
+    action: 'rollout.pause',
+    run: () => core.client.changeRollout(kept['rollout']!, 'pause', {}),
+  },
+  'POST /v1/rollouts/:id/resume': {
+    action: 'rollout.resume',
+    run: () => core.client.changeRollout(kept['rollout']!, 'resume', {}),
+  },
+  'POST /v1/rollouts/:id/abort': {
+    action: 'rollout.abort',
+    run: () => core.client.changeRollout(kept['rollout']!, 'abort', {}),
+  },
+  'POST /v1/schemas': {
+    action: 'schema.register',
+    run: () => {
+      const text = JSON.stringify({ type: 'record', name: 'meter.Reading', fields: [{ name: 'n', type: 'int' }] });
+      return core.client.registerSchemas({ schemas: [{ label: 'reading.avsc', text }] });
+    },
+  },
+  'POST /v1/configs': {
+    action: 'config.set',
+    subject: 'limits',
+    devices: ['gw-1'],
+    run: () => core.client.setConfig({ selector: 'gw-1', name: 'limits', document: { max: 1 } }),
+  },
+  'POST /v1/configs/:id/:name/resolve': {
+    action: 'config.resolve',
+    devices: ['gw-1'],
+    run: () => core.client.resolveConfig('gw-1', 'limits', { take: 'desired' }),
+  },
+  'GET /v1/consumers/:name/stream': {
+    action: 'consumer.create',
+    subject: 'c-1',
+    run: () => until(core.client.streamConsumer('c-1', { session: 's', from: 1 })),
+  },
+  'GET /v1/consumers/:name/handle': {
+    action: 'consumer.create',
+    subject: 'c-2',
+    run: () => until(core.client.streamHandler('c-2', { session: 's', from: 1 })),
+  },
+  'POST /v1/consumers/:name/reset': {
+    action: 'consumer.reset',
+    subject: 'c-1',
+    run: () => core.client.resetConsumer('c-1', 1),
+  },
+  'DELETE /v1/consumers/:name': {
+    action: 'consumer.remove',
+    subject: 'c-1',
+    run: () => core.client.removeConsumer('c-1'),
+  },
+  'POST /v1/events/redact': {
+    action: 'event.redact',
+    run: () => core.client.redact({ offsets: [1], reason: 'a secret' }),
+  },
+  'POST /v1/deadletters/replay': {
+    action: 'deadletter.replay',
+    subject: '1',
+    devices: ['gw-1'],
+    run: () => core.client.replayDeadLetters([1]),
+  },
+  'POST /v1/deadletters/discard': {
+    action: 'deadletter.discard',
+    subject: '2',
+    devices: ['gw-1'],
+    run: () => core.client.discardDeadLetters({ ids: [2], note: 'known' }),
+  },
+  'GET /v1/audit/export': { action: 'audit.export', run: () => until(core.client.exportAudit({})) },
+  'POST /v1/shutdown': { action: 'coordinator.shutdown', run: () => core.client.shutdown() },
+};
+
+beforeAll(async () => {
+  directory = await temporaryDirectory();
+  const enrollment = { listen: { host: '127.0.0.1', port: 0 } };
+  core = await startCore(directory.path, { enrollment });
+  await mkdir(core.keyDirectory, { recursive: true });
+  const { privateKeyPath } = await writeKeyPair(join(core.keyDirectory, 'firmware'));
+  const configPath = join(directory.path, 'fwup.conf');
+  bundle = join(directory.path, 'p.fw');
+  await writeFile(configPath, 'meta-product = "p"\nmeta-version = "1.0.0"\ntask complete { on-init { info("x") } }\n');
+  await buildBundle({ configPath, outputPath: bundle, privateKeyPath });
+  for (const id of ['gw-2', 'gw-5', 'gw-6', 'gw-8']) await enroll(core.client, id);
+  await enroll(core.client, 'gw-7', true);
+  const device = core.gateways.connect(await enroll(core.client, 'gw-1'));
+  await device.admitted.promise;
+  device.say('flotilla.boot', { running: 'nonsense' });
+  device.say('flotilla.boot', { running: 'nonsense' });
+  await device.heard();
+});
+afterAll(async () => {
+  await core?.coordinator.stop();
+  await directory?.[Symbol.asyncDispose]();
+});
+
+const newest = async (): Promise<number> => (await core.client.auditHead()).seq;
+const since = (seq: number): Promise<AuditEntry[]> => core.client.audit({ from: seq + 1, limit: 100 });
+
+describe('every route that changes something', () => {
+  it('has a case here', () => {
+    expect(Object.keys(cases).toSorted()).toEqual(changing.map(nameOf).toSorted());
+  });
+
+  it.each(changing.map((route) => ({ name: nameOf(route), route })))(
+    '$name leaves a row when it is refused',
+    async ({ name, route }) => {
+      const before = await newest();
+      const path = route.path.replace(/:(\w+)/g, 'no_such thing').replaceAll(' ', '%20');
+      const http = new HttpConnection(core.config.socket);
+      const asked = {
+        GET: () => http.get(path),
+        DELETE: () => http.delete(path),
+        POST: () => http.post(path, { no: 'such field' }),
+        PUT: () => http.upload(path, bundle, {}),
+      };
+      if (name === 'GET /v1/audit/export') await expect(http.get(path, { from: 0 })).rejects.toThrow();
+      else await expect(asked[route.method]()).rejects.toThrow();
+      const rows = await eventually('the row', async () => {
+        const found = (await since(before)).filter(({ action }) => action === name);
+        return found.length > 0 ? found : undefined;
+      });
+      expect(rows).toEqual([
+        expect.objectContaining({ actor: expect.stringMatching(/^local:/), from: 'unix', result: 'refused' }),
+      ]);
+      expect(rows[0]!.code).not.toBe('');
+    },
+  );
+
+  // One test: the later ones need what the earlier ones have made.
+  it('leaves a row when it is carried out: who, from where, what, on which devices, and how it ended', async () => {
+    for (const [name, { action, subject, devices, run }] of Object.entries(cases)) {
+      const before = await newest();
+      await run();
+      const rows = (await since(before)).filter((row) => row.action === action);
+      expect(rows, name).toHaveLength(1);
+      const [row] = rows;
+      const result = name === 'POST /v1/deadletters/replay' ? 'failed' : 'ok';
+      expect(row, name).toMatchObject({ actor: expect.stringMatching(/^local:/), role: 'admin', from: 'unix', result });
+      if (subject !== undefined) expect(row!.subject, name).toBe(subject);
+      if (devices !== undefined) expect(row!.devices, name).toEqual({ count: devices.length, ids: devices });
+    }
+  }, 30_000);
+});
