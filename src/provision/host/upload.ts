@@ -23,10 +23,11 @@ export async function uploadText(session: SshSession, path: string, text: string
 export class Parcel {
   readonly sha256: string;
   readonly packedBytes: number;
-  readonly #packed: string;
+  /** Of the packed copy. */
+  readonly path: string;
 
   private constructor(packed: string, packedBytes: number, sha256: string) {
-    this.#packed = packed;
+    this.path = packed;
     this.packedBytes = packedBytes;
     this.sha256 = sha256;
   }
@@ -58,7 +59,7 @@ export class Parcel {
           done(null, chunk);
         },
       });
-      const stream = createReadStream(this.#packed, { start });
+      const stream = createReadStream(this.path, { start });
       stream.on('error', (error) => counter.destroy(error));
       const line = `cat >> ${shellQuote([part])}`;
       await must(session, line, { input: stream.pipe(counter), timeoutMs: uploadLimitMs });

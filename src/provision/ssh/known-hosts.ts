@@ -45,22 +45,34 @@ function matcherOf(names: string): KnownHost['matches'] {
     if (version !== '1') return () => false;
     return (name) => createHmac('sha1', Buffer.from(salt, 'base64')).update(name).digest('base64') === digest;
   }
-  const patterns = names.split(',').map((text) => ({
-    negated: text.startsWith('!'),
-    expression: toExpression(text.replace(/^!/, '')),
-  }));
+  const patterns = names
+    .toLowerCase()
+    .split(',')
+    .map((text) => ({ negated: text.startsWith('!'), pattern: text.replace(/^!/, '') }));
   return (name) =>
-    !patterns.some(({ negated, expression }) => negated && expression.test(name)) &&
-    patterns.some(({ negated, expression }) => !negated && expression.test(name));
+    !patterns.some(({ negated, pattern }) => negated && matchesWildcards(pattern, name)) &&
+    patterns.some(({ negated, pattern }) => !negated && matchesWildcards(pattern, name));
 }
 
-/** `*` and `?` are wildcards; everything else is itself. Each star may match in one way only. */
-function toExpression(pattern: string): RegExp {
-  const source = pattern
-    .toLowerCase()
-    .replaceAll(/\*+/g, '*')
-    .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  return new RegExp(`^${source}$`);
+/** `*` is any run, `?` one character. Only the last star is ever tried again: pattern × text steps at most. */
+function matchesWildcards(pattern: string, text: string): boolean {
+  let at = 0;
+  let star = -1;
+  let retry = 0;
+  for (let read = 0; read < text.length;) {
+    if (pattern[at] === '*') {
+      star = at;
+      retry = read;
+      at += 1;
+    } else if (pattern[at] === '?' || pattern[at] === text[read]) {
+      at += 1;
+      read += 1;
+    } else if (star >= 0) {
+      at = star + 1;
+      retry += 1;
+      read = retry;
+    } else return false;
+  }
+  while (pattern[at] === '*') at += 1;
+  return at === pattern.length;
 }
