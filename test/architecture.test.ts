@@ -25,7 +25,7 @@ const arrows: Record<string, string[]> = {
   enrollment: ['config', 'manifest', 'pki'],
   provision: ['config', 'pki', 'firmware', 'client', 'device', 'manifest'],
   agent: ['protocol', 'session', 'transport', 'eventlog', 'firmware', 'config', 'pki', 'door'],
-  device: ['config', 'pki', 'door'],
+  device: ['config', 'pki', 'door', 'transport'],
   board: ['firmware', 'config'],
   coordinator: [
     'audit',
@@ -43,7 +43,7 @@ const arrows: Record<string, string[]> = {
   ],
   cli: ['audit', 'store', 'client', 'config', 'pki', 'firmware', 'eventlog', 'door', 'provision'],
   demo: ['cli', 'client', 'config', 'board', 'firmware', 'protocol', 'eventlog', 'agent'],
-  commands: ['audit', 'cli', 'client', 'config', 'enrollment', 'pki', 'firmware', 'provision', 'agent', 'demo', 'door'],
+  commands: ['audit', 'cli', 'client', 'config', 'enrollment', 'pki', 'firmware', 'provision', 'agent', 'demo', 'door', 'device'],
 };
 
 /** Code without sockets, files, processes, clocks, chance or SQL: what it needs of them is an argument. */

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { AgentConfig, UpdateConfig } from '../config/agent-config.ts';
+import type { DoorStatus } from '../door/index.ts';
 import { createDeviceLog, jsonRow, openDeviceDatabase } from '../eventlog/index.ts';
 import type { Log } from '../log.ts';
 import type { HistoryEvent, Running } from '../protocol/event.ts';
@@ -29,7 +30,7 @@ import { createValueTable } from './state/value-table.ts';
 import { TimeKeeper } from './time/time-keeper.ts';
 import { TrustedClock } from './time/trusted-clock.ts';
 import { refusedUpdate } from './updater/offer.ts';
-import type { UpdateReason } from './updater/update.ts';
+import type { Update, UpdateReason } from './updater/update.ts';
 import { Updater } from './updater/updater.ts';
 import { UpdateStore } from './updater/update-store.ts';
 
@@ -156,7 +157,11 @@ export function createAgent(option: AgentOption): Agent {
     config: config.events,
     schemas,
     agentVersion,
-    describe: () => ({ deviceId: option.identity.deviceId, clock: keeper.state() }),
+    describe: () => ({
+      deviceId: option.identity.deviceId,
+      clock: keeper.state(),
+      ...describeUpdate(updater?.last),
+    }),
     onTimeReset: (reset) => keeper.reset(reset),
     onFatal: option.onFatal,
   });
@@ -270,4 +275,11 @@ function updatePolicy(update: UpdateConfig, publicKeys: readonly Buffer[]) {
 
 function pickBackoff({ firstMinMs, firstMaxMs, maxMs }: AgentConfig['link']['backoff']) {
   return { firstMinMs, firstMaxMs, maxMs };
+}
+
+function describeUpdate(update: Update | undefined): Pick<DoorStatus, 'update'> {
+  if (update === undefined) return {};
+  const { rolloutId, bundle, state, enteredAtMs, reason } = update;
+  const why = reason === undefined ? {} : { reason: `${reason.code}: ${reason.message}` };
+  return { update: { rolloutId, version: bundle.version, state, sinceMs: enteredAtMs, ...why } };
 }

@@ -5,3 +5,17 @@
  */
 export { runDeviceCommand } from './run-device-command.ts';
 export { makeDeviceRequest, type DeviceRequest } from './device-request.ts';
+export { defaultConfigPath, deviceLayout, serviceName } from './layout.ts';
+export { initKinds, type InitKind } from './init/init-system.ts';
+export { installAgent, type InstallOption, type Installed } from './install/install.ts';
+export { uninstallAgent, type UninstallOption, type Uninstalled } from './install/uninstall.ts';
+export type { Change, StepReport } from './install/step.ts';
+export { formatSteps } from './format-steps.ts';
+export { readDeviceStatus, type DeviceStatus } from './status/device-status.ts';
+export { readIdentityStatus, type IdentityStatus } from './status/identity-status.ts';
+export { readServiceStatus, type ServiceStatus } from './status/service-status.ts';
+export { formatDeviceStatus } from './status/format-status.ts';
+export { diagnose, type Diagnosis } from './diagnose/diagnose.ts';
+export { formatDiagnosis } from './diagnose/format-diagnosis.ts';
+export { putSupportBundle } from './diagnose/support-bundle.ts';
+export type { Finding } from './diagnose/finding.ts';

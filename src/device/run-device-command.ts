@@ -1,11 +1,13 @@
 import { parseArgs } from 'node:util';
 import { FlotillaError } from '../error.ts';
 import { csr } from './command/csr.ts';
+import { diagnose } from './command/diagnose.ts';
 import { install } from './command/install.ts';
+import { status } from './command/status.ts';
 import { uninstall } from './command/uninstall.ts';
 import type { CommandContext, DeviceCommand, Values } from './device-command.ts';
 
-const commands: Readonly<Record<string, DeviceCommand>> = { install, uninstall, csr };
+const commands: Readonly<Record<string, DeviceCommand>> = { install, uninstall, status, diagnose, csr };
 const everybodys = { json: { type: 'boolean' }, help: { type: 'boolean' } } as const;
 
 /** What follows `flotilla-agent`, when it is not `run`. Prints on stdout; the exit code is the answer. */

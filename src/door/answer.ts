@@ -50,6 +50,16 @@ export const StatusSchema = Type.Object({
   ),
   /** `busy`: too much waits for the disk; `full`: the log takes no more. */
   pressure: Type.Enum(['none', 'busy', 'full']),
+  /** The update under way, else the last one that ended; absent: none is known. */
+  update: Type.Optional(
+    Type.Object({
+      rolloutId: Type.String(),
+      version: Type.String(),
+      state: Type.String(),
+      sinceMs: Type.Number(),
+      reason: Type.Optional(Type.String()),
+    }),
+  ),
 });
 export type DoorStatus = Static<typeof StatusSchema>;
 export type Pressure = DoorStatus['pressure'];

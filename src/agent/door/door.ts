@@ -41,7 +41,7 @@ export interface DoorOption {
   clock: Clock;
   logger: Log;
   /** Of this device: who it is, and how its clock stands. */
-  describe?(): Pick<DoorStatus, 'deviceId' | 'clock'>;
+  describe?(): Pick<DoorStatus, 'deviceId' | 'clock' | 'update'>;
   /** An order of the root came in by hand. */
   onTimeReset(reset: TimeResetRequest): Promise<void>;
   onFatal(error: unknown): void;

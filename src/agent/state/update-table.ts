@@ -4,6 +4,8 @@ import { isTerminal, type Update } from '../updater/update.ts';
 /** The update under way (at most one), the last ended ones, and which parts of the bundle are on disk. */
 export interface UpdateTable {
   current(): Update | undefined;
+  /** The one under way, else the last one that ended. */
+  last(): Update | undefined;
   find(rolloutId: string): Update | undefined;
   /** Writes the record; part marks of an ended update are dropped with it. */
   save(update: Update): void;
@@ -17,6 +19,7 @@ const keptUpdates = 100;
 
 export function createUpdateTable(db: DatabaseSync): UpdateTable {
   const current = db.prepare('SELECT record FROM agent_update WHERE ended = 0');
+  const last = db.prepare('SELECT record FROM agent_update ORDER BY ended, ordinal DESC LIMIT 1');
   const find = db.prepare('SELECT record FROM agent_update WHERE rollout_id = ?');
   const save = db.prepare(`
     INSERT INTO agent_update (rollout_id, ended, record) VALUES (:rolloutId, :ended, :record)
@@ -31,6 +34,7 @@ export function createUpdateTable(db: DatabaseSync): UpdateTable {
     row === undefined ? undefined : (JSON.parse(String(row['record'])) as Update);
   return {
     current: () => parse(current.get()),
+    last: () => parse(last.get()),
     find: (rolloutId) => parse(find.get(rolloutId)),
     save(update) {
       const ended = isTerminal(update.state);

@@ -1,7 +1,7 @@
 import type { UpdateCancel, UpdateOffer } from '../../protocol/request.ts';
 import { judgeOffer } from './offer.ts';
 import type { UpdateHappening } from './transition.ts';
-import { isFinal, isTerminal } from './update.ts';
+import { isFinal, isTerminal, type Update } from './update.ts';
 import { UpdateSteps } from './update-step.ts';
 import { UpdateStore } from './update-store.ts';
 import type { UpdaterOption } from './updater-option.ts';
@@ -24,6 +24,11 @@ export class Updater {
   /** True once the new slot has failed and the old one is set to boot: the watchdog may starve. */
   get givenUp(): boolean {
     return this.#steps.givenUp;
+  }
+
+  /** The update under way, else the last one that ended. */
+  get last(): Update | undefined {
+    return this.#store.table.last();
   }
 
   /** Takes up what an earlier process left. Rejects when the machine's state can't be read or written. */

@@ -20,15 +20,34 @@ function formatClock(clock: DoorStatus['clock']): string | undefined {
 
 const laneNames = ['control', 'alarm', 'state', 'bulk'];
 
+/** What the machine says of the agent, beside what it says of itself. */
+type ShownStatus = DoorStatus & {
+  identity?: { deviceId: string; fleetId: string; notAfterMs: number };
+  service?: { state: string; init: string };
+};
+
 /** The agent's link, its lanes, its schemas, and what is wrong with a schema. */
-export function formatAgentStatus(status: DoorStatus, nowMs: number, option: TableOption = {}): string {
-  const { link, lanes, schemas, schemaFaults } = status;
+export function formatAgentStatus(status: ShownStatus, nowMs: number, option: TableOption = {}): string {
+  const { link, lanes, schemas, schemaFaults, update, identity, service } = status;
   const since = `since ${formatTime(link.sinceMs)} (${formatAge(link.sinceMs, nowMs)})`;
   const head = formatFields({
     agent: status.agentVersion,
     link: `${link.state} ${since}${link.reason === undefined ? '' : `: ${link.reason}`}`,
     clock: formatClock(status.clock),
     pressure: status.pressure,
+    ...(update === undefined
+      ? {}
+      : {
+          update: `${update.version} ${update.state} since ${formatTime(update.sinceMs)}${update.reason === undefined ? '' : `: ${update.reason}`}`,
+        }),
+    ...(identity === undefined
+      ? {}
+      : {
+          device: `${identity.deviceId} of ${identity.fleetId}, certificate until ${formatTime(identity.notAfterMs)}`,
+        }),
+    ...(service === undefined
+      ? {}
+      : { service: service.state === 'not-installed' ? 'not installed' : `${service.state}, by ${service.init}` }),
   });
   const table = formatTable(
     lanes,

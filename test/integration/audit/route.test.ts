@@ -2,18 +2,19 @@
  * Made from the list of routes: each that changes something leaves a row in the audit log that names who, from where,
  * what and how it ended; and a row when it is refused. A new route without a case here fails.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AuditEntry } from '../../../src/client/contract/index.ts';
 import { HttpConnection } from '../../../src/client/http-connection.ts';
+import { fleetLayout } from '../../../src/config/index.ts';
 import { routes } from '../../../src/coordinator/api/route-list.ts';
 import type { Route } from '../../../src/coordinator/api/route.ts';
 import { buildBundle, writeKeyPair } from '../../../src/firmware/index.ts';
-import { createDeviceKeyAndCsr } from '../../../src/pki/index.ts';
+import { createDeviceKeyAndCsr, parsePrivateKey, signTimeReset } from '../../../src/pki/index.ts';
 import { eventually } from '../../support/eventually.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
-import { startCore, type CoreBench } from '../coordinator/core-bench.ts';
+import { fleetId, startCore, type CoreBench } from '../coordinator/core-bench.ts';
 import { enroll } from '../coordinator/enroll.ts';
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
@@ -72,6 +73,24 @@ const cases: Record<string, Case> = {
     run: async () => {
       await core.client.quarantineDevices({ selector: 'gw-2', reason: 'odd' });
       await core.client.acceptDevices('gw-2');
+    },
+  },
+  'POST /v1/devices/:id/replace': {
+    action: 'device.replace',
+    subject: 'gw-30',
+    devices: ['gw-30', 'gw-31'],
+    run: () => core.client.replaceDevice('gw-30', { by: 'gw-31' }),
+  },
+  'POST /v1/devices/reset-time': {
+    action: 'device.reset-time',
+    subject: 'gw-2',
+    devices: ['gw-2'],
+    run: async () => {
+      const layout = fleetLayout(directory.path);
+      const rootKey = parsePrivateKey(await readFile(layout.rootKey, 'utf8'), layout.rootKey);
+      const timeMs = Date.now();
+      const order = { fleetId, deviceId: 'gw-2', timeMs, expiresAtMs: timeMs + 60_000 };
+      return core.client.resetTime({ resets: [signTimeReset(rootKey, order)] });
     },
   },
   'POST /v1/enrollment-tokens': {
@@ -216,7 +235,7 @@ beforeAll(async () => {
   bundle = join(directory.path, 'p.fw');
   await writeFile(configPath, 'meta-product = "p"\nmeta-version = "1.0.0"\ntask complete { on-init { info("x") } }\n');
   await buildBundle({ configPath, outputPath: bundle, privateKeyPath });
-  for (const id of ['gw-2', 'gw-5', 'gw-6', 'gw-8']) await enroll(core.client, id);
+  for (const id of ['gw-2', 'gw-5', 'gw-6', 'gw-8', 'gw-30', 'gw-31']) await enroll(core.client, id);
   await enroll(core.client, 'gw-7', true);
   const device = core.gateways.connect(await enroll(core.client, 'gw-1'));
   await device.admitted.promise;
