@@ -112,30 +112,29 @@ export class SshSession implements AsyncDisposable {
     });
   }
 
-  #exec(line: string, { input, timeoutMs = defaultTimeoutMs }: SshRunOption): Promise<SshRan> {
+  async #exec(line: string, { input, timeoutMs = defaultTimeoutMs }: SshRunOption): Promise<SshRan> {
+    const channel = await this.#channel(line);
+    const tooLong = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      channel.close();
+      tooLong.reject(timedOut(this.#target, line, timeoutMs));
+    }, timeoutMs);
+    try {
+      const ran = collect(channel);
+      if (input === undefined) channel.end();
+      else if (typeof input === 'string' || input instanceof Uint8Array) channel.end(Buffer.from(input));
+      else input.on('error', () => channel.destroy()).pipe(channel);
+      return await Promise.race([ran, tooLong.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #channel(line: string): Promise<ClientChannel> {
     return new Promise((resolve, reject) => {
       this.#client.exec(line, (error, channel) => {
-        if (error !== undefined) {
-          reject(lost(this.#target, error));
-          return;
-        }
-        const timer = setTimeout(() => {
-          channel.close();
-          reject(timedOut(this.#target, line, timeoutMs));
-        }, timeoutMs);
-        collect(channel).then(
-          (ran) => {
-            clearTimeout(timer);
-            resolve(ran);
-          },
-          (cause: unknown) => {
-            clearTimeout(timer);
-            reject(cause);
-          },
-        );
-        if (input === undefined) channel.end();
-        else if (typeof input === 'string' || input instanceof Uint8Array) channel.end(Buffer.from(input));
-        else input.on('error', () => channel.destroy()).pipe(channel);
+        if (error === undefined) resolve(channel);
+        else reject(lost(this.#target, error));
       });
     });
   }
@@ -166,6 +165,14 @@ function connect(
   return new Promise((resolve, reject) => {
     const client = new Client();
     let verdict: unknown;
+    const judge = async (key: Buffer, done: (good: boolean) => void): Promise<void> => {
+      try {
+        await hostKeys.verify(target, key);
+      } catch (error) {
+        verdict = error;
+      }
+      done(verdict === undefined);
+    };
     const config: ConnectConfig = {
       host,
       port,
@@ -174,15 +181,7 @@ function connect(
       keepaliveInterval: keepaliveMs,
       keepaliveCountMax: keepaliveCount,
       tryKeyboard: password !== undefined,
-      hostVerifier: (key: Buffer, done: (good: boolean) => void) => {
-        hostKeys.verify(target, key).then(
-          () => done(true),
-          (error: unknown) => {
-            verdict = error;
-            done(false);
-          },
-        );
-      },
+      hostVerifier: (key: Buffer, done: (good: boolean) => void) => void judge(key, done),
       ...(algorithms.length === 0 ? {} : { algorithms: { serverHostKey: algorithms as never } }),
       ...(sock === undefined ? {} : { sock }),
       ...(agentSocket === undefined ? {} : { agent: agentSocket }),
@@ -200,7 +199,7 @@ function connect(
     client.once('error', (error: Error & { level?: string }) => {
       client.on('error', () => undefined); // what follows the first says nothing new
       client.destroy();
-      if (verdict !== undefined) reject(verdict as Error);
+      if (verdict !== undefined) reject(verdict);
       else if (error.level === 'client-authentication') reject(unauthenticated(target, credential));
       else reject(unreachable(target, error.message, error));
     });
