@@ -82,13 +82,15 @@ export class HostKeys {
   #remember({ host, port }: Place, key: Uint8Array): Promise<void> {
     const file = this.#option.files.at(-1)!;
     const line = formatKnownHost(knownHostName(host, port), key);
-    const done = this.#last.then(async () => {
-      await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-      await appendFile(file, line, { mode: 0o600 });
-      this.#known.push(...parseKnownHosts(line));
-    });
+    const done = this.#last.then(() => this.#write(file, line));
     this.#last = done.catch(() => undefined);
     return done;
+  }
+
+  async #write(file: string, line: string): Promise<void> {
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    await appendFile(file, line, { mode: 0o600 });
+    this.#known.push(...parseKnownHosts(line));
   }
 }
 
