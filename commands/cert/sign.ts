@@ -25,6 +25,13 @@ wrote gw-001/device.crt, gw-001/authority.crt`,
   static override flags = {
     device: Flags.string({ description: 'refuse unless the request is for this device', helpValue: 'ID' }),
     days: Flags.integer({ description: 'how long the certificate holds', min: 1, max: 36_500 }),
+    profile: Flags.string({ description: 'of the kind device, in pki/profiles.yaml', helpValue: 'NAME' }),
+    name: Flags.string({
+      description: 'a name beside its own, as the profile allows: DNS:NAME or IP:ADDRESS; repeatable',
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: 'NAME',
+    }),
     pending: Flags.boolean({ description: 'leave the device waiting for `device accept`' }),
     out: Flags.file({ description: 'write the certificate here; never overwrites', helpValue: 'FILE' }),
     'authority-out': Flags.file({
@@ -43,7 +50,13 @@ wrote gw-001/device.crt, gw-001/authority.crt`,
     const client = await openClient(flags);
     const signed = await client.sign({
       csr,
-      ...defined({ deviceId: flags.device, days: flags.days, pending: flags.pending }),
+      ...defined({
+        deviceId: flags.device,
+        days: flags.days,
+        pending: flags.pending,
+        profile: flags.profile,
+        names: flags.name,
+      }),
     });
     if (flags.out !== undefined) await files.fill(flags.out, signed.certificate.pem);
     if (flags['authority-out'] !== undefined) await files.fill(flags['authority-out'], signed.authority);

@@ -1,3 +1,4 @@
+import { authorityRoutes } from './authority-route.ts';
 import { auditRoutes } from './audit-route.ts';
 import { certificateRoutes } from './certificate-route.ts';
 import { configRoutes } from './config-route.ts';
@@ -8,6 +9,8 @@ import { deviceRoutes } from './device-route.ts';
 import { enrollmentRoutes } from './enrollment-route.ts';
 import { eventRoutes } from './event-route.ts';
 import { jobRoutes } from './job-route.ts';
+import { openApiRoute } from './openapi-route.ts';
+import { operatorRoutes } from './operator-route.ts';
 import { releaseRoutes } from './release-route.ts';
 import { revocationListRoutes } from './revocation-list-route.ts';
 import { renewalRoutes } from './renewal-route.ts';
@@ -19,6 +22,7 @@ import { standingRoutes } from './standing-route.ts';
 
 /** Every route of CoordinatorClient. What is not here does not exist. */
 export const routes: readonly Route[] = [
+  ...authorityRoutes,
   ...auditRoutes,
   ...certificateRoutes,
   ...configRoutes,
@@ -29,6 +33,8 @@ export const routes: readonly Route[] = [
   ...enrollmentRoutes,
   ...eventRoutes,
   ...jobRoutes,
+  ...operatorRoutes,
+  openApiRoute(() => routes),
   ...releaseRoutes,
   ...revocationListRoutes,
   ...renewalRoutes,

@@ -1,7 +1,14 @@
 import { X509Certificate } from 'node:crypto';
 import type { Certificate, RevokeRequest, Revoked, Signed, SignRequest } from '../../client/contract/certificate.ts';
 import { FlotillaError } from '../../error.ts';
-import { issueDeviceCertificate, parseCsr, parseDeviceIdentity, validateDeviceId } from '../../pki/index.ts';
+import { chooseProfile } from '../../config/profile-file.ts';
+import {
+  fitDeviceRequest,
+  issueDeviceCertificate,
+  parseCsr,
+  parseDeviceIdentity,
+  validateDeviceId,
+} from '../../pki/index.ts';
 import type { CertificateRow } from '../../store/index.ts';
 import { revokedSerials } from '../core/core.ts';
 import { changeDevice, cutConnection, putCertificate, putDevice, shownCertificate } from '../core/device-operation.ts';
@@ -39,12 +46,16 @@ export async function signCertificate(context: ServiceContext, request: SignRequ
     });
   }
   validateDeviceId(deviceId);
+  const { profile: profileName = 'device', days, names } = request;
+  const profile = chooseProfile(await context.loadProfiles(), 'device', profileName);
+  const reserved = context.authorities.reservedHosts;
+  const fitted = fitDeviceRequest(profileName, profile, { deviceId, publicKey, days, names, reserved });
   const pem = await issueDeviceCertificate(issuing, {
     fleetId,
     deviceId,
     publicKey,
     nowMs: clock.nowMs(),
-    ...(request.days === undefined ? {} : { validityDays: request.days }),
+    ...fitted,
   });
   const identity = parseDeviceIdentity(new X509Certificate(pem));
   return context.core.submit((turn) => {
@@ -52,6 +63,7 @@ export async function signCertificate(context: ServiceContext, request: SignRequ
     const certificate: CertificateRow = {
       serial: identity.serialHex,
       issuer: issuing.id,
+      ...(request.profile === undefined ? {} : { profile: profileName }),
       deviceId,
       fingerprintSha256: identity.fingerprintSha256Hex,
       notBeforeMs: identity.notBeforeMs,
