@@ -135,8 +135,8 @@ export function makeBadCertificates(
     ...leaf({ extensions: without(san, draft.altNames({ type: 'uri', value: `flotilla://${fleetId}/device/gw-002` })) }),
     reasons: ['identity-missing'], findings: ['name-mismatch', 'identity-malformed'],
   }); // prettier-ignore
-  add('name-several', 'a DNS name beside the name of the device', {
-    ...leaf({ extensions: without(san, draft.altNames({ type: 'uri', value: `flotilla://${fleetId}/device/${id}` }, { type: 'dns', value: 'example.org' })) }),
+  add('name-several', 'the name of a second device behind that of the first', {
+    ...leaf({ extensions: without(san, draft.altNames({ type: 'uri', value: `flotilla://${fleetId}/device/${id}` }, { type: 'uri', value: `flotilla://${fleetId}/device/gw-002` })) }),
     reasons: ['identity-missing'], findings: ['names-several'],
   }); // prettier-ignore
   add('name-null', 'a zero byte in the name', {
