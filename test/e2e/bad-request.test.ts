@@ -120,12 +120,15 @@ describe('without a coordinator', () => {
     why: () => ['d-1'],
   };
   const alone = [
+    'agent diagnose',
     'agent enroll',
     'agent init',
+    'agent install',
     'agent publish',
     'agent reset-time',
     'agent run',
     'agent status',
+    'agent uninstall',
     'ca attach',
     'ca detach',
     'ca export-root',
