@@ -67,6 +67,7 @@ async function run(): Promise<void> {
   const coordinator = await startCoordinator({
     config,
     ...(config.connectHook === undefined ? {} : { connectHook: createHook(config.connectHook, directory) }),
+    ...(config.enrollment?.hook === undefined ? {} : { enrollHook: createHook(config.enrollment.hook, directory) }),
     authorities: new AuthorityKeeper({
       fleetId: config.fleetId,
       files: layout,

@@ -75,6 +75,8 @@ export interface CoordinatorConfig {
     listen: { host: string; port: number };
     /** How devices reach it, as tokens tell them; the first of `hosts` where it is left out. */
     host?: string;
+    /** The application's say about each, after token or manifest has said yes. */
+    hook?: ConnectHookConfig;
   };
   /** Beyond these they are forgotten: the decided ones first, and never an undecided one without an event. */
   deadLetters: { keepRows: number; keepSeconds: number };
@@ -215,9 +217,13 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
       defaults.rollouts,
     ),
     enrollment: record<NonNullable<CoordinatorConfig['enrollment']>>(
-      { listen: record({ host, port: integer({ min: 0, max: 65_535 }) }, { host: '0.0.0.0', port: 7445 }), host },
+      {
+        listen: record({ host, port: integer({ min: 0, max: 65_535 }) }, { host: '0.0.0.0', port: 7445 }),
+        host,
+        hook: connectHookField,
+      },
       { listen: { host: '0.0.0.0', port: 7445 } },
-      ['host'],
+      ['host', 'hook'],
     ),
     deadLetters: record(
       { keepRows: integer({ min: 1, max: 1_000_000 }), keepSeconds: seconds(1, 3_650) },
@@ -268,13 +274,15 @@ export async function loadCoordinatorConfig(file: string): Promise<CoordinatorCo
     };
   });
   const config = await readConfigFile(file, field, 'flotilla init makes a fleet with its coordinator.yaml');
-  const { connectHook: hook } = config;
-  const caFile = hook?.caFile === undefined ? {} : { caFile: resolve(directory, hook.caFile) };
+  const { connectHook, enrollment } = config;
+  const placed = (hook: ConnectHookConfig): ConnectHookConfig =>
+    hook.caFile === undefined ? hook : { ...hook, caFile: resolve(directory, hook.caFile) };
   return {
     ...config,
     data: resolve(directory, config.data),
     socket: resolve(directory, config.socket),
     certificates: { ...config.certificates, profiles: resolve(directory, config.certificates.profiles) },
-    ...(hook === undefined ? {} : { connectHook: { ...hook, ...caFile } }),
+    ...(connectHook === undefined ? {} : { connectHook: placed(connectHook) }),
+    ...(enrollment?.hook === undefined ? {} : { enrollment: { ...enrollment, hook: placed(enrollment.hook) } }),
   };
 }

@@ -26,7 +26,8 @@ import { loadState } from './core/load-state.ts';
 import { schemaSource } from './core/schema-state.ts';
 import { SuspectFile } from './core/suspect-file.ts';
 import { ConnectGate } from './hook/connect-gate.ts';
-import type { ConnectHook } from './hook/connect-hook.ts';
+import { EnrollGate, type EnrollQuestion } from './hook/enroll-gate.ts';
+import type { ConnectHook, Hook } from './hook/connect-hook.ts';
 import { Turn } from './core/turn.ts';
 import type { GatewayPool } from './gateway/pool-option.ts';
 import type { GatewayHandler } from './gateway/port.ts';
@@ -52,6 +53,8 @@ export interface CoordinatorOption {
   firstOperatorPem?: string;
   /** The application's say about who may connect, for what `connectHook` of the config says. */
   connectHook?: ConnectHook;
+  /** The same about who may enroll, for `enrollment.hook`. */
+  enrollHook?: Hook<EnrollQuestion>;
   /** Folder of the `*.pub` keys that bundles must be signed with. */
   keyDirectory: string;
   version: string;
@@ -191,7 +194,12 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     if (enrollment !== undefined) {
       const est = await startEst({ context, listen: enrollment.listen, log });
       undo.defer(() => est.close());
-      context.enrollment = { host: enrollment.host ?? config.hosts[0] ?? 'localhost', port: est.port };
+      const { hook } = enrollment;
+      const gate =
+        hook === undefined || option.enrollHook === undefined
+          ? {}
+          : { gate: new EnrollGate({ ...hook, hook: option.enrollHook, clock }) };
+      context.enrollment = { host: enrollment.host ?? config.hosts[0] ?? 'localhost', port: est.port, ...gate };
     }
     const api = await startApi(context, config.socket, log);
     undo.defer(() => api.close());

@@ -7,6 +7,7 @@ import type { CheckpointKeeper } from '../audit/checkpoint-keeper.ts';
 import type { RefusalLog } from '../audit/refusal-log.ts';
 import { writeAudit } from '../audit/write-audit.ts';
 import type { Core } from '../core/core.ts';
+import type { EnrollGate } from '../hook/enroll-gate.ts';
 import type { Turn } from '../core/turn.ts';
 import type { ListPublisher } from '../revocation/publish.ts';
 import type { ConnectGate } from '../hook/connect-gate.ts';
@@ -50,7 +51,7 @@ export interface ServiceContext extends Caller {
   /** Of operators, open now. */
   connections: LiveConnections;
   /** Where devices enroll, as they are told; absent when nobody may. */
-  enrollment?: { host: string; port: number };
+  enrollment?: { host: string; port: number; gate?: EnrollGate };
   /** Of the recovery port; undefined: there is none. */
   recoveryPort(): number | undefined;
   gatewayPids(): number[];
