@@ -99,9 +99,19 @@ describe('a role from the command line', () => {
     expect(errorOf(ran)).toMatchObject({ code: 'role-forbidden', expected });
   });
 
+  it('is described by the coordinator as the command does without one', async () => {
+    const printed = await remote.fleet.cli(['coordinator', 'openapi', '--json']);
+    expect(printed.exitCode, printed.stderr).toBe(0);
+    const served = await askRaw('GET', '/v1/openapi.json', way(files.viewer));
+    expect(served.body).toEqual(printed.json());
+  });
+
   it('is what the audit and the records say', async () => {
     const jobs = (await remote.as('a-viewer', ['job', 'list', '--json'])).json();
     expect(jobs).toMatchObject([{ submittedBy: 'operator:a-operator' }]);
+    const audited = (await remote.fleet.cli(['audit', 'show', '--json'])).stdout;
+    expect(audited).toMatch(/"actor":"operator:a-operator","role":"operator","from":"127\.0\.0\.1"/);
+    expect(audited).toMatch(/"actor":"operator:a-viewer".*"result":"forbidden"/);
   });
 });
 

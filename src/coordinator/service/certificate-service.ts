@@ -6,6 +6,7 @@ import type { CertificateRow } from '../../store/index.ts';
 import { revokedSerials } from '../core/core.ts';
 import { changeDevice, cutConnection, putCertificate, putDevice, shownCertificate } from '../core/device-operation.ts';
 import { appendOwnEvent } from '../core/event-operation.ts';
+import { endRenewal } from '../core/renewal-operation.ts';
 import type { Turn } from '../core/turn.ts';
 import { newDevice } from '../registry/reduce-device.ts';
 import { audit, type ServiceContext } from './context.ts';
@@ -100,7 +101,10 @@ export function revokeWithin(turn: Turn, context: ServiceContext, { subject, rea
     .filter(({ revokedAtMs }) => revokedAtMs === undefined)
     .map((certificate) => ({ ...certificate, revokedAtMs: turn.nowMs, revocationReason: reason }));
   for (const certificate of revoked) putCertificate(turn, certificate);
-  if (bySerial === undefined) changeDevice(turn, deviceId, { kind: 'revoke' });
+  if (bySerial === undefined) {
+    changeDevice(turn, deviceId, { kind: 'revoke' });
+    endRenewal(turn, deviceId);
+  }
   // In this order: no handshake completes with it any more, then the live connection ends.
   turn.afterCommit((gateway) => gateway.setRevoked(revokedSerials(state)));
   const live = state.live.get(deviceId);
