@@ -242,8 +242,8 @@ export class AuthorityKeeper {
   async #clearRemains(): Promise<void> {
     const { pki } = this.#option.files;
     for (const name of await readdir(pki)) {
-      if (/\.key\.new$/.test(name)) await shredFile(join(pki, name));
-      else if (/\.crt\.new$/.test(name)) await rm(join(pki, name), { force: true });
+      if (name.endsWith('.key.new')) await shredFile(join(pki, name));
+      else if (name.endsWith('.crt.new')) await rm(join(pki, name), { force: true });
     }
   }
 

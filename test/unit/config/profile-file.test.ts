@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { ConfigError, parseProfiles } from '../../../src/config/index.ts';
+import { type ConfigError, parseProfiles } from '../../../src/config/index.ts';
 import { chooseProfile } from '../../../src/config/profile-file.ts';
 import { defaultProfiles, fitDeviceRequest, templateProblem } from '../../../src/pki/index.ts';
 import { top } from '../../support/cli.ts';
