@@ -57,6 +57,11 @@ const cases: Record<string, Case> = {
     devices: ['gw-8'],
     run: () => core.client.revoke({ subject: 'gw-8', reason: 'stolen' }),
   },
+  'POST /v1/certificates/renew': {
+    action: 'certificate.renew',
+    devices: ['gw-2'],
+    run: () => core.client.renewCertificates({ selector: 'gw-2' }),
+  },
   'POST /v1/devices/accept': {
     action: 'device.accept',
     devices: ['gw-7'],
