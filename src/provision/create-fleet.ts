@@ -1,6 +1,19 @@
 /** `flotilla init`: a new fleet in its folder, whole or not at all. */
 import { existsSync } from 'node:fs';
-import { chmod, link, mkdir, mkdtemp, readFile, readdir, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  link,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  stat,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type Document, Pair, parseDocument, type Scalar } from 'yaml';
 import { coordinatorConfigName } from '../config/fleet-dir.ts';
@@ -87,6 +100,7 @@ async function writeFleet(layout: FleetLayout, option: CreateFleetOption): Promi
   // A fleet's folder is often kept in git: its keys must not be.
   await writeFile(join(layout.pki, '.gitignore'), '*.key\n*.key.enc\n');
   await writeFile(join(layout.keys, '.gitignore'), '*.priv\n');
+  await copyFile(join(packageRoot(), 'templates', 'profiles.yaml'), layout.profiles);
   await writeFile(layout.config, await renderConfig(option));
 }
 

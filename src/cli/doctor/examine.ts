@@ -4,6 +4,7 @@ import { type FleetLayout, fleetLayout } from '../../config/fleet-layout.ts';
 import type { CoordinatorStatus } from '../../client/contract/index.ts';
 import { CoordinatorClient } from '../../client/coordinator-client.ts';
 import { HttpConnection } from '../../client/http-connection.ts';
+import { loadProfiles } from '../../config/profile-file.ts';
 import { FlotillaError } from '../../error.ts';
 import { loadFleetIdentity } from '../../pki/fleet-identity.ts';
 import { findTarget, type Target, type TargetFlags } from '../find-endpoint.ts';
@@ -47,6 +48,7 @@ async function examineFleet(directory: string, nowMs: number): Promise<Finding[]
   // What has failed by itself is not told twice.
   if (findings.every(({ id, verdict }) => verdict !== 'fail' || !['keys', 'certificates'].includes(id)))
     findings.push(await checkIdentity(layout, config));
+  findings.push(await checkProfiles(config));
   findings.push(await checkDisk(config), ...(await checkStore(layout, config)));
   const client = new CoordinatorClient(new HttpConnection(config.socket));
   const { findings: told, status } = await checkCoordinator(client, config);
@@ -90,6 +92,15 @@ async function checkIdentity(layout: FleetLayout, { fleetId }: CoordinatorConfig
     return ok('identity', 'keys, certificates and coordinator.yaml belong together');
   } catch (error) {
     return fromError('identity', error, `restore ${layout.pki} from your backup`);
+  }
+}
+
+async function checkProfiles({ certificates }: CoordinatorConfig): Promise<Finding> {
+  try {
+    const profiles = await loadProfiles(certificates.profiles);
+    return ok('profiles', Object.keys(profiles).join(', '));
+  } catch (error) {
+    return fromError('profiles', error, `mend ${certificates.profiles}`);
   }
 }
 

@@ -4,7 +4,7 @@ import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FlotillaError } from '../../error.ts';
 import type { Log } from '../../log.ts';
-import { createAuthorityCsr, checkAuthorityCertificate, readNameConstraint } from '../../pki/authority-request.ts';
+import { createAuthorityCsr, checkAuthorityCertificate } from '../../pki/authority-request.ts';
 import {
   type FleetIdentity,
   type FleetIdentityFile,
@@ -17,7 +17,7 @@ import {
 } from '../../pki/fleet-identity.ts';
 import { issueCoordinatorCertificate } from '../../pki/issue.ts';
 import { createKey, formatPrivateKey } from '../../pki/key.ts';
-import { constraintProblem, type NameConstraint } from '../../pki/name-constraint.ts';
+import { constraintProblem, readNameConstraint, type NameConstraint } from '../../pki/name-constraint.ts';
 import { parsePrivateKey } from '../../pki/parse-private-key.ts';
 import { coordinatorServerName, deviceUri } from '../../pki/profile.ts';
 import { replaceFile, shredFile, syncFolder, writeSynced } from '../../pki/replace-file.ts';
@@ -72,6 +72,19 @@ export class AuthorityKeeper {
 
   get own(): OwnIdentity {
     return this.#own;
+  }
+
+  /** Names that stand in the coordinator's own certificate. */
+  get reservedHosts(): string[] {
+    const names = this.#own.certificate.subjectAltName?.split(', ') ?? [];
+    return names.map((name) => name.replace(/^(?:DNS|IP Address):/, ''));
+  }
+
+  /** Where the root key is: here (`encrypted` or `plain`), or somewhere else. */
+  get rootKey(): 'encrypted' | 'plain' | 'detached' {
+    const { pki } = this.#option.files;
+    if (existsSync(join(pki, 'root.key'))) return 'plain';
+    return existsSync(join(pki, 'root.key.enc')) ? 'encrypted' : 'detached';
   }
 
   /** The authority with that id while its key is here: it may still have to sign what only it can, such as its CRL. */

@@ -1,11 +1,19 @@
 import { X509Certificate } from 'node:crypto';
 import type { Certificate, RevokeRequest, Revoked, Signed, SignRequest } from '../../client/contract/certificate.ts';
 import { FlotillaError } from '../../error.ts';
-import { issueDeviceCertificate, parseCsr, parseDeviceIdentity, validateDeviceId } from '../../pki/index.ts';
+import { chooseProfile } from '../../config/profile-file.ts';
+import {
+  fitDeviceRequest,
+  issueDeviceCertificate,
+  parseCsr,
+  parseDeviceIdentity,
+  validateDeviceId,
+} from '../../pki/index.ts';
 import type { CertificateRow } from '../../store/index.ts';
 import { revokedSerials } from '../core/core.ts';
 import { changeDevice, cutConnection, putCertificate, putDevice, shownCertificate } from '../core/device-operation.ts';
 import { appendOwnEvent } from '../core/event-operation.ts';
+import { endRenewal } from '../core/renewal-operation.ts';
 import type { Turn } from '../core/turn.ts';
 import { newDevice } from '../registry/reduce-device.ts';
 import { audit, type ServiceContext } from './context.ts';
@@ -39,12 +47,16 @@ export async function signCertificate(context: ServiceContext, request: SignRequ
     });
   }
   validateDeviceId(deviceId);
+  const { profile: profileName = 'device', days, names } = request;
+  const profile = chooseProfile(await context.loadProfiles(), 'device', profileName);
+  const reserved = context.authorities.reservedHosts;
+  const fitted = fitDeviceRequest(profileName, profile, { deviceId, publicKey, days, names, reserved });
   const pem = await issueDeviceCertificate(issuing, {
     fleetId,
     deviceId,
     publicKey,
     nowMs: clock.nowMs(),
-    ...(request.days === undefined ? {} : { validityDays: request.days }),
+    ...fitted,
   });
   const identity = parseDeviceIdentity(new X509Certificate(pem));
   return context.core.submit((turn) => {
@@ -52,6 +64,7 @@ export async function signCertificate(context: ServiceContext, request: SignRequ
     const certificate: CertificateRow = {
       serial: identity.serialHex,
       issuer: issuing.id,
+      ...(request.profile === undefined ? {} : { profile: profileName }),
       deviceId,
       fingerprintSha256: identity.fingerprintSha256Hex,
       notBeforeMs: identity.notBeforeMs,
@@ -96,7 +109,10 @@ export function revokeWithin(turn: Turn, context: ServiceContext, { subject, rea
     .filter(({ revokedAtMs }) => revokedAtMs === undefined)
     .map((certificate) => ({ ...certificate, revokedAtMs: turn.nowMs, revocationReason: reason }));
   for (const certificate of revoked) putCertificate(turn, certificate);
-  if (bySerial === undefined) changeDevice(turn, deviceId, { kind: 'revoke' });
+  if (bySerial === undefined) {
+    changeDevice(turn, deviceId, { kind: 'revoke' });
+    endRenewal(turn, deviceId);
+  }
   // In this order: no handshake completes with it any more, then the live connection ends.
   turn.afterCommit((gateway) => gateway.setRevoked(revokedSerials(state)));
   const live = state.live.get(deviceId);

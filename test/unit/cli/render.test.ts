@@ -210,6 +210,7 @@ describe('the rest', () => {
       pid: 1,
       startedAtMs: nowMs - 60_000,
       listen: { host: '::', port: 7443 },
+      api: { certificate: { host: '::', port: 7444 } },
       gateways: [{ pid: 2, connections: 3 }],
       devices: { total: 3, connected: 3, byState: { accepted: 3 } },
       alerts: [],
