@@ -2,15 +2,8 @@
 import { type KeyObject, X509Certificate, sign } from 'node:crypto';
 import { FlotillaError } from '../error.ts';
 import { DerTag, contextTag } from './der/read-der.ts';
-import {
-  writeBits,
-  writeElement,
-  writeInteger,
-  writeObjectId,
-  writeOctets,
-  writeSequence,
-  writeTime,
-} from './der/write-der.ts';
+import { bits, element, integer, objectId, octets, sequence } from './der.ts';
+import { writeTime } from './der/write-der.ts';
 import { decodeCertificate } from './x509/certificate.ts';
 import { ExtensionId } from './x509/object-id.ts';
 import { reasonNames } from './x509/revocation-list.ts';
@@ -56,21 +49,21 @@ export function signRevocationList({ certificatePem, privateKey }: ListSigner, d
       : [
           writeExtension(
             ExtensionId.authorityKeyIdentifier,
-            writeSequence(writeElement(contextTag(0, false), Buffer.from(keyId, 'hex'))),
+            sequence(element(contextTag(0, false), Buffer.from(keyId, 'hex'))),
           ),
         ]),
-    writeExtension(ExtensionId.crlNumber, writeInteger(draft.number)),
+    writeExtension(ExtensionId.crlNumber, integer(draft.number)),
   ];
-  const signed = writeSequence(
-    writeInteger(1), // version 2
+  const signed = sequence(
+    integer(1), // version 2
     algorithm,
     signer.subject.der, // byte for byte as certificates name their issuer
     writeTime(draft.thisUpdateMs),
     writeTime(draft.nextUpdateMs),
-    ...(draft.revoked.length === 0 ? [] : [writeSequence(...draft.revoked.map(writeEntry))]),
-    writeElement(contextTag(0, true), writeSequence(...extensions)),
+    ...(draft.revoked.length === 0 ? [] : [sequence(...draft.revoked.map(writeEntry))]),
+    element(contextTag(0, true), sequence(...extensions)),
   );
-  return writeSequence(signed, algorithm, writeBits(sign(hash, signed, privateKey)));
+  return sequence(signed, algorithm, bits(sign(hash, signed, privateKey)));
 }
 
 /**
@@ -98,28 +91,28 @@ const plainWords: Readonly<Record<string, number>> = {
 };
 
 function writeEntry({ serial, revokedAtMs, reasonCode }: ListedCertificate): Buffer {
-  const reason = writeExtension(ExtensionId.reasonCode, writeElement(DerTag.enumerated, Buffer.from([reasonCode])));
-  return writeSequence(
-    writeInteger(BigInt(`0x${serial}`)),
+  const reason = writeExtension(ExtensionId.reasonCode, element(DerTag.enumerated, Buffer.from([reasonCode])));
+  return sequence(
+    integer(BigInt(`0x${serial}`)),
     writeTime(revokedAtMs),
-    ...(reasonCode === 0 ? [] : [writeSequence(reason)]),
+    ...(reasonCode === 0 ? [] : [sequence(reason)]),
   );
 }
 
 /** None of those written here is critical. */
 function writeExtension(oid: string, value: Buffer): Buffer {
-  return writeSequence(writeObjectId(oid), writeOctets(value));
+  return sequence(objectId(oid), octets(value));
 }
 
 function chooseSigning(key: KeyObject): Signing {
   if (key.asymmetricKeyType === 'rsa') {
-    return { hash: 'sha256', algorithm: writeSequence(writeObjectId(rsaSha256), writeElement(DerTag.null)) };
+    return { hash: 'sha256', algorithm: sequence(objectId(rsaSha256), element(DerTag.null)) };
   }
   if (key.asymmetricKeyType === 'ec') {
     const larger = key.asymmetricKeyDetails?.namedCurve === 'secp384r1';
     return {
       hash: larger ? 'sha384' : 'sha256',
-      algorithm: writeSequence(writeObjectId(larger ? ecdsaSha384 : ecdsaSha256)),
+      algorithm: sequence(objectId(larger ? ecdsaSha384 : ecdsaSha256)),
     };
   }
   throw new FlotillaError('usage', 'pki-key-kind', 'revocation lists are not signed with such a key', {

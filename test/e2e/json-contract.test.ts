@@ -171,6 +171,21 @@ const cases: Record<string, Case> = {
     fails: () => ['--expires', 'soon'],
     exitCode: 2,
   },
+  'provision ssh': {
+    missing: 'it needs a host: test/e2e/provision.test.ts',
+    fails: () => ['127.0.0.1:1', '--id', 'h-1', '--coordinator', 'localhost', '--manifest', scratch('fleet.csv')],
+    exitCode: 2,
+  },
+  'provision verify': {
+    missing: 'it needs a host: test/e2e/provision.test.ts',
+    fails: () => ['10.0.0.1', '--coordinator', 'localhost'],
+    exitCode: 2,
+  },
+  'provision remove': {
+    missing: 'it needs a host: test/e2e/provision.test.ts',
+    fails: () => ['h-1', 'h-1'],
+    exitCode: 2,
+  },
   'enroll token list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
   'enroll token revoke': { ok: () => [tokenId], fails: () => ['t-nothing'], exitCode: 2 },
   'enroll manifest import': {

@@ -1,16 +1,8 @@
 /** Certificates, requests and lists of any shape, also of none that an authority would sign: for tests of who judges them. */
 import { type KeyObject, createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { DerReader, DerTag, contextTag } from '../../src/pki/der/read-der.ts';
-import {
-  writeBits,
-  writeElement,
-  writeInteger,
-  writeObjectId,
-  writeOctets,
-  writeSequence,
-  writeTime,
-  writeTrue,
-} from '../../src/pki/der/write-der.ts';
+import { bits, element, integer, objectId, octets, sequence } from '../../src/pki/der.ts';
+import { writeTime, writeTrue } from '../../src/pki/der/write-der.ts';
 
 export interface DraftKey {
   privateKey: KeyObject;
@@ -64,17 +56,17 @@ export function signDraft(draft: Draft): Buffer {
   const own = draft.extensions ?? [];
   const keyId = draft.issuer === undefined || own.length === 0 || own.some(({ oid }) => oid === keyIdOid);
   const extensions = [...own, ...(keyId ? [] : [authorityKeyId(issuer.key)])].map(writeExtension);
-  const signed = writeSequence(
-    ...(version === 1 ? [] : [writeElement(contextTag(0, true), writeInteger(version - 1))]),
-    writeElement(DerTag.integer, serial),
+  const signed = sequence(
+    ...(version === 1 ? [] : [element(contextTag(0, true), integer(version - 1))]),
+    element(DerTag.integer, serial),
     draft.innerAlgorithm ?? algorithm,
     nameOf(issuer.subject),
-    writeSequence(writeTime(notBeforeMs), writeTime(notAfterMs)),
+    sequence(writeTime(notBeforeMs), writeTime(notAfterMs)),
     nameOf(subject),
     draft.spki ?? key.publicKey.export({ type: 'spki', format: 'der' }),
-    ...(extensions.length === 0 ? [] : [writeElement(contextTag(3, true), writeSequence(...extensions))]),
+    ...(extensions.length === 0 ? [] : [element(contextTag(3, true), sequence(...extensions))]),
   );
-  return writeSequence(signed, algorithm, writeBits(sign(hash, signed, issuer.key.privateKey)));
+  return sequence(signed, algorithm, bits(sign(hash, signed, issuer.key.privateKey)));
 }
 
 /** A request of that subject, with these requested extensions. */
@@ -84,17 +76,17 @@ export function signRequest(
   extensions: DraftExtension[] = [],
   hash = 'sha256',
 ): Buffer {
-  const requested = writeSequence(
-    writeObjectId('1.2.840.113549.1.9.14'),
-    writeElement(DerTag.set, writeSequence(...extensions.map(writeExtension))),
+  const requested = sequence(
+    objectId('1.2.840.113549.1.9.14'),
+    element(DerTag.set, sequence(...extensions.map(writeExtension))),
   );
-  const signed = writeSequence(
-    writeInteger(0),
+  const signed = sequence(
+    integer(0),
     nameOf(subject),
     key.publicKey.export({ type: 'spki', format: 'der' }),
-    writeElement(contextTag(0, true), ...(extensions.length === 0 ? [] : [requested])),
+    element(contextTag(0, true), ...(extensions.length === 0 ? [] : [requested])),
   );
-  return writeSequence(signed, algorithmOf(key, hash), writeBits(sign(hash, signed, key.privateKey)));
+  return sequence(signed, algorithmOf(key, hash), bits(sign(hash, signed, key.privateKey)));
 }
 
 export function algorithmOf({ privateKey }: DraftKey, hash: string): Buffer {
@@ -109,8 +101,8 @@ export function algorithmOf({ privateKey }: DraftKey, hash: string): Buffer {
     sha256: '1.2.840.113549.1.1.11',
     sha384: '1.2.840.113549.1.1.12',
   };
-  if (privateKey.asymmetricKeyType === 'ec') return writeSequence(writeObjectId(ecdsa[hash]!));
-  return writeSequence(writeObjectId(rsa[hash]!), writeElement(DerTag.null));
+  if (privateKey.asymmetricKeyType === 'ec') return sequence(objectId(ecdsa[hash]!));
+  return sequence(objectId(rsa[hash]!), element(DerTag.null));
 }
 
 /** `/`-separated: `CN=gw-001/O=Harbour`. */
@@ -123,37 +115,37 @@ export function nameOf(subject: string | Buffer): Buffer {
     emailAddress: '1.2.840.113549.1.9.1',
   };
   const parts = subject === '' ? [] : subject.split('/');
-  return writeSequence(
+  return sequence(
     ...parts.map((part) => {
       const [kind = '', value = ''] = part.split('=');
-      const text = writeElement(kind === 'emailAddress' ? DerTag.ia5String : DerTag.utf8String, Buffer.from(value));
-      return writeElement(DerTag.set, writeSequence(writeObjectId(ids[kind]!), text));
+      const text = element(kind === 'emailAddress' ? DerTag.ia5String : DerTag.utf8String, Buffer.from(value));
+      return element(DerTag.set, sequence(objectId(ids[kind]!), text));
     }),
   );
 }
 
 function writeExtension({ oid, critical, value }: DraftExtension): Buffer {
-  return writeSequence(writeObjectId(oid), ...(critical === true ? [writeTrue()] : []), writeOctets(value));
+  return sequence(objectId(oid), ...(critical === true ? [writeTrue()] : []), octets(value));
 }
 
 export const basicConstraints = (ca: boolean, pathLength?: number): DraftExtension => ({
   oid: '2.5.29.19',
   critical: true,
-  value: writeSequence(...(ca ? [writeTrue()] : []), ...(pathLength === undefined ? [] : [writeInteger(pathLength)])),
+  value: sequence(...(ca ? [writeTrue()] : []), ...(pathLength === undefined ? [] : [integer(pathLength)])),
 });
 
-/** @param bits as RFC 5280 counts: digitalSignature 0, keyCertSign 5, cRLSign 6 */
-export function keyUsage(...bits: number[]): DraftExtension {
+/** @param usages as RFC 5280 counts: digitalSignature 0, keyCertSign 5, cRLSign 6 */
+export function keyUsage(...usages: number[]): DraftExtension {
   let byte = 0;
-  for (const bit of bits) byte |= 0x80 >> bit;
-  const unused = 7 - Math.max(0, ...bits);
-  return { oid: '2.5.29.15', critical: true, value: writeElement(DerTag.bitString, Buffer.from([unused, byte])) };
+  for (const bit of usages) byte |= 0x80 >> bit;
+  const unused = 7 - Math.max(0, ...usages);
+  return { oid: '2.5.29.15', critical: true, value: element(DerTag.bitString, Buffer.from([unused, byte])) };
 }
 
 export const purposeOf = (...oids: string[]): DraftExtension => ({
   oid: '2.5.29.37',
   critical: true,
-  value: writeSequence(...oids.map(writeObjectId)),
+  value: sequence(...oids.map(objectId)),
 });
 export const clientAuth = '1.3.6.1.5.5.7.3.2';
 export const serverAuth = '1.3.6.1.5.5.7.3.1';
@@ -162,21 +154,19 @@ const nameTags = { email: 1, dns: 2, uri: 6, ip: 7 } as const;
 type DraftName = { type: keyof typeof nameTags; value: string | Buffer } | { type: 'directory'; value: string };
 
 export function generalName({ type, value }: DraftName): Buffer {
-  if (type === 'directory') return writeElement(contextTag(4, true), nameOf(value));
-  return writeElement(contextTag(nameTags[type], false), Buffer.from(value as string));
+  if (type === 'directory') return element(contextTag(4, true), nameOf(value));
+  return element(contextTag(nameTags[type], false), Buffer.from(value as string));
 }
 
 export const altNames = (...names: DraftName[]): DraftExtension => ({
   oid: '2.5.29.17',
-  value: writeSequence(...names.map(generalName)),
+  value: sequence(...names.map(generalName)),
 });
 
 export function nameConstraints(permitted: DraftName[], excluded: DraftName[] = []): DraftExtension {
   const trees = (number: number, names: DraftName[]) =>
-    names.length === 0
-      ? []
-      : [writeElement(contextTag(number, true), ...names.map((name) => writeSequence(generalName(name))))];
-  return { oid: '2.5.29.30', critical: true, value: writeSequence(...trees(0, permitted), ...trees(1, excluded)) };
+    names.length === 0 ? [] : [element(contextTag(number, true), ...names.map((name) => sequence(generalName(name))))];
+  return { oid: '2.5.29.30', critical: true, value: sequence(...trees(0, permitted), ...trees(1, excluded)) };
 }
 
 /** Over the bits of the key alone (RFC 5280, 4.2.1.2, method 1). */
@@ -186,10 +176,10 @@ export function keyIdOf({ publicKey }: DraftKey): Buffer {
   return createHash('sha1').update(spki.read(DerTag.bitString, 'the bits').subarray(1)).digest();
 }
 
-export const subjectKeyId = (key: DraftKey): DraftExtension => ({ oid: '2.5.29.14', value: writeOctets(keyIdOf(key)) });
+export const subjectKeyId = (key: DraftKey): DraftExtension => ({ oid: '2.5.29.14', value: octets(keyIdOf(key)) });
 export const authorityKeyId = (key: DraftKey): DraftExtension => ({
   oid: keyIdOid,
-  value: writeSequence(writeElement(contextTag(0, false), keyIdOf(key))),
+  value: sequence(element(contextTag(0, false), keyIdOf(key))),
 });
 
 export function pem(label: string, der: Uint8Array): string {

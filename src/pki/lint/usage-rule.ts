@@ -4,6 +4,9 @@ import { anyExtendedKeyUsage, extendedKeyUsageName } from '../x509/object-id.ts'
 import { type Told, reissue, told } from './finding.ts';
 import type { Rule } from './rule.ts';
 
+/** Purposes of private enterprises mean nothing to others. */
+const privateArc = '1.3.6.1.4.1.';
+
 export const authority: Rule = ({ content: { known }, role }) => {
   const { basicConstraints, keyUsage, subjectKeyIdentifier, nameConstraints } = known;
   if (basicConstraints?.ca !== true) {
@@ -123,13 +126,15 @@ export const names: Rule = ({ content, role }) => {
     found.push(told('error', 'name-mismatch', `CN ${JSON.stringify(cn)}, names ${shown}`, why, reissue));
   }
   const flotilla = alternative.filter(({ type, value }) => type === 'uri' && value.startsWith('flotilla://'));
-  if (flotilla.length > 0 && alternative.length > 1) {
+  // Hosts may stand behind the name of a device, where its profile gives it some.
+  const beside = alternative.filter(({ type }, at) => at > 0 && type !== 'dns' && type !== 'ip');
+  if (flotilla.length > 0 && beside.length > 0) {
     found.push(
       told(
         'error',
         'names-several',
         shown,
-        'a device or operator has one name; the coordinator refuses a second one of any kind',
+        'a device or operator has one name, with hosts behind it at most; the coordinator refuses any other',
         reissue,
       ),
     );
@@ -162,7 +167,7 @@ export const purpose: Rule = ({ content: { known }, role }) => {
       found.push(
         told('error', 'purpose-any', all, 'it may be used for everything', 'issue it with the one purpose that it has'),
       );
-    } else if (usage.length > 1) {
+    } else if (usage.filter((oid) => !oid.startsWith(privateArc)).length > 1) {
       const strict = role === 'coordinator' ? 'warning' : 'error';
       found.push(
         told(

@@ -8,7 +8,7 @@
  */
 import { type KeyObject, createHash, createHmac, randomBytes } from 'node:crypto';
 import { DerTag, contextTag } from '../der/read-der.ts';
-import { writeElement, writeInteger, writeObjectId, writeOctets, writeSequence } from '../der/write-der.ts';
+import { element, integer, objectId, octets, sequence } from '../der.ts';
 import { validatePassphrase } from '../passphrase.ts';
 import { EncryptionId, type PassphraseEncryption } from '../x509/encryption.ts';
 import { encryptByPassphrase } from './cipher.ts';
@@ -36,38 +36,34 @@ export async function writePkcs12(option: Pkcs12Option): Promise<Buffer> {
   const { privateKey, certificates, passphrase, legacy = false } = option;
   validatePassphrase(passphrase);
   const leaf = certificates[0] ?? Buffer.alloc(0);
-  const attributes = writeElement(
+  const attributes = element(
     DerTag.set,
-    writeAttribute(Pkcs12Id.friendlyName, writeElement(DerTag.bmpString, toUtf16(option.friendlyName))),
-    writeAttribute(Pkcs12Id.localKeyId, writeOctets(createHash('sha1').update(leaf).digest())),
+    writeAttribute(Pkcs12Id.friendlyName, element(DerTag.bmpString, toUtf16(option.friendlyName))),
+    writeAttribute(Pkcs12Id.localKeyId, octets(createHash('sha1').update(leaf).digest())),
   );
   const certificateBags = certificates.map((der, at) =>
     writeBag(
       Pkcs12Id.certificateBag,
-      writeSequence(writeObjectId(Pkcs12Id.x509Certificate), explicit(writeOctets(der))),
+      sequence(objectId(Pkcs12Id.x509Certificate), explicit(octets(der))),
       at === 0 ? attributes : undefined,
     ),
   );
   const key = await encrypt(privateKey.export({ type: 'pkcs8', format: 'der' }), passphrase, legacy);
-  const keyBag = writeBag(
-    Pkcs12Id.shroudedKeyBag,
-    writeSequence(key.algorithm, writeOctets(key.encrypted)),
-    attributes,
-  );
-  const safe = await encrypt(writeSequence(...certificateBags), passphrase, legacy);
-  const authenticated = writeSequence(
+  const keyBag = writeBag(Pkcs12Id.shroudedKeyBag, sequence(key.algorithm, octets(key.encrypted)), attributes);
+  const safe = await encrypt(sequence(...certificateBags), passphrase, legacy);
+  const authenticated = sequence(
     writeContent(
       Pkcs12Id.encryptedData,
-      writeSequence(
-        writeInteger(0),
-        writeSequence(writeObjectId(Pkcs12Id.data), safe.algorithm, writeElement(contextTag(0, false), safe.encrypted)),
+      sequence(
+        integer(0),
+        sequence(objectId(Pkcs12Id.data), safe.algorithm, element(contextTag(0, false), safe.encrypted)),
       ),
     ),
-    writeContent(Pkcs12Id.data, writeOctets(writeSequence(keyBag))),
+    writeContent(Pkcs12Id.data, octets(sequence(keyBag))),
   );
-  return writeSequence(
-    writeInteger(3),
-    writeContent(Pkcs12Id.data, writeOctets(authenticated)),
+  return sequence(
+    integer(3),
+    writeContent(Pkcs12Id.data, octets(authenticated)),
     writeMac(authenticated, passphrase, legacy),
   );
 }
@@ -83,9 +79,9 @@ async function encrypt(
       scheme: 'pbeWithSHAAnd3-KeyTripleDES-CBC', cipher: 'des-ede3-cbc', keyBytes: 24,
       kdf: 'PKCS12', hash: 'SHA-1', cost: legacyRounds, salt,
     }; // prettier-ignore
-    const parameters = writeSequence(writeOctets(salt), writeInteger(legacyRounds));
+    const parameters = sequence(octets(salt), integer(legacyRounds));
     return {
-      algorithm: writeSequence(writeObjectId(EncryptionId.legacy3des), parameters),
+      algorithm: sequence(objectId(EncryptionId.legacy3des), parameters),
       encrypted: await encryptByPassphrase(encryption, plain, passphrase),
     };
   }
@@ -94,13 +90,13 @@ async function encrypt(
     scheme: 'PBES2', cipher: 'aes-256-cbc', keyBytes: 32, iv,
     kdf: 'PBKDF2', hash: 'SHA-256', cost: rounds, salt,
   }; // prettier-ignore
-  const prf = writeSequence(writeObjectId(EncryptionId.hmacSha256), writeElement(DerTag.null));
+  const prf = sequence(objectId(EncryptionId.hmacSha256), element(DerTag.null));
   return {
-    algorithm: writeSequence(
-      writeObjectId(EncryptionId.pbes2),
-      writeSequence(
-        writeSequence(writeObjectId(EncryptionId.pbkdf2), writeSequence(writeOctets(salt), writeInteger(rounds), prf)),
-        writeSequence(writeObjectId(EncryptionId.aes256), writeOctets(iv)),
+    algorithm: sequence(
+      objectId(EncryptionId.pbes2),
+      sequence(
+        sequence(objectId(EncryptionId.pbkdf2), sequence(octets(salt), integer(rounds), prf)),
+        sequence(objectId(EncryptionId.aes256), octets(iv)),
       ),
     ),
     encrypted: await encryptByPassphrase(encryption, plain, passphrase),
@@ -117,24 +113,24 @@ function writeMac(data: Uint8Array, passphrase: string, legacy: boolean): Buffer
     .update(data)
     .digest();
   const [id = ''] = Object.entries(macHashIds).find(([, name]) => name === hash) ?? [];
-  const algorithm = writeSequence(writeObjectId(id), writeElement(DerTag.null));
-  return writeSequence(writeSequence(algorithm, writeOctets(digest)), writeOctets(salt), writeInteger(iterations));
+  const algorithm = sequence(objectId(id), element(DerTag.null));
+  return sequence(sequence(algorithm, octets(digest)), octets(salt), integer(iterations));
 }
 
 function writeContent(type: string, value: Buffer): Buffer {
-  return writeSequence(writeObjectId(type), explicit(value));
+  return sequence(objectId(type), explicit(value));
 }
 
 function writeBag(type: string, value: Buffer, attributes: Buffer | undefined): Buffer {
-  return writeSequence(writeObjectId(type), explicit(value), attributes ?? Buffer.alloc(0));
+  return sequence(objectId(type), explicit(value), attributes ?? Buffer.alloc(0));
 }
 
 function writeAttribute(type: string, value: Buffer): Buffer {
-  return writeSequence(writeObjectId(type), writeElement(DerTag.set, value));
+  return sequence(objectId(type), element(DerTag.set, value));
 }
 
 function explicit(value: Buffer): Buffer {
-  return writeElement(contextTag(0, true), value);
+  return element(contextTag(0, true), value);
 }
 
 function toUtf16(text: string): Buffer {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readCsv } from '../../../src/enrollment/manifest/csv.ts';
+import { readCsv } from '../../../src/manifest/csv.ts';
 
 const texts = (source: string) => readCsv(source).rows.map((row) => row.map(({ text }) => text));
 

@@ -1,10 +1,10 @@
-import { nearest } from '../../config/nearest.ts';
-import type { ConfigProblem } from '../../config/problem.ts';
+import { nearest } from '../config/nearest.ts';
+import type { ConfigProblem } from '../config/problem.ts';
 import { readCsv } from './csv.ts';
-import { columns, maxManifestEntries, type Cell, type RawRow } from './manifest-entry.ts';
+import type { Cell, ManifestRow, ManifestShape } from './manifest-row.ts';
 
 /** `id,serial,key,tag.ring,grain.site`, then a row a device. */
-export function readCsvRows(source: string, problems: ConfigProblem[]): RawRow[] {
+export function readCsvRows(source: string, shape: ManifestShape, problems: ConfigProblem[]): ManifestRow[] {
   const { rows, fault } = readCsv(source);
   if (fault !== undefined) {
     problems.push({ key: '', ...fault });
@@ -13,22 +13,22 @@ export function readCsvRows(source: string, problems: ConfigProblem[]): RawRow[]
   const [head, ...body] = rows;
   if (head === undefined) return [];
   const names = head.map((cell) => ({ ...cell, text: cell.text.trim() }));
-  for (const cell of names) checkColumn(cell, problems);
+  for (const cell of names) checkColumn(cell, shape, problems);
   const twice = names.find(({ text }, index) => names.findIndex((other) => other.text === text) < index);
   if (twice !== undefined) {
     problems.push({ key: twice.text, line: twice.line, column: twice.column, message: `two columns ${twice.text}` });
   }
-  if (!names.some(({ text }) => text === 'id')) {
+  if (!names.some(({ text }) => text === shape.required)) {
     problems.push({
-      key: 'id',
+      key: shape.required,
       line: 1,
       column: 1,
-      message: 'the heading has no column id',
-      expected: 'id,serial,key',
+      message: `the heading has no column ${shape.required}`,
+      expected: shape.columns.join(','),
     });
     return [];
   }
-  return limit(body, problems).map((cells) => {
+  return limit(body, shape, problems).map((cells) => {
     const [first] = cells;
     if (cells.length !== names.length && first !== undefined) {
       problems.push({
@@ -49,10 +49,14 @@ export function readCsvRows(source: string, problems: ConfigProblem[]): RawRow[]
   });
 }
 
-function limit<T extends readonly Cell[]>(rows: readonly T[], problems: ConfigProblem[]): readonly T[] {
-  if (rows.length <= maxManifestEntries) return rows;
-  const at = rows[maxManifestEntries]?.[0] ?? { line: 1, column: 1 };
-  const expected = `at most ${maxManifestEntries}; split the file`;
+function limit<T extends readonly Cell[]>(
+  rows: readonly T[],
+  { maxRows }: ManifestShape,
+  problems: ConfigProblem[],
+): readonly T[] {
+  if (rows.length <= maxRows) return rows;
+  const at = rows[maxRows]?.[0] ?? { line: 1, column: 1 };
+  const expected = `at most ${maxRows}; split the file`;
   problems.push({
     key: '',
     line: at.line,
@@ -61,12 +65,12 @@ function limit<T extends readonly Cell[]>(rows: readonly T[], problems: ConfigPr
     seen: `${rows.length}`,
     expected,
   });
-  return rows.slice(0, maxManifestEntries);
+  return rows.slice(0, maxRows);
 }
 
-function checkColumn(cell: Cell, problems: ConfigProblem[]): void {
+function checkColumn(cell: Cell, { columns }: ManifestShape, problems: ConfigProblem[]): void {
   const { text, line, column } = cell;
-  if ((columns as readonly string[]).includes(text) || /^(tag|grain)\../.test(text)) return;
+  if (columns.includes(text) || /^(tag|grain)\../.test(text)) return;
   const known = [...columns, 'tag.NAME', 'grain.NAME'];
   const near = nearest(text, columns);
   problems.push({
