@@ -107,6 +107,13 @@ beforeAll(async () => {
   const first = await readFile(at('gw-1', 'device.key'), 'utf8');
   await must('run', 'gw-1', '--', 'echo', 'hello');
   await must('cert', 'renew', 'gw-1', '--wait');
+  await must('operator', 'add', 'anna', '--role', 'viewer', '--out', at('anna'));
+  await must('operator', 'add', 'ci', '--role', 'operator', '--token', '--expires', '8h', '--out', at('ci'));
+  // Printed, because nothing was named for it: to whoever has asked, and nowhere else.
+  const printed = JSON.parse(
+    await must('operator', 'add', 'shown', '--role', 'viewer', '--token', '--expires', '8h', '--json'),
+  ) as object;
+  const shown = `cli-${count}`;
   await must('firmware', 'keygen', at('second'));
   await writeFile(at('p.conf'), 'meta-product = "p"\nmeta-version = "1.0.0"\ntask t { on-init { info("x") } }\n');
   await must('firmware', 'build', '-f', at('p.conf'), '-o', at('p.fw'), '--key', at('fleet', 'keys', 'firmware.priv'));
@@ -150,6 +157,23 @@ beforeAll(async () => {
     bytes: Buffer.from(ticket.keyHex, 'hex'),
     files: /^fleet\/data\/ticket-key\.json(\.new)?$/,
     also: /^coordinator .*socket/i, // to the gateways
+  });
+  await addKey('anna/anna.key');
+  for (const path of await filesBelow(at('ci'))) {
+    if (path.endsWith('.crt')) continue;
+    const token = (await readFile(path, 'utf8')).trim();
+    secrets.push({
+      name: 'operator token',
+      bytes: Buffer.from(token.slice(-24)),
+      files: new RegExp(`^${literally(relative(scratch.path, path))}$`),
+      also: /^(coordinator|cli-\d+) .*socket/i,
+    });
+  }
+  secrets.push({
+    name: 'operator token that was printed',
+    bytes: Buffer.from(String((printed as { token?: unknown }).token).slice(-24)),
+    files: new RegExp(`^out/${shown}\\.out$`),
+    also: new RegExp(`^(coordinator|${shown}) .*socket`, 'i'),
   });
   secrets.push({ name: 'passphrase', bytes: Buffer.from(passphrase), files: /^root\.pass$/ });
   // Told once, to who has asked for it: over the API's socket, into the file that was named.
@@ -206,7 +230,9 @@ describe.runIf(canTrace)('a secret', () => {
         kind,
       ).toBe(true);
     }
-    expect(names).toEqual(expect.arrayContaining(['second.priv', 'ticket key', 'passphrase', 'enrollment token']));
+    expect(names).toEqual(
+      expect.arrayContaining(['second.priv', 'ticket key', 'passphrase', 'enrollment token', 'operator token']),
+    );
   });
 
   it('stands in its own file and in no other file of the run', async () => {
@@ -261,7 +287,8 @@ describe.runIf(canTrace)('a secret', () => {
     const holders = (await filesBelow(scratch.path)).filter((path) => {
       const name = relative(scratch.path, path);
       return (
-        !name.startsWith('trace/') && (secrets.some(({ files }) => files.test(name)) || /\.(key|enc|priv)$/.test(name))
+        !/^(trace|out)\//.test(name) && // where somebody sends what is printed is his own business
+        (secrets.some(({ files }) => files.test(name)) || /\.(key|enc|priv)$/.test(name))
       );
     });
     expect(holders.length).toBeGreaterThan(8);
