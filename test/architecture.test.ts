@@ -43,7 +43,20 @@ const arrows: Record<string, string[]> = {
   ],
   cli: ['audit', 'store', 'client', 'config', 'pki', 'firmware', 'eventlog', 'door', 'provision'],
   demo: ['cli', 'client', 'config', 'board', 'firmware', 'protocol', 'eventlog', 'agent'],
-  commands: ['audit', 'cli', 'client', 'config', 'enrollment', 'pki', 'firmware', 'provision', 'agent', 'demo', 'door', 'device'],
+  commands: [
+    'audit',
+    'cli',
+    'client',
+    'config',
+    'enrollment',
+    'pki',
+    'firmware',
+    'provision',
+    'agent',
+    'demo',
+    'door',
+    'device',
+  ],
 };
 
 /** Code without sockets, files, processes, clocks, chance or SQL: what it needs of them is an argument. */

@@ -122,7 +122,7 @@ async function renderConfig({ fleetId, hosts, port }: CreateFleetOption): Promis
 /** The agents' default is the port above that of the link. */
 function recoverySection(document: Document, port: number): Pair<Scalar<string>> {
   const { host, maxExpiredDays } = defaultRecoveryConfig;
-  const recoveryPort = port === 0 ? 0 : Math.min(65_535, port + 1);
+  const recoveryPort = port === 0 ? 0 : port < 65_535 ? port + 1 : port - 1;
   const key = document.createNode('recovery');
   key.spaceBefore = true;
   key.commentBefore = [

@@ -7,6 +7,8 @@ export interface CredentialRow {
   kind: 'certificate' | 'token';
   /** SHA-256 in hex: of the whole certificate, or of the token's secret. */
   proofSha256: string;
+  /** Of a certificate: id of the authority that signed it; absent: the first one. */
+  issuer?: string;
   issuedAtMs: number;
   issuedBy: string;
   notBeforeMs: number;

@@ -94,6 +94,16 @@ describe('a request', () => {
 });
 
 describe('the revocation list', () => {
+  it('names an operator that was revoked as well', async () => {
+    await must('operator', 'add', 'anna', '--role', 'viewer', '--out', scratch('anna'));
+    const [list] = (await must('cert', 'crl', '--out', scratch('with-anna.crl'))).lists;
+    const { revoked } = await must('operator', 'revoke', 'anna', '--reason', 'left the company', '--yes');
+    const [next] = (await must('cert', 'crl', '--out', scratch('without-anna.crl'))).lists;
+    expect(next.revokedCount).toBe(list.revokedCount + 1);
+    const shown = await must('cert', 'inspect', scratch('without-anna.crl'));
+    expect(shown.objects[0].revoked.map(({ serialHex }: any) => serialHex)).toContain(revoked[0]);
+  });
+
   it('names a revoked certificate at once, in a form that openssl takes, by command and by HTTP', async () => {
     const dir = scratch('stolen');
     await must('cert', 'issue', 'stolen', '--out', dir);

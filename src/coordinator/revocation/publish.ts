@@ -105,12 +105,9 @@ export class ListPublisher {
 
 /** Its certificates that are revoked, by serial number. Expired ones stay for one list more (RFC 5280, 3.3). */
 function draftList(turn: Turn, { id, commonName }: Signer, validDays: number): ListDraft {
-  const revoked: ListedCertificate[] = [];
-  for (const certificate of turn.state.certificates.values()) {
-    const { serial, issuer, revokedAtMs, revocationReason, notAfterMs } = certificate;
-    if (revokedAtMs === undefined || issuer !== id || notAfterMs + validDays * msPerDay < turn.nowMs) continue;
-    revoked.push({ serial, revokedAtMs, reasonCode: reasonCodeOf(revocationReason ?? '') });
-  }
+  const revoked = [...revokedCertificates(turn.state)]
+    .filter(({ issuer, notAfterMs }) => issuer === id && notAfterMs + validDays * msPerDay >= turn.nowMs)
+    .map(({ serial, revokedAtMs, reason }) => ({ serial, revokedAtMs, reasonCode: reasonCodeOf(reason) }));
   revoked.sort((a, b) => (a.serial < b.serial ? -1 : 1));
   const thisUpdateMs = Math.max(0, turn.nowMs - backdateMs);
   const nextUpdateMs = turn.nowMs + validDays * msPerDay;
@@ -118,3 +115,25 @@ function draftList(turn: Turn, { id, commonName }: Signer, validDays: number): L
   appendOwnEvent(turn, { deviceId: '', type: 'coordinator.crl-published', key: id, payload });
   return { number: turn.state.counters.get('offset') ?? 0, thisUpdateMs, nextUpdateMs, revoked };
 }
+
+interface RevokedCertificate extends Omit<ListedCertificate, 'reasonCode'> {
+  issuer: string;
+  notAfterMs: number;
+  reason: string;
+}
+
+/** Of devices, and of operators. */
+function* revokedCertificates({ certificates, operators }: CoreState): Generator<RevokedCertificate> {
+  for (const { serial, issuer, notAfterMs, revokedAtMs, revocationReason = '' } of certificates.values()) {
+    if (revokedAtMs !== undefined) yield { serial, issuer, notAfterMs, revokedAtMs, reason: revocationReason };
+  }
+  for (const { credentials } of operators.values()) {
+    for (const { id, kind, issuer = firstAuthority, notAfterMs, revokedAtMs, revocationReason = '' } of credentials) {
+      if (kind !== 'certificate' || revokedAtMs === undefined) continue;
+      yield { serial: id, issuer, notAfterMs, revokedAtMs, reason: revocationReason };
+    }
+  }
+}
+
+/** Which one signed what `flotilla init` made. */
+const firstAuthority = 'issuing-1';

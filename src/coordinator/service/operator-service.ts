@@ -115,6 +115,7 @@ export function revokeOperator(
       credentials: known.credentials.map((one) => (ends(one) ? { ...one, ...mark } : one)),
     };
     const cutConnections = context.connections.count(revoked);
+    turn.next('revocation');
     putOperator(turn, operator); // told to the listeners after the commit: they end what is open
     audit(turn, context, 'operator.revoke', name, { credentials: revoked, reason });
     return { operator: viewOperator(context, operator), revoked, cutConnections };
@@ -180,7 +181,14 @@ async function makeCertificate(
   } = parseOperatorIdentity(new X509Certificate(certificate));
   return {
     certificate,
-    proof: { id, kind: 'certificate', proofSha256: fingerprintSha256Hex, notBeforeMs, notAfterMs },
+    proof: {
+      id,
+      kind: 'certificate',
+      issuer: issuing.id,
+      proofSha256: fingerprintSha256Hex,
+      notBeforeMs,
+      notAfterMs,
+    },
   };
 }
 

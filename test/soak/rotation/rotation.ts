@@ -56,11 +56,11 @@ export async function runRotation({ agents, away, shortSeconds, say }: RotationO
   say(`${agents} devices are made`);
 
   // Those of the short certificates wait in pending, so that they do not renew before they go.
-  const first = await startCrowds(crowds, gone, dirs);
+  const first = startCrowds(crowds, gone, dirs);
   await settled(client, gone, ({ connected, id }) => expiring.includes(id) || connected);
   for (const crowd of first) await endCrowd(crowds, crowd);
   await client.acceptDevices(`L@${expiring.join(',')}`);
-  await startCrowds(crowds, there, dirs);
+  void startCrowds(crowds, there, dirs);
   await settled(client, there, ({ connected, accepts }) => connected && accepts?.['certificate.renew'] !== undefined);
   say(`${there.length} are connected, ${away} are away`);
 
@@ -90,7 +90,7 @@ export async function runRotation({ agents, away, shortSeconds, say }: RotationO
     await eventually(`${id} has expired`, () => Date.now() > validToDate.getTime(), { timeoutMs: waitMs });
   }
   const returnedAt = performance.now();
-  await startCrowds(crowds, gone, dirs);
+  void startCrowds(crowds, gone, dirs);
   await eventually(
     'those that were away are proven',
     async () => (await client.renewals()).length === 0 && (await proven(client, gone, before)).length === 0,
@@ -146,11 +146,8 @@ function startCrowd(dirs: readonly string[]) {
   });
 }
 
-async function startCrowds(
-  crowds: Set<Crowd>,
-  ids: readonly string[],
-  dirs: ReadonlyMap<string, string>,
-): Promise<Crowd[]> {
+/** They end with the soak, or by `endCrowd`. */
+function startCrowds(crowds: Set<Crowd>, ids: readonly string[], dirs: ReadonlyMap<string, string>): Crowd[] {
   const started: Crowd[] = [];
   for (let n = 0; n < ids.length; n += crowdSize) {
     const argv = ids.slice(n, n + crowdSize).map((id) => dirs.get(id)!);
