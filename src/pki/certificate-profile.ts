@@ -96,6 +96,21 @@ export function extraNameProblem(pattern: string): string | undefined {
     : undefined;
 }
 
+/** How long the certificate of an operator holds. */
+export function fitOperatorRequest(profile: OperatorProfile, days: number = profile.validityDays): number {
+  if (days <= profile.maxValidityDays) return days;
+  throw new FlotillaError(
+    'refused',
+    'certificate-profile',
+    'profile operator gives no such certificate: the validity',
+    {
+      seen: `${days} days`,
+      expected: `at most ${profile.maxValidityDays} days`,
+      suggestion: 'ask for less, or change pki/profiles.yaml',
+    },
+  );
+}
+
 export interface DeviceRequest {
   deviceId: string;
   publicKey: KeyObject;

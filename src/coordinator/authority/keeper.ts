@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rename } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FlotillaError } from '../../error.ts';
 import type { Log } from '../../log.ts';
@@ -135,6 +135,7 @@ export class AuthorityKeeper {
       await this.#buryEnded(state);
       await this.#writeBundle();
       if (this.#own.isHalfway) await this.#completePair();
+      await this.#clearRemains();
       const { certificatePem } = this.#active;
       if (!this.#own.certificate.checkIssued(new X509Certificate(certificatePem))) await this.#issueOwn();
     });
@@ -235,6 +236,15 @@ export class AuthorityKeeper {
     if (bundle === this.#bundlePem) return;
     await replaceFile(this.#option.files.authorityBundle, bundle, 0o644);
     this.#bundlePem = bundle;
+  }
+
+  /** Of exchanges that a crash has cut off before their first rename: each is begun anew. */
+  async #clearRemains(): Promise<void> {
+    const { pki } = this.#option.files;
+    for (const name of await readdir(pki)) {
+      if (name.endsWith('.key.new')) await shredFile(join(pki, name));
+      else if (name.endsWith('.crt.new')) await rm(join(pki, name), { force: true });
+    }
   }
 
   /** The key of an authority that is over is destroyed; its certificate is kept for those who look back. */

@@ -1,14 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { Certificate, RevokeRequest, Revoked, Signed, SignRequest } from '../../client/contract/certificate.ts';
 import { FlotillaError } from '../../error.ts';
-import { chooseProfile } from '../../config/profile-file.ts';
-import {
-  fitDeviceRequest,
-  issueDeviceCertificate,
-  parseCsr,
-  parseDeviceIdentity,
-  validateDeviceId,
-} from '../../pki/index.ts';
+import { issueDeviceCertificate, parseCsr, parseDeviceIdentity, validateDeviceId } from '../../pki/index.ts';
 import type { CertificateRow } from '../../store/index.ts';
 import { revokedSerials } from '../core/core.ts';
 import { changeDevice, cutConnection, putCertificate, putDevice, shownCertificate } from '../core/device-operation.ts';
@@ -17,6 +10,7 @@ import { endRenewal } from '../core/renewal-operation.ts';
 import type { Turn } from '../core/turn.ts';
 import { newDevice } from '../registry/reduce-device.ts';
 import { audit, type ServiceContext } from './context.ts';
+import { fitToProfile } from './fit-profile.ts';
 
 /** In order of issue. */
 export function listCertificates({ core }: ServiceContext, device: string | undefined): Promise<Certificate[]> {
@@ -47,10 +41,8 @@ export async function signCertificate(context: ServiceContext, request: SignRequ
     });
   }
   validateDeviceId(deviceId);
-  const { profile: profileName = 'device', days, names } = request;
-  const profile = chooseProfile(await context.loadProfiles(), 'device', profileName);
-  const reserved = context.authorities.reservedHosts;
-  const fitted = fitDeviceRequest(profileName, profile, { deviceId, publicKey, days, names, reserved });
+  const { days, names } = request;
+  const fitted = await fitToProfile(context, { deviceId, publicKey, days, names }, request.profile);
   const pem = await issueDeviceCertificate(issuing, {
     fleetId,
     deviceId,
@@ -64,7 +56,7 @@ export async function signCertificate(context: ServiceContext, request: SignRequ
     const certificate: CertificateRow = {
       serial: identity.serialHex,
       issuer: issuing.id,
-      ...(request.profile === undefined ? {} : { profile: profileName }),
+      ...(request.profile === undefined ? {} : { profile: request.profile }),
       deviceId,
       fingerprintSha256: identity.fingerprintSha256Hex,
       notBeforeMs: identity.notBeforeMs,

@@ -11,6 +11,7 @@ import type { Turn } from '../core/turn.ts';
 import { judgeEnrollment, type EnrollmentQuestion, type EnrollmentVerdict } from '../enrollment/judge-enrollment.ts';
 import { newDevice } from '../registry/reduce-device.ts';
 import { audit, type ServiceContext } from './context.ts';
+import { fitToProfile } from './fit-profile.ts';
 import { hashSecret } from './enrollment-service.ts';
 
 export interface EnrollRequest {
@@ -42,12 +43,14 @@ export async function enroll(context: ServiceContext, request: EnrollRequest): P
   // Before the work of signing; judged again where it counts.
   const first = await context.core.submit((turn) => judge(turn.state, turn.nowMs));
   if (first.kind === 'refuse') throw await refused(context, deviceId, request, first);
+  const fitted = await fitToProfile(context, { deviceId, publicKey });
   const { issuing } = context; // one and the same, whatever a rotation does meanwhile
   const pem = await issueDeviceCertificate(issuing, {
     fleetId: context.fleetId,
     deviceId,
     publicKey,
     nowMs: context.clock.nowMs(),
+    ...fitted,
   });
   const facts = parseDeviceIdentity(new X509Certificate(pem));
   const result = await context.core.submit((turn): EnrollReply | Extract<EnrollmentVerdict, { kind: 'refuse' }> => {

@@ -9,7 +9,8 @@ import type {
   Self,
 } from '../../client/contract/operator.ts';
 import { FlotillaError } from '../../error.ts';
-import { parseCsr, parseOperatorIdentity, signOperatorCertificate } from '../../pki/index.ts';
+import { chooseProfile } from '../../config/profile-file.ts';
+import { fitOperatorRequest, parseCsr, parseOperatorIdentity, signOperatorCertificate } from '../../pki/index.ts';
 import type { OperatorRole } from '../../role.ts';
 import type { CredentialRow, OperatorRow } from '../../store/row.ts';
 import { putOperator } from '../core/operator-operation.ts';
@@ -160,9 +161,10 @@ export function spendUse(context: ServiceContext, id: string): Promise<void> {
 type Made = Pick<OperatorAdded, 'certificate' | 'token'> & { proof: Omit<CredentialRow, 'issuedAtMs' | 'issuedBy'> };
 
 async function makeCertificate(
-  { clock, fleetId, issuing }: ServiceContext,
+  context: ServiceContext,
   { name, csr, days, role }: OperatorRequest & { csr: string; role: OperatorRole },
 ): Promise<Made> {
+  const { clock, fleetId, issuing } = context;
   const { publicKey, commonName } = await parseCsr(csr);
   if (commonName !== undefined && commonName !== name) {
     throw new FlotillaError('usage', 'certificate-name-mismatch', 'the request is not for this operator', {
@@ -170,7 +172,7 @@ async function makeCertificate(
       expected: `CN=${name}`,
     });
   }
-  const validity = days === undefined ? {} : { validityDays: days };
+  const validity = { validityDays: fitOperatorRequest(chooseProfile(await context.loadProfiles(), 'operator'), days) };
   const option = { fleetId, name, role, publicKey, nowMs: clock.nowMs(), ...validity };
   const certificate = await signOperatorCertificate(issuing, option);
   const {
