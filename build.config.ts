@@ -52,8 +52,9 @@ async function bundle(): Promise<void> {
   const built = await rolldown({
     input,
     platform: 'node',
-    // oclif looks for these when it runs from TypeScript sources; dist/ has none.
-    external: [/^node:/, 'typescript', 'ts-node', 'tsx'],
+    // oclif looks for the first three when it runs from TypeScript sources, ssh2 for what it would compile at install:
+    // neither is ever here, and both do without.
+    external: [/^node:/, 'typescript', 'ts-node', 'tsx', 'cpu-features', /\.node$/],
     logLevel: 'warn',
   });
   await built.write({
@@ -62,6 +63,9 @@ async function bundle(): Promise<void> {
     sourcemap: true,
     entryFileNames: '[name].js',
     chunkFileNames: 'chunks/[name]-[hash].js',
+    // A part of ssh2 wants the name that CommonJS gives a file's folder.
+    banner: ({ moduleIds }) =>
+      moduleIds.some((id) => id.includes('/node_modules/ssh2/')) ? 'const __dirname = import.meta.dirname;' : '',
     keepNames: true,
   });
   await built.close();

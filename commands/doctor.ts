@@ -6,33 +6,34 @@ import { formatFindings } from '../src/cli/render/finding.ts';
 import { stdoutOption } from '../src/cli/terminal.ts';
 
 interface Examined {
-  /** False when anything is bad; warnings do not count. */
+  /** Of this document. */
+  version: 1;
+  /** False when anything has failed; warnings do not count. */
   ok: boolean;
   findings: Finding[];
 }
 
 export default class Doctor extends BaseCommand<Examined> {
   static override description = `look over this machine and this fleet, and say how to mend what is wrong
-Changes nothing. Exit code 4 when something is bad.`;
+Runtime, clocks (of this machine, of devices), permissions of every secret and folder, certificates, ticket keys, disk, database, audit log, coordinator, ports, file descriptors, what is left of one that was killed, dead letters, alerts, versions. Works without a coordinator, and with one elsewhere (--context) as far as its API tells. Changes nothing. Exit code 4 when something has failed; warnings alone are 0.`;
   static override examples = [
     `$ <%= config.bin %> <%= command.id %>
-ok    node          v24.21.0
-ok    fwup          not on PATH; the builtin engine is used
-ok    clock         2026-11-22T21:30:05.000Z, synchronised
-ok    fleet         harbour-k3f9x2 in /srv/harbour
-bad   keys          /srv/harbour/pki/issuing.key has mode 0644: others can read it
-                    mend: chmod 600 /srv/harbour/pki/issuing.key; if others could log in here, make new keys
-ok    disk          41 GiB free for /srv/harbour/data
-warn  coordinator   does not answer: ENOENT on /srv/harbour/run/api.sock
-                    mend: flotilla coordinator start --detach
-1 bad, 1 warning`,
-    '<%= config.bin %> <%= command.id %> --json',
+ok    node         v24.21.0
+ok    clock        2026-11-22T21:30:05.000Z, synchronised
+fail  keys         /srv/harbour/pki/issuing.key has mode 0644: others can read it
+                   mend: chmod 600 /srv/harbour/pki/issuing.key; if others could log in here, make new keys
+ok    audit        whole, 57 rows, head 57:b02e91f3…: keep one elsewhere now and then, flotilla audit head
+warn  coordinator  does not answer: ENOENT on /srv/harbour/run/api.sock
+                   mend: flotilla coordinator start --detach
+1 failed, 1 warning`,
+    `<%= config.bin %> <%= command.id %> --json | jq '.findings[] | select(.verdict != "ok")'`,
+    `<%= config.bin %> <%= command.id %> --context harbour`,
   ];
 
   protected async execute(): Promise<Examined> {
     const { flags } = await this.parse(Doctor);
-    const findings = await examine(flags['fleet-dir'], Date.now());
-    return { ok: findings.every(({ verdict }) => verdict !== 'bad'), findings };
+    const findings = await examine(flags, Date.now());
+    return { version: 1, ok: findings.every(({ verdict }) => verdict !== 'fail'), findings };
   }
 
   protected render({ findings }: Examined): void {

@@ -31,6 +31,13 @@ gw-001/authority.crt`,
   static override flags = {
     out: Flags.directory({ description: 'where the files go; made when missing', required: true, helpValue: 'DIR' }),
     days: Flags.integer({ description: 'how long the certificate holds', min: 1, max: 36_500 }),
+    profile: Flags.string({ description: 'of the kind device, in pki/profiles.yaml', helpValue: 'NAME' }),
+    name: Flags.string({
+      description: 'a name beside its own, as the profile allows: DNS:NAME or IP:ADDRESS; repeatable',
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: 'NAME',
+    }),
     pending: Flags.boolean({ description: 'leave the device waiting for `device accept`' }),
   };
 
@@ -52,7 +59,7 @@ gw-001/authority.crt`,
     const { certificate, authority, fleetId } = await client.sign({
       csr: csrPem,
       deviceId: args.device,
-      ...defined({ days: flags.days, pending: flags.pending }),
+      ...defined({ days: flags.days, pending: flags.pending, profile: flags.profile, names: flags.name }),
     });
     await places.fill(files.certificate, certificate.pem);
     await places.fill(files.authority, authority);

@@ -6,6 +6,7 @@ import { NewFiles } from '../../src/cli/new-file.ts';
 import { openClient } from '../../src/cli/open-client.ts';
 import { readInput } from '../../src/cli/read-input.ts';
 import type { Signed } from '../../src/client/contract/index.ts';
+import { readCsrPem } from '../../src/pki/csr.ts';
 
 type SignedTo = Signed & { written: string[] };
 
@@ -19,11 +20,18 @@ wrote gw-001/device.crt, gw-001/authority.crt`,
     '<%= config.bin %> <%= command.id %> request.pem --device gw-001 --days 90 --pending',
   ];
   static override args = {
-    csr: Args.file({ description: 'the request, a PEM file', required: true }),
+    csr: Args.file({ description: 'the request, PEM or DER; EC P-256, P-384, or RSA from 2048 bits', required: true }),
   };
   static override flags = {
     device: Flags.string({ description: 'refuse unless the request is for this device', helpValue: 'ID' }),
     days: Flags.integer({ description: 'how long the certificate holds', min: 1, max: 36_500 }),
+    profile: Flags.string({ description: 'of the kind device, in pki/profiles.yaml', helpValue: 'NAME' }),
+    name: Flags.string({
+      description: 'a name beside its own, as the profile allows: DNS:NAME or IP:ADDRESS; repeatable',
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: 'NAME',
+    }),
     pending: Flags.boolean({ description: 'leave the device waiting for `device accept`' }),
     out: Flags.file({ description: 'write the certificate here; never overwrites', helpValue: 'FILE' }),
     'authority-out': Flags.file({
@@ -34,7 +42,7 @@ wrote gw-001/device.crt, gw-001/authority.crt`,
 
   protected async execute(): Promise<SignedTo> {
     const { args, flags } = await this.parse(Sign);
-    const csr = (await readInput(args.csr, 'a certificate signing request')).toString('utf8');
+    const csr = readCsrPem(await readInput(args.csr, 'a certificate signing request'));
     // The places are taken before anything is signed: a certificate must not be issued and then lost.
     await using files = new NewFiles();
     if (flags.out !== undefined) await files.reserve(flags.out);
@@ -42,7 +50,13 @@ wrote gw-001/device.crt, gw-001/authority.crt`,
     const client = await openClient(flags);
     const signed = await client.sign({
       csr,
-      ...defined({ deviceId: flags.device, days: flags.days, pending: flags.pending }),
+      ...defined({
+        deviceId: flags.device,
+        days: flags.days,
+        pending: flags.pending,
+        profile: flags.profile,
+        names: flags.name,
+      }),
     });
     if (flags.out !== undefined) await files.fill(flags.out, signed.certificate.pem);
     if (flags['authority-out'] !== undefined) await files.fill(flags['authority-out'], signed.authority);

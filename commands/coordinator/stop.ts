@@ -2,8 +2,10 @@ import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../src/cli/base-command.ts';
 import { parseDuration } from '../../src/cli/duration.ts';
 import { formatDuration } from '../../src/cli/human.ts';
+import { findTarget } from '../../src/cli/find-endpoint.ts';
 import { openClient } from '../../src/cli/open-client.ts';
 import { waitForExit } from '../../src/cli/process-exit.ts';
+import { waitForSilence } from '../../src/cli/wait-silence.ts';
 import { FlotillaError } from '../../src/error.ts';
 
 interface Stopped {
@@ -27,11 +29,14 @@ stopped pid 4711 in 0.4s`,
     const { flags } = await this.parse(Stop);
     const timeoutSeconds = parseDuration(flags.timeout, '--timeout');
     const client = await openClient(flags);
+    const isElsewhere = (await findTarget(flags)).kind === 'context';
     const startedMs = performance.now();
     const { pid } = await client.shutdown().catch((error: unknown) => {
       throw asNothingToStop(error);
     });
-    if (!(await waitForExit(pid, timeoutSeconds * 1000))) {
+    const timeoutMs = timeoutSeconds * 1000;
+    // The pid of another machine says nothing here: there the end is that nobody answers.
+    if (!(await (isElsewhere ? waitForSilence(client, timeoutMs) : waitForExit(pid, timeoutMs)))) {
       throw new FlotillaError('failed', 'coordinator-still-running', 'the coordinator has not ended yet', {
         seen: `pid ${pid} runs ${flags.timeout} after it was asked to stop`,
         suggestion: `look into run/coordinator.log of the fleet; it drains its links and ends by itself`,

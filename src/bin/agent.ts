@@ -19,7 +19,7 @@ import { readPublicKey } from '../firmware/archive/key.ts';
 import { createLog, openLog, type Log, type LogOutput } from '../log.ts';
 import { loadAuthorityBundle, loadIdentity } from '../pki/load-identity.ts';
 import { parseDeviceIdentity, type DeviceIdentity } from '../pki/peer-identity.ts';
-import { coordinatorServerName } from '../pki/profile.ts';
+import { coordinatorServerName, parseAuthorityName } from '../pki/profile.ts';
 import { readSecretFile } from '../pki/secret-file.ts';
 
 /** After this a stop is no longer orderly; the next start takes up whatever was under way. */
@@ -107,13 +107,17 @@ function openOutput({ file, maxBytes, keep }: LogConfig, fallback: string | unde
   return isJournal(process.env) ? journalOutput(openLog(2)) : openLog(2);
 }
 
-async function readIdentity({ identity }: AgentConfig): Promise<DeviceIdentity> {
+/** The fleet, and what the log calls this device: with a manufacturer's certificate the coordinator names it. */
+async function readIdentity({ identity }: AgentConfig): Promise<Pick<DeviceIdentity, 'fleetId' | 'deviceId'>> {
   await readSecretFile(identity.key); // said first: refused when others may read it
   await requireFile(identity.certificate);
   await requireFile(identity.authority);
   const { certificate } = await loadIdentity({ certificateFile: identity.certificate, keyFile: identity.key });
-  await loadAuthorityBundle(identity.authority);
-  return parseDeviceIdentity(certificate);
+  const { certificates } = await loadAuthorityBundle(identity.authority);
+  const root = certificates.map(({ subject }) => parseAuthorityName(subject)).find((name) => name?.kind === 'root');
+  if (root === undefined || parseAuthorityName(certificate.issuer) !== undefined)
+    return parseDeviceIdentity(certificate);
+  return { fleetId: root.fleetId, deviceId: certificate.subject.replaceAll('\n', ', ') };
 }
 
 async function requireFile(path: string): Promise<void> {

@@ -3,6 +3,7 @@
  * that fails is told on stderr, or with --json on stdout as `{"error": …}`. SIGTERM, SIGINT and `coordinator stop` drain
  * and exit with 0.
  */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -28,11 +29,12 @@ import { createGatewayPool } from '../coordinator/gateway/index.ts';
 import { startRecoveryPort } from '../coordinator/recovery/recovery-port.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import { createLog, type Log } from '../log.ts';
-import { loadFleetIdentity, msPerDay } from '../pki/index.ts';
+import { loadCertificate, loadFleetIdentity, msPerDay, readOperatorIdentity } from '../pki/index.ts';
 
 /** By error code, the key of coordinator.yaml that is to be mended. */
 const configKeys: Record<string, string[]> = {
   'gateway-listen': ['listen', 'port'],
+  'api-listen': ['api'],
   'recovery-listen': ['recovery', 'port'],
   'pki-other-fleet': ['fleetId'],
   'enrollment-listen': ['enrollment', 'listen', 'port'],
@@ -65,6 +67,7 @@ async function run(): Promise<void> {
   const coordinator = await startCoordinator({
     config,
     ...(config.connectHook === undefined ? {} : { connectHook: createHook(config.connectHook, directory) }),
+    ...(config.enrollment?.hook === undefined ? {} : { enrollHook: createHook(config.enrollment.hook, directory) }),
     authorities: new AuthorityKeeper({
       fleetId: config.fleetId,
       files: layout,
@@ -73,6 +76,7 @@ async function run(): Promise<void> {
       log,
     }),
     keyDirectory: layout.keys,
+    ...(await readFirstOperator(layout)),
     version,
     storeEntry: new URL(`./store-thread.${extension}`, import.meta.url),
     clock: systemClock,
@@ -119,6 +123,13 @@ async function run(): Promise<void> {
   log.info({ port, recoveryPort, socket, version }, 'coordinator is ready');
   const error = await stopping.promise;
   await stop(coordinator, error, log);
+}
+
+/** It may have been moved away: then the unix socket makes others. */
+async function readFirstOperator({ operatorCertificate }: FleetLayout): Promise<{ firstOperatorPem?: string }> {
+  if (!existsSync(operatorCertificate)) return {};
+  const { certificatePem, certificate } = await loadCertificate(operatorCertificate);
+  return typeof readOperatorIdentity(certificate) === 'string' ? {} : { firstOperatorPem: certificatePem };
 }
 
 function recoveryStarter(

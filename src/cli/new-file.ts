@@ -50,7 +50,7 @@ export class NewFiles implements AsyncDisposable {
   }
 
   /** Writes and syncs what belongs into a reserved place. */
-  async fill(path: string, data: string): Promise<void> {
+  async fill(path: string, data: string | Uint8Array): Promise<void> {
     const handle = this.#handles.get(path);
     if (handle === undefined) throw new FlotillaError('ours', 'file-not-reserved', `${path} was not reserved`);
     await handle.writeFile(data); // from the start: the room was taken without moving the position

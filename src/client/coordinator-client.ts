@@ -1,5 +1,15 @@
 import type { AuditExportRow } from '../audit/index.ts';
 import type {
+  AuthorityDetail,
+  AuthorityOverview,
+  AuthorityView,
+  Challenge,
+  EndedAuthority,
+  RegisterAuthority,
+  RetireRequest,
+  Rotated,
+  Rotation,
+  RotationRequest,
   AuditEntry,
   AuditHeadReply,
   AuditQuery,
@@ -32,6 +42,11 @@ import type {
   ManifestImport,
   ManifestImported,
   PreregistrationView,
+  Operator,
+  OperatorAdded,
+  OperatorRequest,
+  OperatorRevoke,
+  OperatorRevoked,
   ProductRequestBody,
   QuarantineRequest,
   Redacted,
@@ -40,6 +55,7 @@ import type {
   RegisterRequest,
   Release,
   Revoked,
+  RevocationLists,
   Replacement,
   ReplaceRequest,
   RevokeRequest,
@@ -53,6 +69,7 @@ import type {
   SelectExplanation,
   SelectMatch,
   SelectRequest,
+  Self,
   SentRequest,
   Settled,
   SettleRequest,
@@ -76,7 +93,7 @@ export class CoordinatorClient {
     this.#http = http;
   }
 
-  status = () => this.#http.get<CoordinatorStatus>('/v1/status');
+  status = (signal?: AbortSignal) => this.#http.get<CoordinatorStatus>('/v1/status', {}, signal);
   shutdown = () => this.#http.post<{ pid: number }>('/v1/shutdown', {});
 
   audit = (query: AuditQuery) => this.#http.get<AuditEntry[]>('/v1/audit', { ...query });
@@ -88,6 +105,11 @@ export class CoordinatorClient {
   /** One row. */
   verifyAudit = (query: { head?: string }, signal?: AbortSignal) =>
     this.#http.rows<AuditVerification>('/v1/audit/verify', query, signal);
+  self = () => this.#http.get<Self>('/v1/self');
+  operators = () => this.#http.get<Operator[]>('/v1/operators');
+  addOperator = (request: OperatorRequest) => this.#http.post<OperatorAdded>('/v1/operators', request);
+  revokeOperator = (name: string, request: OperatorRevoke) =>
+    this.#http.post<OperatorRevoked>(`/v1/operators/${encodeURIComponent(name)}/revoke`, request);
 
   devices = (query: { selector?: string; state?: string } = {}) => this.#http.get<Device[]>('/v1/devices', query);
   device = (id: string) => this.#http.get<Device>(`/v1/devices/${encodeURIComponent(id)}`);
@@ -112,6 +134,19 @@ export class CoordinatorClient {
   renewCertificates = (request: RenewRequest) => this.#http.post<Changed>('/v1/certificates/renew', request);
   renewals = () => this.#http.get<Renewal[]>('/v1/renewals');
   revoke = (request: RevokeRequest) => this.#http.post<Revoked>('/v1/certificates/revoke', request);
+  revocationLists = () => this.#http.get<RevocationLists>('/v1/crl');
+
+  authorities = () => this.#http.get<AuthorityOverview>('/v1/authorities');
+  authority = (id: string) => this.#http.get<AuthorityDetail>(`/v1/authorities/${encodeURIComponent(id)}`);
+  beginRotation = (request: RotationRequest) => this.#http.post<Rotation>('/v1/authorities/rotation', request);
+  completeRotation = (certificate: string) =>
+    this.#http.post<Rotated>('/v1/authorities/rotation/certificate', { certificate });
+  retireAuthority = (id: string, request: RetireRequest) =>
+    this.#http.post<EndedAuthority>(`/v1/authorities/${encodeURIComponent(id)}/retire`, request);
+  renewCoordinator = () => this.#http.post<AuthorityOverview['coordinator']>('/v1/authorities/coordinator', {});
+  createChallenge = () => this.#http.post<Challenge>('/v1/authorities/challenge', {});
+  registerAuthority = (request: RegisterAuthority) => this.#http.post<AuthorityView>('/v1/authorities', request);
+  removeAuthority = (id: string) => this.#http.delete<EndedAuthority>(`/v1/authorities/${encodeURIComponent(id)}`);
 
   match = (request: SelectRequest) => this.#http.post<SelectMatch>('/v1/select/match', request);
   explain = (request: SelectRequest) => this.#http.post<SelectExplanation>('/v1/select/explain', request);

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import { FlotillaError, systemErrorCode, type ErrorDocument } from '../error.ts';
 import { localFailure, remoteFailure, type Progress } from './connection-error.ts';
@@ -12,6 +13,9 @@ export type Query = Record<string, string | number | boolean | undefined>;
 
 /** How long the way to a coordinator elsewhere may take, until it has proved who it is. */
 const connectTimeoutMs = 15_000;
+/** A coordinator that has too much to do says for how long; so often, and so long, it is waited for. */
+const maxAttempts = 6;
+const maxRetryAfterMs = 5_000;
 /** A stream over a network that has gone ends by this, not never. */
 const keepAliveMs = 30_000;
 
@@ -23,8 +27,8 @@ export class HttpConnection {
     this.#endpoint = endpoint;
   }
 
-  get<T>(path: string, query: Query = {}): Promise<T> {
-    return this.#document('GET', path, query);
+  get<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
+    return this.#document('GET', path, query, undefined, signal);
   }
 
   post<T>(path: string, body: unknown): Promise<T> {
@@ -93,11 +97,20 @@ export class HttpConnection {
     }
   }
 
-  async #document<T>(method: string, path: string, query: Query, body?: string): Promise<T> {
+  async #document<T>(method: string, path: string, query: Query, body?: string, signal?: AbortSignal): Promise<T> {
     const headers = body === undefined ? {} : { 'content-type': 'application/json' };
-    const { sent, document } = this.#open(method, path, query, headers);
-    sent.end(body);
-    return document<T>();
+    for (let attempt = 1; ; attempt += 1) {
+      const { sent, document } = this.#open(method, path, query, headers, signal);
+      sent.end(body);
+      try {
+        return await document<T>();
+      } catch (error) {
+        // Nothing was done for it: the same request may be made again.
+        const waitMs = error instanceof FlotillaError && attempt < maxAttempts ? retryAfterMs(error) : undefined;
+        if (waitMs === undefined) throw error;
+        await delay(waitMs, undefined, signal === undefined ? {} : { signal });
+      }
+    }
   }
 
   #open(method: string, path: string, query: Query, headers: Record<string, string | number>, signal?: AbortSignal) {
@@ -182,7 +195,18 @@ async function readDocument<T>(answer: IncomingMessage): Promise<T> {
     });
   }
   if (answer.statusCode === 200 || answer.statusCode === 201) return document as T;
-  throw FlotillaError.fromJSON((document as { error: ErrorDocument }).error);
+  const error = FlotillaError.fromJSON((document as { error: ErrorDocument }).error);
+  const seconds = Number(answer.headers['retry-after']);
+  if (seconds > 0) retryAfter.set(error, seconds * 1000);
+  throw error;
+}
+
+/** Beside the error, which is shown as the coordinator wrote it. */
+const retryAfter = new WeakMap<FlotillaError, number>();
+
+function retryAfterMs(error: FlotillaError): number | undefined {
+  const waitMs = retryAfter.get(error);
+  return waitMs !== undefined && waitMs <= maxRetryAfterMs ? waitMs : undefined;
 }
 
 function rowOf<T>(line: string): T {

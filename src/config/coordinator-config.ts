@@ -35,6 +35,25 @@ export interface CoordinatorConfig {
   };
   /** Absent: nobody else is asked who may connect. */
   connectHook?: ConnectHookConfig;
+  /** For operators elsewhere; without an address there is the unix socket alone. */
+  api: {
+    /** Takes certificates of operators. Port 0 takes a free one. */
+    listen?: { host: string; port: number };
+    /** Takes tokens, and asks for no certificate. */
+    tokenListen?: { host: string; port: number };
+    /** The longest life of a token. */
+    maxTokenSeconds: number;
+    /** Of both listeners together; more wait for nobody. */
+    maxConnections: number;
+    limits: {
+      /** Requests of one operator. */
+      callerPerSecond: number;
+      callerBurst: number;
+      /** Of one address; a connection counts as 5 requests, and one that fails to prove itself as 50. */
+      addressPerSecond: number;
+      addressBurst: number;
+    };
+  };
   jobs: {
     /** How long one device may take for a command. */
     defaultTimeoutSeconds: number;
@@ -56,10 +75,16 @@ export interface CoordinatorConfig {
     listen: { host: string; port: number };
     /** How devices reach it, as tokens tell them; the first of `hosts` where it is left out. */
     host?: string;
+    /** The application's say about each, after token or manifest has said yes. */
+    hook?: ConnectHookConfig;
   };
   /** Beyond these they are forgotten: the decided ones first, and never an undecided one without an event. */
   deadLetters: { keepRows: number; keepSeconds: number };
   certificates: {
+    /** The file that says what certificates may look like; absolute once loaded. */
+    profiles: string;
+    /** The revocation list: how long one holds, and where it is offered by plain HTTP (nowhere when left out). */
+    crl: { validDays: number; listen?: { host: string; port: number } };
     /** How long a certificate is still taken after the device has come in with a newer one. */
     overlapSeconds: number;
     /** Devices that are asked to renew at a time, after a rotation or by an operator. */
@@ -96,6 +121,11 @@ export const defaultCoordinatorConfig: Omit<CoordinatorConfig, 'fleetId'> = {
     packing: 'range',
     retrySpreadSeconds: 'auto',
   },
+  api: {
+    maxTokenSeconds: 86_400,
+    maxConnections: 500,
+    limits: { callerPerSecond: 50, callerBurst: 200, addressPerSecond: 100, addressBurst: 1_000 },
+  },
   jobs: { defaultTimeoutSeconds: 300, defaultExpiresSeconds: 86_400, confirmAboveShare: 0.5 },
   rollouts: {
     offeredTimeoutSeconds: 300,
@@ -105,7 +135,13 @@ export const defaultCoordinatorConfig: Omit<CoordinatorConfig, 'fleetId'> = {
     testTimeoutSeconds: 1_800,
   },
   deadLetters: { keepRows: 100_000, keepSeconds: 7_776_000 },
-  certificates: { overlapSeconds: 86_400, renewInFlight: 32, renewalsPerDay: 6 },
+  certificates: {
+    profiles: 'pki/profiles.yaml',
+    overlapSeconds: 86_400,
+    renewInFlight: 32,
+    renewalsPerDay: 6,
+    crl: { validDays: 7 },
+  },
   log: { level: 'info' },
 };
 
@@ -116,6 +152,8 @@ const fleetId: Field<string> = check(text(), (value) =>
     ? undefined
     : { message: 'fleetId is not valid', seen: JSON.stringify(value), expected: 'one to 32 of a-z 0-9 -' },
 );
+
+const apiAddress = record<{ host: string; port: number }>({ host, port: integer({ min: 0, max: 65_535 }) }, {});
 
 const semverPattern = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/;
 
@@ -141,6 +179,25 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
       ['minAgentVersion'],
     ),
     connectHook: connectHookField,
+    api: record<CoordinatorConfig['api']>(
+      {
+        listen: apiAddress,
+        tokenListen: apiAddress,
+        maxTokenSeconds: seconds(1, 30),
+        maxConnections: integer({ min: 1, max: 10_000 }),
+        limits: record(
+          {
+            callerPerSecond: integer({ min: 1, max: 100_000 }),
+            callerBurst: integer({ min: 1, max: 1_000_000 }),
+            addressPerSecond: integer({ min: 1, max: 100_000 }),
+            addressBurst: integer({ min: 60, max: 1_000_000 }),
+          },
+          defaults.api.limits,
+        ),
+      },
+      defaults.api,
+      ['listen', 'tokenListen'],
+    ),
     jobs: record(
       {
         defaultTimeoutSeconds: seconds(1, 30),
@@ -160,9 +217,13 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
       defaults.rollouts,
     ),
     enrollment: record<NonNullable<CoordinatorConfig['enrollment']>>(
-      { listen: record({ host, port: integer({ min: 0, max: 65_535 }) }, { host: '0.0.0.0', port: 7445 }), host },
+      {
+        listen: record({ host, port: integer({ min: 0, max: 65_535 }) }, { host: '0.0.0.0', port: 7445 }),
+        host,
+        hook: connectHookField,
+      },
       { listen: { host: '0.0.0.0', port: 7445 } },
-      ['host'],
+      ['host', 'hook'],
     ),
     deadLetters: record(
       { keepRows: integer({ min: 1, max: 1_000_000 }), keepSeconds: seconds(1, 3_650) },
@@ -170,6 +231,15 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
     ),
     certificates: record(
       {
+        profiles: path,
+        crl: record<CoordinatorConfig['certificates']['crl']>(
+          {
+            validDays: integer({ min: 1, max: 90, unit: 'days' }),
+            listen: record({ host, port: integer({ min: 0, max: 65_535 }) }, {}),
+          },
+          defaults.certificates.crl,
+          ['listen'],
+        ),
         overlapSeconds: seconds(0, 365),
         renewInFlight: integer({ min: 1, max: 10_000 }),
         renewalsPerDay: integer({ min: 1, max: 1_000 }),
@@ -204,12 +274,15 @@ export async function loadCoordinatorConfig(file: string): Promise<CoordinatorCo
     };
   });
   const config = await readConfigFile(file, field, 'flotilla init makes a fleet with its coordinator.yaml');
-  const { connectHook: hook } = config;
-  const caFile = hook?.caFile === undefined ? {} : { caFile: resolve(directory, hook.caFile) };
+  const { connectHook, enrollment } = config;
+  const placed = (hook: ConnectHookConfig): ConnectHookConfig =>
+    hook.caFile === undefined ? hook : { ...hook, caFile: resolve(directory, hook.caFile) };
   return {
     ...config,
     data: resolve(directory, config.data),
     socket: resolve(directory, config.socket),
-    ...(hook === undefined ? {} : { connectHook: { ...hook, ...caFile } }),
+    certificates: { ...config.certificates, profiles: resolve(directory, config.certificates.profiles) },
+    ...(connectHook === undefined ? {} : { connectHook: placed(connectHook) }),
+    ...(enrollment?.hook === undefined ? {} : { enrollment: { ...enrollment, hook: placed(enrollment.hook) } }),
   };
 }

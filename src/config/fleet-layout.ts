@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import { coordinatorConfigName } from './fleet-dir.ts';
 
-/** Where everything of a fleet stands, as absolute paths below its folder. Only coordinator.yaml is edited by hand. */
+/** Where everything of a fleet stands, as absolute paths below its folder. Only coordinator.yaml and pki/profiles.yaml are edited by hand. */
 export interface FleetLayout {
   config: string;
   pki: string;
+  /** What certificates may look like; edited by hand. */
+  profiles: string;
   rootCertificate: string;
   /** Encrypted by the passphrase; wanted only to make a new issuing authority, and better kept elsewhere. */
   rootKeyEncrypted: string;
@@ -32,6 +34,7 @@ export function fleetLayout(directory: string): FleetLayout {
   return {
     config: join(directory, coordinatorConfigName),
     pki,
+    profiles: join(pki, 'profiles.yaml'),
     rootCertificate: join(pki, 'root.crt'),
     rootKeyEncrypted: join(pki, 'root.key.enc'),
     rootKey: join(pki, 'root.key'),

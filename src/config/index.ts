@@ -19,6 +19,7 @@ export {
 } from './coordinator-config.ts';
 export { ConfigError, type ConfigProblem } from './problem.ts';
 export { type FleetLayout, fleetLayout } from './fleet-layout.ts';
+export { chooseProfile, loadProfiles, parseProfiles, type Profiles } from './profile-file.ts';
 export { findFleetDir } from './fleet-dir.ts';
 export { packageVersion, readPackageAsset } from './package-asset.ts';
 export { packageRoot } from './package-root.ts';

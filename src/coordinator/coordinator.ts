@@ -3,7 +3,7 @@ import { access, mkdir, rm } from 'node:fs/promises';
 import { createPrivateKey, randomBytes, randomInt } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../clock.ts';
-import type { CoordinatorConfig } from '../config/index.ts';
+import { loadProfiles, type CoordinatorConfig } from '../config/index.ts';
 import { PayloadReader } from '../eventlog/schema/index.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import type { Log } from '../log.ts';
@@ -11,6 +11,7 @@ import { acquireLock, openStore, type Store } from '../store/index.ts';
 import { checkpointFileName, type CheckpointSigner } from '../audit/index.ts';
 import type { TrustedAuthority } from '../pki/peer-reader.ts';
 import { startApi } from './api/api.ts';
+import { startRemoteApi, type RemoteApi } from './api/remote-api.ts';
 import { CheckpointFile } from './audit/checkpoint-file.ts';
 import { CheckpointKeeper } from './audit/checkpoint-keeper.ts';
 import { RefusalLog } from './audit/refusal-log.ts';
@@ -25,26 +26,35 @@ import { loadState } from './core/load-state.ts';
 import { schemaSource } from './core/schema-state.ts';
 import { SuspectFile } from './core/suspect-file.ts';
 import { ConnectGate } from './hook/connect-gate.ts';
-import type { ConnectHook } from './hook/connect-hook.ts';
+import { EnrollGate, type EnrollQuestion } from './hook/enroll-gate.ts';
+import type { ConnectHook, Hook } from './hook/connect-hook.ts';
 import { Turn } from './core/turn.ts';
 import type { GatewayPool } from './gateway/pool-option.ts';
 import type { GatewayHandler } from './gateway/port.ts';
 import type { Caller } from './operator/caller.ts';
+import { LiveConnections } from './operator/live-connections.ts';
 import type { TrustDocument } from './recovery/ipc.ts';
 import type { RecoveryPort, RecoveryPortOption } from './recovery/recovery-port.ts';
 import type { RenewalPolicy } from './renewal/reduce-renewal.ts';
 import { readRunFile, removeRunFile, writeRunFile } from './run-file.ts';
+import { ListPublisher } from './revocation/publish.ts';
+import { serveRevocationList } from './revocation/serve.ts';
 import { ConsumerStreams } from './service/consumer-streams.ts';
 import type { ServiceContext } from './service/context.ts';
 import { recoverDevice } from './service/recover-device.ts';
 import { RenewalSigner } from './service/renewal-signer.ts';
+import { adoptOperator } from './service/operator-service.ts';
 import { trimDeadLetters } from './service/trim-dead-letters.ts';
 
 export interface CoordinatorOption {
   config: CoordinatorConfig;
   authorities: AuthorityKeeper;
+  /** The certificate of the operator that `flotilla init` made, where it still stands. */
+  firstOperatorPem?: string;
   /** The application's say about who may connect, for what `connectHook` of the config says. */
   connectHook?: ConnectHook;
+  /** The same about who may enroll, for `enrollment.hook`. */
+  enrollHook?: Hook<EnrollQuestion>;
   /** Folder of the `*.pub` keys that bundles must be signed with. */
   keyDirectory: string;
   version: string;
@@ -94,6 +104,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     await rm(join(blobDirectory, 'tmp'), { recursive: true, force: true }); // uploads that a crash cut off
     const { store, forget } = await openOwnStore(undo, option, end);
     const state = await loadState(store, config.fleetId, newInstanceId(), startedAtMs);
+    await loadProfiles(config.certificates.profiles); // what is wrong in them is told now, not at the first device
     await settleAuthorities(option.authorities, { store, state, nowMs: startedAtMs });
     const { minAgentVersion } = config.link;
     const renewal = renewalPolicyOf(config);
@@ -124,6 +135,9 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     undo.defer(option.authorities.onCertificate(signTime));
     signTime();
     await core.start(pool);
+    const listening: { api?: RemoteApi } = {};
+    const { listen, validDays } = config.certificates.crl;
+    const revocationList = new ListPublisher({ core, clock, authorities: option.authorities, validDays });
     await auditHeads.start();
     undo.defer(option.authorities.onCertificate(() => auditHeads.signSoon()));
     undo.defer(followAuthorities(option.authorities, core, log));
@@ -143,13 +157,18 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
         return option.authorities.active;
       },
       authorities: option.authorities,
+      loadProfiles: () => loadProfiles(config.certificates.profiles),
+      revocationList,
       blobDirectory,
       keyDirectory: option.keyDirectory,
       listen: { host: config.listen.host, port: pool.port },
       recoveryPort: (): number | undefined => late.recovery?.port,
+      apiListen: () => listening.api?.listen ?? {},
+      maxTokenSeconds: config.api.maxTokenSeconds,
+      connections: new LiveConnections(),
       gatewayPids: () => pool.pids,
       random: () => randomInt(2 ** 32) / 2 ** 32,
-      newId: (prefix: 'j' | 'q' | 'r' | 't') => newId(prefix, clock.nowMs()),
+      newId: (prefix) => newId(prefix, clock.nowMs()),
       streams: new ConsumerStreams(),
       gate,
       deciding: new Set<number>(),
@@ -175,10 +194,24 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
     if (enrollment !== undefined) {
       const est = await startEst({ context, listen: enrollment.listen, log });
       undo.defer(() => est.close());
-      context.enrollment = { host: enrollment.host ?? config.hosts[0] ?? 'localhost', port: est.port };
+      const { hook } = enrollment;
+      const gate =
+        hook === undefined || option.enrollHook === undefined
+          ? {}
+          : { gate: new EnrollGate({ ...hook, hook: option.enrollHook, clock }) };
+      context.enrollment = { host: enrollment.host ?? config.hosts[0] ?? 'localhost', port: est.port, ...gate };
     }
     const api = await startApi(context, config.socket, log);
     undo.defer(() => api.close());
+    if (option.firstOperatorPem !== undefined) await adoptOperator(context, option.firstOperatorPem);
+    const remote = await startRemoteApi(context, config.api, log);
+    listening.api = remote;
+    undo.defer(() => remote.close());
+    if (listen !== undefined) {
+      const served = await serveRevocationList(revocationList, listen, log);
+      undo.defer(() => served.close());
+      log.info({ host: listen.host, port: served.port }, 'the revocation list is served');
+    }
     await writeRunFile(runDirectory, { pid: process.pid, port: pool.port, startedAtMs });
     undo.defer(() => removeRunFile(runDirectory));
     forget();
@@ -305,7 +338,7 @@ async function openOwnStore(
 
 /** Who comes over the unix socket: the coordinator's own user, whom the mode of the socket lets in, may do all. */
 function localCaller(): Caller {
-  return { actor: `local:${process.getuid?.() ?? 0}`, role: 'admin', from: 'unix' };
+  return { actor: `local:${process.getuid?.() ?? 0}`, role: 'admin', from: 'unix', via: 'socket' };
 }
 
 function renewalPolicyOf({ certificates }: CoordinatorConfig): RenewalPolicy {

@@ -6,5 +6,4 @@ export * from './enrollment-token.ts';
 export * from './enroll-device.ts';
 export * from './enroll-folder.ts';
 export * from './est-message.ts';
-export type { ManifestEntry } from './manifest/manifest-entry.ts';
-export { parseManifest } from './manifest/parse-manifest.ts';
+export * from './manifest.ts';

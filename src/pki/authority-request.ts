@@ -6,7 +6,6 @@ import 'reflect-metadata';
 import { type KeyObject, X509Certificate, createPublicKey } from 'node:crypto';
 import {
   BasicConstraintsExtension,
-  Extension,
   KeyUsageFlags,
   KeyUsagesExtension,
   Pkcs10CertificateRequest,
@@ -19,10 +18,10 @@ import { type Authority, signAuthorityCertificate } from './issue.ts';
 import { formatPem } from './key.ts';
 import {
   type NameConstraint,
+  constraintExtension,
   decodeNameConstraint,
-  describeNameConstraint,
-  encodeNameConstraint,
   nameConstraintOid,
+  readNameConstraint,
 } from './name-constraint.ts';
 import { alwaysNotAfterMs, alwaysNotBeforeMs, issuingCommonName, parseAuthorityName } from './profile.ts';
 import { describePublicKey } from './public-key.ts';
@@ -130,7 +129,7 @@ export function checkAuthorityCertificate(pem: string, expected: ExpectedAuthori
   }
   const subject = `CN=${issuingCommonName(expected.fleetId, expected.number)}`;
   if (certificate.subject !== subject) refuse('has another name', certificate.subject, subject);
-  if (!certificate.publicKey.equals(createPublicKey(expected.publicKey))) {
+  if (!certificate.publicKey.equals(expected.publicKey)) {
     refuse('is for another key', describePublicKey(certificate.publicKey), 'the key of the last request');
   }
   const basic = parsed.getExtension(BasicConstraintsExtension);
@@ -147,24 +146,4 @@ export function checkAuthorityCertificate(pem: string, expected: ExpectedAuthori
   }
   readNameConstraint(certificate.toString());
   return certificate.toString();
-}
-
-/** Of an authority's certificate. @throws FlotillaError for constraints that we can't hold */
-export function readNameConstraint(pem: string): NameConstraint | undefined {
-  const extension = new ParsedCertificate(pem).getExtension(nameConstraintOid);
-  if (extension === null) return undefined;
-  const constraint = decodeNameConstraint(new Uint8Array(extension.value));
-  if (constraint !== undefined) return constraint;
-  throw new FlotillaError('refused', 'pki-name-constraint', 'the authority has name constraints of an unknown kind', {
-    expected: 'permitted DNS names and URIs alone',
-  });
-}
-
-function constraintExtension(constraint: NameConstraint): Extension {
-  return new Extension(nameConstraintOid, true, encodeNameConstraint(constraint));
-}
-
-/** For people: `none`, or what is permitted. */
-export function constraintText(constraint: NameConstraint | undefined): string {
-  return constraint === undefined ? 'none' : describeNameConstraint(constraint);
 }

@@ -50,9 +50,14 @@ export async function createCsr(
   return formatPem('CERTIFICATE REQUEST', sequence(info, sequence(objectId(ecdsaWithSha256)), bits(signature)));
 }
 
-/** Refuses what can't stand as serialNumber in a subject. */
+/** What can stand as serialNumber in a subject. */
+export function isHardwareSerial(text: string): boolean {
+  return serialPattern.test(text);
+}
+
+/** Refuses what is none. */
 export function validateHardwareSerial(text: string): void {
-  if (serialPattern.test(text)) return;
+  if (isHardwareSerial(text)) return;
   throw new FlotillaError('usage', 'pki-hardware-serial', 'this is no serial number of hardware', {
     seen: JSON.stringify(text.slice(0, 80)),
     expected: "one to 64 of A-Z a-z 0-9, space and '()+,-./:=?",

@@ -1,14 +1,16 @@
 /** Certificate signing requests, read: the only thing of a device's key that ever leaves the device. */
-import 'reflect-metadata';
-import { type KeyObject, createPublicKey } from 'node:crypto';
-import { Pkcs10CertificateRequest } from '@peculiar/x509';
+import type { KeyObject } from 'node:crypto';
 import { FlotillaError } from '../error.ts';
+import { DerTag } from './der/read-der.ts';
+import { readPemBlocks } from './inspect/pem.ts';
 import { describePublicKey, validatePublicKey } from './public-key.ts';
+import { verifySignature } from './x509/algorithm.ts';
+import { attributesOf, commonNameId, serialNumberId } from './x509/distinguished-name.ts';
+import { type RequestContent, decodeRequest } from './x509/request.ts';
 
 const maxCsrBytes = 16 * 1024;
 const acceptedHashes: ReadonlySet<string> = new Set(['SHA-256', 'SHA-384', 'SHA-512']);
-const csrPattern =
-  /-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----([A-Za-z0-9+/=\s]+)-----END (?:NEW )?CERTIFICATE REQUEST-----/;
+const csrLabels: ReadonlySet<string> = new Set(['CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST']);
 
 export interface ParsedCsr {
   publicKey: KeyObject;
@@ -21,62 +23,62 @@ export interface ParsedCsr {
 }
 
 /**
- * Reads a PEM request of at most 16 KiB and proves that the requester holds the key: its signature over itself must
- * hold, with SHA-256 or better, and the key must be strong. Extensions that it asks for are not looked at.
+ * Reads a request of at most 16 KiB, PEM or DER, and proves that the requester holds the key: its signature over itself
+ * must hold, with SHA-256 or better, and the key must be strong. Extensions that it asks for are not looked at.
  */
-export async function parseCsr(pem: string | Uint8Array): Promise<ParsedCsr> {
-  if (pem.length > maxCsrBytes) throw malformed(`${pem.length} bytes`, `at most ${maxCsrBytes} bytes`);
-  const text = typeof pem === 'string' ? pem : Buffer.from(pem).toString('latin1');
-  const body = csrPattern.exec(text)?.[1];
-  if (body === undefined) throw malformed(undefined, 'a PEM text that starts with -----BEGIN CERTIFICATE REQUEST-----');
-  const { request, publicKey, ...names } = decode(Buffer.from(body, 'base64'));
+export function parseCsr(csr: string | Uint8Array): Promise<ParsedCsr> {
+  return new Promise((resolve) => resolve(readCsr(csr)));
+}
+
+/** The PEM text, for the API, of a request that is PEM or DER. */
+export function readCsrPem(csr: Uint8Array): string {
+  const text = Buffer.from(csr).toString('latin1');
+  if (csr[0] !== DerTag.sequence) return text;
+  const body = Buffer.from(csr).toString('base64');
+  return `-----BEGIN CERTIFICATE REQUEST-----\n${body}\n-----END CERTIFICATE REQUEST-----\n`;
+}
+
+function readCsr(csr: string | Uint8Array): ParsedCsr {
+  if (csr.length > maxCsrBytes) throw malformed(`${csr.length} bytes`, `at most ${maxCsrBytes} bytes`);
+  const { publicKey, subject, signatureAlgorithm, signed, signature } = decode(csr);
+  if (publicKey === undefined) throw malformed('a public key of no known kind', 'an EC or RSA key');
   validatePublicKey(publicKey);
-  await verifySelfSignature(request);
-  return { publicKey, keyKind: describePublicKey(publicKey), ...names };
+  const { hash, name } = signatureAlgorithm;
+  const accepted = hash !== undefined && acceptedHashes.has(hash);
+  if (!accepted || !verifySignature(signatureAlgorithm, publicKey, signed, signature)) {
+    throw new FlotillaError(
+      'refused',
+      'pki-csr-signature',
+      'the signing request does not prove that its sender holds the key',
+      {
+        seen: accepted ? 'a signature that does not hold' : `a signature with ${hash ?? name}`,
+        expected: 'the signature of the request by its own key, with SHA-256 or better',
+      },
+    );
+  }
+  const only = (oid: string): string | undefined => {
+    const values = attributesOf(subject, oid);
+    return values.length === 1 ? values[0] : undefined;
+  };
+  const keyKind = describePublicKey(publicKey);
+  return { publicKey, keyKind, commonName: only(commonNameId), hardwareSerial: only(serialNumberId) };
 }
 
-function decode(der: Buffer): { request: Pkcs10CertificateRequest } & Omit<ParsedCsr, 'keyKind'> {
+function decode(csr: string | Uint8Array): RequestContent {
   try {
-    const request = new Pkcs10CertificateRequest(der);
-    const publicKey = createPublicKey({ key: Buffer.from(request.publicKey.rawData), type: 'spki', format: 'der' });
-    const only = (field: string): string | undefined => {
-      const values = request.subjectName.getField(field);
-      return values.length === 1 ? values[0] : undefined;
-    };
-    return { request, publicKey, commonName: only('CN'), hardwareSerial: only('2.5.4.5') };
-  } catch (error) {
-    throw malformed('a body that does not decode', 'a PKCS#10 request', error);
+    return decodeRequest(csrDer(csr));
+  } catch (cause) {
+    if (!(cause instanceof FlotillaError) || cause.code === 'pki-csr-malformed') throw cause;
+    throw malformed(`${cause.message}: ${cause.detail.seen ?? ''}`, 'a PKCS#10 request', cause);
   }
 }
 
-async function verifySelfSignature(request: Pkcs10CertificateRequest): Promise<void> {
-  let held = false;
-  let cause: unknown;
-  const hash = hashOf(request);
-  try {
-    held = acceptedHashes.has(hash) && (await request.verify());
-  } catch (error) {
-    cause = error;
-  }
-  if (held) return;
-  throw new FlotillaError(
-    'refused',
-    'pki-csr-signature',
-    'the signing request does not prove that its sender holds the key',
-    {
-      seen: acceptedHashes.has(hash) ? 'a signature that does not hold' : `a signature with ${hash}`,
-      expected: 'the signature of the request by its own key, with SHA-256 or better',
-      cause,
-    },
-  );
-}
-
-function hashOf(request: Pkcs10CertificateRequest): string {
-  try {
-    return request.signatureAlgorithm.hash?.name ?? 'an unknown hash';
-  } catch {
-    return 'an unknown hash';
-  }
+function csrDer(csr: string | Uint8Array): Uint8Array {
+  if (typeof csr !== 'string' && csr[0] === DerTag.sequence) return csr;
+  const text = typeof csr === 'string' ? csr : Buffer.from(csr).toString('latin1');
+  const found = readPemBlocks(text, 'the signing request').find(({ label }) => csrLabels.has(label));
+  if (found !== undefined) return found.der;
+  throw malformed(undefined, 'a PEM text that starts with -----BEGIN CERTIFICATE REQUEST-----, or DER');
 }
 
 function malformed(seen: string | undefined, expected: string, cause?: unknown): FlotillaError {

@@ -23,12 +23,11 @@ export const utf8 = (text: string): Buffer => element(tagOf.text, Buffer.from(te
 export const bits = (bytes: Uint8Array): Buffer => element(tagOf.bits, Buffer.of(0), bytes);
 export const context = (number: number, ...parts: Uint8Array[]): Buffer => element(contextTag + number, ...parts);
 
-/** From 0 to 2^31-1, in the fewest bytes whose first bit is not a sign. */
-export function integer(value: number): Buffer {
-  const bytes = [value & 0xff];
-  for (let rest = value >>> 8; rest > 0; rest >>>= 8) bytes.unshift(rest & 0xff);
-  if (bytes[0]! > 0x7f) bytes.unshift(0);
-  return element(tagOf.integer, Buffer.from(bytes));
+/** 0 and more, in the fewest bytes whose first bit is not a sign. */
+export function integer(value: number | bigint): Buffer {
+  const digits = value.toString(16);
+  const bytes = Buffer.from(digits.length % 2 === 0 ? digits : `0${digits}`, 'hex');
+  return bytes[0]! > 0x7f ? element(tagOf.integer, Buffer.of(0), bytes) : element(tagOf.integer, bytes);
 }
 
 /** `1.2.840.10045.4.3.2`: the first two numbers share a byte, all others are in base 128. */
@@ -43,7 +42,8 @@ export function objectId(dotted: string): Buffer {
   return element(tagOf.objectId, Buffer.from(bytes));
 }
 
-function element(tag: number, ...parts: Uint8Array[]): Buffer {
+/** Of any tag. */
+export function element(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   const content = Buffer.concat(parts);
   return Buffer.concat([Buffer.of(tag), lengthOf(content.length), content]);
 }

@@ -35,6 +35,7 @@ import {
   validateOperatorName,
 } from './profile.ts';
 import { createKey } from './key.ts';
+import { constraintProblem, constraintText, readNameConstraint } from './name-constraint.ts';
 
 const ecdsa = { name: 'ECDSA', namedCurve: 'P-256' } as const;
 const signing = { name: 'ECDSA', hash: 'SHA-256' } as const;
@@ -73,35 +74,58 @@ export async function issueCoordinatorCertificate(
     publicKey: privateKey,
     notBeforeMs: alwaysNotBeforeMs,
     notAfterMs: alwaysNotAfterMs,
-    extensions: leafExtensions(ExtendedKeyUsage.serverAuth, names),
+    extensions: leafExtensions([ExtendedKeyUsage.serverAuth], names),
   });
   return { certificatePem, privateKey };
+}
+
+interface OperatorOption {
+  fleetId: string;
+  name: string;
+  role: OperatorRole;
+  nowMs: number;
+  validityDays?: number;
 }
 
 /** A key and a certificate for a person or a script that uses the API from afar. */
-export async function issueOperatorCertificate(
+export async function issueOperatorCertificate(issuing: Authority, option: OperatorOption): Promise<IssuedPair> {
+  const privateKey = await createKey();
+  const publicKey = createPublicKey(privateKey);
+  return { certificatePem: await signOperatorCertificate(issuing, { ...option, publicKey }), privateKey };
+}
+
+/** The same for the public key of a CSR. PEM, the leaf alone. */
+export async function signOperatorCertificate(
   issuing: Authority,
-  option: { fleetId: string; name: string; role: OperatorRole; nowMs: number; validityDays?: number },
-): Promise<IssuedPair> {
+  option: OperatorOption & { publicKey: KeyObject },
+): Promise<string> {
   requireFleet(issuing, option.fleetId);
   validateOperatorName(option.name);
-  const privateKey = await createKey();
+  validatePublicKey(option.publicKey);
   const uri = operatorUri(option.fleetId, option.role, option.name);
-  const certificatePem = await signCertificate({
+  return signCertificate({
     issuer: issuing,
     commonName: option.name,
-    publicKey: privateKey,
+    publicKey: option.publicKey,
     ...validityFrom(option.nowMs, option.validityDays ?? defaultOperatorValidityDays),
-    extensions: leafExtensions(ExtendedKeyUsage.clientAuth, [{ type: 'url', value: uri }]),
+    extensions: leafExtensions([ExtendedKeyUsage.clientAuth], [{ type: 'url', value: uri }]),
   });
-  return { certificatePem, privateKey };
+}
+
+export interface DeviceCertificateOption {
+  fleetId: string;
+  deviceId: string;
+  publicKey: KeyObject;
+  nowMs: number;
+  validityDays?: number;
+  /** Object ids; clientAuth alone when left out. */
+  extendedKeyUsage?: readonly string[];
+  /** Beside its own: `DNS:…`, `IP:…`. */
+  names?: readonly string[];
 }
 
 /** A device's certificate for the public key of its CSR: CN, one URI, clientAuth alone. PEM, the leaf alone. */
-export async function issueDeviceCertificate(
-  issuing: Authority,
-  option: { fleetId: string; deviceId: string; publicKey: KeyObject; nowMs: number; validityDays?: number },
-): Promise<string> {
+export async function issueDeviceCertificate(issuing: Authority, option: DeviceCertificateOption): Promise<string> {
   requireFleet(issuing, option.fleetId);
   validateDeviceId(option.deviceId);
   validatePublicKey(option.publicKey);
@@ -111,8 +135,16 @@ export async function issueDeviceCertificate(
     commonName: option.deviceId,
     publicKey: option.publicKey,
     ...validityFrom(option.nowMs, option.validityDays ?? defaultDeviceValidityDays),
-    extensions: leafExtensions(ExtendedKeyUsage.clientAuth, [{ type: 'url', value: uri }]),
+    extensions: leafExtensions(option.extendedKeyUsage ?? [ExtendedKeyUsage.clientAuth], [
+      { type: 'url', value: uri },
+      ...(option.names ?? []).map(generalName),
+    ]),
   });
+}
+
+function generalName(name: string): JsonGeneralNames[number] {
+  const value = name.replace(/^(?:DNS|IP):/, '');
+  return { type: name.startsWith('IP:') ? 'ip' : 'dns', value };
 }
 
 export interface AuthorityRequest {
@@ -145,7 +177,7 @@ export async function signAuthorityCertificate(request: AuthorityRequest): Promi
 }
 
 interface CertificateRequest {
-  issuer: { commonName: string; privateKey: KeyObject };
+  issuer: { commonName: string; privateKey: KeyObject; certificatePem?: string };
   commonName: string;
   publicKey: KeyObject;
   notBeforeMs: number;
@@ -154,6 +186,7 @@ interface CertificateRequest {
 }
 
 async function signCertificate(request: CertificateRequest): Promise<string> {
+  requireWithin(request);
   const certificate = await X509CertificateGenerator.create({
     serialNumber: createSerialNumber(),
     subject: [{ CN: [request.commonName] }],
@@ -171,12 +204,28 @@ async function signCertificate(request: CertificateRequest): Promise<string> {
   return `${certificate.toString('pem')}\n`;
 }
 
+/** A chain that every verifier would refuse must not be made: an authority may be constrained to some names. */
+function requireWithin({ issuer, commonName, extensions }: CertificateRequest): void {
+  const constraint = issuer.certificatePem === undefined ? undefined : readNameConstraint(issuer.certificatePem);
+  if (constraint === undefined) return;
+  const names = extensions.find((one) => one instanceof SubjectAlternativeNameExtension)?.names.items ?? [];
+  const ofType = (...types: string[]): string[] =>
+    names.filter(({ type }) => types.includes(type)).map(({ value }) => value);
+  const problem = constraintProblem(constraint, { commonName, hosts: ofType('dns', 'ip'), uris: ofType('url') });
+  if (problem === undefined) return;
+  throw new FlotillaError('refused', 'pki-name-constraint', 'the issuing authority must not give this name', {
+    seen: problem,
+    expected: constraintText(constraint),
+    suggestion: 'ask for another name, or rotate to an authority without this constraint: flotilla ca rotate',
+  });
+}
+
 /** No subject key identifier: nothing is below a leaf, and a device sends its certificate at every connection. */
-function leafExtensions(usage: string, names: JsonGeneralNames): Extension[] {
+function leafExtensions(usage: readonly string[], names: JsonGeneralNames): Extension[] {
   return [
     new BasicConstraintsExtension(false, undefined, true),
     new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-    new ExtendedKeyUsageExtension([usage], true),
+    new ExtendedKeyUsageExtension([...usage], true),
     new SubjectAlternativeNameExtension(names),
   ];
 }

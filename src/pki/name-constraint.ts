@@ -5,8 +5,11 @@
  *   NameConstraints ::= SEQUENCE { permittedSubtrees [0] SEQUENCE OF SEQUENCE { base GeneralName } }
  *   GeneralName: [2] dNSName, [6] uniformResourceIdentifier, both IA5String
  */
+import 'reflect-metadata';
 import { isIP } from 'node:net';
+import { Extension, X509Certificate as ParsedCertificate } from '@peculiar/x509';
 import forge from 'node-forge';
+import { FlotillaError } from '../error.ts';
 
 export interface NameConstraint {
   /** `example.org` also permits every name below it; empty: DNS names are not constrained. */
@@ -92,7 +95,24 @@ function isBelow(name: string, permitted: string): boolean {
   return (!permitted.startsWith('.') && lower === base) || lower.endsWith(`.${base}`);
 }
 
-/** `DNS:example.org, URI:harbour-k3f9x2` */
-export function describeNameConstraint({ permittedDns, permittedUri }: NameConstraint): string {
+export function constraintExtension(constraint: NameConstraint): Extension {
+  return new Extension(nameConstraintOid, true, encodeNameConstraint(constraint));
+}
+
+/** Of an authority's certificate. @throws FlotillaError for constraints that we can't hold */
+export function readNameConstraint(pem: string): NameConstraint | undefined {
+  const extension = new ParsedCertificate(pem).getExtension(nameConstraintOid);
+  if (extension === null) return undefined;
+  const constraint = decodeNameConstraint(new Uint8Array(extension.value));
+  if (constraint !== undefined) return constraint;
+  throw new FlotillaError('refused', 'pki-name-constraint', 'the authority has name constraints of an unknown kind', {
+    expected: 'permitted DNS names and URIs alone',
+  });
+}
+
+/** For people: `none`, or `DNS:example.org, URI:harbour-k3f9x2`. */
+export function constraintText(constraint: NameConstraint | undefined): string {
+  if (constraint === undefined) return 'none';
+  const { permittedDns, permittedUri } = constraint;
   return [...permittedDns.map((name) => `DNS:${name}`), ...permittedUri.map((name) => `URI:${name}`)].join(', ');
 }

@@ -13,7 +13,13 @@ export function validatePassphrase(passphrase: string): void {
 
 /** The first line of a file of mode 0600 (or of a pipe), as OpenSSL's `-passin file:` takes it. */
 export async function readPassphraseFile(path: string): Promise<string> {
-  const [line = ''] = (await readSecretFile(path)).toString('utf8').split(/\r?\n/);
+  const line = await readGivenPassphrase(path);
   validatePassphrase(line);
+  return line;
+}
+
+/** The same of any length, for what somebody else has encrypted. */
+export async function readGivenPassphrase(path: string): Promise<string> {
+  const [line = ''] = (await readSecretFile(path)).toString('utf8').split(/\r?\n/);
   return line;
 }

@@ -27,13 +27,16 @@ export interface OperatorIdentity extends CertificateFacts {
 
 // Each is matched against the whole text of the subjectAltName extension, so a second name of any kind can't hide
 // behind the first; node quotes a name that holds a comma or a control character, and a quote matches nothing here.
-const deviceNamePattern = /^URI:flotilla:\/\/([a-z0-9-]{1,32})\/device\/([a-z0-9][a-z0-9._-]{0,62})$/;
+// A profile may give a device hosts beside its own name: they come behind it, and nothing of another kind does.
+const deviceNamePattern =
+  /^URI:flotilla:\/\/([a-z0-9-]{1,32})\/device\/([a-z0-9][a-z0-9._-]{0,62})(?:, (?:DNS:[A-Za-z0-9._-]+|IP Address:[0-9A-Fa-f.:]+))*$/;
 const operatorNamePattern =
   /^URI:flotilla:\/\/([a-z0-9-]{1,32})\/operator\/([a-z]{1,16})\/([a-z0-9][a-z0-9._-]{0,62})$/;
 
 /**
- * The device that a peer certificate names: exactly one subjectAltName `flotilla://<fleetId>/device/<deviceId>`, a
- * subject of that CN alone, and clientAuth as the only extended key usage. Anything else is refused.
+ * The device that a peer certificate names: the subjectAltName begins with `flotilla://<fleetId>/device/<deviceId>` and
+ * holds no other URI, the subject is that CN alone, and of the usages that mean something to others it has clientAuth
+ * alone. Anything else is refused.
  */
 export function parseDeviceIdentity(certificate: Uint8Array | X509Certificate): DeviceIdentity {
   const identity = readDeviceIdentity(load(certificate));
@@ -69,11 +72,17 @@ export function readOperatorIdentity(certificate: X509Certificate): OperatorIden
   return peerProblem(certificate, name) ?? { fleetId, role, name, ...factsOf(certificate) };
 }
 
+/** Private enterprises: object ids that only a product of theirs understands. */
+const privateUsageArc = '1.3.6.1.4.1.';
+
 function peerProblem(certificate: X509Certificate, commonName: string): string | undefined {
   if (certificate.ca) return 'a certificate of an authority';
+  // Revocation goes by it, and tools write such numbers in more ways than one.
+  if (/^-|^0*$/.test(certificate.serialNumber)) return `serial number ${certificate.serialNumber.slice(0, 48)}`;
   if (certificate.subject !== `CN=${commonName}`) return `subject ${JSON.stringify(certificate.subject).slice(0, 120)}`;
   const usage = certificate.keyUsage ?? [];
-  if (usage.length !== 1 || usage[0] !== ExtendedKeyUsage.clientAuth) {
+  const ofOthers = usage.filter((oid) => !oid.startsWith(privateUsageArc));
+  if (ofOthers.length !== 1 || ofOthers[0] !== ExtendedKeyUsage.clientAuth) {
     return `extended key usage ${usage.join(', ').slice(0, 120) || 'absent'}`;
   }
   return undefined;

@@ -1,6 +1,19 @@
 /** `flotilla init`: a new fleet in its folder, whole or not at all. */
 import { existsSync } from 'node:fs';
-import { chmod, link, mkdir, mkdtemp, readFile, readdir, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  link,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  stat,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type Document, Pair, parseDocument, type Scalar } from 'yaml';
 import { coordinatorConfigName } from '../config/fleet-dir.ts';
@@ -87,6 +100,7 @@ async function writeFleet(layout: FleetLayout, option: CreateFleetOption): Promi
   // A fleet's folder is often kept in git: its keys must not be.
   await writeFile(join(layout.pki, '.gitignore'), '*.key\n*.key.enc\n');
   await writeFile(join(layout.keys, '.gitignore'), '*.priv\n');
+  await copyFile(join(packageRoot(), 'templates', 'profiles.yaml'), layout.profiles);
   await writeFile(layout.config, await renderConfig(option));
 }
 
@@ -108,7 +122,7 @@ async function renderConfig({ fleetId, hosts, port }: CreateFleetOption): Promis
 /** The agents' default is the port above that of the link. */
 function recoverySection(document: Document, port: number): Pair<Scalar<string>> {
   const { host, maxExpiredDays } = defaultRecoveryConfig;
-  const recoveryPort = port === 0 ? 0 : Math.min(65_535, port + 1);
+  const recoveryPort = port === 0 ? 0 : port < 65_535 ? port + 1 : port - 1;
   const key = document.createNode('recovery');
   key.spaceBefore = true;
   key.commentBefore = [

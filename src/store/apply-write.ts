@@ -14,6 +14,7 @@ import {
   writeToken,
 } from './enrollment-table.ts';
 import { writeEvent, writeEventBlock } from './event-table.ts';
+import { writeOperator } from './operator-table.ts';
 import { redactEvents } from './redaction-table.ts';
 import { removeRenewal, writeRenewal } from './renewal-table.ts';
 import { removeRequest, writeRequest, writeRequestSeq } from './request-table.ts';
@@ -103,5 +104,7 @@ export function applyWrite(statements: Statements, chain: AuditChain, write: Wri
       return writeChallenge(statements, write.challenge);
     case 'challenge-removed':
       return removeChallenge(statements, write.nonce);
+    case 'operator':
+      return writeOperator(statements, write.operator);
   }
 }

@@ -2,6 +2,7 @@
 import type { CertificateFactsRow } from './certificate-row.ts';
 
 export type { BoundGrainRow, EnrollmentTokenRow, PreregistrationRow } from './enrollment-row.ts';
+export type { CredentialRow, OperatorRow } from './operator-row.ts';
 
 /** Seq per lane, the highest that is stored; lanes 0 to 3. */
 export type LaneCursor = readonly [number, number, number, number];

@@ -8,6 +8,7 @@ import { readActiveDocuments, readMembers, readReleases, type DocumentTable } fr
 import { readBoundGrains, readPreregistrations, readTokens } from './enrollment-table.ts';
 import { readLastOffset } from './event-table.ts';
 import { readRenewals } from './renewal-table.ts';
+import { readOperators } from './operator-table.ts';
 import { readRequestSeqs, readRequests } from './request-table.ts';
 import { readParked, readSchemas } from './schema-table.ts';
 import type {
@@ -24,6 +25,7 @@ import type {
   EnrollmentTokenRow,
   LaneCursor,
   MemberRow,
+  OperatorRow,
   ParkedRow,
   PreregistrationRow,
   ReleaseRow,
@@ -61,6 +63,7 @@ export interface Snapshot {
   authorities: AuthorityRow[];
   challenges: ChallengeRow[];
   renewals: RenewalRow[];
+  operators: OperatorRow[];
 }
 
 export interface DocumentWithMembers extends DocumentRow {
@@ -97,6 +100,7 @@ export function readSnapshot(statements: Statements): Snapshot {
     authorities: readAuthorities(statements),
     challenges: readChallenges(statements),
     renewals: readRenewals(statements),
+    operators: readOperators(statements),
   };
 }
 

@@ -17,6 +17,7 @@ import type {
   EventRow,
   LaneCursor,
   MemberRow,
+  OperatorRow,
   ParkedRow,
   PreregistrationRow,
   RedactionRow,
@@ -70,4 +71,5 @@ export type Write =
   | { kind: 'authority'; authority: AuthorityRow }
   | { kind: 'challenge'; challenge: ChallengeRow }
   | { kind: 'challenge-removed'; nonce: string }
+  | { kind: 'operator'; operator: OperatorRow }
   | { kind: 'audit'; audit: AuditRow };

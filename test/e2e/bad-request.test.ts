@@ -41,10 +41,18 @@ afterAll(() => fleet?.[Symbol.asyncDispose]());
 describe('without a coordinator', () => {
   /** Every command that asks the coordinator, with arguments that are good. */
   const asking: Record<string, () => string[]> = {
+    'ca list': () => [],
+    'ca register': () => ['--challenge'],
+    'ca remove': () => ['acme', '--yes'],
+    'ca renew-coordinator': () => [],
+    'ca retire': () => ['issuing-1', '--yes'],
+    'ca rotate': () => [],
+    'ca show': () => [],
     'audit export': () => [],
     'audit head': () => [],
     'audit show': () => [],
     'cert issue': () => ['c-1', '--out', scratch('unreachable')],
+    'cert crl': () => [],
     'cert list': () => [],
     'cert renew': () => ['c-1'],
     'cert renewals': () => [],
@@ -73,6 +81,9 @@ describe('without a coordinator', () => {
     'device tag': () => ['d-1', 'ring=canary'],
     'device watch': () => [],
     'enroll manifest import': () => [scratch('fleet.csv')],
+    'provision ssh': () => ['h-1', '--coordinator', 'localhost'],
+    'provision verify': () => ['h-1', '--coordinator', 'localhost'],
+    'provision remove': () => ['h-1', '--yes'],
     'enroll manifest list': () => [],
     'enroll manifest remove': () => ['m-1'],
     'enroll token add': () => [],
@@ -93,6 +104,10 @@ describe('without a coordinator', () => {
     'job list': () => [],
     'job show': () => ['j-1'],
     'job wait': () => ['j-1'],
+    'operator add': () => ['anna', '--role', 'viewer', '--out', scratch('unreachable-operator')],
+    'operator list': () => [],
+    'operator revoke': () => ['anna', '--reason', 'test', '--yes'],
+    'operator whoami': () => [],
     'release list': () => [],
     'release publish': () => [scratch('p.fw')],
     'release show': () => ['p/1.0.0'],
@@ -108,12 +123,24 @@ describe('without a coordinator', () => {
     why: () => ['d-1'],
   };
   const alone = [
+    'agent diagnose',
     'agent enroll',
     'agent init',
+    'agent install',
     'agent publish',
     'agent reset-time',
     'agent run',
     'agent status',
+    'agent uninstall',
+    'ca attach',
+    'ca detach',
+    'ca export-root',
+    'ca sign-issuing',
+    'cert export',
+    'cert import',
+    'cert inspect',
+    'cert lint',
+    'cert verify',
     'audit verify',
     'ca sign-time-reset',
     'context add',
@@ -121,6 +148,7 @@ describe('without a coordinator', () => {
     'context remove',
     'context show',
     'context use',
+    'coordinator openapi',
     'coordinator start',
     'demo',
     'doctor',
@@ -164,6 +192,7 @@ describe('cert sign', () => {
     await openssl(...ec, '-subj', '/O=nobody', '-out', 'nameless');
     await openssl(...ec, '-subj', '/CN=good-1', '-out', 'good');
     await openssl(...ec, '-subj', '/CN=good-1', '-outform', 'DER', '-out', 'good.der');
+    await writeFile(csr('cut.der'), (await readFile(csr('good.der'))).subarray(0, 100));
     const der = await readFile(csr('good.der'));
     der[der.length - 3]! ^= 1; // in the signature
     await writeFile(csr('broken.der'), der);
@@ -174,7 +203,7 @@ describe('cert sign', () => {
 
   it.concurrent.each([
     ['garbage', [], 'pki-csr-malformed', 2],
-    ['good.der', [], 'pki-csr-malformed', 2],
+    ['cut.der', [], 'pki-csr-malformed', 2],
     ['huge', [], 'file-too-large', 2],
     ['absent', [], 'file-unreadable', 2],
     ['.', [], 'file-unreadable', 2],

@@ -79,6 +79,15 @@ describe.skipIf(!hasFakeTime)('a wrong clock', () => {
     ]);
   });
 
+  it('of a device does not keep it from a new certificate, which it comes in with', async () => {
+    for (const id of Object.keys(wrong)) {
+      const before = (await json('device', 'show', id)).certificate.serial;
+      const renewed = await json('cert', 'renew', id, '--wait', '--timeout', '60s');
+      expect(renewed.outcome).toMatchObject({ proven: [id], failed: [], waiting: [] });
+      expect((await json('device', 'show', id)).certificate.serial).not.toBe(before);
+    }
+  });
+
   it('of a device that restarts without a coordinator is bridged by what it knows', async () => {
     await fleet.stopCoordinator();
     for (const id of Object.keys(wrong)) {

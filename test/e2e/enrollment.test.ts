@@ -166,6 +166,39 @@ describe('a manifest', () => {
   });
 });
 
+describe('the application', () => {
+  it('decides after the token: yes, no, later, as pending; and its silence is a no', async () => {
+    await using own = await createFleet({
+      extra: `${enrollmentConfig}  hook: { command: [sh, ask.sh], timeoutMs: 1000 }\n`,
+    });
+    // Answers by the id; "later" the second time it is asked.
+    const script = `read -r question
+case "$question" in
+  *'"h-yes"'*) echo '{"decision":"allow"}' ;;
+  *'"h-no"'*) echo '{"decision":"deny","reason":"not paid"}' ;;
+  *'"h-held"'*) echo '{"decision":"quarantine"}' ;;
+  *'"h-later"'*) if [ -e asked ]; then echo '{"decision":"allow"}'; else touch asked; echo '{"decision":"deny","retryAfterSeconds":1}'; fi ;;
+  *) sleep 60 ;;
+esac
+`;
+    await writeFile(join(own.dir, 'ask.sh'), script);
+    expect((await own.cli(['enroll', 'token', 'add', '--uses', '4', '--out', at('hook.token')])).exitCode).toBe(0);
+    const ran = await Promise.all(
+      ['h-yes', 'h-no', 'h-held', 'h-later', 'h-silent'].map((id) => enroll(id, 'hook.token')),
+    );
+    expect(ran.map(({ exitCode }) => exitCode)).toEqual([0, 6, 0, 0, 5]);
+    expect(ran[1]!.json().error).toMatchObject({ code: 'enrollment-denied', seen: 'not paid' });
+    expect(ran[4]!.json().error.code).toBe('enrollment-hook-failed');
+    const devices = (await own.cli(['device', 'list', '--json'])).json<{ id: string; state: string }[]>();
+    expect(devices.map(({ id, state }) => [id, state])).toEqual([
+      ['h-held', 'pending'],
+      ['h-later', 'accepted'],
+      ['h-yes', 'accepted'],
+    ]);
+    expect((await own.cli(['enroll', 'token', 'list', '--json'])).json()[0].uses).toBe(3);
+  });
+});
+
 const estTools = hasTools('EST with curl and openssl', 'curl', 'openssl');
 describe.skipIf(!estTools)('EST, as curl and openssl speak it', () => {
   const tool = (file: string, args: string[], option = {}) =>

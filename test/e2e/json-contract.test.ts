@@ -101,6 +101,26 @@ const cases: Record<string, Case> = {
   'device reset-time': { missing: 'test/e2e/clock.test.ts', fails: () => [scratch('tiny.conf')], exitCode: 2 },
   'agent run': { missing: 'it never ends', fails: () => ['--config', scratch('no-agent.yaml')], exitCode: 2 },
 
+  'ca show': { ok: () => [], fails: () => ['nobody'], exitCode: 2 },
+  'ca list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
+  'ca export-root': {
+    ok: () => ['--out', scratch('root.export'), '--passphrase-file', scratch('root.pass')],
+    fails: () => ['--out', scratch('other.export'), '--passphrase-file', scratch('tiny.conf')],
+    exitCode: 6,
+  },
+  'ca detach': {
+    missing: 'test/e2e/ca.test.ts: the cases below need the root',
+    fails: () => ['--out', scratch('detached.export'), '--passphrase-file', scratch('root.pass')],
+    exitCode: 6,
+  },
+  'ca attach': { missing: 'test/e2e/ca.test.ts', fails: () => [scratch('tiny.conf')], exitCode: 6 },
+  'ca rotate': { ok: () => ['--overlap', '1d'], fails: () => ['--certificate', scratch('tiny.conf')], exitCode: 6 },
+  'ca sign-issuing': { missing: 'test/e2e/ca.test.ts', fails: () => [scratch('tiny.conf')], exitCode: 2 },
+  'ca retire': { missing: 'test/e2e/ca.test.ts', fails: () => ['issuing-1'], exitCode: 6 },
+  'ca renew-coordinator': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
+  'ca register': { ok: () => ['--challenge'], fails: () => [], exitCode: 2 },
+  'ca remove': { missing: 'test/e2e/ca.test.ts', fails: () => ['nobody', '--yes'], exitCode: 2 },
+
   'cert issue': {
     ok: () => ['c-1', '--out', scratch('c-1')],
     fails: () => ['x-1', '--out', scratch('x-1')],
@@ -109,6 +129,31 @@ const cases: Record<string, Case> = {
   'cert sign': {
     ok: () => [scratch('csr', 'device.csr'), '--out', scratch('csr', 'device.crt')],
     fails: () => [scratch('tiny.conf')],
+    exitCode: 2,
+  },
+  'cert inspect': { ok: () => [inFleet('pki', 'authority.crt')], fails: () => [scratch('tiny.conf')], exitCode: 2 },
+  'cert lint': { ok: () => [inFleet('pki', 'authority.crt')], fails: () => [scratch('nowhere.crt')], exitCode: 2 },
+  'cert verify': {
+    ok: () => [inFleet('pki', 'coordinator.crt'), '--ca', inFleet('pki', 'authority.crt'), '--purpose', 'coordinator'],
+    fails: () => [inFleet('pki', 'coordinator.crt'), '--ca', scratch('tiny.conf')],
+    exitCode: 2,
+  },
+  'cert crl': {
+    ok: () => ['--out', scratch('fleet.crl')],
+    fails: () => ['--fleet-dir', scratch('stopped')],
+    exitCode: 7,
+  },
+  'cert export': {
+    ok: () => [
+      inFleet('pki', 'coordinator.crt'), '--key', inFleet('pki', 'coordinator.key'), '--out', scratch('ok.p12'),
+      '--passphrase-file', scratch('p12.pass'),
+    ],
+    fails: () => [inFleet('pki', 'coordinator.crt'), '--key', inFleet('pki', 'root.key'), '--out', scratch('bad.p12')],
+    exitCode: 2,
+  }, // prettier-ignore
+  'cert import': {
+    ok: () => [scratch('own.p12'), '--out', scratch('imported'), '--passphrase-file', scratch('p12.pass')],
+    fails: () => [scratch('tiny.conf'), '--out', scratch('never'), '--passphrase-file', scratch('p12.pass')],
     exitCode: 2,
   },
   'cert list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
@@ -124,6 +169,21 @@ const cases: Record<string, Case> = {
   'enroll token add': {
     ok: () => ['--expires', '1h', '--uses', '3', '--out', scratch('made.token')],
     fails: () => ['--expires', 'soon'],
+    exitCode: 2,
+  },
+  'provision ssh': {
+    missing: 'it needs a host: test/e2e/provision.test.ts',
+    fails: () => ['127.0.0.1:1', '--id', 'h-1', '--coordinator', 'localhost', '--manifest', scratch('fleet.csv')],
+    exitCode: 2,
+  },
+  'provision verify': {
+    missing: 'it needs a host: test/e2e/provision.test.ts',
+    fails: () => ['10.0.0.1', '--coordinator', 'localhost'],
+    exitCode: 2,
+  },
+  'provision remove': {
+    missing: 'it needs a host: test/e2e/provision.test.ts',
+    fails: () => ['h-1', 'h-1'],
     exitCode: 2,
   },
   'enroll token list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
@@ -146,6 +206,11 @@ const cases: Record<string, Case> = {
   'context show': { ok: () => ['here'], fails: () => ['nowhere'], exitCode: 2 },
   'context remove': { ok: () => ['gone'], fails: () => ['nowhere'], exitCode: 2 },
 
+  'coordinator openapi': {
+    missing: 'its document describes errors: operator-role.test.ts',
+    fails: () => ['extra'],
+    exitCode: 2,
+  },
   'coordinator status': { ok: () => [], fails: () => ['--fleet-dir', scratch('stopped')], exitCode: 7 },
   'coordinator start': { missing: 'see below', fails: () => ['--detach'], exitCode: 6 },
   'coordinator stop': { missing: 'see below', fails: () => ['--fleet-dir', scratch('stopped')], exitCode: 7 },
@@ -278,6 +343,19 @@ const cases: Record<string, Case> = {
     fails: () => [scratch('unsigned.fw')],
     exitCode: 6,
   },
+  'operator add': {
+    ok: () => ['anna', '--role', 'viewer', '--out', scratch('anna')],
+    fails: () => ['bert', '--out', scratch('bert')],
+    exitCode: 2,
+  },
+  'operator list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
+  'operator revoke': {
+    ok: () => ['carl', '--reason', 'test', '--yes'],
+    fails: () => ['carl', '--reason', 'not confirmed'],
+    exitCode: 6,
+  },
+  'operator whoami': { ok: () => [], fails: () => ['--fleet-dir', scratch('stopped')], exitCode: 7 },
+
   'release list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
   'release show': { ok: () => ['tiny/1.0.0/stable'], fails: () => ['tiny/9.9.9/stable'], exitCode: 2 },
 
@@ -297,6 +375,7 @@ beforeAll(async () => {
   await mkdir(scratch('csr'));
   await must(['enroll', 'token', 'add', '--out', scratch('e.token')]);
   tokenId = (await must(['enroll', 'token', 'add', '--uses', '2'])).json().token.id;
+  await writeFile(scratch('root.pass'), 'correct horse battery\n', { mode: 0o600 });
   await writeFile(scratch('fleet.csv'), 'id,serial\nm-1,S1\n');
   await writeFile(scratch('data.bin'), 'tiny');
   const conf = 'meta-product = "tiny"\nmeta-version = "1.0.0"\nfile-resource data.bin { host-path = "data.bin" }\n';
@@ -311,7 +390,11 @@ beforeAll(async () => {
   await writeFile(scratch('reading.avsc'), reading('V'));
   await writeFile(scratch('worse.avsc'), reading('mV'));
 
+  await must(['operator', 'add', 'carl', '--role', 'viewer', '--token', '--expires', '1h']);
   for (const name of ['here', 'gone']) await must(['context', 'add', ...contextAdd(name)]);
+  await writeFile(scratch('p12.pass'), 'correct horse battery\n', { mode: 0o600 });
+  const own = [inFleet('pki', 'coordinator.crt'), '--key', inFleet('pki', 'coordinator.key')];
+  await must(['cert', 'export', ...own, '--out', scratch('own.p12'), '--passphrase-file', scratch('p12.pass')]);
   await must(['init', scratch('stopped'), '--no-passphrase', '--port', '0']);
   await must(['agent', 'init', scratch('csr'), '--id', 's-1', '--coordinator', '127.0.0.1:7443']);
   for (const id of ['x-1', 'x-2', 'x-3', 'x-4', 'x-5', 'x-6', 'x-7', 'x-8'])

@@ -15,6 +15,7 @@ import { hoard, hoardVerdict } from './hoard.ts';
 import { fuzzDecoder, verdict } from './fuzz-decoder.ts';
 import { recordLog, type LogRecording } from './log-recording.ts';
 import { powerCutLog, verdict as powerCutLogVerdict } from './power-cut-log.ts';
+import { runRotation } from './rotation/rotation.ts';
 import { powerCutApply, recordUpgrades, verdict as powerCutVerdict } from './power-cut-apply.ts';
 
 const { values, positionals } = parseArgs({
@@ -96,6 +97,18 @@ const soaks: Record<string, Soak> = {
         onProgress,
       });
       return { report, problems: powerCutVerdict(report) };
+    },
+  },
+  rotation: {
+    async run() {
+      const agents = whole('agents', values.agents);
+      const { problems, ...report } = await runRotation({
+        agents,
+        away: Math.ceil(agents / 20),
+        shortSeconds: whole('seconds', values.seconds ?? '240'),
+        say,
+      });
+      return { report, problems };
     },
   },
   chaos: {

@@ -49,6 +49,8 @@ export interface TestAgent {
 
 export interface FleetOption {
   gateways?: number;
+  /** Edits coordinator.yaml's text before the first start. */
+  configure?: (yaml: string) => string;
   /** Appended to coordinator.yaml before the first start. */
   extra?: string;
 }
@@ -56,7 +58,11 @@ export interface FleetOption {
 /** An enrollment listener on a free port. */
 export const enrollmentConfig = 'enrollment:\n  listen:\n    host: 127.0.0.1\n    port: 0\n';
 
-export async function createFleet({ gateways = 1, extra = '' }: FleetOption = {}): Promise<TestFleet> {
+export async function createFleet({
+  gateways = 1,
+  configure = (text) => text,
+  extra = '',
+}: FleetOption = {}): Promise<TestFleet> {
   const scratch = await temporaryDirectory();
   const dir = join(scratch.path, 'fleet');
   const agents: TestAgent[] = [];
@@ -77,7 +83,7 @@ export async function createFleet({ gateways = 1, extra = '' }: FleetOption = {}
   if (created.exitCode !== 0) throw new Error(created.stdout + created.stderr);
   const config = join(dir, 'coordinator.yaml');
   const yaml = await readFile(config, 'utf8');
-  await writeFile(config, `${yaml.replace(/^#? ?gateways:.*$/m, `gateways: ${gateways}`)}\n${extra}`);
+  await writeFile(config, `${configure(yaml.replace(/^#? ?gateways:.*$/m, `gateways: ${gateways}`))}\n${extra}`);
 
   let corePid = 0;
   const fleet: TestFleet = {
@@ -98,8 +104,8 @@ export async function createFleet({ gateways = 1, extra = '' }: FleetOption = {}
         fleet.port = started.port;
         fleet.recoveryPort = started.recoveryPort;
         const text = await readFile(config, 'utf8');
-        const fixed = text.replace(/port: 0/, `port: ${started.port}`);
-        await writeFile(config, fixed.replace(/port: 0/, `port: ${started.recoveryPort}`));
+        const fixed = text.replace(/^  port: 0$/m, `  port: ${started.port}`);
+        await writeFile(config, fixed.replace(/^  port: 0$/m, `  port: ${started.recoveryPort}`));
       }
     },
     async stopCoordinator() {

@@ -3,7 +3,7 @@ import { Args, Flags } from '@oclif/core';
 import { BaseCommand } from '../../../src/cli/base-command.ts';
 import { openClient } from '../../../src/cli/open-client.ts';
 import type { ManifestImported } from '../../../src/client/contract/index.ts';
-import { parseManifest } from '../../../src/enrollment/manifest/parse-manifest.ts';
+import { parseManifest } from '../../../src/enrollment/manifest.ts';
 import { FlotillaError, systemErrorCode } from '../../../src/error.ts';
 
 const maxFileBytes = 48 * 1024 * 1024;

@@ -167,17 +167,18 @@ export class IdentityKeeper {
   }
 
   #follow(status: LinkStatus): void {
-    const { state, stage, code } = status;
+    const { state, code } = status;
     if (state === 'live' || state === 'held') this.#silentEnds = 0;
     if (state === 'live') this.#option.recovery?.reset();
     if (this.#record.state === 'trying') this.#followTrial(status);
     if (state === 'live') this.#check();
     if (state !== 'waiting' && state !== 'refused') return;
-    if (stage === 'hello' && code !== undefined && !busyCodes.has(code)) this.#silentEnds += 1;
+    if (isSilentEnd(status)) this.#silentEnds += 1;
     this.#considerRecovery(code === 'expired');
   }
 
-  #followTrial({ state, stage, reason = state, code = reason }: LinkStatus): void {
+  #followTrial(status: LinkStatus): void {
+    const { state, reason = state, code = reason } = status;
     if (state === 'live') {
       if (this.#shown === 'candidate') this.#prove();
       else if (this.#shown === 'probe') this.#fail();
@@ -185,7 +186,7 @@ export class IdentityKeeper {
       return;
     }
     if ((state !== 'waiting' && state !== 'refused') || this.#shown !== 'candidate') return;
-    const isRefusal = certificateRefusals.has(code) || (stage === 'hello' && !busyCodes.has(code));
+    const isRefusal = certificateRefusals.has(code) || isSilentEnd(status);
     const why = { code: `not-connected-${code}`.slice(0, 64), message: reason.slice(0, 512) };
     this.#move({ type: 'dial-failed', isRefusal, reason: why });
     if (this.#record.refusals >= maxRefusals) this.#fail();
@@ -360,8 +361,8 @@ export class IdentityKeeper {
     if (this.#record.state !== 'requested') return;
     if (answer.kind === 'issued') return this.#install(answer, 'recovery');
     logger.warn({ answer: answer.kind }, 'no new certificate from the recovery port');
+    if (answer.kind === 'not-expired') this.#silentEnds = 0;
     if (answer.kind === 'not-expired' && this.#record.askedAtMs === undefined) {
-      this.#silentEnds = 0;
       this.#move({ type: 'abandoned' });
       folder.prune([]);
     }
@@ -383,6 +384,11 @@ export class IdentityKeeper {
       this.#cancelTimer = this.#option.clock.schedule(longestTimerMs / 60, () => this.#guard(() => this.#check()));
     }
   }
+}
+
+/** TLS was done, and no word came: whoever ends a connection so may have something against the certificate. */
+function isSilentEnd({ state, stage, code }: LinkStatus): boolean {
+  return state === 'waiting' && stage === 'hello' && code !== undefined && !busyCodes.has(code);
 }
 
 function fromBase64({ certificate, authority }: Extract<CertificateInstall, { certificate: string }>) {

@@ -1,13 +1,13 @@
 /** What has nothing to do with a fleet: the runtime, the tools, the clock. */
 import { execa } from 'execa';
-import { type Finding, bad, ok, warn } from './finding.ts';
+import { type Finding, fail, ok, warn } from './finding.ts';
 
 const minNodeMajor = 24;
 
 export function checkNode(version: string = process.version): Finding {
   const major = Number(/^v(\d+)/.exec(version)?.[1]);
   if (major >= minNodeMajor) return ok('node', version);
-  return bad('node', `${version} is too old`, `start flotilla with npx, or install Node ${minNodeMajor}`);
+  return fail('node', `${version} is too old`, `start flotilla with npx, or install Node ${minNodeMajor}`);
 }
 
 /** Bundles are made by the builtin engine; the real fwup is only wanted for --engine fwup. */
@@ -22,7 +22,11 @@ export async function checkClock(nowMs: number, notBeforeMs: number): Promise<Fi
   const now = new Date(nowMs).toISOString();
   if (nowMs < notBeforeMs) {
     const made = new Date(notBeforeMs).toISOString();
-    return bad('clock', `it says ${now}, but the fleet was made at ${made}`, 'set the clock: timedatectl set-ntp true');
+    return fail(
+      'clock',
+      `it says ${now}, but the fleet was made at ${made}`,
+      'set the clock: timedatectl set-ntp true',
+    );
   }
   const asked = await execa('timedatectl', ['show', '--property=NTPSynchronized', '--value'], {
     reject: false,

@@ -14,6 +14,7 @@ export function formatStatus(status: CoordinatorStatus, nowMs: number): string {
     started: `${formatTime(status.startedAtMs)} (up ${formatDuration(nowMs - status.startedAtMs)})`,
     listens: `${listen.host}:${listen.port}`,
     recovery: status.recoveryPort === undefined ? 'off' : `port ${status.recoveryPort}`,
+    api: formatApi(status.api),
     gateways: status.gateways.map(({ pid, connections }) => `pid ${pid}: ${connections} links`).join('; ') || 'none',
     devices: `${devices.total}, ${devices.connected} connected${devices.total > 0 ? ` (${formatCounts(devices.byState)})` : ''}`,
     running: `${status.jobs.running} jobs, ${status.rollouts.running} rollouts`,
@@ -55,4 +56,11 @@ function formatDepth(depth: CoordinatorStatus['deadLetters'], nowMs: number): st
     return `${name} ${count} (oldest ${formatAge(oldestAtMs, nowMs)})`;
   });
   return `${total}: ${parts.join(', ')}`;
+}
+
+function formatApi({ certificate, token }: CoordinatorStatus['api']): string {
+  const parts = Object.entries({ certificates: certificate, tokens: token }).flatMap(([what, at]) =>
+    at === undefined ? [] : [`${at.host}:${at.port} for ${what}`],
+  );
+  return ['the unix socket', ...parts].join(', ');
 }

@@ -33,6 +33,10 @@ export const SignRequestSchema = Type.Object({
   deviceId: Type.Optional(Type.String()), // must equal the CSR's CN when both are given
   days: Type.Optional(Type.Integer({ minimum: 1, maximum: 36_500 })),
   pending: Type.Optional(Type.Boolean()),
+  /** Of pki/profiles.yaml; `device` when left out. */
+  profile: Type.Optional(Type.String({ minLength: 1, maxLength: 32 })),
+  /** Names beside its own, as the profile allows: `DNS:…`, `IP:…`. */
+  names: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 256 }), { maxItems: 32 })),
 });
 export type SignRequest = Static<typeof SignRequestSchema>;
 export const SignedSchema = Type.Object({

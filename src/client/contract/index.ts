@@ -2,6 +2,7 @@
  * The contract between the CLI and the coordinator's API: schemas of requests (the API validates with them) and types
  * of replies. Errors travel as `{ error: ErrorDocument }` with a 4xx or 5xx status; `fault` decides the exit code.
  */
+export * from './authority.ts';
 export * from './audit.ts';
 export * from './certificate.ts';
 export * from './config.ts';
@@ -11,8 +12,10 @@ export * from './device.ts';
 export * from './enrollment.ts';
 export * from './event.ts';
 export * from './job.ts';
+export * from './operator.ts';
 export * from './product-request.ts';
 export * from './release.ts';
+export * from './revocation-list.ts';
 export * from './renewal.ts';
 export * from './rollout.ts';
 export * from './schema.ts';

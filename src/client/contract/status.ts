@@ -17,6 +17,8 @@ export interface CoordinatorStatus {
   enrollment?: { host: string; port: number };
   /** Where devices come whose certificate has expired; absent: nowhere. */
   recoveryPort?: number;
+  /** Where operators connect from elsewhere, with a certificate and with a token. */
+  api: { certificate?: { host: string; port: number }; token?: { host: string; port: number } };
   gateways: { pid: number; connections: number }[];
   devices: { total: number; connected: number; byState: Record<string, number> };
   store: { path: string; events: number; lastOffset: number };

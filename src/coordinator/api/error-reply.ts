@@ -15,6 +15,9 @@ const statusByFault: Record<Fault, number> = {
 /** The HTTP status of an error; the exit code of the caller comes from its `fault`. */
 export function statusOf({ fault, code }: FlotillaError): number {
   if (code === 'disk-full') return 507;
+  if (code === 'rate-limited' || code === 'too-many-connections') return 429;
+  if (code === 'token-refused') return 401;
+  if (code === 'operator-revoked') return 403;
   if (code.endsWith('-unknown')) return 404;
   return statusByFault[fault];
 }

@@ -12,11 +12,20 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set before anything else happens to a request. */
     caller: Caller | undefined;
+    /** Aborts when what proves the caller ends. */
+    ended: AbortSignal | undefined;
+    /** The caller may do this: the body is read. */
+    admitted: boolean;
   }
 }
 
-/** What the API knows of the peer of a request. Throws FlotillaError where it is nobody. */
-export type Authenticate = (request: FastifyRequest) => Caller;
+export interface Authenticated {
+  caller: Caller;
+  ended?: AbortSignal;
+}
+
+/** What the API knows of the peer of a request. Throws FlotillaError where it is nobody, or asks for too much. */
+export type Authenticate = (request: FastifyRequest) => Authenticated | Promise<Authenticated>;
 
 /**
  * Who asks, and whether they may: before the body is read, for every request that comes, also for one that no route
@@ -24,8 +33,12 @@ export type Authenticate = (request: FastifyRequest) => Caller;
  */
 export function guard(app: FastifyInstance, authenticate: Authenticate): void {
   app.decorateRequest('caller', undefined);
+  app.decorateRequest('ended', undefined);
+  app.decorateRequest('admitted', false);
   app.addHook('onRequest', async (request) => {
-    request.caller = authenticate(request);
+    const { caller, ended } = await authenticate(request);
+    request.caller = caller;
+    request.ended = ended;
     if (!request.is404) authorize(request.caller, request.routeOptions.config.right);
   });
 }
@@ -69,8 +82,7 @@ function handlerOf(answer: Answer, context: ServiceContext, closing: AbortSignal
 
 /** The services' context as this caller has it. */
 function callerContext(context: ServiceContext, { caller }: FastifyRequest): ServiceContext {
-  const { actor, role, from } = caller!;
-  return { ...context, actor, role, from };
+  return { ...context, ...caller! };
 }
 
 function askedOf({ params, query, body }: FastifyRequest): Asked {

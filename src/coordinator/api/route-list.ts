@@ -1,3 +1,4 @@
+import { authorityRoutes } from './authority-route.ts';
 import { auditRoutes } from './audit-route.ts';
 import { certificateRoutes } from './certificate-route.ts';
 import { configRoutes } from './config-route.ts';
@@ -8,7 +9,10 @@ import { deviceRoutes } from './device-route.ts';
 import { enrollmentRoutes } from './enrollment-route.ts';
 import { eventRoutes } from './event-route.ts';
 import { jobRoutes } from './job-route.ts';
+import { openApiRoute } from './openapi-route.ts';
+import { operatorRoutes } from './operator-route.ts';
 import { releaseRoutes } from './release-route.ts';
+import { revocationListRoutes } from './revocation-list-route.ts';
 import { renewalRoutes } from './renewal-route.ts';
 import { rolloutRoutes } from './rollout-route.ts';
 import type { Route } from './route.ts';
@@ -18,6 +22,7 @@ import { standingRoutes } from './standing-route.ts';
 
 /** Every route of CoordinatorClient. What is not here does not exist. */
 export const routes: readonly Route[] = [
+  ...authorityRoutes,
   ...auditRoutes,
   ...certificateRoutes,
   ...configRoutes,
@@ -28,7 +33,10 @@ export const routes: readonly Route[] = [
   ...enrollmentRoutes,
   ...eventRoutes,
   ...jobRoutes,
+  ...operatorRoutes,
+  openApiRoute(() => routes),
   ...releaseRoutes,
+  ...revocationListRoutes,
   ...renewalRoutes,
   ...rolloutRoutes,
   ...schemaRoutes,

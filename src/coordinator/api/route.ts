@@ -1,7 +1,8 @@
 /**
  * A route as data: what it is, who may use it, what it takes and gives. The server, the OpenAPI document and the tests
  * are made from the same list (route-list.ts). A new route also stands, with its right, in the table of
- * test/unit/coordinator/right.test.ts: the decision is made twice, or not at all.
+ * test/unit/coordinator/right.test.ts: the decision is made twice, or not at all. One that changes something leaves a row
+ * in the audit log, and has a case in test/integration/audit/route.test.ts.
  */
 import type { Readable } from 'node:stream';
 import { Type, type Static, type TObject, type TSchema } from 'typebox';

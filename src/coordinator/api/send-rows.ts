@@ -4,7 +4,8 @@ import { asApiError } from './error-reply.ts';
 
 /**
  * Answers with NDJSON rows for as long as they come; the head leaves at once, a row as soon as it is there. Stops the
- * source when the reader goes away or the API closes. An error in mid-stream is the last row: `{"error": …}`.
+ * source when the reader goes away, may no longer read, or the API closes. An error in mid-stream is the last row:
+ * `{"error": …}`.
  */
 export async function sendRows(
   request: FastifyRequest,
@@ -14,7 +15,8 @@ export async function sendRows(
 ): Promise<void> {
   const gone = new AbortController();
   request.raw.once('close', () => gone.abort());
-  const signal = AbortSignal.any([gone.signal, closing]);
+  const { ended } = request;
+  const signal = AbortSignal.any([gone.signal, closing, ...(ended === undefined ? [] : [ended])]);
   const rows = await open(signal); // throws before the head leaves: then it is an ordinary error
   reply.hijack();
   const { raw } = reply;
@@ -29,5 +31,6 @@ export async function sendRows(
   } catch (error) {
     if (!signal.aborted) raw.write(`${JSON.stringify({ error: asApiError(error).toJSON() })}\n`);
   }
+  if (ended?.aborted) raw.write(`${JSON.stringify({ error: asApiError(ended.reason).toJSON() })}\n`);
   raw.end();
 }

@@ -1,10 +1,10 @@
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rename } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FlotillaError } from '../../error.ts';
 import type { Log } from '../../log.ts';
-import { createAuthorityCsr, checkAuthorityCertificate, readNameConstraint } from '../../pki/authority-request.ts';
+import { createAuthorityCsr, checkAuthorityCertificate } from '../../pki/authority-request.ts';
 import {
   type FleetIdentity,
   type FleetIdentityFile,
@@ -17,7 +17,7 @@ import {
 } from '../../pki/fleet-identity.ts';
 import { issueCoordinatorCertificate } from '../../pki/issue.ts';
 import { createKey, formatPrivateKey } from '../../pki/key.ts';
-import { constraintProblem, type NameConstraint } from '../../pki/name-constraint.ts';
+import { constraintProblem, readNameConstraint, type NameConstraint } from '../../pki/name-constraint.ts';
 import { parsePrivateKey } from '../../pki/parse-private-key.ts';
 import { coordinatorServerName, deviceUri } from '../../pki/profile.ts';
 import { replaceFile, shredFile, syncFolder, writeSynced } from '../../pki/replace-file.ts';
@@ -74,6 +74,19 @@ export class AuthorityKeeper {
     return this.#own;
   }
 
+  /** Names that stand in the coordinator's own certificate. */
+  get reservedHosts(): string[] {
+    const names = this.#own.certificate.subjectAltName?.split(', ') ?? [];
+    return names.map((name) => name.replace(/^(?:DNS|IP Address):/, ''));
+  }
+
+  /** Where the root key is: here (`encrypted` or `plain`), or somewhere else. */
+  get rootKey(): 'encrypted' | 'plain' | 'detached' {
+    const { pki } = this.#option.files;
+    if (existsSync(join(pki, 'root.key'))) return 'plain';
+    return existsSync(join(pki, 'root.key.enc')) ? 'encrypted' : 'detached';
+  }
+
   /** The authority with that id while its key is here: it may still have to sign what only it can, such as its CRL. */
   signer(id: string): SigningIssuing | undefined {
     const found = this.#issuing.get(id);
@@ -122,6 +135,7 @@ export class AuthorityKeeper {
       await this.#buryEnded(state);
       await this.#writeBundle();
       if (this.#own.isHalfway) await this.#completePair();
+      await this.#clearRemains();
       const { certificatePem } = this.#active;
       if (!this.#own.certificate.checkIssued(new X509Certificate(certificatePem))) await this.#issueOwn();
     });
@@ -222,6 +236,15 @@ export class AuthorityKeeper {
     if (bundle === this.#bundlePem) return;
     await replaceFile(this.#option.files.authorityBundle, bundle, 0o644);
     this.#bundlePem = bundle;
+  }
+
+  /** Of exchanges that a crash has cut off before their first rename: each is begun anew. */
+  async #clearRemains(): Promise<void> {
+    const { pki } = this.#option.files;
+    for (const name of await readdir(pki)) {
+      if (name.endsWith('.key.new')) await shredFile(join(pki, name));
+      else if (name.endsWith('.crt.new')) await rm(join(pki, name), { force: true });
+    }
   }
 
   /** The key of an authority that is over is destroyed; its certificate is kept for those who look back. */

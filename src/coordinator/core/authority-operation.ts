@@ -85,7 +85,7 @@ export function endAuthority(
   const ended: AuthorityRow = {
     ...kept,
     state: isIssuing ? 'retired' : 'removed',
-    endedAtMs: turn.nowMs,
+    endedAtMs: authority.state === 'retired' ? (authority.endedAtMs ?? turn.nowMs) : turn.nowMs,
     ...(how.compromised === true ? { compromised: true } : {}),
   };
   putAuthority(turn, ended);

@@ -12,6 +12,7 @@ import type {
   PreregistrationRow,
   RenewalRow,
   RenewalState,
+  OperatorRow,
   SuspectRow,
 } from '../../store/row.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
@@ -91,6 +92,9 @@ export interface CoreState {
   readonly deviceLogs: Map<string, DeviceLogRow>;
   /** When the newest stored row of each lane was written, by device. */
   readonly laneTimes: Map<string, readonly number[]>;
+  readonly operators: Map<string, OperatorRow>;
+  /** Whose each credential is: the name of the operator. */
+  readonly credentials: Map<string, string>;
   /** Events that have stood alone when a process ended: see suspect-operation.ts. */
   readonly suspects: Map<string, SuspectRow>;
   /** When a device sent what is no frame, lately. */
@@ -112,8 +116,11 @@ export interface CoreState {
   /** Also superseded ones, until the gateway reports their end. */
   readonly connections: Map<ConnectionId, string>;
   /** The last number given out of each kind. */
-  readonly counters: Map<'offset' | 'request-row' | 'dead-letter', number>;
+  readonly counters: Map<Counter, number>;
 }
+
+/** `revocation` counts within this process alone: it tells that the revocation list is out of date. */
+export type Counter = 'offset' | 'request-row' | 'dead-letter' | 'revocation';
 
 /** What followers are told, after the commit. */
 export type Change =
@@ -121,6 +128,7 @@ export type Change =
   | { kind: 'device-removed'; id: string }
   | { kind: 'authority'; id: string }
   | { kind: 'renewal'; deviceId: string; state: RenewalState | 'ended' }
+  | { kind: 'operator'; name: string }
   /** The log has grown. */
   | { kind: 'event' }
   | { kind: 'audit' }

@@ -20,7 +20,7 @@ import { storeGap } from './gap-operation.ts';
 import { Pressure } from './pressure.ts';
 import { noteFrameFault } from './frame-fault-operation.ts';
 import { createEventReader, type EventReader, type Meaning } from './read-event.ts';
-import { stepRenewals } from './renewal-operation.ts';
+import { cutReplaced, stepRenewals } from './renewal-operation.ts';
 import { expireRequests } from './request-operation.ts';
 import { stepRollout } from './rollout-operation.ts';
 import { defineSchema } from './schema-operation.ts';
@@ -56,6 +56,7 @@ interface Input {
   reject(error: unknown): void;
 }
 
+const sweepEveryMs = 60_000;
 /** Inputs of one batch: one transaction. */
 const maxBatch = 512;
 
@@ -91,6 +92,8 @@ export class Core {
   #running: Promise<void> | undefined;
   #gateway: GatewayPort | undefined;
   #cancelTick: (() => void) | undefined;
+  /** When the certificates of all sessions are looked at next. */
+  #sweepAtMs = 0;
 
   constructor({ store, state, clock, log, tickMs = 250, policy = {}, gate, readEvent, suspectFile }: CoreOption) {
     this.#store = store;
@@ -364,7 +367,12 @@ export class Core {
         for (const id of turn.state.rollouts.keys()) stepRollout(turn, id, { kind: 'tick' });
         expireRequests(turn);
         retireOverdue(turn);
-        stepRenewals(turn, this.#policy.renewal ?? defaultRenewalPolicy);
+        const renewal = this.#policy.renewal ?? defaultRenewalPolicy;
+        stepRenewals(turn, renewal);
+        if (turn.nowMs >= this.#sweepAtMs) {
+          cutReplaced(turn, renewal);
+          this.#sweepAtMs = turn.nowMs + sweepEveryMs;
+        }
       }).catch((error) => this.#report(error, 'timers could not be carried out'));
     });
   }

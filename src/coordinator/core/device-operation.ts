@@ -45,6 +45,7 @@ export function putCertificate(turn: Turn, certificate: CertificateRow): void {
     turn.set(serials, certificate.deviceId, [...known, certificate.serial]);
   }
   turn.set(certificates, certificate.serial, certificate);
+  if (certificate.revokedAtMs !== undefined) turn.next('revocation');
   turn.write({ kind: 'certificate', certificate });
   if (turn.state.devices.has(certificate.deviceId)) turn.notify({ kind: 'device', id: certificate.deviceId });
 }

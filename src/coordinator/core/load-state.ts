@@ -61,6 +61,8 @@ function stateOf(snapshot: Snapshot, fleetId: string, instanceId: string, nowMs:
     consumers: new Map(snapshot.consumers.map((consumer) => [consumer.name, consumer])),
     deviceLogs: new Map(snapshot.deviceLogs.map((log) => [log.deviceId, log])),
     laneTimes: new Map(),
+    operators: new Map(snapshot.operators.map((operator) => [operator.name, operator])),
+    credentials: new Map(),
     suspects: new Map(snapshot.suspects.map((suspect) => [suspectKey(suspect), suspect])),
     enrollmentTokens: new Map(snapshot.enrollmentTokens.map((token) => [token.id, token])),
     preregistrations: new Map(snapshot.preregistrations.map((row) => [row.deviceId, row])),
@@ -81,6 +83,9 @@ function stateOf(snapshot: Snapshot, fleetId: string, instanceId: string, nowMs:
       ['dead-letter', snapshot.lastDeadLetter],
     ]),
   };
+  for (const { name, credentials } of snapshot.operators) {
+    for (const { id } of credentials) state.credentials.set(id, name);
+  }
   for (const { serial, deviceId } of snapshot.certificates) {
     state.serials.set(deviceId, [...(state.serials.get(deviceId) ?? []), serial]);
   }

@@ -6,7 +6,7 @@ import { isInFlight, mayAsk, reduceRenewal, type RenewalInput, type RenewalPolic
 import { isAnnounced } from '../request/outbox.ts';
 import { devicesByAuthority } from './authority-operation.ts';
 import { isServed, type CoreState } from './core-state.ts';
-import { putCertificate } from './device-operation.ts';
+import { cutConnection, putCertificate } from './device-operation.ts';
 import { appendOwnEvent } from './event-operation.ts';
 import type { Turn } from './turn.ts';
 
@@ -142,6 +142,16 @@ export function proveCertificate(turn: Turn, deviceId: string, serial: string): 
   endRenewal(turn, deviceId);
   const payload = { serial, replaced: replaced.map((one) => one.serial) };
   appendOwnEvent(turn, { deviceId, type: 'coordinator.certificate-proven', key: serial, payload });
+}
+
+/** Sessions that began in an overlap and have outlived it. */
+export function cutReplaced(turn: Turn, { overlapMs }: RenewalPolicy): void {
+  const { live, certificates } = turn.state;
+  for (const [deviceId, { serial }] of live) {
+    const { replacedAtMs, replacedBy } = certificates.get(serial) ?? {};
+    if (replacedBy === undefined || turn.nowMs < (replacedAtMs ?? 0) + overlapMs) continue;
+    cutConnection(turn, deviceId, 'replaced');
+  }
 }
 
 /** Neither revoked nor replaced. */

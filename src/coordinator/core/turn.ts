@@ -1,7 +1,7 @@
 import type { Effect } from '../effect.ts';
 import type { GatewayPort } from '../gateway/port.ts';
 import type { Write } from '../../store/write.ts';
-import type { Change, CoreState } from './core-state.ts';
+import type { Change, CoreState, Counter } from './core-state.ts';
 
 export interface Mark {
   writes: number;
@@ -48,12 +48,12 @@ export class Turn {
     map.delete(key);
   }
 
-  next(counter: 'offset' | 'request-row' | 'dead-letter'): number {
+  next(counter: Counter): number {
     return this.reserve(counter, 1);
   }
 
   /** The first of `count` numbers in a row. */
-  reserve(counter: 'offset' | 'request-row' | 'dead-letter', count: number): number {
+  reserve(counter: Counter, count: number): number {
     const last = this.state.counters.get(counter) ?? 0;
     this.set(this.state.counters, counter, last + count);
     return last + 1;

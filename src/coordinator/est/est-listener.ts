@@ -118,9 +118,10 @@ async function serve(
 function errorAnswer(error: FlotillaError): EstAnswer {
   const unauthorized = error.code === 'enrollment-unauthorized';
   return {
-    status: unauthorized ? 401 : statusOf(error),
+    status: unauthorized ? 401 : error.fault === 'undecided' ? 503 : statusOf(error),
     headers: {
       'content-type': 'application/json',
+      ...(error.fault === 'undecided' ? { 'retry-after': '30' } : {}),
       ...(unauthorized ? { 'www-authenticate': 'Basic realm="flotilla enrollment"' } : {}),
     },
     body: `${JSON.stringify({ error: error.toJSON() })}\n`,

@@ -34,12 +34,14 @@ export async function answerEst(context: ServiceContext, question: EstQuestion):
       return { status: 204, headers: {}, body: '' };
     case 'simpleenroll': {
       const { authorization, address, body } = question;
-      const { certificatePem } = await enroll(context, {
+      const reply = await enroll(context, {
         csr: parseRequest(body),
         credentials: readCredentials(authorization),
         address,
       });
-      return certificates([certificatePem]);
+      if ('certificatePem' in reply) return certificates([reply.certificatePem]);
+      // Not decided yet (RFC 7030, section 4.2.3).
+      return { status: 202, headers: { 'retry-after': String(Math.ceil(reply.waitSeconds)) }, body: '' };
     }
     case 'simplereenroll': {
       const { certificate, address, body } = question;

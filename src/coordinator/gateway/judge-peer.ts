@@ -28,7 +28,8 @@ export function judgePeer(
   try {
     identity = parseIdentity(certificate);
   } catch (error) {
-    const detail = error instanceof Error ? { detail: error.message } : {};
+    const seen = error instanceof FlotillaError && error.detail.seen !== undefined ? ` (${error.detail.seen})` : '';
+    const detail = error instanceof Error ? { detail: `${error.message}${seen}` } : {};
     // Its chain ends at our root, or did when it got its ticket: it is told, and may ask for a new certificate.
     if (error instanceof FlotillaError && error.code === 'pki-authority-unknown') {
       return { refusal: { reason: 'unknown-authority', ...detail, code: 'expired' } };

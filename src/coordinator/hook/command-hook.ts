@@ -1,11 +1,17 @@
 import { execa } from 'execa';
-import { hookFailure, maxAnswerBytes, readAnswer, type ConnectHook } from './connect-hook.ts';
+import { hookFailure, maxAnswerBytes, readAnswer, type Hook } from './connect-hook.ts';
 
 /**
  * Runs a program for each question: the document on its stdin, the answer on its stdout. By argv, without a shell, with
  * nothing of our environment but PATH, in a process group of its own, so that nothing of it outlives its time.
  */
-export function createCommandHook({ argv, directory }: { argv: readonly string[]; directory: string }): ConnectHook {
+export function createCommandHook({
+  argv,
+  directory,
+}: {
+  argv: readonly string[];
+  directory: string;
+}): Hook<{ fleetId: string }> {
   const [program, ...args] = argv as [string, ...string[]];
   return {
     async ask(question, signal) {

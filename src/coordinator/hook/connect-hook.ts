@@ -34,10 +34,12 @@ export type HookAnswer = Static<typeof HookAnswerSchema>;
 /** What came of asking. `failed` lets nobody in. */
 export type HookVerdict = HookAnswer | { decision: 'failed'; reason: string; retryAfterSeconds: number };
 
-export interface ConnectHook {
+/** The same program or service may judge connects and enrollments: the questions differ. */
+export interface Hook<Question extends { fleetId: string }> {
   /** @throws FlotillaError when there is no answer, or none that can be read; ends by itself when aborted */
-  ask(question: ConnectQuestion, signal: AbortSignal): Promise<HookAnswer>;
+  ask(question: Question, signal: AbortSignal): Promise<HookAnswer>;
 }
+export type ConnectHook = Hook<ConnectQuestion>;
 
 /** An answer never needs more. */
 export const maxAnswerBytes = 16_384;

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent, request as requestHttp, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { FlotillaError, systemErrorCode } from '../../error.ts';
-import { hookFailure, maxAnswerBytes, readAnswer, type ConnectHook } from './connect-hook.ts';
+import { hookFailure, maxAnswerBytes, readAnswer, type Hook } from './connect-hook.ts';
 
 export interface HttpHookOption {
   /** https, or http to this machine alone. */
@@ -13,7 +13,7 @@ export interface HttpHookOption {
 }
 
 /** Posts each question. 200 with an answer is the only yes; a redirection is not followed. */
-export function createHttpHook({ url, caFile, maxConcurrent }: HttpHookOption): ConnectHook {
+export function createHttpHook({ url, caFile, maxConcurrent }: HttpHookOption): Hook<{ fleetId: string }> {
   const target = new URL(url);
   const connections = { keepAlive: true, maxSockets: maxConcurrent };
   const isSecure = target.protocol === 'https:';

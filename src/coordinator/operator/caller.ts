@@ -9,6 +9,9 @@ export interface Caller {
   readonly role: OperatorRole;
   /** `unix`, or the address of the peer. */
   readonly from: string;
+  readonly via: 'socket' | 'certificate' | 'token';
+  /** Serial number of the certificate, or id of the token. */
+  readonly credential?: string;
 }
 
 /** @param right what the route needs; `undefined` (a route without a decision) lets nobody in */

@@ -53,3 +53,8 @@ export function rolesWith(right: string, table: Record<string, RightRule> = righ
 export function mayDo(role: string, right: string, table: Record<string, RightRule> = rights): boolean {
   return (rolesWith(right, table) as readonly string[]).includes(role);
 }
+
+/** Nobody gives what he has not: every right of `wanted` is one of `own`. */
+export function coversRole(own: OperatorRole, wanted: OperatorRole): boolean {
+  return Object.keys(rights).every((right) => !mayDo(wanted, right) || mayDo(own, right));
+}

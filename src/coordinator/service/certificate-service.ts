@@ -6,9 +6,11 @@ import type { CertificateRow } from '../../store/index.ts';
 import { revokedSerials } from '../core/core.ts';
 import { changeDevice, cutConnection, putCertificate, putDevice, shownCertificate } from '../core/device-operation.ts';
 import { appendOwnEvent } from '../core/event-operation.ts';
+import { endRenewal } from '../core/renewal-operation.ts';
 import type { Turn } from '../core/turn.ts';
 import { newDevice } from '../registry/reduce-device.ts';
 import { audit, type ServiceContext } from './context.ts';
+import { fitToProfile } from './fit-profile.ts';
 
 /** In order of issue. */
 export function listCertificates({ core }: ServiceContext, device: string | undefined): Promise<Certificate[]> {
@@ -39,12 +41,14 @@ export async function signCertificate(context: ServiceContext, request: SignRequ
     });
   }
   validateDeviceId(deviceId);
+  const { days, names } = request;
+  const fitted = await fitToProfile(context, { deviceId, publicKey, days, names }, request.profile);
   const pem = await issueDeviceCertificate(issuing, {
     fleetId,
     deviceId,
     publicKey,
     nowMs: clock.nowMs(),
-    ...(request.days === undefined ? {} : { validityDays: request.days }),
+    ...fitted,
   });
   const identity = parseDeviceIdentity(new X509Certificate(pem));
   return context.core.submit((turn) => {
@@ -52,6 +56,7 @@ export async function signCertificate(context: ServiceContext, request: SignRequ
     const certificate: CertificateRow = {
       serial: identity.serialHex,
       issuer: issuing.id,
+      ...(request.profile === undefined ? {} : { profile: request.profile }),
       deviceId,
       fingerprintSha256: identity.fingerprintSha256Hex,
       notBeforeMs: identity.notBeforeMs,
@@ -96,7 +101,10 @@ export function revokeWithin(turn: Turn, context: ServiceContext, { subject, rea
     .filter(({ revokedAtMs }) => revokedAtMs === undefined)
     .map((certificate) => ({ ...certificate, revokedAtMs: turn.nowMs, revocationReason: reason }));
   for (const certificate of revoked) putCertificate(turn, certificate);
-  if (bySerial === undefined) changeDevice(turn, deviceId, { kind: 'revoke' });
+  if (bySerial === undefined) {
+    changeDevice(turn, deviceId, { kind: 'revoke' });
+    endRenewal(turn, deviceId);
+  }
   // In this order: no handshake completes with it any more, then the live connection ends.
   turn.afterCommit((gateway) => gateway.setRevoked(revokedSerials(state)));
   const live = state.live.get(deviceId);

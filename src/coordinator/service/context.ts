@@ -1,30 +1,32 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import type { PayloadReader } from '../../eventlog/schema/index.ts';
+import type { Profiles } from '../../config/profile-file.ts';
 import type { AuthorityKeeper } from '../authority/keeper.ts';
-import type { OperatorRole } from '../../role.ts';
 import type { CheckpointKeeper } from '../audit/checkpoint-keeper.ts';
 import type { RefusalLog } from '../audit/refusal-log.ts';
 import { writeAudit } from '../audit/write-audit.ts';
 import type { Core } from '../core/core.ts';
+import type { EnrollGate } from '../hook/enroll-gate.ts';
 import type { Turn } from '../core/turn.ts';
+import type { ListPublisher } from '../revocation/publish.ts';
 import type { ConnectGate } from '../hook/connect-gate.ts';
 import type { JobPolicy } from '../job/plan-job.ts';
+import type { Caller } from '../operator/caller.ts';
+import type { LiveConnections } from '../operator/live-connections.ts';
 import type { RenewalPolicy } from '../renewal/reduce-renewal.ts';
 import type { TimerPolicy } from '../rollout/rollout-state.ts';
 import type { ConsumerStreams } from './consumer-streams.ts';
 
-/** What the verbs of the API work with: the coordinator's parts, and who asks. */
-export interface ServiceContext {
+/**
+ * What the verbs of the API work with: the coordinator's parts, and who asks. The API makes one for each request; the
+ * coordinator's own is its user's.
+ */
+export interface ServiceContext extends Caller {
   core: Core;
   clock: Clock;
   fleetId: string;
   version: string;
-  /** Who asks: the API makes a context for each request. The coordinator's own is its user's. */
-  actor: string;
-  role: OperatorRole;
-  /** `unix`, or the address of the peer. */
-  from: string;
   jobs: JobPolicy;
   rolloutTimers: TimerPolicy;
   renewal: RenewalPolicy;
@@ -34,13 +36,22 @@ export interface ServiceContext {
   readonly issuing: IssuingAuthority;
   /** The files of the authorities. */
   authorities: AuthorityKeeper;
+  /** Read anew each time: a person edits them. */
+  loadProfiles(): Promise<Profiles>;
+  revocationList: ListPublisher;
   /** Where published bundles lie, named by their SHA-256. */
   blobDirectory: string;
   /** Folder of the `*.pub` keys that a bundle must be signed with. */
   keyDirectory: string;
   listen: { host: string; port: number };
+  /** Where operators connect from elsewhere. */
+  apiListen(): ApiListen;
+  /** The longest life of a token. */
+  maxTokenSeconds: number;
+  /** Of operators, open now. */
+  connections: LiveConnections;
   /** Where devices enroll, as they are told; absent when nobody may. */
-  enrollment?: { host: string; port: number };
+  enrollment?: { host: string; port: number; gate?: EnrollGate };
   /** Of the recovery port; undefined: there is none. */
   recoveryPort(): number | undefined;
   gatewayPids(): number[];
@@ -57,6 +68,11 @@ export interface ServiceContext {
   refusals: RefusalLog;
   /** Begins the shutdown; returns at once. */
   shutdown(): void;
+}
+
+export interface ApiListen {
+  certificate?: { host: string; port: number };
+  token?: { host: string; port: number };
 }
 
 export interface IssuingAuthority {

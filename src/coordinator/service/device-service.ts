@@ -7,6 +7,7 @@ import type { CoreState } from '../core/core-state.ts';
 import { acceptDevice, changeDevice, cutConnection, quarantineDevice, removeDevice } from '../core/device-operation.ts';
 import { freeContradicted } from '../core/enroll-operation.ts';
 import { appendOwnEvent } from '../core/event-operation.ts';
+import { endRenewal } from '../core/renewal-operation.ts';
 import type { Turn } from '../core/turn.ts';
 import { audit, type ServiceContext } from './context.ts';
 import { lineageOf } from './lineage.ts';
@@ -165,7 +166,10 @@ export function quarantineDevices(context: ServiceContext, { selector, reason }:
 export function rejectDevices(context: ServiceContext, selector: string): Promise<Changed> {
   return changeEach(context, 'device.reject', selector, (turn, id) => {
     const changed = changeDevice(turn, id, { kind: 'reject' });
-    if (changed) cutConnection(turn, id, 'rejected');
+    if (changed) {
+      cutConnection(turn, id, 'rejected');
+      endRenewal(turn, id);
+    }
     return changed;
   });
 }

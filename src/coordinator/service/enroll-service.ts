@@ -11,6 +11,7 @@ import type { Turn } from '../core/turn.ts';
 import { judgeEnrollment, type EnrollmentQuestion, type EnrollmentVerdict } from '../enrollment/judge-enrollment.ts';
 import { newDevice } from '../registry/reduce-device.ts';
 import { audit, type ServiceContext } from './context.ts';
+import { fitToProfile } from './fit-profile.ts';
 import { hashSecret } from './enrollment-service.ts';
 
 export interface EnrollRequest {
@@ -20,11 +21,14 @@ export interface EnrollRequest {
   address: string;
 }
 
-export interface EnrollReply {
+export interface Enrolled {
   deviceId: string;
   certificatePem: string;
   state: 'accepted' | 'pending';
 }
+
+/** `waitSeconds`: the application has not decided yet; the device asks again. */
+export type EnrollReply = Enrolled | { waitSeconds: number };
 
 /** @throws FlotillaError: forbidden `enrollment-unauthorized`, else the code of the rule that said no */
 export async function enroll(context: ServiceContext, request: EnrollRequest): Promise<EnrollReply> {
@@ -42,18 +46,23 @@ export async function enroll(context: ServiceContext, request: EnrollRequest): P
   // Before the work of signing; judged again where it counts.
   const first = await context.core.submit((turn) => judge(turn.state, turn.nowMs));
   if (first.kind === 'refuse') throw await refused(context, deviceId, request, first);
+  const approval =
+    first.kind === 'issue' ? await approve(context, request, { deviceId, keySha256, hardwareSerial }, first) : {};
+  if (approval.waitSeconds !== undefined) return { waitSeconds: approval.waitSeconds };
+  const fitted = await fitToProfile(context, { deviceId, publicKey });
   const { issuing } = context; // one and the same, whatever a rotation does meanwhile
   const pem = await issueDeviceCertificate(issuing, {
     fleetId: context.fleetId,
     deviceId,
     publicKey,
     nowMs: context.clock.nowMs(),
+    ...fitted,
   });
   const facts = parseDeviceIdentity(new X509Certificate(pem));
-  const result = await context.core.submit((turn): EnrollReply | Extract<EnrollmentVerdict, { kind: 'refuse' }> => {
+  const result = await context.core.submit((turn): Enrolled | Extract<EnrollmentVerdict, { kind: 'refuse' }> => {
     const verdict = judge(turn.state, turn.nowMs);
     if (verdict.kind === 'refuse') return verdict;
-    const state = (): EnrollReply['state'] =>
+    const state = (): Enrolled['state'] =>
       turn.state.devices.get(deviceId)?.state === 'pending' ? 'pending' : 'accepted';
     if (verdict.kind === 'again') {
       return { deviceId, certificatePem: turn.state.certificates.get(verdict.serial)!.pem, state: state() };
@@ -68,11 +77,38 @@ export async function enroll(context: ServiceContext, request: EnrollRequest): P
       issuedAtMs: turn.nowMs,
       pem,
     };
-    letIn(turn, context, { certificate, verdict, request });
+    const held = approval.isHeld === true && turn.state.devices.get(deviceId)?.state !== 'accepted';
+    letIn(turn, context, { certificate, verdict: held ? { ...verdict, state: 'pending' } : verdict, request });
     return { deviceId, certificatePem: pem, state: state() };
   });
   if ('kind' in result) throw await refused(context, deviceId, request, result);
   return result;
+}
+
+/** The application's say: yes, no, not yet (no, with a time to come back), or only as far as an operator. */
+async function approve(
+  { enrollment, fleetId }: ServiceContext,
+  { credentials, address }: EnrollRequest,
+  { deviceId, keySha256, hardwareSerial }: Pick<EnrollmentQuestion, 'deviceId' | 'keySha256' | 'hardwareSerial'>,
+  { tags, usesToken }: Extract<EnrollmentVerdict, { kind: 'issue' }>,
+): Promise<{ waitSeconds?: number; isHeld?: boolean }> {
+  const answer = await enrollment?.gate?.ask({
+    version: 1,
+    kind: 'enroll',
+    fleetId,
+    deviceId,
+    keySha256,
+    ...(hardwareSerial === undefined ? {} : { hardwareSerial }),
+    address,
+    by: usesToken && credentials !== undefined ? `token:${credentials.id}` : 'manifest',
+    tags,
+  });
+  if (answer === undefined || answer.decision === 'allow') return {};
+  if (answer.decision === 'quarantine') return { isHeld: true };
+  if (answer.retryAfterSeconds !== undefined) return { waitSeconds: answer.retryAfterSeconds };
+  throw new FlotillaError('refused', 'enrollment-denied', 'the application does not let this device in', {
+    seen: answer.reason ?? 'no reason given',
+  });
 }
 
 function letIn(

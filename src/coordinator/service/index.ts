@@ -2,6 +2,14 @@
  * What an operator can ask for, one file for each noun: every verb is one input of the core, and everything that
  * changes something is audited in the same transaction.
  */
+export {
+  beginRotation,
+  completeRotation,
+  renewCoordinator,
+  retireAuthority,
+  showAuthorities,
+  showAuthority,
+} from './authority-service.ts';
 export * from './audit-service.ts';
 export * from './certificate-service.ts';
 export * from './config-service.ts';
@@ -17,9 +25,12 @@ export { followDevices } from './follow-device.ts';
 export { followJob } from './follow-job.ts';
 export { followRollout } from './follow-rollout.ts';
 export * from './job-service.ts';
+export * from './operator-service.ts';
 export * from './product-request-service.ts';
+export { createChallenge, registerAuthority, removeAuthority } from './register-service.ts';
 export { redactEvents } from './redact-service.ts';
 export * from './release-service.ts';
+export * from './revocation-list-service.ts';
 export * from './replace-service.ts';
 export * from './renewal-service.ts';
 export * from './rollout-service.ts';

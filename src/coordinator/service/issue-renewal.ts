@@ -10,6 +10,7 @@ import type { Turn } from '../core/turn.ts';
 import { isInUse } from '../core/renewal-operation.ts';
 import { renewedLifeMs } from '../renewal/reduce-renewal.ts';
 import { audit, type ServiceContext } from './context.ts';
+import { fitRenewal } from './fit-profile.ts';
 
 export interface RenewalQuestion {
   deviceId: string;
@@ -72,17 +73,25 @@ export async function signRenewal(
   }
   const waitMs = overRateMs(state, deviceId, context.renewal.perDay, clock.nowMs());
   if (waitMs > 0) return { ...refusal('too-often', 'too many certificates within a day'), retryAfterMs: waitMs };
+  let fitted: Awaited<ReturnType<typeof fitRenewal>>;
+  try {
+    fitted = await fitRenewal(context, before, { publicKey, days: renewedLifeMs(before) / msPerDay });
+  } catch (error) {
+    if (error instanceof FlotillaError && error.fault === 'refused') return refusal(error.code, error.message);
+    throw error;
+  }
   const pem = await issueDeviceCertificate(issuing, {
     fleetId,
     deviceId,
     publicKey,
     nowMs: clock.nowMs(),
-    validityDays: renewedLifeMs(before) / msPerDay,
+    ...fitted,
   });
   const identity = parseDeviceIdentity(parseCertificate(pem));
   const certificate: CertificateRow = {
     serial: identity.serialHex,
     issuer: issuing.id,
+    ...(before.profile === undefined ? {} : { profile: before.profile }),
     deviceId,
     fingerprintSha256: identity.fingerprintSha256Hex,
     notBeforeMs: identity.notBeforeMs,

@@ -1,14 +1,16 @@
 /** A device that speaks EST renews: it shows the certificate that it has and a request for the next. */
 import { X509Certificate } from 'node:crypto';
 import { FlotillaError } from '../../error.ts';
-import { issueDeviceCertificate, parseCsr, parseDeviceIdentity } from '../../pki/index.ts';
+import { issueDeviceCertificate, msPerDay, parseCsr, parseDeviceIdentity } from '../../pki/index.ts';
 import { createPeerReader } from '../../pki/peer-reader.ts';
 import { trustedAuthorities } from '../core/authority-operation.ts';
 import { putCertificate } from '../core/device-operation.ts';
 import { appendOwnEvent } from '../core/event-operation.ts';
 import type { Turn } from '../core/turn.ts';
 import { admissionOf, judgeIdentity } from '../identity/judge-connect.ts';
+import { renewedLifeMs } from '../renewal/reduce-renewal.ts';
 import { audit, type ServiceContext } from './context.ts';
+import { fitRenewal } from './fit-profile.ts';
 
 /** The old certificate stays good until it ends or is revoked. @throws FlotillaError for whoever could not connect either */
 export async function reenroll(
@@ -47,13 +49,18 @@ export async function reenroll(
       expected: 'an accepted device with a good certificate',
     });
   };
-  await core.submit(judge);
+  const before = await core.submit((turn) => {
+    judge(turn); // and so it is on record
+    return turn.state.certificates.get(identity.serialHex)!;
+  });
+  const fitted = await fitRenewal(context, before, { publicKey, days: renewedLifeMs(before) / msPerDay });
   const { issuing } = context; // one and the same, whatever a rotation does meanwhile
   const pem = await issueDeviceCertificate(issuing, {
     fleetId,
     deviceId,
     publicKey,
     nowMs: context.clock.nowMs(),
+    ...fitted,
   });
   const facts = parseDeviceIdentity(new X509Certificate(pem));
   await core.submit((turn) => {
@@ -61,6 +68,7 @@ export async function reenroll(
     putCertificate(turn, {
       serial: facts.serialHex,
       issuer: issuing.id,
+      ...(before.profile === undefined ? {} : { profile: before.profile }),
       deviceId,
       fingerprintSha256: facts.fingerprintSha256Hex,
       notBeforeMs: facts.notBeforeMs,

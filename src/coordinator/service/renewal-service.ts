@@ -27,7 +27,7 @@ export function renewCertificates(context: ServiceContext, { selector }: RenewRe
       appendOwnEvent(turn, { deviceId, type: 'coordinator.renewal-wanted', key: '', payload });
     }
     stepRenewals(turn, context.renewal);
-    audit(turn, context, 'certificate.renew', selector, { changed });
+    audit(turn, context, 'certificate.renew', selector, { changed: changed.length }, changed);
     return { changed, unchanged };
   });
 }

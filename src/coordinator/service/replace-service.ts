@@ -29,7 +29,10 @@ export function replaceDevice(
     if (plan.conflicts.length > 0 && overwrite !== true) throw conflicting(plan);
     takeOver(turn, context, plan);
     leavePlace(turn, context, plan);
-    audit(turn, context, 'device.replace', oldId, { by: newId, tags: plan.tags, configs: plan.configs }, [oldId, newId]);
+    audit(turn, context, 'device.replace', oldId, { by: newId, tags: plan.tags, configs: plan.configs }, [
+      oldId,
+      newId,
+    ]);
     return plan;
   });
 }

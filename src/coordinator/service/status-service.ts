@@ -21,6 +21,7 @@ export async function showStatus(context: ServiceContext): Promise<CoordinatorSt
       listen,
       ...(context.enrollment === undefined ? {} : { enrollment: context.enrollment }),
       ...(recoveryPort === undefined ? {} : { recoveryPort }),
+      api: context.apiListen(),
       gateways: context.gatewayPids().map((pid, index) => ({ pid, connections: connections.get(index) ?? 0 })),
       devices: { total: state.devices.size, connected: state.live.size, byState },
       store: { path: core.store.path, events: lastOffset, lastOffset },

@@ -29,6 +29,7 @@ export async function* deflateParallel(
 ): AsyncGenerator<Buffer, void> {
   const young = new YoungBuffers();
   const zeroBlocks = new Map<number, Promise<Buffer>>();
+  const storedRing: Buffer[] = [];
   const underWay: Promise<Buffer>[] = [];
   let before: Buffer | undefined;
   for await (const { kind, bytes } of blocksOf(data)) {
@@ -37,7 +38,12 @@ export async function* deflateParallel(
       const packed = zeroBlocks.get(bytes.length) ?? deflateBlock(bytes, { ...blockOption, level });
       zeroBlocks.set(bytes.length, packed);
       underWay.push(packed);
-    } else underWay.push(kind === 'random' ? storeOrCompress(bytes, before, level) : compress(bytes, before, level));
+    } else if (kind === 'random') {
+      // Used again for the block behind all those that are under way, or being written.
+      const room = storedRing.length < width + 2 ? Buffer.allocUnsafe(maxStoredBlockBytes) : storedRing.shift()!;
+      storedRing.push(room);
+      underWay.push(storeOrCompress(bytes, before, level, room));
+    } else underWay.push(compress(bytes, before, level));
     before = bytes;
     if (underWay.length >= width) yield await underWay.shift()!;
   }
@@ -64,21 +70,30 @@ function compress(bytes: Buffer, before: Buffer | undefined, level: number): Pro
   return deflateBlock(bytes, { ...blockOption, level, ...(dictionary ? { dictionary } : {}) });
 }
 
-async function storeOrCompress(bytes: Buffer, before: Buffer | undefined, level: number): Promise<Buffer> {
-  return (await shrinks(bytes)) ? compress(bytes, before, level) : stored(bytes);
+async function storeOrCompress(
+  bytes: Buffer,
+  before: Buffer | undefined,
+  level: number,
+  room: Buffer,
+): Promise<Buffer> {
+  return (await shrinks(bytes)) ? compress(bytes, before, level) : stored(bytes, room);
 }
 
-/** The bytes as they are: of each 64 KiB a byte 0, u16 length, u16 its complement, the bytes. */
-function stored(block: Buffer): Buffer {
-  const parts: Buffer[] = [];
+const storedHeadBytes = 5;
+const maxStoredBlockBytes = blockBytes + storedHeadBytes * Math.ceil(blockBytes / maxStoredBytes);
+
+/** The bytes as they are, in `room`: of each 64 KiB a byte 0, u16 length, u16 its complement, the bytes. */
+function stored(block: Buffer, room: Buffer): Buffer {
+  let end = 0;
   for (let at = 0; at < block.length; at += maxStoredBytes) {
     const bytes = block.subarray(at, at + maxStoredBytes);
-    const head = Buffer.alloc(5);
-    head.writeUInt16LE(bytes.length, 1);
-    head.writeUInt16LE(~bytes.length & 0xffff, 3);
-    parts.push(head, bytes);
+    room.writeUInt8(0, end);
+    room.writeUInt16LE(bytes.length, end + 1);
+    room.writeUInt16LE(~bytes.length & 0xffff, end + 3);
+    bytes.copy(room, end + storedHeadBytes);
+    end += storedHeadBytes + bytes.length;
   }
-  return Buffer.concat(parts);
+  return room.subarray(0, end);
 }
 
 /** Every so many bytes one is counted: enough of them that chance does not show. */

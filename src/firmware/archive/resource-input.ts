@@ -4,8 +4,8 @@ import { hostPath } from '../config/compile.ts';
 import { resourceError } from '../config/resource.ts';
 import type { Section } from '../config/section.ts';
 import { fromByteString } from '../config/source-text.ts';
+import { createBlake2b256 } from './blake2b.ts';
 import { dataRanges, type DataRange } from './file-hole.ts';
-import { hashResource } from './resource-hash.ts';
 import { SparseMap } from './sparse-map.ts';
 
 const chunkBytes = 256 * 1024;
@@ -30,18 +30,17 @@ interface InputPart {
 export async function measureResource(section: Section): Promise<ResourceInput> {
   const map = new SparseMap();
   const parts = section.has('contents') ? [] : await findParts(section, map);
-  const expected = parts.flatMap(({ ranges }) => ranges).reduce((sum, { length }) => sum + length, 0);
-  await using hash = await hashResource(expected);
+  const hash = await createBlake2b256();
   let sizeBytes = 0;
   let crc = 0;
   for await (const chunk of readResource(section, parts)) {
     sizeBytes += chunk.length;
     crc = crc32(chunk, crc);
-    await hash.update(chunk);
+    hash.update(chunk);
   }
   if (section.has('contents')) map.lengths[0] = sizeBytes;
   else checkSize(section, map.lengths.reduce((sum, length) => sum + length, 0)); // prettier-ignore
-  const blake2b256 = await hash.digest();
+  const blake2b256 = hash.digest('hex');
   section.set('length', map.lengths);
   section.set('blake2b-256', blake2b256);
   return { section, sizeBytes, blake2b256, crc, parts };

@@ -6,7 +6,7 @@ import { runInNewContext } from 'node:vm';
  * of it have come together. A device has not that much to spare: after every few MiB the young ones are collected,
  * which takes a fraction of a millisecond.
  */
-const intervalBytes = 4 * 1024 * 1024;
+const intervalBytes = 8 * 1024 * 1024;
 
 export class YoungBuffers {
   #sinceBytes = 0;

@@ -2,18 +2,28 @@
  * Made from the list of routes: each that changes something leaves a row in the audit log that names who, from where,
  * what and how it ended; and a row when it is refused. A new route without a case here fails.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { sign } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AuditEntry } from '../../../src/client/contract/index.ts';
 import { HttpConnection } from '../../../src/client/http-connection.ts';
+import { defaultCoordinatorConfig, fleetLayout } from '../../../src/config/index.ts';
 import { routes } from '../../../src/coordinator/api/route-list.ts';
 import type { Route } from '../../../src/coordinator/api/route.ts';
 import { buildBundle, writeKeyPair } from '../../../src/firmware/index.ts';
-import { createDeviceKeyAndCsr } from '../../../src/pki/index.ts';
+import {
+  createDeviceKeyAndCsr,
+  loadRootAuthority,
+  parseAuthorityCsr,
+  parsePrivateKey,
+  signAuthorityCsr,
+  signTimeReset,
+} from '../../../src/pki/index.ts';
 import { eventually } from '../../support/eventually.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
-import { startCore, type CoreBench } from '../coordinator/core-bench.ts';
+import { fleetId, startCore, type CoreBench } from '../coordinator/core-bench.ts';
 import { enroll } from '../coordinator/enroll.ts';
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
@@ -22,8 +32,14 @@ let bundle = '';
 const kept: Record<string, string> = {};
 
 const nameOf = ({ method, path }: Route): string => `${method} ${path}`;
-/** What only looks needs no row. Whoever reads the audit log needs admin's right, and changes nothing. */
-const reads = ['GET /v1/audit', 'GET /v1/audit/follow', 'GET /v1/audit/head', 'GET /v1/audit/verify'];
+/** What only looks needs no row, also where it needs admin's right. */
+const reads = [
+  'GET /v1/operators',
+  'GET /v1/audit',
+  'GET /v1/audit/follow',
+  'GET /v1/audit/head',
+  'GET /v1/audit/verify',
+];
 /** A program's place in the log, moved thousands of times a minute: its making, reset and removal are rows. */
 const places = ['POST /v1/consumers/:name/ack', 'POST /v1/consumers/:name/settle'];
 const changing = routes.filter((route) => route.right !== 'read' && ![...reads, ...places].includes(nameOf(route)));
@@ -56,6 +72,11 @@ const cases: Record<string, Case> = {
     devices: ['gw-8'],
     run: () => core.client.revoke({ subject: 'gw-8', reason: 'stolen' }),
   },
+  'POST /v1/certificates/renew': {
+    action: 'certificate.renew',
+    devices: ['gw-2'],
+    run: () => core.client.renewCertificates({ selector: 'gw-2' }),
+  },
   'POST /v1/devices/accept': {
     action: 'device.accept',
     devices: ['gw-7'],
@@ -72,6 +93,24 @@ const cases: Record<string, Case> = {
     run: async () => {
       await core.client.quarantineDevices({ selector: 'gw-2', reason: 'odd' });
       await core.client.acceptDevices('gw-2');
+    },
+  },
+  'POST /v1/devices/:id/replace': {
+    action: 'device.replace',
+    subject: 'gw-30',
+    devices: ['gw-30', 'gw-31'],
+    run: () => core.client.replaceDevice('gw-30', { by: 'gw-31' }),
+  },
+  'POST /v1/devices/reset-time': {
+    action: 'device.reset-time',
+    subject: 'gw-2',
+    devices: ['gw-2'],
+    run: async () => {
+      const layout = fleetLayout(directory.path);
+      const rootKey = parsePrivateKey(await readFile(layout.rootKey, 'utf8'), layout.rootKey);
+      const timeMs = Date.now();
+      const order = { fleetId, deviceId: 'gw-2', timeMs, expiresAtMs: timeMs + 60_000 };
+      return core.client.resetTime({ resets: [signTimeReset(rootKey, order)] });
     },
   },
   'POST /v1/enrollment-tokens': {
@@ -202,6 +241,62 @@ const cases: Record<string, Case> = {
     devices: ['gw-1'],
     run: () => core.client.discardDeadLetters({ ids: [2], note: 'known' }),
   },
+  'POST /v1/operators': {
+    action: 'operator.add',
+    subject: 'anna',
+    run: () => core.client.addOperator({ name: 'anna', role: 'viewer', token: { expiresSeconds: 60 } }),
+  },
+  'POST /v1/operators/:name/revoke': {
+    action: 'operator.revoke',
+    subject: 'anna',
+    run: () => core.client.revokeOperator('anna', { reason: 'left' }),
+  },
+  'POST /v1/authorities/challenge': {
+    action: 'authority.challenge',
+    run: async () => {
+      kept['nonce'] = (await core.client.createChallenge()).nonce;
+    },
+  },
+  'POST /v1/authorities': {
+    action: 'authority.register',
+    subject: 'partner',
+    run: async () => {
+      const [key, crt] = [join(directory.path, 'partner.key'), join(directory.path, 'partner.crt')];
+      const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key];
+      await execa('openssl', ['req', '-x509', ...ec, '-subj', '/CN=Partner', '-days', '30', '-out', crt]);
+      const proof = sign('sha256', Buffer.from(kept['nonce']!), await readFile(key, 'utf8')).toString('base64');
+      const certificate = await readFile(crt, 'utf8');
+      await core.client.registerAuthority({ id: 'partner', profile: 'acme', certificate, proof });
+    },
+  },
+  'DELETE /v1/authorities/:id': {
+    action: 'authority.remove',
+    subject: 'partner',
+    run: () => core.client.removeAuthority('partner'),
+  },
+  'POST /v1/authorities/coordinator': {
+    action: 'authority.renew-coordinator',
+    run: () => core.client.renewCoordinator(),
+  },
+  'POST /v1/authorities/rotation': {
+    action: 'authority.request',
+    run: async () => {
+      kept['csr'] = (await core.client.beginRotation({ overlapSeconds: 3_600 })).csr;
+    },
+  },
+  'POST /v1/authorities/rotation/certificate': {
+    action: 'authority.rotate',
+    run: async () => {
+      const { rootCertificate: certificateFile, rootKey: keyFile } = fleetLayout(directory.path);
+      const root = await loadRootAuthority({ certificateFile, keyFile });
+      await core.client.completeRotation(await signAuthorityCsr(root, await parseAuthorityCsr(kept['csr']!)));
+    },
+  },
+  'POST /v1/authorities/:id/retire': {
+    action: 'authority.retire',
+    subject: 'issuing-1',
+    run: () => core.client.retireAuthority('issuing-1', {}),
+  },
   'GET /v1/audit/export': { action: 'audit.export', run: () => until(core.client.exportAudit({})) },
   'POST /v1/shutdown': { action: 'coordinator.shutdown', run: () => core.client.shutdown() },
 };
@@ -209,14 +304,17 @@ const cases: Record<string, Case> = {
 beforeAll(async () => {
   directory = await temporaryDirectory();
   const enrollment = { listen: { host: '127.0.0.1', port: 0 } };
-  core = await startCore(directory.path, { enrollment });
+  const profiles = join(directory.path, 'profiles.yaml');
+  await writeFile(profiles, 'profiles:\n  acme:\n    kind: registered\n    deviceId: acme-{cn}\n');
+  const { certificates } = defaultCoordinatorConfig;
+  core = await startCore(directory.path, { enrollment, certificates: { ...certificates, profiles } });
   await mkdir(core.keyDirectory, { recursive: true });
   const { privateKeyPath } = await writeKeyPair(join(core.keyDirectory, 'firmware'));
   const configPath = join(directory.path, 'fwup.conf');
   bundle = join(directory.path, 'p.fw');
   await writeFile(configPath, 'meta-product = "p"\nmeta-version = "1.0.0"\ntask complete { on-init { info("x") } }\n');
   await buildBundle({ configPath, outputPath: bundle, privateKeyPath });
-  for (const id of ['gw-2', 'gw-5', 'gw-6', 'gw-8']) await enroll(core.client, id);
+  for (const id of ['gw-2', 'gw-5', 'gw-6', 'gw-8', 'gw-30', 'gw-31']) await enroll(core.client, id);
   await enroll(core.client, 'gw-7', true);
   const device = core.gateways.connect(await enroll(core.client, 'gw-1'));
   await device.admitted.promise;

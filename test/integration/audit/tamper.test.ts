@@ -2,7 +2,7 @@
  * The audit log of a real coordinator, tampered with by another hand 200 times: always found, and the place named. The
  * hand has the database and not the coordinator's key; where it also takes the signed heads, only a kept head helps.
  */
-import type { X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
@@ -263,5 +263,24 @@ describe('an audit log that another hand was at', () => {
     expect((await verify(data, { ...old, hash: 'a'.repeat(64) }, first.signer)).problems).toEqual([
       expect.objectContaining({ kind: 'rewritten', seq: old.seq }),
     ]);
+  });
+
+  it('goes on under a new key of the coordinator: its first head covers all that was before', async () => {
+    await using place = await temporaryDirectory();
+    const core = await startCore(place.path);
+    await enroll(core.client, 'gw-1');
+    await core.client.auditHead();
+    await core.client.renewCoordinator();
+    await core.client.auditHead();
+    await core.coordinator.stop();
+    const { data } = core.config;
+    const own = new X509Certificate(await readFile(join(place.path, 'pki', 'coordinator.crt')));
+    const found = await verify(data, undefined, own);
+    expect([found.problems, found.unanchoredRows]).toEqual([[], 0]);
+    expect(found.notes.join()).toContain('of an earlier key');
+    // Who has only the key of before signs nothing more.
+    expect((await verify(data, undefined, core.signer)).problems).toContainEqual(
+      expect.objectContaining({ kind: 'bad-head', message: expect.stringContaining('of another key') }),
+    );
   });
 });

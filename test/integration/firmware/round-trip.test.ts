@@ -99,7 +99,7 @@ function refusal(error: unknown): string {
 
 describe('parallel deflate', () => {
   const piece = fc.oneof(
-    fc.record({ length: fc.integer({ min: 1, max: 200_000 }), byte: fc.nat(255) }),
+    fc.record({ length: fc.integer({ min: 1, max: 400_000 }), byte: fc.constantFrom(0, 0, 7) }),
     fc.record({ length: fc.integer({ min: 1, max: 200_000 }), seed: fc.nat(1000) }),
   );
 

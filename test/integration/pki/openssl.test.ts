@@ -112,7 +112,7 @@ describe('openssl verify', () => {
     const rogue: Authority = {
       fleetId,
       commonName: 'dev-1',
-      certificatePem: '',
+      certificatePem: await readFile(at('device.crt'), 'utf8'),
       privateKey: parsePrivateKey(privateKeyPem, 'rogue'),
     };
     const child = { fleetId, deviceId: 'dev-2', publicKey, nowMs: Date.now() };

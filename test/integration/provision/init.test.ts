@@ -78,6 +78,7 @@ describe('flotilla init', () => {
       'pki/coordinator.crt',
       'pki/issuing.crt',
       'pki/operator-admin.crt',
+      'pki/profiles.yaml',
       'pki/root.crt',
     ]);
     const { stdout: open } = await execa('find', [at('whole'), '-mindepth', '1', '-type', 'd', '!', '-perm', '700']);

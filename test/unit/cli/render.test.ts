@@ -197,8 +197,8 @@ describe('the rest', () => {
   });
 
   it('shows findings with their mend', () => {
-    expect(formatFindings([{ name: 'keys', verdict: 'bad', detail: 'open', mend: 'chmod' }])).toBe(
-      'bad   keys  open\n            mend: chmod\n1 bad, 0 warnings\n',
+    expect(formatFindings([{ id: 'keys', verdict: 'fail', seen: 'open', mend: 'chmod' }])).toBe(
+      'fail  keys  open\n            mend: chmod\n1 failed, 0 warnings\n',
     );
   });
 
@@ -210,6 +210,7 @@ describe('the rest', () => {
       pid: 1,
       startedAtMs: nowMs - 60_000,
       listen: { host: '::', port: 7443 },
+      api: { certificate: { host: '::', port: 7444 } },
       gateways: [{ pid: 2, connections: 3 }],
       devices: { total: 3, connected: 3, byState: { accepted: 3 } },
       alerts: [],

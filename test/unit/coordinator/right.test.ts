@@ -4,7 +4,12 @@ import { authorize } from '../../../src/coordinator/operator/caller.ts';
 import { mayDo, rights, rolesWith } from '../../../src/coordinator/operator/right.ts';
 import { operatorRoles } from '../../../src/role.ts';
 
-const callerWith = (role: (typeof operatorRoles)[number]) => ({ actor: 'operator:anna', role, from: '192.0.2.1' });
+const callerWith = (role: (typeof operatorRoles)[number]) => ({
+  actor: 'operator:anna',
+  role,
+  from: '192.0.2.1',
+  via: 'certificate' as const,
+});
 
 /** The decision on each route, written down a second time: a new route has to be added here by hand, too. */
 const decisions: Record<string, string> = {
@@ -15,6 +20,11 @@ const decisions: Record<string, string> = {
   'GET /v1/audit/verify': 'administer',
   'GET /v1/status': 'read',
   'POST /v1/shutdown': 'administer',
+  'GET /v1/openapi.json': 'read',
+  'GET /v1/self': 'read',
+  'GET /v1/operators': 'administer',
+  'POST /v1/operators': 'administer',
+  'POST /v1/operators/:name/revoke': 'administer',
   'GET /v1/devices': 'read',
   'GET /v1/devices/watch': 'read',
   'GET /v1/devices/:id': 'read',
@@ -26,10 +36,22 @@ const decisions: Record<string, string> = {
   'POST /v1/devices/reset-time': 'administer',
   'POST /v1/devices/:id/replace': 'administer',
   'POST /v1/devices/tag': 'tag',
+  'GET /v1/authorities': 'read',
+  'GET /v1/authorities/:id': 'read',
+  'POST /v1/authorities': 'administer',
+  'POST /v1/authorities/rotation': 'administer',
+  'POST /v1/authorities/rotation/certificate': 'administer',
+  'POST /v1/authorities/coordinator': 'administer',
+  'POST /v1/authorities/challenge': 'administer',
+  'POST /v1/authorities/:id/retire': 'administer',
+  'DELETE /v1/authorities/:id': 'administer',
   'GET /v1/certificates': 'read',
   'GET /v1/certificates/:id': 'read',
   'POST /v1/certificates/sign': 'enroll',
   'POST /v1/certificates/revoke': 'administer',
+  'GET /v1/crl': 'read',
+  'GET /v1/crl.der': 'read',
+  'GET /v1/crl.pem': 'read',
   'GET /v1/renewals': 'read',
   'POST /v1/certificates/renew': 'operate',
   'POST /v1/select/match': 'read',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../../src/config/problem.ts';
-import { parseManifest } from '../../../src/enrollment/manifest/parse-manifest.ts';
+import { parseManifest } from '../../../src/enrollment/manifest.ts';
 
 const key = 'ab'.repeat(32);
 
@@ -73,7 +73,7 @@ describe('parseManifest', () => {
   it('takes nothing but text for a value, and no more devices than it can hold', () => {
     expect(problemsOf('- id: m-1\n  serial: {a: 1}\n  tags: {ring: [x]}\n', 'f.yaml')).toEqual([
       '2:11 serial must be text',
-      '3:16 tags.ring must be text',
+      '3:16 tag.ring must be text',
     ]);
     const many = Array.from({ length: 100_001 }, (_, index) => `m-${index}`);
     expect(problemsOf(`id\n${many.join('\n')}\n`, 'f.csv')).toEqual(['100002:1 too many devices']);

@@ -67,12 +67,24 @@ describe('the device that a certificate names', () => {
     expect(parseDeviceIdentity(new X509Certificate(der))).toEqual(expected);
   });
 
+  it('is read with hosts behind the URI, and with usages of a private enterprise', async () => {
+    const names: JsonGeneralNames = [
+      { type: 'url', value: good },
+      { type: 'dns', value: 'dev-1.site.example.org' },
+      { type: 'ip', value: '2001:db8::7' },
+    ];
+    const der = await certificateOf({ names, usage: [clientAuth, '1.3.6.1.4.1.99999.1'] });
+    expect(parseDeviceIdentity(der)).toMatchObject({ deviceId: 'dev-1' });
+  });
+
   const url = (value: string) => [{ type: 'url' as const, value }];
   const refused: [string, Shape][] = [
     ['no subjectAltName', { names: [] }],
     ['two device URIs', { names: [...url(good), ...url('flotilla://f1/device/dev-2')] }],
     ['the same URI twice', { names: [...url(good), ...url(good)] }],
-    ['a DNS name beside the URI', { names: [...url(good), { type: 'dns', value: 'example.org' }] }],
+    ['a DNS name before the URI', { names: [{ type: 'dns', value: 'example.org' }, ...url(good)] }],
+    ['a mail address beside the URI', { names: [...url(good), { type: 'email', value: 'a@example.org' }] }],
+    ['a DNS name that holds a comma', { names: [...url(good), { type: 'dns', value: `a, URI:${good}` }] }],
     ['a DNS name that looks like the URI', { names: [{ type: 'dns', value: `x, URI:${good}` }] }],
     ['a URI that smuggles a second one', { names: url(`${good}, URI:${good}`) }],
     ['a path below the id', { names: url(`${good}/x`) }],
