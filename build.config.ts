@@ -92,8 +92,13 @@ async function bundleAgent(): Promise<void> {
     platform: 'node',
     external: [/^node:/],
     logLevel: 'warn',
-    // Of 17 hashes the engine needs one; the package's index holds them all.
-    resolve: { alias: { 'hash-wasm': join(top, 'node_modules/hash-wasm/dist/blake2b.umd.min.js') } },
+    // Of 17 hashes the engine needs one, and of Avro the types: no files, no services, no protocols.
+    resolve: {
+      alias: {
+        'hash-wasm': join(top, 'node_modules/hash-wasm/dist/blake2b.umd.min.js'),
+        avsc: join(top, 'node_modules/avsc/etc/browser/avsc-types.js'),
+      },
+    },
     transform: { target: 'es2022', define: { embeddedAssets: JSON.stringify(await embeddedAssets()) } },
   });
   const { output } = await built.generate({

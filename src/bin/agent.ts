@@ -14,9 +14,8 @@ import { exitCodeOf } from '../cli/exit-code.ts';
 import { formatError } from '../cli/format-error.ts';
 import { systemClock } from '../clock.ts';
 import { loadAgentConfig, packageVersion, type AgentConfig, type LogConfig } from '../config/index.ts';
-import { runDeviceCommand } from '../device/run-device-command.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
-import { readPublicKey } from '../firmware/index.ts';
+import { readPublicKey } from '../firmware/archive/key.ts';
 import { createLog, openLog, type Log, type LogOutput } from '../log.ts';
 import { loadAuthorityBundle, loadIdentity } from '../pki/load-identity.ts';
 import { parseDeviceIdentity, type DeviceIdentity } from '../pki/peer-identity.ts';
@@ -35,11 +34,7 @@ async function main(argv: string[]): Promise<void> {
     const [command = '', ...rest] = argv;
     if (command.startsWith('--config') || command === '--json') await run(argv);
     else if (command === 'run') await run(rest);
-    else
-      process.exitCode = await runDeviceCommand(argv, {
-        version: await packageVersion(),
-        agentFile: process.argv[1] ?? '',
-      });
+    else process.exitCode = await serve(argv);
   } catch (error) {
     const known =
       error instanceof FlotillaError ? error : new FlotillaError('ours', 'internal', String(error), { cause: error });
@@ -47,6 +42,12 @@ async function main(argv: string[]): Promise<void> {
     else process.stderr.write(formatError(known));
     process.exit(exitCodeOf(known.fault));
   }
+}
+
+/** Loaded for a person only: the agent itself carries none of it. */
+async function serve(argv: string[]): Promise<number> {
+  const { runDeviceCommand } = await import('../device/run-device-command.ts');
+  return runDeviceCommand(argv, { version: await packageVersion(), agentFile: process.argv[1] ?? '' });
 }
 
 /** A folder that was removed under us (an upload that is tidied away) is no place to start programs from. */

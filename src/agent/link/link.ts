@@ -12,7 +12,7 @@ import { KeepaliveInterval } from '../../session/keepalive-interval.ts';
 import { LiveSession } from './live-session.ts';
 import { noSchemas } from '../../protocol/schema-catalogue.ts';
 import { linkLost, maxFetchBytes } from './part-fetcher.ts';
-import type { Link, LinkState, LinkStatus } from './port.ts';
+import type { BlobRange, Link, LinkState, LinkStatus } from './port.ts';
 
 /** Keeps a session with the coordinator: dials, serves the log, waits and dials again. Nothing happens before `start`. */
 export function createLink(option: LinkOption): Link {
@@ -100,7 +100,7 @@ class TlsLink implements Link {
     this.#session?.pump();
   }
 
-  fetch(blob: { sha256: string; offset: number; length: number }, signal?: AbortSignal): Promise<Uint8Array> {
+  fetch(blob: BlobRange, signal?: AbortSignal): Promise<Uint8Array> {
     const { sha256, offset, length } = blob;
     if (
       !/^[0-9a-f]{64}$/.test(sha256) ||

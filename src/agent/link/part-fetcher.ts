@@ -2,12 +2,13 @@ import { Buffer } from 'node:buffer';
 import { FlotillaError } from '../../error.ts';
 import { maxWantBytes, maxWants } from '../../protocol/limit.ts';
 import type { WantRefusal } from '../../protocol/message.ts';
+import type { BlobRange } from './port.ts';
 import type { DeviceSession } from '../../session/device-session.ts';
 
 interface Fetch {
   sha256: Buffer;
   offset: number;
-  bytes: Buffer;
+  bytes: Uint8Array;
   /** Of `bytes`, how many have come. */
   got: number;
   resolve(bytes: Uint8Array): void;
@@ -30,14 +31,14 @@ export class PartFetcher {
   }
 
   fetch(
-    blob: { sha256: string; offset: number; length: number },
+    { sha256, offset, length, into = Buffer.alloc(length) }: BlobRange,
     signal: AbortSignal | undefined,
   ): Promise<Uint8Array> {
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
     const fetch: Fetch = {
-      sha256: Buffer.from(blob.sha256, 'hex'),
-      offset: blob.offset,
-      bytes: Buffer.alloc(blob.length),
+      sha256: Buffer.from(sha256, 'hex'),
+      offset,
+      bytes: into.subarray(0, length),
       got: 0,
       resolve,
       reject,

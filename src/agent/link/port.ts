@@ -24,6 +24,14 @@ export interface LinkStatus {
   retryAtMs?: number;
 }
 
+export interface BlobRange {
+  sha256: string;
+  offset: number;
+  length: number;
+  /** At least `length` bytes. */
+  into?: Uint8Array;
+}
+
 export interface Link {
   start(): void;
   /** Closes the session; appended events stay in the log. */
@@ -37,9 +45,10 @@ export interface Link {
   wake(): void;
   /**
    * Bytes `[offset, offset + length)` of a granted blob; the caller verifies them. Rejects when the session ends
-   * (FlotillaError `link-lost`), when the coordinator refuses (`blob-refused`), or when aborted.
+   * (FlotillaError `link-lost`), when the coordinator refuses (`blob-refused`), or when aborted. They come in `into`, which
+   * is the link's until then, or in memory of their own.
    */
-  fetch(blob: { sha256: string; offset: number; length: number }, signal?: AbortSignal): Promise<Uint8Array>;
+  fetch(blob: BlobRange, signal?: AbortSignal): Promise<Uint8Array>;
   /** Events that the coordinator did not take, by class, since the start of this process. */
   nacks(): Readonly<Record<NackClass, number>>;
   /** The coordinator's time as last told, carried on by the monotonic clock; undefined before the first WELCOME of this process. */

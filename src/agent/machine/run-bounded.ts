@@ -1,6 +1,5 @@
 /** A child process in its own process group, with a bound on its time and on the output that is kept. */
 import type { ChildProcess } from 'node:child_process';
-import { execa } from 'execa';
 
 export interface BoundedCommand {
   argv: readonly string[];
@@ -48,6 +47,8 @@ export async function runBounded(command: BoundedCommand): Promise<BoundedResult
     truncatedBytes: stdout.droppedBytes + stderr.droppedBytes,
     durationMs: Math.round(performance.now() - startedMs),
   });
+  // With the first command: it takes 5 MB of the memory of a device that may never run one.
+  const { execa } = await import('execa');
   if (signal?.aborted) return finish({ end: 'aborted' });
 
   const child = shell

@@ -1,5 +1,4 @@
 import { open } from 'node:fs/promises';
-import { createBLAKE2b } from 'hash-wasm';
 import type { SlotImage } from '../updater/update.ts';
 
 const chunkBytes = 1 << 20;
@@ -10,6 +9,7 @@ export async function imagesMatch(
   images: readonly SlotImage[],
   signal?: AbortSignal,
 ): Promise<boolean> {
+  const { createBLAKE2b } = await import('hash-wasm'); // for this alone
   const handle = await open(destination, 'r');
   try {
     const buffer = Buffer.allocUnsafe(chunkBytes);

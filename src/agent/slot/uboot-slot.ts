@@ -1,4 +1,6 @@
-import { readUbootEnvironment, writeUbootEnvironment, type UbootLayout } from '../../firmware/index.ts';
+// Not by the engine's index: the boot environment is read at every start, the engine is for an update alone.
+import type { UbootLayout } from '../../firmware/apply/uboot-environment.ts';
+import { readUbootEnvironment, writeUbootEnvironment } from '../../firmware/apply/uboot-file.ts';
 import type { SlotBackend, SlotContent, SlotState } from './slot-backend.ts';
 import { FlotillaError } from '../../error.ts';
 

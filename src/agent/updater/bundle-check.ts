@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { FlotillaError } from '../../error.ts';
-import { readTaskWrites, verifyBundle } from '../../firmware/index.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
 import type { SlotImage, UpdateReason } from './update.ts';
 
@@ -15,6 +14,9 @@ export interface BundleCheckOption {
   activeVariable: string;
 }
 
+/** With the first bundle: a device that waits for one does without the memory of the engine. */
+export const loadEngine = () => import('../../firmware/index.ts');
+
 /** `lost`: the disk gives back other bytes than the verified parts that were written to it. */
 export type BundleCheck = { images: Record<string, SlotImage[]> } | { refused: UpdateReason } | { lost: true };
 
@@ -25,6 +27,7 @@ export type BundleCheck = { images: Record<string, SlotImage[]> } | { refused: U
 export async function checkBundle(option: BundleCheckOption): Promise<BundleCheck> {
   const { path, offer, publicKeys } = option;
   if ((await fileSha256(path)) !== offer.sha256) return { lost: true };
+  const { verifyBundle } = await loadEngine();
   try {
     const bundle = await verifyBundle({ path, publicKeys });
     const difference = bundleDifference(option, bundle);
@@ -53,8 +56,13 @@ function bundleDifference(
 
 async function fileSha256(path: string): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 18 })) hash.update(chunk as Buffer);
-  return hash.digest('hex');
+  const buffer = Buffer.alloc(1 << 18); // one for all: a stream's would be garbage of the bundle's size
+  await using file = await open(path, 'r');
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
+    if (bytesRead === 0) return hash.digest('hex');
+    hash.update(buffer.subarray(0, bytesRead));
+  }
 }
 
 /** A bundle (or an offer) that is for other devices. An empty platform is not said, so it does not count. */
@@ -82,6 +90,7 @@ async function slotImages({
   activeVariable,
 }: BundleCheckOption): Promise<Record<string, SlotImage[]>> {
   const images: Record<string, SlotImage[]> = {};
+  const { readTaskWrites } = await loadEngine();
   for (const write of await readTaskWrites(path, publicKeys)) {
     const slot = write.variables[activeVariable];
     if (!write.task.startsWith(task) || slot === undefined || write.images.length === 0) continue;

@@ -1,11 +1,10 @@
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FlotillaError, systemErrorCode } from '../../error.ts';
-import { applyBundle } from '../../firmware/index.ts';
 import { runBounded } from '../machine/run-bounded.ts';
 import { linkIsLive, sleep } from '../wait.ts';
 import { bootVerdict, inactiveUuid, slotObstacle, type MachineFact } from './boot-verdict.ts';
-import { checkBundle } from './bundle-check.ts';
+import { checkBundle, loadEngine } from './bundle-check.ts';
 import { downloadBundle, partsBytes } from './download.ts';
 import { testSlot } from './probation.ts';
 import type { UpdateHappening } from './transition.ts';
@@ -132,6 +131,7 @@ export class UpdateSteps {
     const verdict = bootVerdict(update, found); // what an earlier attempt has flipped is never written again
     if (verdict) return verdict;
     if (found.running.bootId !== update.before.bootId) return { type: 'resumed', before: found.running };
+    const { applyBundle } = await loadEngine();
     const { taskName, bytesWritten } = await applyBundle({
       path: this.#downloadPath,
       destinationPath: policy.destination,

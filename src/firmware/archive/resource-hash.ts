@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { systemErrorCode } from '../../error.ts';
 import { createBlake2b256 } from './blake2b.ts';
 import { slotBytes, slotCount, type HashReply, type HashRequest } from './hash-service.ts';
 
@@ -18,10 +19,12 @@ const leastThreadBytes = 16 * 1024 * 1024;
 
 /**
  * Hashing is the slowest step of reading a bundle and can't be split: a large resource gets a second thread for it,
- * where there is a second core.
+ * where there is a second core. Not in the one-file agent: it has no script beside it, and a device has less memory to
+ * spare than time.
  */
 export async function hashResource(expectedBytes: number): Promise<ResourceHash> {
-  if (expectedBytes >= leastThreadBytes && availableParallelism() > 1) return new ThreadHash();
+  const script = expectedBytes >= leastThreadBytes && availableParallelism() > 1 ? findScript() : undefined;
+  if (script !== undefined) return new ThreadHash(script);
   const hash = await createBlake2b256();
   return {
     async update(bytes) {
@@ -32,6 +35,16 @@ export async function hashResource(expectedBytes: number): Promise<ResourceHash>
     },
     async [Symbol.asyncDispose]() {},
   };
+}
+
+/** package.json names the script: another one in the sources than in the build, and none for the one-file agent. */
+function findScript(): URL | undefined {
+  try {
+    return pathToFileURL(createRequire(import.meta.url).resolve('#hash-thread'));
+  } catch (error) {
+    if (/^(MODULE_NOT_FOUND|ERR_PACKAGE_IMPORT_NOT_DEFINED)$/.test(systemErrorCode(error) ?? '')) return undefined;
+    throw error;
+  }
 }
 
 /** Fills slots of shared memory, which the thread works off in order and gives back. */
@@ -46,10 +59,8 @@ class ThreadHash implements ResourceHash {
   #lost: Error | undefined;
   #wake: () => void = () => undefined;
 
-  constructor() {
-    // package.json names the script: another one in the sources than in the build.
-    const entry = pathToFileURL(createRequire(import.meta.url).resolve('#hash-thread'));
-    this.#worker = new Worker(entry, {
+  constructor(script: URL) {
+    this.#worker = new Worker(script, {
       workerData: this.#memory,
       execArgv: ['--disable-warning=ExperimentalWarning'],
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 16 },
