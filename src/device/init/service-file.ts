@@ -48,16 +48,32 @@ export function serviceUser({ service, update }: AgentConfig): string {
   return update === undefined ? 'flotilla-agent' : 'root';
 }
 
-/** Folders that the agent writes to, none of them inside another; what the unit makes itself is not among them. */
+/**
+ * Folders that the agent writes to, none of them inside another; what the unit makes itself is not among them. Refuses a
+ * configuration by which the agent, and every job that it runs, could write the configuration itself: what may run on a
+ * device is the device's own rule.
+ */
 export function writableFolders({ state, identity, log, events }: AgentConfig, configPath: string): string[] {
   const wanted = [
     deviceLayout.data,
     state,
-    // Renewed certificates are put beside the old ones, but never where the device's own rules are.
-    ...[dirname(identity.key), dirname(identity.certificate)].filter((path) => path !== dirname(configPath)),
+    ...[identity.key, identity.certificate, identity.authority].map((path) => dirname(path)), // renewed beside the old ones
     ...(log.file === undefined ? [] : [dirname(log.file)]),
     ...(isWithin(events.socket, deviceLayout.run) ? [] : [dirname(events.socket)]),
   ];
+  const open = wanted.find((path) => isWithin(configPath, path));
+  if (open !== undefined) {
+    throw new FlotillaError(
+      'refused',
+      'install-rules-writable',
+      'the agent would be able to write its own configuration',
+      {
+        seen: `it writes to ${open}, where ${configPath} is`,
+        expected: 'identity, state, events.socket and log.file in folders of their own',
+        suggestion: 'leave out --in-place, and each gets its place; or name other paths',
+      },
+    );
+  }
   const unique = [...new Set(wanted)];
   return unique.filter((path) => !unique.some((other) => other !== path && isWithin(path, other)));
 }

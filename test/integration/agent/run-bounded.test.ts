@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -82,9 +83,20 @@ describe('a bounded command', () => {
   });
 
   it('is ended by its abort signal', async () => {
+    await using scratch = await temporaryDirectory();
+    const up = join(scratch.path, 'up');
+    const controller = new AbortController();
+    const argv = ['sh', '-c', `touch ${up}; exec sleep 30`];
+    const running = runBounded({ ...bounds, argv, signal: controller.signal });
+    await eventually('it runs', () => existsSync(up));
+    controller.abort();
+    expect(await running).toMatchObject({ end: 'aborted', signal: 'SIGTERM' });
+  });
+
+  it('is not started when its signal fires before', async () => {
     const controller = new AbortController();
     const running = runBounded({ ...bounds, argv: ['sleep', '30'], signal: controller.signal });
     controller.abort();
-    expect(await running).toMatchObject({ end: 'aborted', signal: 'SIGTERM' });
+    expect(await running).toMatchObject({ end: 'aborted', stdout: '' });
   });
 });
