@@ -1,11 +1,25 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
+
+/**
+ * Minutes of work on whole machines, hundreds of devices or other clocks: `npm run test:long` runs these, `npm test` the
+ * rest, which has to be done in ten minutes on two cores.
+ */
+const long = [
+  'e2e/agent-on-device.test.ts',
+  'e2e/agent-service.test.ts',
+  'e2e/clock-update.test.ts',
+  'e2e/connect-hook.test.ts',
+  'e2e/provision.test.ts',
+  'e2e/rotation.test.ts',
+];
+const isLong = process.env['FLOTILLA_TESTS'] === 'long';
 
 /** unit: pure code. integration: real files, sockets, SQLite, processes. e2e: the built CLI, coordinator and agents. */
 export default defineConfig({
   root: import.meta.dirname,
   test: {
-    // Two for each of two cores: most of what a test does is to wait for other processes.
-    maxWorkers: 4,
+    // On two cores: while some wait for other processes, others work.
+    maxWorkers: 3,
     projects: [
       { test: { name: 'unit', include: ['unit/**/*.test.ts', '*.test.ts'], testTimeout: 20_000 } },
       {
@@ -14,7 +28,8 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
-          include: ['e2e/**/*.test.ts'],
+          include: isLong ? long : ['e2e/**/*.test.ts'],
+          exclude: isLong ? configDefaults.exclude : [...configDefaults.exclude, ...long],
           testTimeout: 180_000,
           hookTimeout: 180_000,
         },

@@ -105,10 +105,11 @@ describe('flotilla audit', () => {
   it('names the place when the file was changed by another hand, also of a copy', async () => {
     await must('audit', 'head');
     await fleet.stopCoordinator();
-    await mkdir(scratch('backup'));
-    const copies = async (): Promise<string> => {
-      for (const name of ['flotilla.db', 'audit-heads.ndjson']) await copyFile(data(name), scratch('backup', name));
-      return scratch('backup', 'flotilla.db');
+    // Each in a folder of its own: what SQLite leaves beside one must not be taken for the next one's.
+    const copies = async (folder: string): Promise<string> => {
+      await mkdir(scratch(folder));
+      for (const name of ['flotilla.db', 'audit-heads.ndjson']) await copyFile(data(name), scratch(folder, name));
+      return scratch(folder, 'flotilla.db');
     };
     const attempts: [string, string, number][] = [
       [`UPDATE audit SET subject = 'gw-9' WHERE seq = 4`, 'changed', 4],
@@ -121,12 +122,13 @@ describe('flotilla audit', () => {
       ],
       ['DELETE FROM audit WHERE seq > 5', 'truncated', 5],
     ];
-    for (const [sql, kind, seq] of attempts) {
-      const path = await copies();
+    let path = '';
+    for (const [index, [sql, kind, seq]] of attempts.entries()) {
+      path = await copies(`backup-${index}`);
       change(path, sql);
       expect((await verify('--database', path)).problems[0], sql).toMatchObject({ kind, seq });
     }
-    const text = await fleet.cli(['audit', 'verify', '--database', scratch('backup', 'flotilla.db')]);
+    const text = await fleet.cli(['audit', 'verify', '--database', path]);
     expect(text.stdout).toMatch(
       /^truncated: the log ends with row 5, but the head signed at .* says \d+: rows 6 to \d+ are cut off/,
     );
