@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { open, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildBundle, signBundle, writeKeyPair } from '../../../src/firmware/index.ts';
@@ -205,9 +205,11 @@ describe('an update that is not good', () => {
     const on = await device();
     await on.run(await offerOf(v2, 'r1'), async (said) => {
       if (said.state === 'rebooting') {
-        const disk = await readFile(on.disk);
-        disk[20_480 * 512 + 1_000]! ^= 1;
-        await writeFile(on.disk, disk);
+        // That byte alone: the machine reads and writes its disk at the same time.
+        await using disk = await open(on.disk, 'r+');
+        const offset = 20_480 * 512 + 1_000;
+        const { buffer } = await disk.read(Buffer.alloc(1), 0, 1, offset);
+        await disk.write(Buffer.of(buffer[0]! ^ 1), 0, 1, offset);
       }
       return undefined;
     });
