@@ -42,7 +42,7 @@ update:
     );
     const at = (name: string) => join(scratch.path, name);
     const config = await loadAgentConfig(file);
-    expect(config.identity).toEqual({
+    expect(config.identity).toMatchObject({
       key: at('device.key'),
       certificate: at('device.crt'),
       authority: at('authority.crt'),
