@@ -36,18 +36,21 @@ export function explainSelector(selector: Selector, fleet: Iterable<Target>, dev
     if (target.id === deviceId) device = target;
   }
   if (deviceId === undefined) return explanation;
-  if (device === undefined) {
-    throw new FlotillaError('usage', 'selector-unknown-device', `no device ${deviceId}`, {
-      seen: deviceId,
-      expected: 'the id of a known device',
-      suggestion: 'flotilla device list',
-    });
-  }
+  if (device === undefined) throw unknownDevice(deviceId);
   judge(selector.compiled, explanation, device);
   return explanation;
 }
 
-function describe(compiled: CompiledNode): Explanation {
+export function unknownDevice(deviceId: string): FlotillaError {
+  return new FlotillaError('usage', 'selector-unknown-device', `no device ${deviceId}`, {
+    seen: deviceId,
+    expected: 'the id of a known device',
+    suggestion: 'flotilla device list',
+  });
+}
+
+/** The tree with nothing counted yet. */
+export function describe(compiled: CompiledNode): Explanation {
   const { node, children } = compiled;
   return { text: formatNode(node), kind: node.kind, matched: 0, children: children.map(describe) };
 }
@@ -61,7 +64,8 @@ function count(compiled: CompiledNode, explanation: Explanation, target: Target)
   }
 }
 
-function judge(compiled: CompiledNode, explanation: Explanation, target: Target): void {
+/** Adds what each part says of one device. */
+export function judge(compiled: CompiledNode, explanation: Explanation, target: Target): void {
   explanation.verdict = compiled.test(target);
   const reason = reasonFor(compiled, target, explanation.verdict);
   if (reason !== undefined) explanation.reason = reason;

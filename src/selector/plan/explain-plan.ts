@@ -1,0 +1,29 @@
+import type { CompiledNode } from '../evaluate.ts';
+import { describe, judge, unknownDevice, type Explanation } from '../explain.ts';
+import type { Selector } from '../selector.ts';
+import type { DeviceSet } from './device-set.ts';
+import { selectSet } from './execute.ts';
+import type { FleetIndex } from './fleet-index.ts';
+
+/**
+ * As explainSelector does, counted by the plan's own sets. Each part is counted by itself, among `within`.
+ * @throws FlotillaError `usage`, when `deviceId` is not among them
+ */
+export function explainPlan(
+  selector: Selector,
+  index: FleetIndex,
+  { within = index.all, deviceId }: { within?: DeviceSet; deviceId?: string | undefined } = {},
+): Explanation {
+  const explanation = describe(selector.compiled);
+  count(index, selector.compiled, explanation, within);
+  if (deviceId === undefined) return explanation;
+  const number = index.numberOf(deviceId);
+  if (number === undefined || !within.has(number)) throw unknownDevice(deviceId);
+  judge(selector.compiled, explanation, index.targetOf(number)!);
+  return explanation;
+}
+
+function count(index: FleetIndex, compiled: CompiledNode, explanation: Explanation, within: DeviceSet): void {
+  explanation.matched = selectSet(index, compiled, within).size;
+  for (const [at, child] of compiled.children.entries()) count(index, child, explanation.children[at]!, within);
+}
