@@ -5,6 +5,7 @@
  */
 export type { Target, Predicate } from './evaluate.ts';
 export type { SelectorNode } from './ast.ts';
+export type { FactRecord } from './fact-text.ts';
 export { engines, type Engine } from './engine.ts';
 export { explainSelector, type Explanation } from './explain.ts';
 export { selectorLimit } from './limit.ts';

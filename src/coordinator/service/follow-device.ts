@@ -23,7 +23,8 @@ export async function* followDevices(
       const rows: DeviceWatchRow[] = [];
       for (const id of ids) {
         const device = viewDevice(state, id, nowMs);
-        if (device !== undefined && (selector === undefined || matches(selector, device))) {
+        const target = state.registry.index.get(id);
+        if (device !== undefined && target !== undefined && (selector === undefined || matches(selector, target))) {
           shown.add(id);
           rows.push({ kind: 'device', device });
         } else if (shown.delete(id)) rows.push({ kind: 'removed', id });

@@ -2,7 +2,7 @@ import type { Target } from '../evaluate.ts';
 import type { FactRecord } from '../fact-text.ts';
 import { DeviceSet } from './device-set.ts';
 import { FactIndex } from './fact-index.ts';
-import { IdOrder } from './id-order.ts';
+import { compareIds, IdOrder } from './id-order.ts';
 
 /**
  * What selectors see of a whole fleet, ready to be asked: ids in order and facts as columns. Kept up to date device by
@@ -89,6 +89,10 @@ export class FleetIndex<T extends Target = Target> {
   /** Ids of a set, by code point. */
   idsOf(set: DeviceSet): string[] {
     const ids: string[] = [];
+    if (set.size < this.size / 32) {
+      set.forEach((number) => ids.push(this.#ids[number]!));
+      return ids.sort(compareIds);
+    }
     for (const run of this.#order.runs) {
       for (const number of run) if (set.has(number)) ids.push(this.#ids[number]!);
     }

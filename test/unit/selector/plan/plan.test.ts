@@ -46,7 +46,7 @@ describe('the plan', () => {
         expect(twin.byPlan(last)).toEqual(twin.byWalk(last));
       },
     );
-    fc.assert(property, { numRuns: 500 });
+    fc.assert(property, { numRuns: 250 });
   });
 
   it('obeys the laws of sets', () => {
@@ -65,7 +65,7 @@ describe('the plan', () => {
       expect(select(and(a, not(a)))).toEqual([]);
       expect(select(or(a, not(a)))).toHaveLength(twin.fleet.size);
     });
-    fc.assert(property, { numRuns: 150 });
+    fc.assert(property, { numRuns: 100 });
   });
 
   it('keeps to the set that it is given', () => {
@@ -76,7 +76,7 @@ describe('the plan', () => {
       const found = twin.index.idsOf(selectSet(twin.index, new Selector('', root).compiled, within));
       expect(found).toEqual(twin.byWalk({ kind: 'and', operands: [root, inside] }));
     });
-    fc.assert(property, { numRuns: 150 });
+    fc.assert(property, { numRuns: 100 });
   });
 
   it('explains what the reference explains', () => {
@@ -92,7 +92,7 @@ describe('the plan', () => {
         }
       },
     );
-    fc.assert(property, { numRuns: 150 });
+    fc.assert(property, { numRuns: 100 });
   });
 
   it('forgets a fleet that is gone', () => {
