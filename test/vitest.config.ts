@@ -4,8 +4,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   root: import.meta.dirname,
   test: {
-    // One worker a core: most of what a test does is to wait for other processes.
-    maxWorkers: 2,
+    // Two for each of two cores: most of what a test does is to wait for other processes.
+    maxWorkers: 4,
     projects: [
       { test: { name: 'unit', include: ['unit/**/*.test.ts', '*.test.ts'], testTimeout: 20_000 } },
       {

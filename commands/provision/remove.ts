@@ -30,6 +30,7 @@ Revokes the certificates, removes service, files, key and log from the host, and
     const { argv, flags } = await this.parse(Remove);
     const planned = await planHosts(argv as string[], flags);
     const client = await openClient(flags);
+    await client.status(); // before anybody is asked: without the fleet nothing is removed
     const ids = planned.map(({ entry }) => entry.deviceId);
     await confirmTyped({
       warning: `the agent, its key and its log go away: ${ids.slice(0, 8).join(', ')}${ids.length > 8 ? ', …' : ''}`,

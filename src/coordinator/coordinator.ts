@@ -195,11 +195,11 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       const est = await startEst({ context, listen: enrollment.listen, log });
       undo.defer(() => est.close());
       const { hook } = enrollment;
-      const gate =
+      const approval =
         hook === undefined || option.enrollHook === undefined
           ? {}
           : { gate: new EnrollGate({ ...hook, hook: option.enrollHook, clock }) };
-      context.enrollment = { host: enrollment.host ?? config.hosts[0] ?? 'localhost', port: est.port, ...gate };
+      context.enrollment = { host: enrollment.host ?? config.hosts[0] ?? 'localhost', port: est.port, ...approval };
     }
     const api = await startApi(context, config.socket, log);
     undo.defer(() => api.close());

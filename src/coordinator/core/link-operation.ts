@@ -99,8 +99,9 @@ export function connectDevice(
   }
   if (suspectClone(turn, connect, state.live.get(deviceId), application)) return undefined;
   supersede(turn, deviceId, connect);
-  // One that never was accepted has nothing to settle, and might only say so.
-  if (standing !== 'pending') settleRequests(turn, connect, instanceId);
+  // One that never was accepted has nothing to settle, and might only say so. One that was removed has met our numbers:
+  // what it is asked now must not have one that it has seen.
+  if (standing !== 'pending' || cursors.has(instanceId)) settleRequests(turn, connect, instanceId);
   admit(turn, connect, instanceId, { cursor: cursors.get(instanceId) ?? zeroCursor, standing });
   return undefined;
 }

@@ -136,7 +136,7 @@ function letIn(
   const { serial, notAfterMs } = certificate;
   const payload = { serial, notAfterMs, by, address: request.address, state: verdict.state };
   appendOwnEvent(turn, { deviceId, type: 'coordinator.enrolled', key: serial, payload });
-  audit(turn, { ...context, actor: by }, 'device.enroll', deviceId, payload);
+  audit(turn, { ...context, actor: by, from: request.address }, 'device.enroll', deviceId, payload);
 }
 
 function questionOf(
