@@ -23,7 +23,6 @@ import type { Connect, ConnectionId } from '../gateway/port.ts';
 import type { HookVerdict } from '../hook/connect-hook.ts';
 import type { JobDocument, JobState } from '../job/job-state.ts';
 import type { Registry } from '../registry/registry.ts';
-import type { Outbox } from '../request/outbox.ts';
 import { isAnnounced, type Outbox } from '../request/outbox.ts';
 import type { SchemaState } from './schema-state.ts';
 import type { RolloutDocument, RolloutState } from '../rollout/rollout-state.ts';
