@@ -12,7 +12,7 @@ const maxListed = 200;
 
 export function startJob(context: ServiceContext, request: JobRequest): Promise<Job> {
   return context.core.submit((turn) => {
-    const job = planJob(request, matchAccepted(turn.state, request.selector), {
+    const job = planJob(request, matchAccepted(turn, request.selector), {
       id: request.dryRun === true ? '' : context.newId('j'),
       policy: context.jobs,
       fleetSize: countAccepted(turn.state),
