@@ -1,5 +1,5 @@
 import { FlotillaError } from '../../error.ts';
-import { parseSelector, type Explanation } from '../../selector/index.ts';
+import { parseSelector, type Explanation, type Selector } from '../../selector/index.ts';
 import { explainPlan, selectSet, type DeviceSet } from '../../selector/plan/index.ts';
 import type { CoreState } from '../core/core-state.ts';
 
@@ -7,6 +7,11 @@ import type { CoreState } from '../core/core-state.ts';
 export interface FleetView {
   readonly state: CoreState;
   readonly nowMs: number;
+}
+
+/** @throws FlotillaError for a selector that is not valid */
+export function parseFor(_state: CoreState, selector: string): Selector {
+  return parseSelector(selector);
 }
 
 /** Ids of accepted devices that match, sorted. @throws FlotillaError for a selector that is not valid */
@@ -20,9 +25,9 @@ export function matchKnown(view: FleetView, selector: string): string[] {
 }
 
 /** Where every verb has its devices from. */
-function matchWithin({ state }: FleetView, selector: string, within: DeviceSet): string[] {
+function matchWithin({ state, nowMs }: FleetView, selector: string, within: DeviceSet): string[] {
   const { index } = state.registry;
-  return index.idsOf(selectSet(index, parseSelector(selector).compiled, within));
+  return index.idsOf(selectSet(index, parseFor(state, selector).compiled, { within, nowMs }));
 }
 
 /** As matchKnown. @throws FlotillaError `none-matched` when there are none */
@@ -36,9 +41,9 @@ export function requireKnown(view: FleetView, text: string): string[] {
 }
 
 /** What each part of a selector means among the accepted devices. @throws FlotillaError `usage` */
-export function explainAccepted({ state }: FleetView, selector: string, deviceId?: string): Explanation {
+export function explainAccepted({ state, nowMs }: FleetView, selector: string, deviceId?: string): Explanation {
   const { index, accepted } = state.registry;
-  return explainPlan(parseSelector(selector), index, { within: accepted, deviceId });
+  return explainPlan(parseFor(state, selector), index, { within: accepted, nowMs, deviceId });
 }
 
 export function countAccepted({ registry }: CoreState): number {

@@ -1,6 +1,8 @@
-import type { CompiledNode } from '../evaluate.ts';
+import type { ComparisonPattern } from '../comparison.ts';
+import { momentOf, type CompiledNode, type Moment } from '../evaluate.ts';
 import { bindAddress } from './address-step.ts';
 import { DeviceSet } from './device-set.ts';
+import type { FactIndex } from './fact-index.ts';
 import { bindFact } from './fact-step.ts';
 import type { FleetIndex } from './fleet-index.ts';
 import { bindIds } from './id-step.ts';
@@ -11,21 +13,36 @@ import { testEffort, type Step } from './step.ts';
  * The devices that a selector means: the same ones as its tests one by one, which stay what defines it. Each part looks
  * only at what the parts before it have left open, the cheapest first. Nothing is awaited on the way, so the answer is
  * of one instant.
- * @param within only these; all when left out
  */
-export function selectSet(index: FleetIndex, compiled: CompiledNode, within: DeviceSet = index.all): DeviceSet {
-  return bind(index, compiled).select(within);
+export function selectSet(index: FleetIndex, compiled: CompiledNode, asked: Question): DeviceSet {
+  const { within = index.all } = asked;
+  return bind(index, compiled, momentFor(index, asked)).select(within);
 }
 
-function bind(index: FleetIndex, compiled: CompiledNode): Step {
+export interface Question {
+  /** Only these; all when left out. */
+  within?: DeviceSet;
+  /** Ages are counted to it. */
+  nowMs: number;
+}
+
+/** Samples are drawn from those that are asked about. */
+export function momentFor(index: FleetIndex, { within = index.all, nowMs }: Question): Moment {
+  return momentOf(nowMs, () => index.idsOf(within));
+}
+
+function bind(index: FleetIndex, compiled: CompiledNode, moment: Moment): Step {
   const { node, children } = compiled;
+  const bound = (): Step[] => children.map((child) => bind(index, child, moment));
   switch (node.kind) {
     case 'and':
-      return allOf(children.map((child) => bind(index, child)));
+      return allOf(bound());
     case 'or':
-      return anyOf(children.map((child) => bind(index, child)));
+      return anyOf(bound());
     case 'not':
-      return complementOf(bind(index, children[0]!));
+      return complementOf(bound()[0]!);
+    case 'group':
+      return bound()[0]!;
     case 'id-glob':
     case 'id-regex':
     case 'id-list':
@@ -33,15 +50,29 @@ function bind(index: FleetIndex, compiled: CompiledNode): Step {
     case 'address':
       return bindAddress(index.grains, node);
     case 'fact': {
-      const facts = node.from === 'grains' ? index.grains : index.tags;
-      return (compiled.fact && bindFact(facts, node, compiled.fact)) ?? walk(index, compiled);
+      const fact = compiled.fact === undefined ? undefined : bindFact(index[node.from], compiled.fact, moment, node);
+      return fact ?? walk(index, compiled, moment);
     }
+    case 'comparison': {
+      const { comparison } = compiled;
+      const bounds = comparison === undefined ? undefined : bindComparison(index[node.from], comparison, moment);
+      return bounds ?? walk(index, compiled, moment);
+    }
+    case 'sample':
+      return walk(index, compiled, moment);
   }
 }
 
+function bindComparison(facts: FactIndex, { wanted, unwanted }: ComparisonPattern, moment: Moment): Step | undefined {
+  const having = bindFact(facts, wanted, moment);
+  if (unwanted === undefined || having === undefined) return having;
+  const broken = bindFact(facts, unwanted, moment);
+  return broken && allOf([having, complementOf(broken)]);
+}
+
 /** What no index answers: the device's own test. */
-function walk(index: FleetIndex, { test }: CompiledNode): Step {
-  return scanStep((number) => test(index.targetOf(number)!), index.size * testEffort.walk);
+function walk(index: FleetIndex, { test }: CompiledNode, moment: Moment): Step {
+  return scanStep((number) => test(index.targetOf(number)!, moment), index.size * testEffort.walk);
 }
 
 function allOf(steps: Step[]): Step {

@@ -1,8 +1,7 @@
 import type { CompiledNode } from '../evaluate.ts';
 import { describe, judge, unknownDevice, type Explanation } from '../explain.ts';
 import type { Selector } from '../selector.ts';
-import type { DeviceSet } from './device-set.ts';
-import { selectSet } from './execute.ts';
+import { momentFor, selectSet, type Question } from './execute.ts';
 import type { FleetIndex } from './fleet-index.ts';
 
 /**
@@ -12,18 +11,18 @@ import type { FleetIndex } from './fleet-index.ts';
 export function explainPlan(
   selector: Selector,
   index: FleetIndex,
-  { within = index.all, deviceId }: { within?: DeviceSet; deviceId?: string | undefined } = {},
+  { deviceId, ...asked }: Question & { deviceId?: string | undefined },
 ): Explanation {
   const explanation = describe(selector.compiled);
-  count(index, selector.compiled, explanation, within);
+  count(index, selector.compiled, explanation, asked);
   if (deviceId === undefined) return explanation;
   const number = index.numberOf(deviceId);
-  if (number === undefined || !within.has(number)) throw unknownDevice(deviceId);
-  judge(selector.compiled, explanation, index.targetOf(number)!);
+  if (number === undefined || !(asked.within ?? index.all).has(number)) throw unknownDevice(deviceId);
+  judge(selector.compiled, explanation, index.targetOf(number)!, momentFor(index, asked));
   return explanation;
 }
 
-function count(index: FleetIndex, compiled: CompiledNode, explanation: Explanation, within: DeviceSet): void {
-  explanation.matched = selectSet(index, compiled, within).size;
-  for (const [at, child] of compiled.children.entries()) count(index, child, explanation.children[at]!, within);
+function count(index: FleetIndex, compiled: CompiledNode, explanation: Explanation, asked: Question): void {
+  explanation.matched = selectSet(index, compiled, asked).size;
+  for (const [at, child] of compiled.children.entries()) count(index, child, explanation.children[at]!, asked);
 }

@@ -1,6 +1,7 @@
 import type { FactTerm } from '../ast.ts';
+import type { Moment } from '../evaluate.ts';
 import type { FactPattern, ValuePredicate } from '../fact-pattern.ts';
-import { textOfFact, type FactRecord } from '../fact-text.ts';
+import type { FactRecord } from '../fact-text.ts';
 import { hasFact } from '../fact-walk.ts';
 import { escapeInGlob, literalOf } from '../glob.ts';
 import { columnStep, type ColumnTest } from './column-step.ts';
@@ -9,14 +10,17 @@ import { reachablePaths } from './reachable-path.ts';
 import { testEffort, type Step } from './step.ts';
 import type { ValueColumn } from './value-column.ts';
 
-/** Undefined for the patterns that a column alone cannot answer. */
-export function bindFact(index: FactIndex, term: FactTerm, fact: FactPattern): Step | undefined {
+/**
+ * Undefined for the patterns that a column alone cannot answer.
+ * @param term where the pattern comes from, if it is of texts
+ */
+export function bindFact(index: FactIndex, fact: FactPattern, { nowMs }: Moment, term?: FactTerm): Step | undefined {
   // A name with blanks around it counts only where the same name without them is missing.
   if (fact.keys.some((key) => key.kind === 'name' && key.name !== key.trimmed)) return undefined;
   const tests: ColumnTest[] = [];
   for (const node of reachablePaths(index.root, fact)) {
     if (node.column === undefined) continue;
-    const test = testOf(node, node.column, term, fact);
+    const test = testOf(node, node.column, { fact, nowMs, term });
     if (test !== undefined) tests.push(test);
   }
   return columnStep(tests);
@@ -27,7 +31,11 @@ export function bindFact(index: FactIndex, term: FactTerm, fact: FactPattern): S
  * values are replaced: not at all because the names are enough, not at all because nothing fits, or by what follows
  * from some of the tests.
  */
-function testOf({ path }: PathNode, column: ValueColumn, term: FactTerm, fact: FactPattern): ColumnTest | undefined {
+function testOf(
+  { path }: PathNode,
+  column: ValueColumn,
+  { fact, nowMs, term }: { fact: FactPattern; nowMs: number; term: FactTerm | undefined },
+): ColumnTest | undefined {
   const levels = new Set<number>();
   const asked = (level: number): ValuePredicate => {
     return () => {
@@ -37,19 +45,18 @@ function testOf({ path }: PathNode, column: ValueColumn, term: FactTerm, fact: F
   };
   const recording = fact.values.map((value, level) => (value === undefined ? undefined : asked(level)));
   const probe = nest(path);
-  if (hasFact(probe.record, { ...fact, values: recording })) return { kind: 'any', column, effort: 0 };
+  if (hasFact(probe.record, { ...fact, values: recording }, nowMs)) return { kind: 'any', column, effort: 0 };
   const listEffort = column.composites.size * testEffort.walk;
   if (levels.size === 0 && column.composites.size === 0) return undefined;
   const test = (value: unknown): boolean => {
     if (typeof value !== 'object' || value === null) {
-      const text = textOfFact(value);
-      for (const level of levels) if (fact.values[level]!(text)) return true;
+      for (const level of levels) if (fact.values[level]!(value, nowMs)) return true;
       return false;
     }
     probe.set(value);
-    return hasFact(probe.record, fact);
+    return hasFact(probe.record, fact, nowMs);
   };
-  const literals = term.by === 'glob' ? [...levels].map((level) => literalValue(term, level)) : [undefined];
+  const literals = [...levels].map((level) => (term?.by === 'glob' ? literalValue(term, level) : undefined));
   if (literals.includes(undefined)) {
     const scalars = column.distinct - column.composites.size;
     return { kind: 'test', column, test, effort: listEffort + scalars * testEffort.text };

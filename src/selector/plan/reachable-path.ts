@@ -38,9 +38,9 @@ function childrenAt(node: PathNode, pattern: FactPattern, levels: ReadonlySet<nu
   const names = new Set<string>();
   for (const level of levels) {
     const key = pattern.keys[level];
-    if (key === undefined) continue;
+    if (key === undefined || key.kind === 'none') continue;
     if (key.kind !== 'name') return node.children.values();
-    names.add(key.name).add(pattern.names[level]!);
+    names.add(key.name).add(pattern.names[level] ?? key.name);
   }
   return [...names].flatMap((name) => node.children.get(name) ?? []);
 }
@@ -58,7 +58,7 @@ function isNamed(pattern: FactPattern, levels: ReadonlySet<number>, name: string
 function follows(key: KeyPattern, name: string): boolean {
   if (key.kind === 'name') return key.name === name;
   if (key.kind === 'glob') return key.source === name || key.matches(name);
-  return true;
+  return key.kind !== 'none';
 }
 
 /** `*` and `**` may stand for no key. */

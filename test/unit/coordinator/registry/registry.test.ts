@@ -10,6 +10,8 @@ import { parseSelector, selectIds } from '../../../../src/selector/index.ts';
 import { selectSet } from '../../../../src/selector/plan/index.ts';
 
 const nowMs = Date.UTC(2026, 10, 26, 12);
+/** Two hours after everything: nothing is told to the registry in between. */
+const laterMs = nowMs + 7_200_000;
 const ids = ['gw-1', 'gw-2', 'web-1', 'web-2', 'x'];
 const expressions = [
   '*',
@@ -20,6 +22,10 @@ const expressions = [
   'G@flotilla:firmware:uuid:u1 and G@site:fra',
   'G@flotilla:last_seen:now',
   'G@flotilla:last_seen:2026-*',
+  'G@flotilla:last_seen:"age<1h"',
+  'G@flotilla:last_seen:age<1h',
+  'G@flotilla:last_seen:age>=1h and not G@flotilla:agent_version:>=1.3.0',
+  '#2@ and not %50@x',
   'G@flotilla:firmware:*',
   'G@site:fra not I@ring:canary',
   'G@*:fra',
@@ -75,10 +81,12 @@ describe('the registry', () => {
         expect(registry.acceptedCount).toBe(accepted.length);
         for (const text of expressions) {
           const selector = parseSelector(text);
-          const select = (within = registry.index.all): string[] =>
-            registry.index.idsOf(selectSet(registry.index, selector.compiled, within));
-          expect(select()).toEqual(selectIds(selector, targets));
-          expect(select(registry.accepted)).toEqual(selectIds(selector, accepted));
+          for (const askedMs of [nowMs, laterMs]) {
+            const select = (within = registry.index.all): string[] =>
+              registry.index.idsOf(selectSet(registry.index, selector.compiled, { within, nowMs: askedMs }));
+            expect(select()).toEqual(selectIds(selector, targets, askedMs));
+            expect(select(registry.accepted)).toEqual(selectIds(selector, accepted, askedMs));
+          }
         }
       }
     });
@@ -90,7 +98,7 @@ describe('the registry', () => {
     const claims = { flotilla: { state: 'accepted', connected: true } };
     registry.devices.set('x', { ...newDevice('x', 'pending', nowMs), grains: claims });
     const select = (text: string): string[] =>
-      registry.index.idsOf(selectSet(registry.index, parseSelector(text).compiled));
+      registry.index.idsOf(selectSet(registry.index, parseSelector(text).compiled, { nowMs }));
     expect(select('G@flotilla:state:accepted')).toEqual([]);
     expect(select('G@flotilla:connected:true')).toEqual([]);
     expect(select('G@flotilla:state:pending and not G@flotilla:last_seen:*')).toEqual(['x']);

@@ -5,6 +5,8 @@ import { explainSelector, selectIds, Selector, type Target } from '../../../../s
 import { explainPlan, FleetIndex, selectSet } from '../../../../src/selector/plan/index.ts';
 import { change, device, tree } from './random-fleet.ts';
 
+const nowMs = Date.UTC(2026, 0, 2);
+
 /** The index beside a plain map, which is the fleet that the reference walks. */
 class Twin {
   readonly index = new FleetIndex();
@@ -21,11 +23,11 @@ class Twin {
   }
 
   byPlan(root: SelectorNode): string[] {
-    return this.index.idsOf(selectSet(this.index, new Selector('', root).compiled));
+    return this.index.idsOf(selectSet(this.index, new Selector('', root).compiled, { nowMs }));
   }
 
   byWalk(root: SelectorNode): string[] {
-    return selectIds(new Selector('', root), this.fleet.values());
+    return selectIds(new Selector('', root), this.fleet.values(), nowMs);
   }
 }
 
@@ -72,8 +74,8 @@ describe('the plan', () => {
     const property = fc.property(fc.array(device, { maxLength: 12 }), tree, tree, (devices, root, inside) => {
       const twin = new Twin();
       for (const one of devices) twin.take(one);
-      const within = selectSet(twin.index, new Selector('', inside).compiled);
-      const found = twin.index.idsOf(selectSet(twin.index, new Selector('', root).compiled, within));
+      const within = selectSet(twin.index, new Selector('', inside).compiled, { nowMs });
+      const found = twin.index.idsOf(selectSet(twin.index, new Selector('', root).compiled, { within, nowMs }));
       expect(found).toEqual(twin.byWalk({ kind: 'and', operands: [root, inside] }));
     });
     fc.assert(property, { numRuns: 100 });
@@ -88,7 +90,9 @@ describe('the plan', () => {
         for (const one of devices) twin.take(one);
         const selector = new Selector('', root);
         for (const deviceId of [undefined, devices[0]?.id]) {
-          expect(explainPlan(selector, twin.index, { deviceId })).toEqual(explainSelector(selector, devices, deviceId));
+          expect(explainPlan(selector, twin.index, { nowMs, deviceId })).toEqual(
+            explainSelector(selector, devices, nowMs, deviceId),
+          );
         }
       },
     );
@@ -103,8 +107,8 @@ describe('the plan', () => {
     expect(index.grains.root.children.size).toBe(0);
     index.put({ id: 'd-1', grains: { os: 'x' }, tags: {} });
     expect(index.room).toBe(3_000);
-    expect(index.idsOf(selectSet(index, new Selector('', { kind: 'id-glob', pattern: 'd-*' }).compiled))).toEqual([
-      'd-1',
-    ]);
+    expect(
+      index.idsOf(selectSet(index, new Selector('', { kind: 'id-glob', pattern: 'd-*' }).compiled, { nowMs })),
+    ).toEqual(['d-1']);
   });
 });

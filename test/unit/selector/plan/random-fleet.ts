@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { FactTerm, SelectorNode } from '../../../../src/selector/ast.ts';
+import type { ComparisonTerm, FactTerm, SampleTerm, SelectorNode } from '../../../../src/selector/ast.ts';
 import { valueRegexes } from '../../../../src/selector/fact-pattern.ts';
 import type { Target } from '../../../../src/selector/index.ts';
 
@@ -15,7 +15,8 @@ const address = fc.constantFrom(
   '::ffff:10.1.0.1',
   '1',
 );
-const scalar = fc.oneof(text, address, fc.constantFrom(0, 1, 1.5, -0, true, false, null));
+const date = fc.constantFrom('now', '2026-01-01', '2026-01-01T23:30:00Z', '2.1.0', '1.10');
+const scalar = fc.oneof(text, address, date, fc.constantFrom(0, 1, 1.5, -0, true, false, null));
 
 const { fact } = fc.letrec<{ fact: unknown; map: unknown; list: unknown }>((tie) => ({
   fact: fc.oneof({ depthSize: 'small', withCrossShrink: true }, scalar, tie('map'), tie('list')),
@@ -85,8 +86,49 @@ function isParsable(asked: FactTerm): boolean {
   }
 }
 
+const comparison = fc.record(
+  {
+    sign: fc.constantFrom('<' as const, '<=' as const, '>' as const, '>=' as const, '!=' as const),
+    of: fc.constant('value' as const),
+    operand: fc.constantFrom('0', '1', '1.5.0', '2', 'a', '2026-01-01'),
+  },
+  { noNullPrototype: true },
+);
+const age = fc.record(
+  {
+    sign: fc.constantFrom('<' as const, '>=' as const),
+    of: fc.constant('age' as const),
+    operand: fc.constantFrom('1h', '2d'),
+  },
+  { noNullPrototype: true },
+);
+const comparisonTerm: fc.Arbitrary<ComparisonTerm> = fc.record(
+  {
+    kind: fc.constant('comparison' as const),
+    from: fc.constantFrom('grains' as const, 'tags' as const),
+    delimiter: fc.constant(':'),
+    keys: fc.array(key, { minLength: 1, maxLength: 3 }),
+    comparisons: fc.oneof(
+      fc.array(comparison, { minLength: 1, maxLength: 2 }),
+      fc.array(age, { minLength: 1, maxLength: 1 }),
+    ),
+  },
+  { noNullPrototype: true },
+);
+const sample: fc.Arbitrary<SampleTerm> = fc.record(
+  {
+    kind: fc.constant('sample' as const),
+    by: fc.constantFrom('percent' as const, 'count' as const),
+    amount: fc.constantFrom(1, 3, 50),
+    salt: fc.constantFrom('', 'x'),
+  },
+  { noNullPrototype: true },
+);
+
 const term: fc.Arbitrary<SelectorNode> = fc.oneof(
   { weight: 6, arbitrary: factTerm },
+  { weight: 3, arbitrary: comparisonTerm },
+  sample,
   fc
     .constantFrom('*', 'a*', 'ab', 'a?', '*-1', 'b*0', '[ab]*')
     .map((pattern) => ({ kind: 'id-glob' as const, pattern })),
@@ -109,5 +151,9 @@ export const { tree } = fc.letrec<{ tree: SelectorNode }>((tie) => ({
       { noNullPrototype: true },
     ),
     fc.record({ kind: fc.constant('not' as const), operand: tie('tree') }, { noNullPrototype: true }),
+    fc.record(
+      { kind: fc.constant('group' as const), name: fc.constant('g'), operand: tie('tree') },
+      { noNullPrototype: true },
+    ),
   ),
 }));
