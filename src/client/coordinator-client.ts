@@ -35,6 +35,9 @@ import type {
   EventQuery,
   EventSchemaDocument,
   ExportRow,
+  Group,
+  GroupAdded,
+  GroupRequest,
   HandlerRow,
   Job,
   JobFollowRow,
@@ -66,9 +69,11 @@ import type {
   RolloutFollowRow,
   RolloutRequest,
   SchemaList,
+  SelectCount,
   SelectExplanation,
   SelectMatch,
   SelectRequest,
+  SelectValues,
   Self,
   SentRequest,
   Settled,
@@ -79,10 +84,12 @@ import type {
   TagChange,
   TimeResets,
   TimeResetSent,
+  ValuesRequest,
   Why,
 } from './contract/index.ts';
 import type { HttpConnection } from './http-connection.ts';
 
+const groupPath = (name: string): string => `/v1/groups/${encodeURIComponent(name)}`;
 const consumerPath = (name: string): string => `/v1/consumers/${encodeURIComponent(name)}`;
 
 /** One method for each route. Throws FlotillaError: the coordinator's own, or `coordinator-unreachable`. */
@@ -149,7 +156,14 @@ export class CoordinatorClient {
   removeAuthority = (id: string) => this.#http.delete<EndedAuthority>(`/v1/authorities/${encodeURIComponent(id)}`);
 
   match = (request: SelectRequest) => this.#http.post<SelectMatch>('/v1/select/match', request);
+  count = (request: SelectRequest) => this.#http.post<SelectCount>('/v1/select/count', request);
+  values = (request: ValuesRequest) => this.#http.post<SelectValues>('/v1/select/values', request);
   explain = (request: SelectRequest) => this.#http.post<SelectExplanation>('/v1/select/explain', request);
+
+  groups = () => this.#http.get<Group[]>('/v1/groups');
+  group = (name: string) => this.#http.get<Group>(groupPath(name));
+  addGroup = (request: GroupRequest) => this.#http.post<GroupAdded>('/v1/groups', request);
+  removeGroup = (name: string) => this.#http.delete<{ removed: string }>(groupPath(name));
 
   startJob = (request: JobRequest) => this.#http.post<Job>('/v1/jobs', request);
   jobs = () => this.#http.get<Job[]>('/v1/jobs');

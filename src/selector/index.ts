@@ -6,6 +6,7 @@
 export { momentOf, type Moment, type Predicate, type Target } from './evaluate.ts';
 export type { Comparison, SampleTerm, SelectorNode } from './ast.ts';
 export { engines, type Engine } from './engine.ts';
+export { distributionOf, parsePlace, type Distribution, type FactPlace } from './distribution.ts';
 export { groupsNamedIn, noGroups, type GroupSource } from './group.ts';
 export { explainSelector, type Explanation } from './explain.ts';
 export { selectorLimit } from './limit.ts';

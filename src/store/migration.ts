@@ -300,4 +300,10 @@ export const migrations: readonly (string | ((database: DatabaseSync) => void))[
     '$.argv', '$.shell')
   WHERE json_type(document, '$.argv') = 'array';
   `,
+  `
+  CREATE TABLE selector_group (
+    name TEXT PRIMARY KEY,
+    document TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

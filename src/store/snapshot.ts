@@ -7,6 +7,7 @@ import { readCertificates, readCursors, readDevices } from './device-table.ts';
 import { readActiveDocuments, readMembers, readReleases, type DocumentTable } from './document-table.ts';
 import { readBoundGrains, readPreregistrations, readTokens } from './enrollment-table.ts';
 import { readLastOffset } from './event-table.ts';
+import { readGroups } from './group-table.ts';
 import { readRenewals } from './renewal-table.ts';
 import { readOperators } from './operator-table.ts';
 import { readRequestSeqs, readRequests } from './request-table.ts';
@@ -23,6 +24,7 @@ import type {
   DeviceRow,
   DocumentRow,
   EnrollmentTokenRow,
+  GroupRow,
   LaneCursor,
   MemberRow,
   OperatorRow,
@@ -55,6 +57,7 @@ export interface Snapshot {
   /** The highest id. */
   lastDeadLetter: number;
   consumers: ConsumerRow[];
+  groups: GroupRow[];
   deviceLogs: DeviceLogRow[];
   suspects: SuspectRow[];
   enrollmentTokens: EnrollmentTokenRow[];
@@ -92,6 +95,7 @@ export function readSnapshot(statements: Statements): Snapshot {
     lastOffset: readLastOffset(statements),
     lastDeadLetter: readLastDeadLetter(statements),
     consumers: readConsumers(statements),
+    groups: readGroups(statements),
     deviceLogs: readDeviceLogs(statements),
     suspects: readSuspects(statements),
     enrollmentTokens: readTokens(statements),

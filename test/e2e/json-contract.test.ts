@@ -333,6 +333,11 @@ const cases: Record<string, Case> = {
     exitCode: 2,
   },
 
+  'group add': { ok: () => ['pair', 'd-1 or d-2'], fails: () => ['loop', 'N@loop'], exitCode: 2 },
+  'group list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
+  'group show': { ok: () => ['g-1'], fails: () => ['g-9'], exitCode: 2 },
+  'group remove': { ok: () => ['g-2', '--yes'], fails: () => ['g-1'], exitCode: 6 },
+
   'job list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
   'job show': { ok: () => [finishedJob], fails: () => ['j-nothing'], exitCode: 2 },
   'job wait': { ok: () => [finishedJob], fails: () => ['j-nothing'], exitCode: 2 },
@@ -366,6 +371,8 @@ const cases: Record<string, Case> = {
   'rollout resume': { ok: () => [rollouts['x-2'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
   'rollout abort': { ok: () => [rollouts['x-3'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
 
+  'select count': { ok: () => ['d-*'], fails: () => ['G@site:nowhere'], exitCode: 3 },
+  'select values': { ok: () => ['G@'], fails: () => ['site'], exitCode: 2 },
   'select match': { ok: () => ['d-*'], fails: () => [malformed], exitCode: 2 },
   'select explain': { ok: () => ['d-*', '--device', 'd-1'], fails: () => ['not G@site'], exitCode: 2 },
 };
@@ -391,6 +398,7 @@ beforeAll(async () => {
   await writeFile(scratch('worse.avsc'), reading('mV'));
 
   await must(['operator', 'add', 'carl', '--role', 'viewer', '--token', '--expires', '1h']);
+  for (const name of ['g-1', 'g-2']) await must(['group', 'add', name, 'd-*']);
   for (const name of ['here', 'gone']) await must(['context', 'add', ...contextAdd(name)]);
   await writeFile(scratch('p12.pass'), 'correct horse battery\n', { mode: 0o600 });
   const own = [inFleet('pki', 'coordinator.crt'), '--key', inFleet('pki', 'coordinator.key')];

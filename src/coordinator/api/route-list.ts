@@ -8,6 +8,7 @@ import { deadLetterRoutes } from './dead-letter-route.ts';
 import { deviceRoutes } from './device-route.ts';
 import { enrollmentRoutes } from './enrollment-route.ts';
 import { eventRoutes } from './event-route.ts';
+import { groupRoutes } from './group-route.ts';
 import { jobRoutes } from './job-route.ts';
 import { openApiRoute } from './openapi-route.ts';
 import { operatorRoutes } from './operator-route.ts';
@@ -32,6 +33,7 @@ export const routes: readonly Route[] = [
   ...deviceRoutes,
   ...enrollmentRoutes,
   ...eventRoutes,
+  ...groupRoutes,
   ...jobRoutes,
   ...operatorRoutes,
   openApiRoute(() => routes),

@@ -1,7 +1,14 @@
-import type { SelectExplanation, SelectMatch, SelectRequest } from '../../client/contract/select.ts';
-import { explainSelector, parseSelector } from '../../selector/index.ts';
+import type {
+  SelectCount,
+  SelectExplanation,
+  SelectMatch,
+  SelectRequest,
+  SelectValues,
+  ValuesRequest,
+} from '../../client/contract/select.ts';
+import { distributionOf, explainSelector, parsePlace } from '../../selector/index.ts';
 import type { ServiceContext } from './context.ts';
-import { acceptedTargets, matchAccepted } from './target.ts';
+import { acceptedTargets, matchAccepted, parseFor } from './target.ts';
 
 /** The very code that jobs and rollouts resolve their devices with. */
 export function matchSelector({ core }: ServiceContext, { selector }: SelectRequest): Promise<SelectMatch> {
@@ -11,8 +18,24 @@ export function matchSelector({ core }: ServiceContext, { selector }: SelectRequ
   });
 }
 
+export function countSelector({ core }: ServiceContext, { selector }: SelectRequest): Promise<SelectCount> {
+  return core.submit((turn) => ({ selector, count: matchAccepted(turn, selector).length }));
+}
+
+const defaultValues = 20;
+
+/** Of the accepted devices, or of those among them that match. */
+export function showValues({ core }: ServiceContext, request: ValuesRequest): Promise<SelectValues> {
+  const { place, selector, limit = defaultValues } = request;
+  return core.submit((turn) => {
+    const wanted = selector === undefined ? undefined : new Set(matchAccepted(turn, selector));
+    const fleet = [...acceptedTargets(turn.state)].filter(({ id }) => wanted === undefined || wanted.has(id));
+    return { place, ...distributionOf(fleet, parsePlace(place), limit) };
+  });
+}
+
 export function explain({ core }: ServiceContext, { selector, deviceId }: SelectRequest): Promise<SelectExplanation> {
   return core.submit(({ state, nowMs }) =>
-    explainSelector(parseSelector(selector), [...acceptedTargets(state)], nowMs, deviceId),
+    explainSelector(parseFor(state, selector), [...acceptedTargets(state)], nowMs, deviceId),
   );
 }

@@ -1,11 +1,17 @@
 import { FlotillaError } from '../../error.ts';
-import { parseSelector, selectIds, type Target } from '../../selector/index.ts';
+import { parseSelector, selectIds, type Selector, type Target } from '../../selector/index.ts';
 import type { CoreState } from '../core/core-state.ts';
+import { groupSource } from '../core/group-operation.ts';
 
 /** The state at one moment; every turn is one. */
 export interface FleetView {
   readonly state: CoreState;
   readonly nowMs: number;
+}
+
+/** With the fleet's named groups. @throws FlotillaError for a selector that is not valid */
+export function parseFor(state: CoreState, text: string): Selector {
+  return parseSelector(text, groupSource(state));
 }
 
 /** Devices that a job, a rollout or `select match` may mean: accepted ones, and no others. */
@@ -22,12 +28,12 @@ export function* knownTargets(state: CoreState): Generator<Target> {
 
 /** Ids of accepted devices that match, sorted. @throws FlotillaError for a selector that is not valid */
 export function matchAccepted({ state, nowMs }: FleetView, selector: string): string[] {
-  return selectIds(parseSelector(selector), acceptedTargets(state), nowMs);
+  return selectIds(parseFor(state, selector), acceptedTargets(state), nowMs);
 }
 
 /** Ids of known devices that match, sorted. @throws FlotillaError for a selector that is not valid */
 export function matchKnown({ state, nowMs }: FleetView, selector: string): string[] {
-  return selectIds(parseSelector(selector), knownTargets(state), nowMs);
+  return selectIds(parseFor(state, selector), knownTargets(state), nowMs);
 }
 
 /** As matchKnown. @throws FlotillaError `none-matched` when there are none */

@@ -207,6 +207,16 @@ const cases: Record<string, Case> = {
     devices: ['gw-1'],
     run: () => core.client.resolveConfig('gw-1', 'limits', { take: 'desired' }),
   },
+  'POST /v1/groups': {
+    action: 'group.add',
+    subject: 'pair',
+    run: () => core.client.addGroup({ name: 'pair', expression: 'gw-1 or gw-2' }),
+  },
+  'DELETE /v1/groups/:name': {
+    action: 'group.remove',
+    subject: 'pair',
+    run: () => core.client.removeGroup('pair'),
+  },
   'GET /v1/consumers/:name/stream': {
     action: 'consumer.create',
     subject: 'c-1',
