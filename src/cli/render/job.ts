@@ -1,4 +1,4 @@
-import type { DeviceResult, Job } from '../../client/contract/index.ts';
+import { formatAction, type DeviceResult, type Job } from '../../client/contract/index.ts';
 import { formatAge, formatDuration, formatTime, plural } from '../human.ts';
 import type { JobProgress } from '../follow-job.ts';
 import { paint, styleOfState } from '../paint.ts';
@@ -72,7 +72,7 @@ export function formatJobs(jobs: readonly Job[], nowMs: number, option: TableOpt
       { title: 'RESULT', value: (job) => formatCounts(job.counts) },
       { title: 'SUBMITTED', value: (job) => formatAge(job.submittedAtMs, nowMs) },
       { title: 'SELECTOR', value: (job) => job.selector, shrink: true },
-      { title: 'COMMAND', value: (job) => job.argv.join(' '), shrink: true },
+      { title: 'COMMAND', value: (job) => formatAction(job.action), shrink: true },
     ],
     option,
   );
@@ -83,7 +83,7 @@ export function formatJob(job: Job, nowMs: number, option: TableOption = {}): st
     job: job.id,
     state: job.state,
     selector: job.selector,
-    command: job.argv.map(quoted).join(' '),
+    command: formatAction(job.action),
     'submitted by': job.submittedBy,
     submitted: `${formatTime(job.submittedAtMs)} (${formatAge(job.submittedAtMs, nowMs)})`,
     finished: job.finishedAtMs === undefined ? undefined : formatTime(job.finishedAtMs),
@@ -95,12 +95,8 @@ export function formatJob(job: Job, nowMs: number, option: TableOption = {}): st
   return results === '' ? fields : `${fields}\n${results}`;
 }
 
-function quoted(argument: string): string {
-  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
-}
-
 /** What `run --dry-run` would do, and to whom. */
 export function formatDryJob(job: Job): string {
   const ids = (job.results ?? []).map(({ deviceId }) => `${deviceId}\n`).join('');
-  return `would run ${job.argv.map(quoted).join(' ')} on ${plural(job.matched, 'device')}\n${ids}`;
+  return `would run ${formatAction(job.action)} on ${plural(job.matched, 'device')}\n${ids}`;
 }

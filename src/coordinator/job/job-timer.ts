@@ -6,12 +6,13 @@ import { graceMs, type JobDevice, type JobDocument } from './job-state.ts';
  * command's own time limit and a grace; one that is away may still come back until the job has expired.
  */
 export function overdue(
-  job: Pick<JobDocument, 'expiresAtMs' | 'timeoutSeconds'>,
+  job: Pick<JobDocument, 'expiresAtMs' | 'timeoutSeconds' | 'hold'>,
   device: JobDevice,
   connected: boolean,
   nowMs: number,
 ): { outcome: JobOutcome; reason: string } | undefined {
-  const limitMs = job.timeoutSeconds * 1000 + graceMs;
+  const rampMs = Math.max(0, (device.startAtMs ?? 0) - device.atMs);
+  const limitMs = job.timeoutSeconds * 1000 + graceMs + (device.state === 'started' ? 0 : rampMs);
   const lastMs = job.expiresAtMs + limitMs;
   switch (device.state) {
     case 'finished':
@@ -35,6 +36,12 @@ export function overdue(
       if (nowMs < device.atMs + limitMs) return undefined;
       if (connected) return silent('started the command and told no end');
       return { outcome: 'unknown', reason: 'started, then the connection was lost; its end is not known' };
+    case 'holding': {
+      const holdMs = (job.hold?.forSeconds ?? 0) * 1000;
+      if (nowMs < device.atMs + holdMs + limitMs || (!connected && nowMs < lastMs + holdMs)) return undefined;
+      if (connected) return silent('was to take it back by itself and told no end of that');
+      return { outcome: 'unknown', reason: 'held, then the connection was lost; it takes it back by itself' };
+    }
   }
 }
 

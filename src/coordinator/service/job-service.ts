@@ -12,7 +12,7 @@ const maxListed = 200;
 
 export function startJob(context: ServiceContext, request: JobRequest): Promise<Job> {
   return context.core.submit((turn) => {
-    const job = planJob(request, matchAccepted(turn.state, request.selector), {
+    const job = planJob(request, matchAccepted(turn, request.selector), {
       id: request.dryRun === true ? '' : context.newId('j'),
       policy: context.jobs,
       fleetSize: countAccepted(turn.state),
@@ -23,8 +23,8 @@ export function startJob(context: ServiceContext, request: JobRequest): Promise<
     const results = [...job.devices].map(({ deviceId, state }) => ({ deviceId, state }));
     if (request.dryRun === true) return { ...viewJob(job.document), results };
     openJob(turn, job);
-    const { id, matched, argv, shell } = job.document;
-    const detail = { selector: request.selector, matched, argv, shell };
+    const { id, matched, action, hold } = job.document;
+    const detail = { selector: request.selector, matched, action, ...(hold === undefined ? {} : { hold }) };
     audit(
       turn,
       context,

@@ -159,7 +159,9 @@ const cases: Record<string, Case> = {
     action: 'job.start',
     devices: ['gw-1', 'gw-2'],
     run: async () => {
-      kept['job'] = (await core.client.startJob({ selector: 'gw-1 or gw-2', argv: ['true'], shell: false })).id;
+      kept['job'] = (
+        await core.client.startJob({ selector: 'gw-1 or gw-2', action: { kind: 'command', argv: ['true'] } })
+      ).id;
     },
   },
   'POST /v1/jobs/:id/cancel': { action: 'job.cancel', run: () => core.client.cancelJob(kept['job']!) },

@@ -25,7 +25,7 @@ describe('a job', () => {
     await using directory = await temporaryDirectory();
     await using core = await startCore(directory.path);
     const [one, two] = [await connected(core, 'gw-1'), await connected(core, 'gw-2')];
-    const job = await core.client.startJob({ selector: 'gw-*', argv: ['uname'] });
+    const job = await core.client.startJob({ selector: 'gw-*', action: { kind: 'command', argv: ['uname'] } });
     const rows: JobFollowRow[] = [];
     const following = (async () => {
       for await (const row of core.client.followJob(job.id)) rows.push(row);
@@ -53,7 +53,7 @@ describe('a job', () => {
     await using directory = await temporaryDirectory();
     const first = await startCore(directory.path);
     const identity = await enroll(first.client, 'gw-1');
-    const job = await first.client.startJob({ selector: 'gw-1', argv: ['true'] });
+    const job = await first.client.startJob({ selector: 'gw-1', action: { kind: 'command', argv: ['true'] } });
     const before = first.gateways.connect(identity);
     const { coordinatorInstanceId } = await before.admitted.promise;
     const sent = await before.request('job.start');
@@ -81,7 +81,7 @@ describe('a job', () => {
     await using directory = await temporaryDirectory();
     await using core = await startCore(directory.path);
     const identity = await enroll(core.client, 'gw-1');
-    const job = await core.client.startJob({ selector: 'gw-1', argv: ['true'] });
+    const job = await core.client.startJob({ selector: 'gw-1', action: { kind: 'command', argv: ['true'] } });
     const before = core.gateways.connect(identity);
     await before.request('job.start');
     const wiped = core.gateways.connect(identity, { instanceId: 0xb2n });
@@ -96,7 +96,11 @@ describe('a job', () => {
     await using directory = await temporaryDirectory();
     await using core = await startCore(directory.path);
     const [quick, silent] = [await connected(core, 'gw-1'), await connected(core, 'gw-2')];
-    const job = await core.client.startJob({ selector: '*', argv: ['true'], timeoutSeconds: 0.1 });
+    const job = await core.client.startJob({
+      selector: '*',
+      action: { kind: 'command', argv: ['true'] },
+      timeoutSeconds: 0.1,
+    });
     await finish(quick, 'succeeded');
     expect((await core.client.job(job.id)).counts).toEqual({ succeeded: 1, queued: 1 });
     for await (const row of core.client.followJob(job.id)) {
@@ -109,10 +113,15 @@ describe('a job', () => {
     await using directory = await temporaryDirectory();
     await using core = await startCore(directory.path);
     await connected(core, 'gw-1');
-    const dry = await core.client.startJob({ selector: '*', argv: ['true'], dryRun: true });
+    const dry = await core.client.startJob({
+      selector: '*',
+      action: { kind: 'command', argv: ['true'] },
+      dryRun: true,
+    });
     expect(dry).toMatchObject({ id: '', matched: 1, results: [{ deviceId: 'gw-1', state: 'waiting' }] });
     expect(await core.client.jobs()).toEqual([]);
-    const start = (over: object) => core.client.startJob({ selector: '*', argv: ['true'], ...over });
+    const start = (over: object) =>
+      core.client.startJob({ selector: '*', action: { kind: 'command', argv: ['true'] }, ...over });
     await expect(start({ selector: 'nobody' })).rejects.toMatchObject({ fault: 'none-matched' });
     await expect(start({ expect: 2 })).rejects.toMatchObject({ fault: 'refused', code: 'job-count-changed' });
     await expect(core.client.job('j-nothing')).rejects.toMatchObject({ code: 'job-unknown' });
