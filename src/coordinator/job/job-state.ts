@@ -55,6 +55,8 @@ export interface JobState {
   scanFrom: number;
   /** With a window: the devices that were started and have not finished. */
   working: ReadonlySet<string>;
+  /** Before this time no timer ends a device. */
+  dueAtMs: number;
 }
 
 export function createJobState(document: JobDocument, devices: readonly JobDevice[]): JobState {
@@ -64,6 +66,7 @@ export function createJobState(document: JobDocument, devices: readonly JobDevic
     index: new Map(devices.map(({ deviceId }, position) => [deviceId, position])),
     scanFrom: 0,
     working: new Set(document.window === 0 ? [] : devices.filter(isWorking).map(({ deviceId }) => deviceId)),
+    dueAtMs: 0,
   };
 }
 

@@ -38,6 +38,25 @@ export function overdue(
   }
 }
 
+/** Before this time `overdue` ends nobody like this device, connected or not. */
+export function earliestEndMs(job: Pick<JobDocument, 'expiresAtMs' | 'timeoutSeconds'>, device: JobDevice): number {
+  const limitMs = job.timeoutSeconds * 1000 + graceMs;
+  const lastMs = job.expiresAtMs + limitMs;
+  switch (device.state) {
+    case 'finished':
+      return Number.POSITIVE_INFINITY;
+    case 'waiting':
+      return job.expiresAtMs;
+    case 'queued':
+      if (device.wasSent !== true) return job.expiresAtMs;
+      return device.sentAtMs === undefined ? lastMs : Math.min(device.sentAtMs + limitMs, lastMs);
+    case 'delivered':
+      return Math.min(device.atMs + limitMs, lastMs);
+    case 'started':
+      return device.atMs + limitMs;
+  }
+}
+
 function silent(what: string): { outcome: JobOutcome; reason: string } {
   return { outcome: 'timed-out', reason: `the device ${what} in time` };
 }
