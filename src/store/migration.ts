@@ -290,4 +290,11 @@ export const migrations: readonly (string | ((database: DatabaseSync) => void))[
     document TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE INDEX job_device_device ON job_device (device);
+  CREATE TABLE schedule (
+    name TEXT PRIMARY KEY,
+    document TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -41,6 +41,10 @@ export interface JobDocument {
   finishedAtMs?: number;
   /** Why no further device is started. */
   stopped?: string;
+  /** The job of whose devices these are some. */
+  retryOf?: string;
+  /** The schedule that has started it. */
+  schedule?: string;
   matched: number;
   /** Finished devices by outcome, unfinished ones by state. */
   counts: Record<string, number>;
