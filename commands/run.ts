@@ -72,9 +72,8 @@ job j-5k2f: 2 devices, 1 succeeded, 1 failed in 0.3s`,
     }
     const request: JobRequest = {
       selector: args.selector,
-      argv: command,
+      action: { kind: 'command', argv: command, ...defined({ shell: flags.shell || undefined }) },
       ...defined({
-        shell: flags.shell || undefined,
         timeoutSeconds: parseDuration(flags.timeout, '--timeout'),
         expiresSeconds: parseDuration(flags.expires, '--expires'),
         batch: flags.batch,

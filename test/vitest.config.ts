@@ -6,6 +6,7 @@ import { configDefaults, defineConfig } from 'vitest/config';
  */
 const long = [
   'e2e/agent-on-device.test.ts',
+  'e2e/agent-service-undo.test.ts',
   'e2e/agent-service.test.ts',
   'e2e/clock-update.test.ts',
   'e2e/connect-hook.test.ts',

@@ -17,7 +17,7 @@ export default class Show extends BaseCommand<'ended' | 'left'> {
 Every change is a row, written in the transaction of the change itself; so is every attempt that was refused (the same one again and again within a minute is one row with a count), and what the coordinator does by a rule of its own (actor system:RULE). With a number, everything of that row. With --json one row a line.`;
   static override examples = [
     `$ <%= config.bin %> <%= command.id %> --limit 3
-41  2026-11-25 21:30:05Z  operator:anna (operator) from 198.51.100.7  job.start  j-mb3x1f  12 devices  ok  {"selector":"G@site:harbour","matched":12,"argv":["reboot"],"shell":false}
+41  2026-11-25 21:30:05Z  operator:anna (operator) from 198.51.100.7  job.start  j-mb3x1f  12 devices  ok  {"selector":"G@site:harbour","matched":12,"action":{"kind":"reboot"}}
 42  2026-11-25 21:31:40Z  system:clone  device.quarantine  gw-007  gw-007  ok  {"reason":"two-instances", …}
 43  2026-11-25 21:32:02Z  operator:ben (viewer) from 198.51.100.9  POST /v1/certificates/revoke  -  forbidden role-forbidden  {"message":"your role may not do this"}`,
     `<%= config.bin %> <%= command.id %> --action 'certificate.*' --since 30d`,

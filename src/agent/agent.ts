@@ -12,6 +12,8 @@ import { logOption } from './event-rule.ts';
 import { Door } from './door/door.ts';
 import { SchemaShelf } from './door/schema-shelf.ts';
 import { Executor } from './executor/executor.ts';
+import { sectionPolicy } from './executor/job-policy.ts';
+import { createActions } from './executor/perform-action.ts';
 import { collectGrains } from './grain/collect-grain.ts';
 import { GrainReporter } from './grain/grain-reporter.ts';
 import { Inbox } from './inbox.ts';
@@ -21,6 +23,7 @@ import { Recovery } from './identity/recovery.ts';
 import { defaultBackoff, type LinkOption } from './link/link-option.ts';
 import type { Link, LinkStatus } from './link/port.ts';
 import { LogReporter } from './log-reporter.ts';
+import { createBootTime } from './machine/boot-time.ts';
 import { readRunning } from './machine/running.ts';
 import { startWatchdog } from './machine/watchdog.ts';
 import { createUbootSlots } from './slot/uboot-slot.ts';
@@ -124,7 +127,13 @@ export function createAgent(option: AgentOption): Agent {
     authorityFile: config.identity.authority,
     onSkew: () => void grains.refresh(),
   });
-  const executor = new Executor({ ...parts, policy: config.jobs });
+  const policy = sectionPolicy(config.jobs);
+  const executor = new Executor({
+    ...parts,
+    policy: () => policy,
+    machine: createBootTime(config.boot.idFile),
+    perform: createActions({ refreshGrains: () => grains.refresh({ always: true }) }),
+  });
   const stopping = new AbortController();
   const grains = new GrainReporter({
     ...parts,
@@ -182,6 +191,7 @@ export function createAgent(option: AgentOption): Agent {
     onFatal: option.onFatal,
     handlers: {
       'job.start': (job, settle) => executor.accept(job, settle),
+      'job.run': (job, settle) => executor.accept(job, settle),
       'job.cancel': (cancel, settle) => executor.cancel(cancel, settle),
       'update.offer': (offer, settle) => {
         if (updater) return updater.offer(offer, settle);
@@ -199,6 +209,7 @@ export function createAgent(option: AgentOption): Agent {
     },
     abandon: {
       'job.start': (job, reason) => executor.abandon(job, reason),
+      'job.run': (job, reason) => executor.abandon(job, reason),
       'update.offer': (offer, message) => refuseOffer(offer, { code: 'request-given-up', message }),
       ...door.abandon,
     },

@@ -19,6 +19,7 @@ const columns = [
   'startedAt',
   'finishedAt',
   'truncatedBytes',
+  'restored',
   'stdout',
   'stderr',
 ] as const;
@@ -65,8 +66,8 @@ async function copy(
 }
 
 function csvOf(result: DeviceResult): string {
-  const { startedAtMs, finishedAtMs, ...row } = result;
-  const times = { startedAt: timeOf(startedAtMs), finishedAt: timeOf(finishedAtMs) };
+  const { startedAtMs, finishedAtMs, restore, ...row } = result;
+  const times = { startedAt: timeOf(startedAtMs), finishedAt: timeOf(finishedAtMs), restored: restore?.outcome };
   const fields: Partial<Record<string, string | number>> = { ...row, ...times };
   return formatCsvLine(columns.map((name) => fields[name]));
 }

@@ -54,10 +54,7 @@ function compareLines(before: readonly string[], after: readonly string[]): Edit
       if (x >= before.length && x - k >= after.length) return walkBack(before, after, trace, d);
     }
   }
-  return [
-    ...before.map((line): Edit => ({ kind: '-', line })),
-    ...after.map((line): Edit => ({ kind: '+', line })),
-  ];
+  return [...before.map((line): Edit => ({ kind: '-', line })), ...after.map((line): Edit => ({ kind: '+', line }))];
 }
 
 function goesDown(reach: ReadonlyMap<number, number>, k: number, d: number): boolean {
@@ -80,7 +77,7 @@ function walkBack(
     const fromK = down ? k + 1 : k - 1;
     const fromX = reach.get(fromK) ?? 0;
     const fromY = fromX - fromK;
-    for (const start = down ? fromX : fromX + 1; x > start; ) {
+    for (const start = down ? fromX : fromX + 1; x > start;) {
       x -= 1;
       y -= 1;
       edits.push({ kind: ' ', line: before[x]! });

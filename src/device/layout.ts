@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 
 export const serviceName = 'flotilla-agent';
+/** And its group. */
+export const agentUser = 'flotilla-agent';
 export const defaultConfigPath = '/etc/flotilla/agent.yaml';
 
 /** Where everything of an installed agent is, as the device sees it; `onDisk` says where that is from here. */

@@ -24,12 +24,17 @@ export async function createDeviceKeyAndCsr(deviceId: string): Promise<DeviceKey
   return { privateKeyPem: formatPrivateKey(privateKey), csrPem: await createCsr(deviceId, privateKey) };
 }
 
-/** A request for a key that exists already (EC P-256). */
-export async function createCsr(
-  deviceId: string,
-  privateKey: KeyObject,
-  { hardwareSerial }: { hardwareSerial?: string } = {},
-): Promise<string> {
+export interface CsrOption {
+  hardwareSerial?: string;
+}
+
+/** A request, in PEM, for a key that exists already (EC P-256). */
+export async function createCsr(deviceId: string, privateKey: KeyObject, option: CsrOption = {}): Promise<string> {
+  return formatPem('CERTIFICATE REQUEST', encodeCsr(deviceId, privateKey, option));
+}
+
+/** The same in DER. */
+export function encodeCsr(deviceId: string, privateKey: KeyObject, { hardwareSerial }: CsrOption = {}): Buffer {
   validateDeviceId(deviceId);
   if (privateKey.asymmetricKeyDetails?.namedCurve !== 'prime256v1') {
     throw new FlotillaError('usage', 'pki-key-kind', "a device's key is of another kind", {
@@ -47,7 +52,7 @@ export async function createCsr(
   const subject = sequence(...names);
   const info = sequence(integer(0), subject, publicKey, context(0));
   const signature = sign('sha256', info, privateKey);
-  return formatPem('CERTIFICATE REQUEST', sequence(info, sequence(objectId(ecdsaWithSha256)), bits(signature)));
+  return sequence(info, sequence(objectId(ecdsaWithSha256)), bits(signature));
 }
 
 /** What can stand as serialNumber in a subject. */

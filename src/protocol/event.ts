@@ -36,11 +36,9 @@ export const jobOutcomes = [
 export const JobOutcomeSchema = Type.Enum(jobOutcomes);
 export type JobOutcome = (typeof jobOutcomes)[number];
 
-/** `flotilla.job`, lane control, key = job id. */
-export const JobEventSchema = Type.Object({
-  jobId: text(64),
-  state: Type.Union([Type.Literal('started'), Type.Literal('finished')]),
-  outcome: Type.Optional(JobOutcomeSchema), // with `finished`
+/** How an action ended. */
+const actionEnd = {
+  outcome: Type.Optional(JobOutcomeSchema), // with `held` and `finished`
   exitCode: Type.Optional(Type.Integer()),
   signal: Type.Optional(text(16)),
   stdout: Type.Optional(Type.String()), // UTF-8, invalid bytes replaced
@@ -49,6 +47,20 @@ export const JobEventSchema = Type.Object({
   reason: Type.Optional(text(256)), // of rejected, unknown, spawn failure
   startedAtMs: Type.Optional(Type.Number()),
   finishedAtMs: Type.Optional(Type.Number()),
+};
+
+/**
+ * `flotilla.job`, lane control, key = job id. `held`: the action of a job with a hold has ended, and the restoring action
+ * waits on the device for its time; then `finished` tells of both, and has no outputs of the first one.
+ */
+export const JobEventSchema = Type.Object({
+  jobId: text(64),
+  state: Type.Union([Type.Literal('started'), Type.Literal('held'), Type.Literal('finished')]),
+  ...actionEnd,
+  /** With `held`: when the restoring action is due, by the device's clock. */
+  returnsAtMs: Type.Optional(Type.Number()),
+  /** With `finished`: the restoring action. */
+  restore: Type.Optional(Type.Object(actionEnd)),
 });
 export type JobEvent = Static<typeof JobEventSchema>;
 

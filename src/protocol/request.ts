@@ -4,6 +4,7 @@
  */
 import { Type, type Static } from 'typebox';
 import { ConfigNameSchema, DerSchema, RenewalIdSchema } from './event.ts';
+import { CommandActionSchema, JobActionSchema } from './job-action.ts';
 
 const text = (maxLength: number) => Type.String({ maxLength });
 
@@ -18,6 +19,21 @@ export const JobStartSchema = Type.Object({
   submittedBy: text(128),
 });
 export type JobStart = Static<typeof JobStartSchema>;
+
+/** `job.run`, lane control, key = job id: what `job.start` can't say. The same rules hold. */
+export const JobRunSchema = Type.Object({
+  jobId: text(64),
+  action: JobActionSchema,
+  timeoutSeconds: Type.Number({ exclusiveMinimum: 0 }),
+  expiresAtMs: Type.Number(),
+  maxOutputBytes: Type.Integer({ minimum: 0 }),
+  submittedBy: text(128),
+  /** Not before, by the coordinator's time: the device's place in a ramp. */
+  startAtMs: Type.Optional(Type.Number()),
+  /** So long after its start the device runs `restore` by itself, whatever became of the action. */
+  hold: Type.Optional(Type.Object({ forSeconds: Type.Number({ exclusiveMinimum: 0 }), restore: CommandActionSchema })),
+});
+export type JobRun = Static<typeof JobRunSchema>;
 
 /** `job.cancel`, lane control, key = job id. A job that has not started ends as cancelled, a running one is ended. */
 export const JobCancelSchema = Type.Object({ jobId: text(64) });
@@ -128,6 +144,7 @@ export const requestSchemas = {
   'time.reset': TimeResetSchema,
   'certificate.renew': CertificateRenewSchema,
   'certificate.install': CertificateInstallSchema,
+  'job.run': JobRunSchema,
 } as const;
 
 /** Of the payloads above: the version that is sent. A device announces the highest that it takes. */
@@ -144,6 +161,7 @@ export const requestVersions: Readonly<Record<keyof typeof requestSchemas, numbe
   'time.reset': 1,
   'certificate.renew': 1,
   'certificate.install': 1,
+  'job.run': 1,
 };
 
 /** What every agent takes; the others only one that has announced them by `flotilla.accepts`. */

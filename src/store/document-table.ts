@@ -17,7 +17,10 @@ export function writeMember(statements: Statements, table: DocumentTable, row: M
   statements
     .get(
       `INSERT INTO ${table}_device VALUES (?,?,?,?,?) ON CONFLICT (parent, position)
-       DO UPDATE SET document = excluded.document, output = coalesce(excluded.output, output)`,
+       DO UPDATE SET document = excluded.document, output = CASE
+         WHEN excluded.output IS NULL THEN output
+         WHEN output IS NULL THEN excluded.output
+         ELSE json_patch(output, excluded.output) END`,
     )
     .run(row.parentId, row.position, row.deviceId, JSON.stringify(row.document), jsonOrNull(row.output));
 }

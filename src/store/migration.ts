@@ -290,6 +290,16 @@ export const migrations: readonly (string | ((database: DatabaseSync) => void))[
     document TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  // A job was a command and nothing else.
+  `
+  UPDATE job SET document = json_remove(
+    json_set(document, '$.action', json_object(
+      'kind', 'command',
+      'argv', json_extract(document, '$.argv'),
+      'shell', json(CASE json_extract(document, '$.shell') WHEN 1 THEN 'true' ELSE 'false' END))),
+    '$.argv', '$.shell')
+  WHERE json_type(document, '$.argv') = 'array';
+  `,
   `
   CREATE INDEX job_device_device ON job_device (device);
   CREATE TABLE schedule (

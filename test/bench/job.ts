@@ -81,6 +81,7 @@ async function crowd(name: string, count: number, processes: number) {
   return {
     sessions: count,
     clientProcesses: processes,
+    job: 'ping',
     executor: 'simulated',
     loadAverage: loadavg()[0],
     middle,
@@ -131,7 +132,11 @@ async function spawn(count: number) {
   for (let round = 0; round < rounds; round += 1) {
     const machineRate = await spawnRate(Math.max(200, count));
     const began = performance.now();
-    const { id } = await fleet.client.startJob({ selector: '*', argv: ['true'], expect: count });
+    const { id } = await fleet.client.startJob({
+      selector: '*',
+      action: { kind: 'command', argv: ['true'] },
+      expect: count,
+    });
     for await (const row of fleet.client.followJob(id)) {
       if (row.kind === 'job' && row.job.counts['succeeded'] !== count) throw new Error(JSON.stringify(row.job.counts));
     }

@@ -90,6 +90,44 @@ describe.skipIf(skip)('on a device', () => {
     expect((await kit.sh('flotilla-agent diagnose --bundle /root/support.json.gz')).exitCode).toBe(2);
   });
 
+  it('with updates it is root for one disk and a restart alone, and programs reach its door by their group', async () => {
+    await using fleet = await createFleet();
+    await using machine = await startContainer();
+    const kit = await putKit(machine, fleet, 'dev-3');
+    await kit.sh(`truncate -s 8M /srv/disk.img; cat >>${kit.dir}/agent.yaml <<'YAML'
+update:
+  product: harbour-meter
+  platform: hm-gateway-1
+  keys: [firmware.pub]
+  destination: /srv/disk.img
+  slot: { blockOffset: 1024, blockCount: 16 }
+YAML
+    head -c 32 /dev/urandom >${kit.dir}/firmware.pub`);
+    const installed = await kit.run('install', '--config', `${kit.dir}/agent.yaml`);
+    expect(installed.exitCode, installed.stdout + installed.stderr).toBe(0);
+    await fleet.connected('dev-3');
+    const pid = (await kit.sh('systemctl show -P MainPID flotilla-agent')).stdout.trim();
+    const status = (await kit.sh(`cat /proc/${pid}/status`)).stdout;
+    expect(status).toMatch(/^Uid:\t0\t/m);
+    expect(status).toMatch(/^CapBnd:\t0000000000400000$/m); // CAP_SYS_BOOT
+    expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+    await kit.sh('useradd --groups flotilla-agent meter; useradd stranger');
+    const dial = async (user: string): Promise<number> => {
+      const script = `require('net').connect('/run/flotilla/door.sock').on('connect',()=>process.exit(0)).on('error',()=>process.exit(9))`;
+      return (await machine.exec(['su', '-s', '/usr/lib/flotilla/node', user, '--', '-e', script])).exitCode;
+    };
+    expect([await dial('meter'), await dial('stranger')]).toEqual([0, 9]);
+
+    // What an update asks for at its end: a restart of the machine, from within the box.
+    const rebooted = machine.rebooted();
+    await fleet.cli(['run', 'dev-3', '--timeout', '20s', '--json', '--', 'reboot']);
+    await rebooted;
+    await fleet.connected('dev-3');
+    expect(
+      (await kit.sh('stat -c %U:%G:%a /run/flotilla /run/flotilla/door.sock')).stdout.split('\n').slice(0, 2),
+    ).toEqual(['root:flotilla-agent:750', 'root:flotilla-agent:660']);
+  });
+
   it('an init without a journal: started by its script, kept up, logs into a bounded file, stopped with its jobs', async () => {
     await using fleet = await createFleet();
     await using machine = await startContainer();

@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseCertificate } from '../../src/pki/certificate.ts';
-import { encodeCsr } from '../../src/pki/encode-csr.ts';
+import { encodeCsr } from '../../src/pki/create-csr.ts';
 import { createKey } from '../../src/pki/key.ts';
 import { coordinatorServerName } from '../../src/pki/profile.ts';
 import { dialRecovery } from '../../src/transport/recovery-dialer.ts';

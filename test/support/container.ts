@@ -52,6 +52,8 @@ export interface Container extends AsyncDisposable {
   start(): Promise<void>;
   /** An orderly shutdown and a new boot. */
   reboot(): Promise<void>;
+  /** Resolves after the next boot, which a program inside asks for. */
+  rebooted(): Promise<void>;
   /** An orderly shutdown; `power: true` cuts the power. The disk stays. */
   stop(option?: { power?: boolean }): Promise<void>;
   /** Pulls the cable, or plugs it in. */
@@ -163,7 +165,7 @@ class NspawnContainer implements Container {
       '--net',
       '--pid',
       '--root',
-      '--wd=/',
+      '--wdns=/',
     ];
     const { exitCode, stdout, stderr, timedOut } = await execa('nsenter', [...within, '--', ...argv], {
       reject: false,
@@ -186,6 +188,10 @@ class NspawnContainer implements Container {
     const before = this.leaderPid;
     await this.exec(['systemctl', 'reboot']);
     await this.#booted(before);
+  }
+
+  rebooted(): Promise<void> {
+    return this.#booted(this.leaderPid);
   }
 
   async stop({ power = false } = {}): Promise<void> {

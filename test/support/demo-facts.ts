@@ -139,7 +139,7 @@ export function goodFacts(): Facts {
     job: {
       id: 'j',
       selector: 's',
-      argv: [],
+      action: { kind: 'ping' },
       submittedBy: '',
       submittedAtMs: 0,
       expiresAtMs: 0,

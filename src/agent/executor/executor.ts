@@ -4,12 +4,14 @@ import { jsonRow, type DeviceLog } from '../../eventlog/index.ts';
 import type { Log } from '../../log.ts';
 import type { JobEvent, JobOutcome } from '../../protocol/event.ts';
 import { Lane } from '../../protocol/lane.ts';
-import type { JobCancel, JobStart } from '../../protocol/request.ts';
+import type { JobCancel, JobRun, JobStart } from '../../protocol/request.ts';
 import type { Link } from '../link/port.ts';
-import { runBounded } from '../machine/run-bounded.ts';
+import type { BootTime } from '../machine/boot-time.ts';
 import { createJobTable, type JobTable } from '../state/job-table.ts';
-import { fitJobEvent, jobResult } from './job-event.ts';
-import { policyObjection, type JobPolicy } from './job-policy.ts';
+import type { ActionEnd, Perform } from './action.ts';
+import { advanceHold, beginHold, holdOutcome, recordEveryMs, type ActionFate, type HoldRecord } from './hold.ts';
+import { fitJobEvent } from './job-event.ts';
+import type { JobPolicy } from './job-policy.ts';
 
 export interface ExecutorOption {
   database: DatabaseSync;
@@ -17,7 +19,10 @@ export interface ExecutorOption {
   link: Pick<Link, 'wake' | 'onChange' | 'coordinatorNowMs'>;
   clock: Clock;
   logger: Log;
-  policy: JobPolicy;
+  machine: BootTime;
+  perform: Perform;
+  /** As it is now: the owner may change it. */
+  policy(): JobPolicy;
 }
 
 interface RunningJob {
@@ -26,12 +31,29 @@ interface RunningJob {
   done: Promise<void>;
 }
 
+/** A job whose action has begun and whose restoring action has not. */
+interface HeldJob {
+  run: JobRun;
+  startedAtMs: number;
+  record: HoldRecord;
+  cancelTimer: () => void;
+}
+
+/** What is remembered of a job that has started. */
+interface JobNote {
+  hold?: HoldRecord;
+}
+
+const longestTimerMs = 3_600_000;
+
 /** Runs the jobs of the coordinator, each at most once, and puts each outcome into the log with the job's row. */
 export class Executor {
   readonly #option: ExecutorOption;
   readonly #table: JobTable;
   readonly #running = new Map<string, RunningJob>();
+  readonly #held = new Map<string, HeldJob>();
   #unsubscribe: (() => void) | undefined;
+  #cancelTimer: (() => void) | undefined;
   #stopped = false;
 
   constructor(option: ExecutorOption) {
@@ -41,8 +63,8 @@ export class Executor {
 
   /** Owns up to the jobs that an earlier process started and never saw end, then goes on with those that wait. */
   start(): void {
-    for (const { jobId, startedAtMs } of this.#table.started()) {
-      this.#finish(jobId, 'unknown', { reason: 'the agent or the machine stopped while it ran', startedAtMs });
+    for (const { run, startedAtMs, note } of this.#table.started()) {
+      this.#resume(run, startedAtMs, note ?? {});
     }
     // Expiry is judged by the coordinator's time, which an agent that has just started does not know yet.
     // Not within the link's own turn: filling appends to the log that it is about to read.
@@ -50,108 +72,245 @@ export class Executor {
     this.#fill();
   }
 
-  /** Ends what runs; each such job is `unknown`, because nobody saw how far it got. */
+  /** Ends what runs; each such job is `unknown`, because nobody saw how far it got. What is held stays held. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#unsubscribe?.();
+    this.#cancelTimer?.();
+    for (const held of this.#held.values()) {
+      held.cancelTimer();
+      this.#note(held);
+    }
     const running = [...this.#running.values()];
     for (const { controller } of running) controller.abort();
     await Promise.all(running.map(({ done }) => done));
   }
 
   /** `settle` runs in the same transaction as the job's row. A job id that was ever seen is ignored. */
-  accept(job: JobStart, settle: () => void): void {
+  accept(request: JobStart | JobRun, settle: () => void): void {
+    const run = 'action' in request ? request : asRun(request);
     this.#within(() => {
       settle();
-      if (this.#table.state(job.jobId) !== undefined) return;
-      const objection = policyObjection(this.#option.policy, job);
-      if (objection === undefined) this.#table.queue(job);
-      else this.#finish(job.jobId, 'rejected', { reason: objection });
+      if (this.#table.state(run.jobId) !== undefined) return;
+      const objection = this.#objection(run);
+      if (objection !== undefined) this.#finish(run.jobId, 'rejected', { reason: objection });
+      else if (!this.#answer(run)) this.#table.queue(run);
     });
     this.#option.link.wake();
     this.#fill();
   }
 
   /** The request itself can't be taken: it never ran, and never will. */
-  abandon({ jobId }: JobStart, reason: string): void {
+  abandon({ jobId }: Pick<JobStart, 'jobId'>, reason: string): void {
     if (this.#table.state(jobId) !== undefined) return;
     this.#finish(jobId, 'rejected', { reason: `the agent could not take it: ${reason}` });
     this.#option.link.wake();
   }
 
   cancel({ jobId }: JobCancel, settle: () => void): void {
+    const held = this.#held.get(jobId);
     this.#within(() => {
       settle();
       const state = this.#table.state(jobId);
       // Also for one that never came: a start that comes later is a duplicate of what has ended.
       if (state === undefined || state === 'queued') this.#finish(jobId, 'cancelled');
+      else if (held !== undefined) this.#note(held, { cancelled: true });
     });
     const running = this.#running.get(jobId);
     if (running) {
       running.cancelled = true;
       running.controller.abort();
-    }
+    } else if (held) this.#restore(held);
     this.#option.link.wake();
   }
 
-  /** Starts what waits, as far as the limit allows. */
+  #objection({ action, hold, submittedBy }: JobRun): string | undefined {
+    const policy = this.#option.policy();
+    const restore = hold === undefined ? undefined : policy.objection(hold.restore, submittedBy);
+    const behind = restore === undefined ? undefined : `the action behind --then: ${restore}`;
+    return policy.objection(action, submittedBy) ?? behind;
+  }
+
+  /** A ping asks whether the agent is well: it waits for no other job. True when it is done with. */
+  #answer({ jobId, action, hold, startAtMs, expiresAtMs }: JobRun): boolean {
+    const nowMs = this.#option.link.coordinatorNowMs();
+    if (action.kind !== 'ping' || hold !== undefined || startAtMs !== undefined || nowMs === undefined) return false;
+    const startedAtMs = this.#option.clock.nowMs();
+    this.#finish(jobId, nowMs < expiresAtMs ? 'succeeded' : 'expired', { startedAtMs });
+    return true;
+  }
+
+  /** Starts what waits and is due, as far as the limit allows. */
   #fill(): void {
-    while (!this.#stopped && this.#running.size < this.#option.policy.maxConcurrent) {
-      const nowMs = this.#option.link.coordinatorNowMs();
-      const job = nowMs === undefined ? undefined : this.#table.nextQueued();
-      if (nowMs === undefined || job === undefined) return;
-      if (nowMs >= job.expiresAtMs) this.#finish(job.jobId, 'expired');
-      else this.#launch(job);
+    this.#cancelTimer?.();
+    const nowMs = this.#option.link.coordinatorNowMs();
+    if (this.#stopped || nowMs === undefined) return;
+    let nextMs = Infinity;
+    const { maxConcurrent } = this.#option.policy().limits;
+    for (const run of this.#table.queued()) {
+      if (this.#running.size >= maxConcurrent) return;
+      const { jobId, expiresAtMs, startAtMs = 0 } = run;
+      if (nowMs >= expiresAtMs) this.#finish(jobId, 'expired');
+      else if (nowMs < startAtMs) nextMs = Math.min(nextMs, startAtMs);
+      else this.#launch(run);
       this.#option.link.wake();
     }
+    if (nextMs === Infinity) return;
+    const delayMs = Math.min(nextMs - nowMs, longestTimerMs);
+    this.#cancelTimer = this.#option.clock.schedule(delayMs, () => this.#fill());
   }
 
-  #launch(job: JobStart): void {
-    const { clock, logger } = this.#option;
+  #launch(run: JobRun): void {
+    const { clock, logger, machine, link } = this.#option;
+    const { jobId, action, hold, submittedBy } = run;
     const startedAtMs = clock.nowMs();
-    // On disk before the process exists: whatever happens now, it is never run a second time.
+    const record = hold === undefined ? undefined : beginHold(machine, link.coordinatorNowMs());
+    // On disk before the process exists: whatever happens now, it is never run a second time, and it is taken back.
     this.#within(() => {
-      this.#table.markStarted(job.jobId, startedAtMs);
-      this.#append({ jobId: job.jobId, state: 'started', startedAtMs });
+      const note: JobNote | undefined = record === undefined ? undefined : { hold: record };
+      this.#table.markStarted(jobId, startedAtMs, note);
+      this.#append({ jobId, state: 'started', startedAtMs });
     });
-    logger.info({ job: job.jobId, program: job.argv[0], by: job.submittedBy }, 'job started');
-    const running: RunningJob = { controller: new AbortController(), cancelled: false, done: Promise.resolve() };
-    this.#running.set(job.jobId, running);
-    running.done = this.#run(job, running, startedAtMs);
+    logger.info({ job: jobId, kind: action.kind, program: programOf(run), by: submittedBy }, 'job started');
+    const held = record === undefined ? undefined : this.#hold(run, startedAtMs, record);
+    this.#track(jobId, (running) => this.#run(run, running, startedAtMs, held));
   }
 
-  async #run(job: JobStart, running: RunningJob, startedAtMs: number): Promise<void> {
-    const { policy, link } = this.#option;
-    const result = await runBounded({
-      argv: job.argv,
-      shell: job.shell,
-      timeoutMs: Math.min(job.timeoutSeconds, policy.timeoutSeconds) * 1_000,
-      maxOutputBytes: Math.min(job.maxOutputBytes, policy.maxOutputBytes),
-      signal: running.controller.signal,
-      environment: { FLOTILLA_JOB_ID: job.jobId },
-    });
-    const { outcome, reason } = jobResult(result, running.cancelled ? 'cancelled' : 'unknown');
-    const { exitCode, signal, stdout, stderr, truncatedBytes } = result;
-    this.#running.delete(job.jobId);
-    this.#finish(job.jobId, outcome, {
-      startedAtMs,
-      stdout,
-      stderr,
-      truncatedBytes,
-      ...(exitCode === undefined ? {} : { exitCode }),
-      ...(signal === undefined ? {} : { signal }),
-      ...(reason === undefined ? {} : { reason }),
-    });
-    link.wake();
+  async #run(run: JobRun, running: RunningJob, startedAtMs: number, held: HeldJob | undefined): Promise<void> {
+    const { jobId, action, hold } = run;
+    const end = await this.#perform(run, action, running, hold?.forSeconds);
+    this.#running.delete(jobId);
+    const detail = { ...end, startedAtMs };
+    const outcome = this.#outcome(end, running);
+    if (held === undefined) this.#finish(jobId, outcome.outcome, { ...detail, ...outcome });
+    else this.#told(held, { ...detail, ...outcome, finishedAtMs: this.#option.clock.nowMs() }, running.cancelled);
+    this.#option.link.wake();
     this.#fill();
+  }
+
+  #perform(
+    { jobId, timeoutSeconds, maxOutputBytes }: JobRun,
+    action: JobRun['action'],
+    running: RunningJob,
+    mostSeconds = Infinity,
+  ): Promise<ActionEnd> {
+    const { limits } = this.#option.policy();
+    return this.#option.perform(action, {
+      jobId,
+      timeoutMs: Math.min(timeoutSeconds, limits.timeoutSeconds, mostSeconds) * 1_000,
+      maxOutputBytes: Math.min(maxOutputBytes, limits.maxOutputBytes),
+      signal: running.controller.signal,
+    });
+  }
+
+  #outcome({ outcome, reason }: ActionEnd, running: RunningJob): { outcome: JobOutcome; reason?: string } {
+    if (outcome !== 'aborted') return { outcome, ...(reason === undefined ? {} : { reason }) };
+    return running.cancelled ? { outcome: 'cancelled' } : { outcome: 'unknown', reason: 'agent stopped' };
+  }
+
+  /** What an earlier process had begun. */
+  #resume(run: JobRun, startedAtMs: number, { hold }: JobNote): void {
+    const { jobId } = run;
+    const reason = 'the agent or the machine stopped while it ran';
+    if (hold === undefined || run.hold === undefined) return this.#finish(jobId, 'unknown', { reason, startedAtMs });
+    if (hold.restoring === true) {
+      const fate = { outcome: 'unknown', reason } as const;
+      return this.#finish(jobId, 'unknown', { ...hold.first, ...holdOutcome(hold, fate), startedAtMs, restore: fate });
+    }
+    const { machine, link } = this.#option;
+    const held = this.#hold(run, startedAtMs, advanceHold(hold, machine, link.coordinatorNowMs()));
+    if (hold.first === undefined)
+      this.#told(held, { outcome: 'unknown', reason, startedAtMs }, hold.cancelled === true);
+    else if (hold.cancelled === true) this.#restore(held);
+  }
+
+  #hold(run: JobRun, startedAtMs: number, record: HoldRecord): HeldJob {
+    const held: HeldJob = { run, startedAtMs, record, cancelTimer: () => undefined };
+    this.#held.set(run.jobId, held);
+    this.#watch(held);
+    return held;
+  }
+
+  /** Waits for the time of the restoring action, and writes down now and then how far that is. */
+  #watch(held: HeldJob): void {
+    const { machine, link, clock } = this.#option;
+    const forMs = held.run.hold!.forSeconds * 1_000;
+    held.cancelTimer();
+    held.record = advanceHold(held.record, machine, link.coordinatorNowMs());
+    const leftMs = forMs - held.record.elapsedMs;
+    if (leftMs <= 0 && held.record.first !== undefined) return this.#restore(held);
+    // While the first action still runs its own time limit ends it at the same moment.
+    if (leftMs <= 0) return;
+    held.cancelTimer = clock.schedule(Math.min(leftMs, recordEveryMs(forMs)), () => {
+      if (this.#stopped) return;
+      this.#watch(held);
+      if (this.#held.has(held.run.jobId)) this.#within(() => this.#note(held));
+    });
+  }
+
+  /** The first action has ended: said at once, and the return waits for its time. */
+  #told(held: HeldJob, end: ActionFate & Partial<JobEvent>, cancelled: boolean): void {
+    const { outcome, exitCode, signal, reason, startedAtMs, finishedAtMs, ...output } = end;
+    const first: ActionFate = dropAbsent({ outcome, exitCode, signal, reason, startedAtMs, finishedAtMs });
+    const { jobId, hold } = held.run;
+    const { machine, link, clock } = this.#option;
+    held.record = advanceHold(held.record, machine, link.coordinatorNowMs());
+    const leftMs = Math.max(0, hold!.forSeconds * 1_000 - held.record.elapsedMs);
+    this.#within(() => {
+      this.#note(held, { first, ...(cancelled ? { cancelled } : {}) });
+      this.#append(
+        fitJobEvent({ ...output, ...first, jobId, state: 'held', returnsAtMs: Math.round(clock.nowMs() + leftMs) }),
+      );
+    });
+    this.#option.logger.info({ job: jobId, outcome, returnsInMs: Math.round(leftMs) }, 'job held');
+    if (this.#stopped) return;
+    if (cancelled) this.#restore(held);
+    else this.#watch(held);
+  }
+
+  /** Takes the action back, once: on disk before it begins, like the action itself. */
+  #restore(held: HeldJob): void {
+    const { jobId, hold } = held.run;
+    if (this.#stopped || !this.#held.delete(jobId)) return;
+    held.cancelTimer();
+    const startedAtMs = this.#option.clock.nowMs();
+    this.#within(() => this.#note(held, { restoring: true }));
+    this.#option.logger.info({ job: jobId, early: held.record.cancelled === true }, 'job restores');
+    this.#track(jobId, async (running) => {
+      const end = await this.#perform(held.run, hold!.restore, running);
+      this.#running.delete(jobId);
+      const { outcome, reason } = this.#outcome(end, running);
+      const restore = dropAbsent({ ...end, outcome, reason, startedAtMs, finishedAtMs: this.#option.clock.nowMs() });
+      const whole = holdOutcome(held.record, restore);
+      const { exitCode, signal } = held.record.first ?? {};
+      this.#finish(jobId, whole.outcome, {
+        ...dropAbsent({ exitCode, signal }),
+        ...whole,
+        startedAtMs: held.startedAtMs,
+        restore,
+      });
+      this.#option.link.wake();
+      this.#fill();
+    });
+  }
+
+  #note(held: HeldJob, change: Partial<HoldRecord> = {}): void {
+    const { machine, link } = this.#option;
+    held.record = { ...advanceHold(held.record, machine, link.coordinatorNowMs()), ...change };
+    this.#table.setNote(held.run.jobId, { hold: held.record } satisfies JobNote);
+  }
+
+  #track(jobId: string, work: (running: RunningJob) => Promise<void>): void {
+    const running: RunningJob = { controller: new AbortController(), cancelled: false, done: Promise.resolve() };
+    this.#running.set(jobId, running);
+    running.done = work(running);
   }
 
   #finish(jobId: string, outcome: JobOutcome, detail: Partial<JobEvent> = {}): void {
     this.#within(() => {
       this.#table.markFinished(jobId, outcome);
-      this.#append(
-        fitJobEvent({ jobId, state: 'finished', outcome, finishedAtMs: this.#option.clock.nowMs(), ...detail }),
-      );
+      const finishedAtMs = this.#option.clock.nowMs();
+      this.#append(fitJobEvent({ ...detail, jobId, state: 'finished', outcome, finishedAtMs }));
     });
     this.#option.logger.info({ job: jobId, outcome, reason: detail.reason }, 'job finished');
   }
@@ -167,4 +326,19 @@ export class Executor {
   #within<Result>(work: () => Result): Result {
     return this.#option.log.transact(work);
   }
+}
+
+/** A job of the first form: a command. */
+function asRun({ argv, shell, ...rest }: JobStart): JobRun {
+  return { ...rest, action: { kind: 'command', argv, shell } };
+}
+
+function programOf({ action }: JobRun): string | undefined {
+  return action.kind === 'command' ? action.argv[0] : undefined;
+}
+
+type Present<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+
+function dropAbsent<T extends object>(value: T): Present<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as Present<T>;
 }

@@ -1,25 +1,57 @@
-/** What the device's owner allows: read from the device's own file, whatever the coordinator asks for. */
-export interface JobPolicy {
-  /** Globs over argv[0]; a shell job is one of `/bin/sh`. An empty list allows nothing. */
-  allow: readonly string[];
-  shell: boolean;
+import type { JobAction } from '../../protocol/job-action.ts';
+
+export interface JobLimits {
   maxOutputBytes: number;
   maxConcurrent: number;
   timeoutSeconds: number;
 }
 
-/** Why a job may not run, naming the rule; undefined when it may. */
-export function policyObjection(
-  policy: Pick<JobPolicy, 'allow' | 'shell'>,
-  job: { argv: readonly string[]; shell: boolean },
-): string | undefined {
-  if (job.shell && !policy.shell) return 'jobs.shell is false on this device: no job may use a shell';
-  const program = job.shell ? '/bin/sh' : (job.argv[0] ?? '');
-  if (program === '' || job.argv.some((argument) => argument.includes('\0')))
+/** What a device's owner allows, whatever the coordinator asks for. */
+export interface JobPolicy {
+  limits: JobLimits;
+  /** Why this may not be done, naming the rule; undefined when it may. */
+  objection(action: JobAction, submittedBy: string): string | undefined;
+}
+
+/** The `jobs:` section of agent.yaml. */
+export interface JobSection extends JobLimits {
+  /** Globs over argv[0]; a shell job is one of `/bin/sh`. An empty list allows nothing. */
+  allow: readonly string[];
+  shell: boolean;
+}
+
+/** What can do no harm: it tells what the device tells anyway. */
+export function isHarmless({ kind }: JobAction): boolean {
+  return kind === 'ping' || kind === 'refresh';
+}
+
+/** The policy of a device that has no policy file. */
+export function sectionPolicy(section: JobSection): JobPolicy {
+  return {
+    limits: section,
+    objection(action) {
+      if (isHarmless(action)) return undefined;
+      if (action.kind === 'command') return commandObjection(section, action.argv, action.shell ?? false);
+      return undefined;
+    },
+  };
+}
+
+function commandObjection(section: JobSection, argv: readonly string[], shell: boolean): string | undefined {
+  if (shell && !section.shell) return 'jobs.shell is false on this device: no job may use a shell';
+  const program = shell ? '/bin/sh' : (argv[0] ?? '');
+  const impossible = impossibleCommand(program, argv);
+  if (impossible !== undefined) return impossible;
+  if (section.allow.some((glob) => matchesProgram(glob, program))) return undefined;
+  return `jobs.allow on this device (${section.allow.join(', ').slice(0, 100) || 'empty'}) does not allow ${program.slice(0, 80)}`;
+}
+
+/** What no policy can allow. */
+export function impossibleCommand(program: string, argv: readonly string[]): string | undefined {
+  if (program === '' || argv.some((argument) => argument.includes('\0')))
     return 'an argument that no program can be given';
   if (program.split('/').includes('..')) return 'a program path with ".." is never allowed';
-  if (policy.allow.some((glob) => matchesProgram(glob, program))) return undefined;
-  return `jobs.allow on this device (${policy.allow.join(', ').slice(0, 100) || 'empty'}) does not allow ${program.slice(0, 80)}`;
+  return undefined;
 }
 
 /** `*` alone is everything; else `*` and `?` stay within one part of a path. Linear in the text for each `*`. */

@@ -6,7 +6,7 @@ import { FlotillaError } from '../../error.ts';
 import { jsonRow, type DeviceLog } from '../../eventlog/index.ts';
 import type { Log } from '../../log.ts';
 import { authorityDigest } from '../../pki/authority-bundle.ts';
-import { encodeCsr } from '../../pki/encode-csr.ts';
+import { encodeCsr } from '../../pki/create-csr.ts';
 import { parseDeviceIdentity, type DeviceIdentity } from '../../pki/peer-identity.ts';
 import type { CertificateEvent, CertificateRequestEvent } from '../../protocol/event.ts';
 import { Lane } from '../../protocol/lane.ts';

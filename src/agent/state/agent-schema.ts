@@ -17,6 +17,10 @@ export function ensureAgentSchema(db: DatabaseSync): void {
         outcome TEXT
       ) STRICT;
       CREATE INDEX IF NOT EXISTS agent_job_open ON agent_job (state, ordinal) WHERE state <> 'finished';
+      CREATE TABLE IF NOT EXISTS agent_job_note (
+        job_id TEXT PRIMARY KEY,
+        note TEXT NOT NULL         -- the JobNote, JSON, of a job that has started and not finished
+      ) STRICT, WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS agent_update (
         ordinal INTEGER PRIMARY KEY,
         rollout_id TEXT NOT NULL UNIQUE,

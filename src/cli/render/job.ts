@@ -1,4 +1,4 @@
-import type { DeviceJob, DeviceResult, Job } from '../../client/contract/index.ts';
+import { formatAction, type DeviceJob, type DeviceResult, type Job } from '../../client/contract/index.ts';
 import { formatAge, formatDuration, formatTime, plural } from '../human.ts';
 import type { JobProgress } from '../follow-job.ts';
 import { paint, styleOfState } from '../paint.ts';
@@ -72,7 +72,7 @@ export function formatJobs(jobs: readonly Job[], nowMs: number, option: TableOpt
       { title: 'RESULT', value: (job) => formatCounts(job.counts) },
       { title: 'SUBMITTED', value: (job) => formatAge(job.submittedAtMs, nowMs) },
       { title: 'SELECTOR', value: (job) => job.selector, shrink: true },
-      { title: 'COMMAND', value: (job) => job.argv.join(' '), shrink: true },
+      { title: 'COMMAND', value: (job) => formatAction(job.action), shrink: true },
     ],
     option,
   );
@@ -90,7 +90,7 @@ export function formatDeviceJobs(jobs: readonly DeviceJob[], nowMs: number, opti
       { title: 'RESULT', value: resultOf, style: ({ result }) => styleOfState(result.outcome ?? result.state) },
       { title: 'SUBMITTED', value: ({ job }) => formatAge(job.submittedAtMs, nowMs) },
       { title: 'BY', value: ({ job }) => job.submittedBy },
-      { title: 'COMMAND', value: ({ job }) => job.argv.join(' '), shrink: true },
+      { title: 'COMMAND', value: ({ job }) => formatAction(job.action), shrink: true },
     ],
     option,
   );
@@ -101,7 +101,7 @@ export function formatJob(job: Job, nowMs: number, option: TableOption = {}): st
     job: job.id,
     state: job.state,
     selector: job.selector,
-    command: job.argv.map(quoted).join(' '),
+    command: formatAction(job.action),
     'retry of': job.retryOf,
     schedule: job.schedule,
     'submitted by': job.submittedBy,
@@ -116,12 +116,8 @@ export function formatJob(job: Job, nowMs: number, option: TableOption = {}): st
   return results === '' ? fields : `${fields}\n${results}`;
 }
 
-function quoted(argument: string): string {
-  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
-}
-
 /** What `run --dry-run` would do, and to whom. */
 export function formatDryJob(job: Job): string {
   const ids = (job.results ?? []).map(({ deviceId }) => `${deviceId}\n`).join('');
-  return `would run ${job.argv.map(quoted).join(' ')} on ${plural(job.matched, 'device')}\n${ids}`;
+  return `would run ${formatAction(job.action)} on ${plural(job.matched, 'device')}\n${ids}`;
 }

@@ -12,6 +12,7 @@ export * from './device.ts';
 export * from './enrollment.ts';
 export * from './event.ts';
 export * from './job.ts';
+export * from './job-action.ts';
 export * from './operator.ts';
 export * from './product-request.ts';
 export * from './release.ts';

@@ -1,11 +1,21 @@
 import { Type, type Static } from 'typebox';
-import { JobOutcomeSchema, type JobOutcome } from '../../protocol/event.ts';
+import { JobEventSchema, JobOutcomeSchema, type JobOutcome } from '../../protocol/event.ts';
+import { CommandActionSchema, JobActionSchema } from '../../protocol/job-action.ts';
+
+export const HoldSchema = Type.Object({
+  forSeconds: Type.Number({ exclusiveMinimum: 0, maximum: 2_592_000 }),
+  restore: CommandActionSchema,
+});
+export type Hold = Static<typeof HoldSchema>;
 
 export const JobRequestSchema = Type.Object({
   selector: Type.String({ minLength: 1, maxLength: 10_240 }),
-  argv: Type.Array(Type.String({ maxLength: 65_536 }), { minItems: 1, maxItems: 1024 }),
-  shell: Type.Optional(Type.Boolean()),
-  /** Of the command on the device, from its start. */
+  action: JobActionSchema,
+  /** Each device runs `restore` by itself so long after it has started the action. */
+  hold: Type.Optional(HoldSchema),
+  /** The starts are spread evenly over this time, in an order that is the same every time. */
+  rampSeconds: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 86_400 })),
+  /** Of the action on the device, from its start. */
   timeoutSeconds: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
   /** How long it may wait for an offline device. */
   expiresSeconds: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
@@ -59,12 +69,16 @@ export interface JobListQuery {
 
 export const DeviceResultSchema = Type.Object({
   deviceId: Type.String(),
-  /** waiting: not in the window yet; queued: to be delivered; delivered: on the device; started: runs. */
+  /**
+   * waiting: not in the window yet; queued: to be delivered; delivered: on the device; started: runs; holding: the action
+   * has ended as `outcome` says, and the device will run the restoring action by itself.
+   */
   state: Type.Union([
     Type.Literal('waiting'),
     Type.Literal('queued'),
     Type.Literal('delivered'),
     Type.Literal('started'),
+    Type.Literal('holding'),
     Type.Literal('finished'),
   ]),
   outcome: Type.Optional(JobOutcomeSchema),
@@ -76,13 +90,21 @@ export const DeviceResultSchema = Type.Object({
   reason: Type.Optional(Type.String()),
   startedAtMs: Type.Optional(Type.Number()),
   finishedAtMs: Type.Optional(Type.Number()),
+  /** Its place in a ramp, by the coordinator's clock. */
+  startAtMs: Type.Optional(Type.Number()),
+  /** Of a job with a hold: when the restoring action is due, by the device's clock. */
+  returnsAtMs: Type.Optional(Type.Number()),
+  /** The restoring action, once it has ended. */
+  restore: JobEventSchema.properties.restore,
 });
 export type DeviceResult = Static<typeof DeviceResultSchema>;
 
 export const JobSchema = Type.Object({
   id: Type.String(),
   selector: Type.String(),
-  argv: Type.Array(Type.String()),
+  action: JobActionSchema,
+  hold: Type.Optional(HoldSchema),
+  rampSeconds: Type.Optional(Type.Number()),
   submittedBy: Type.String(),
   submittedAtMs: Type.Number(),
   expiresAtMs: Type.Number(),

@@ -15,14 +15,14 @@ import type {
   OperatorRow,
   SuspectRow,
 } from '../../store/row.ts';
-import type { BundleOffer } from '../../protocol/request.ts';
+import type { BundleOffer, RequestType } from '../../protocol/request.ts';
 import type { Standing } from '../../protocol/message.ts';
 import type { TimeSigner } from '../../pki/signed-time.ts';
 import type { ConfigDocument } from '../config/config-document.ts';
 import type { Connect, ConnectionId } from '../gateway/port.ts';
 import type { HookVerdict } from '../hook/connect-hook.ts';
 import type { JobDocument, JobState } from '../job/job-state.ts';
-import type { Outbox } from '../request/outbox.ts';
+import { isAnnounced, type Outbox } from '../request/outbox.ts';
 import type { SchemaState } from './schema-state.ts';
 import type { RolloutDocument, RolloutState } from '../rollout/rollout-state.ts';
 
@@ -145,6 +145,13 @@ export function instanceHex(id: bigint): string {
 /** Connected, and not for its operator alone: jobs and offers go to such devices only. */
 export function isServed(state: CoreState, deviceId: string): boolean {
   return state.live.get(deviceId)?.standing === 'accepted';
+}
+
+/** Has its agent announced this type of request in the version that is sent? Undefined: the one that it runs now has not told. */
+export function takesRequest(state: CoreState, deviceId: string, type: RequestType): boolean | undefined {
+  const device = state.devices.get(deviceId);
+  if (device?.accepts === undefined || device.accepts.agentVersion !== device.agentVersion) return undefined;
+  return isAnnounced({ type, payload: '' }, device);
 }
 
 export const zeroCursor: LaneCursor = [0, 0, 0, 0];

@@ -35,6 +35,7 @@ export function changeDevice(turn: Turn, deviceId: string, input: DeviceInput): 
 export function announceTypes(turn: Turn, deviceId: string, event: AcceptsEvent): void {
   changeDevice(turn, deviceId, { kind: 'accepts', event });
   resendConfigs(turn, deviceId); // what expired while it waited
+  for (const id of turn.state.jobs.keys()) stepJob(turn, id, { kind: 'announced', deviceId });
   turn.toFlush.add(deviceId);
 }
 

@@ -1,6 +1,6 @@
 import { reduceJob, type JobInput } from '../job/reduce-job.ts';
 import type { JobState } from '../job/job-state.ts';
-import { isServed } from './core-state.ts';
+import { isServed, takesRequest } from './core-state.ts';
 import { takeEffects } from './take-effect.ts';
 import type { Turn } from './turn.ts';
 
@@ -22,7 +22,10 @@ export function stepJob(turn: Turn, jobId: string, input: JobInput): void {
   const before = turn.state.jobs.get(jobId);
   if (before === undefined) return;
   if ('deviceId' in input && !before.index.has(input.deviceId)) return;
-  const facts = { connected: (deviceId: string) => isServed(turn.state, deviceId) };
+  const facts = {
+    connected: (deviceId: string) => isServed(turn.state, deviceId),
+    takesRun: (deviceId: string) => takesRequest(turn.state, deviceId, 'job.run'),
+  };
   const { state, effects } = reduceJob(before, input, facts, turn.nowMs);
   turn.set(turn.state.jobs, jobId, state);
   takeEffects(turn, 'job-device', effects);

@@ -9,7 +9,7 @@ import { endProductRequests } from './product-request-operation.ts';
 import type { Turn } from './turn.ts';
 
 /** What a lost history may have run, and a new one must not run again. */
-const runsOnce: ReadonlySet<string> = new Set(['job.start', 'product.request']);
+const runsOnce: ReadonlySet<string> = new Set(['job.start', 'job.run', 'product.request']);
 
 /** Makes a request durable; it is sent at the end of the turn if the device is there, else when it comes. */
 export function enqueueRequest(turn: Turn, deviceId: string, request: NewRequest): void {
@@ -68,9 +68,13 @@ export function flushRequests(turn: Turn): void {
     for (const row of next.rows) {
       const lane = row.lane as Lane;
       turn.afterCommit((gateway) => gateway.request(live.connection, lane, row.seq!, wireRow(row)));
-      if (row.type === 'job.start') stepJob(turn, row.key, { kind: 'sent', deviceId });
+      if (isJob(row)) stepJob(turn, row.key, { kind: 'sent', deviceId });
     }
   }
+}
+
+function isJob({ type }: RequestRow): boolean {
+  return type === 'job.start' || type === 'job.run';
 }
 
 function recallRequests(turn: Turn, device: DeviceRow, sent: ReadonlySet<number>): Outbox {
@@ -85,7 +89,7 @@ export function acknowledgeRequests(turn: Turn, deviceId: string, lane: number, 
   const { done, rest } = acknowledged(outboxOf(turn, deviceId), lane, upToSeq);
   drop(turn, deviceId, done, rest);
   for (const row of done) {
-    if (row.type === 'job.start') stepJob(turn, row.key, { kind: 'delivered', deviceId });
+    if (isJob(row)) stepJob(turn, row.key, { kind: 'delivered', deviceId });
     else if (row.type === 'config.desired') deliveredConfig(turn, row);
   }
 }

@@ -1,16 +1,22 @@
-import type { JobOutcome } from '../../protocol/event.ts';
+import type { Hold } from '../../client/contract/job.ts';
+import type { JobAction } from '../../client/contract/job-action.ts';
+import type { JobEvent, JobOutcome } from '../../protocol/event.ts';
 import { PersistentList } from '../persistent-list.ts';
 
 /** One device of a job. Output is not held in memory: it goes to the store and to those who follow. */
 export interface JobDevice {
   deviceId: string;
-  state: 'waiting' | 'queued' | 'delivered' | 'started' | 'finished';
+  /** `holding`: its action has ended, and the device will take it back by itself. */
+  state: 'waiting' | 'queued' | 'delivered' | 'started' | 'holding' | 'finished';
   /** When it entered the state, by the coordinator's clock. */
   atMs: number;
   /** When the request left on the connection that lives now; absent while the device is away. */
   sentAtMs?: number;
   /** It left at least once: from then on only the device knows. */
   wasSent?: boolean;
+  /** Its place in the ramp. */
+  startAtMs?: number;
+  /** While it is held, of the first action. */
   outcome?: JobOutcome;
   exitCode?: number;
   signal?: string;
@@ -18,6 +24,10 @@ export interface JobDevice {
   reason?: string;
   startedAtMs?: number;
   finishedAtMs?: number;
+  /** When the restoring action is due, by the device's clock. */
+  returnsAtMs?: number;
+  /** What became of the restoring action, without its outputs. */
+  restore?: NonNullable<JobEvent['restore']>;
   /** The device told its own outcome after the coordinator had stopped waiting. */
   late?: boolean;
 }
@@ -26,8 +36,9 @@ export interface JobDevice {
 export interface JobDocument {
   id: string;
   selector: string;
-  argv: string[];
-  shell: boolean;
+  action: JobAction;
+  hold?: Hold;
+  rampSeconds?: number;
   timeoutSeconds: number;
   maxOutputBytes: number;
   submittedBy: string;

@@ -6,12 +6,12 @@ import { graceMs, type JobDevice, type JobDocument } from './job-state.ts';
  * command's own time limit and a grace; one that is away may still come back until the job has expired.
  */
 export function overdue(
-  job: Pick<JobDocument, 'expiresAtMs' | 'timeoutSeconds'>,
+  job: Pick<JobDocument, 'expiresAtMs' | 'timeoutSeconds' | 'hold'>,
   device: JobDevice,
   connected: boolean,
   nowMs: number,
 ): { outcome: JobOutcome; reason: string } | undefined {
-  const limitMs = job.timeoutSeconds * 1000 + graceMs;
+  const limitMs = limitOf(job, device);
   const lastMs = job.expiresAtMs + limitMs;
   switch (device.state) {
     case 'finished':
@@ -35,12 +35,24 @@ export function overdue(
       if (nowMs < device.atMs + limitMs) return undefined;
       if (connected) return silent('started the command and told no end');
       return { outcome: 'unknown', reason: 'started, then the connection was lost; its end is not known' };
+    case 'holding': {
+      const holdMs = (job.hold?.forSeconds ?? 0) * 1000;
+      if (nowMs < device.atMs + holdMs + limitMs || (!connected && nowMs < lastMs + holdMs)) return undefined;
+      if (connected) return silent('was to take it back by itself and told no end of that');
+      return { outcome: 'unknown', reason: 'held, then the connection was lost; it takes it back by itself' };
+    }
   }
 }
 
-/** Before this time `overdue` ends nobody like this device, connected or not. */
-export function earliestEndMs(job: Pick<JobDocument, 'expiresAtMs' | 'timeoutSeconds'>, device: JobDevice): number {
-  const limitMs = job.timeoutSeconds * 1000 + graceMs;
+/**
+ * Before this time `overdue` ends nobody like this device, connected or not: what is added to one of them is added to
+ * the other.
+ */
+export function earliestEndMs(
+  job: Pick<JobDocument, 'expiresAtMs' | 'timeoutSeconds' | 'hold'>,
+  device: JobDevice,
+): number {
+  const limitMs = limitOf(job, device);
   const lastMs = job.expiresAtMs + limitMs;
   switch (device.state) {
     case 'finished':
@@ -54,7 +66,15 @@ export function earliestEndMs(job: Pick<JobDocument, 'expiresAtMs' | 'timeoutSec
       return Math.min(device.atMs + limitMs, lastMs);
     case 'started':
       return device.atMs + limitMs;
+    case 'holding':
+      return device.atMs + (job.hold?.forSeconds ?? 0) * 1000 + limitMs;
   }
+}
+
+/** Of the action on the device; until it starts, with the time to its place in the ramp. */
+function limitOf({ timeoutSeconds }: Pick<JobDocument, 'timeoutSeconds'>, device: JobDevice): number {
+  const rampMs = device.state === 'started' ? 0 : Math.max(0, (device.startAtMs ?? 0) - device.atMs);
+  return timeoutSeconds * 1000 + graceMs + rampMs;
 }
 
 function silent(what: string): { outcome: JobOutcome; reason: string } {

@@ -1,6 +1,7 @@
 import type { JobRequest } from '../../client/contract/job.ts';
 import { FlotillaError } from '../../error.ts';
 import { createJobState, type JobDocument, type JobState } from './job-state.ts';
+import { rampOffsets } from './ramp.ts';
 
 export interface JobPolicy {
   defaultTimeoutSeconds: number;
@@ -35,17 +36,27 @@ export function planJob(request: JobRequest, matched: readonly string[], context
   requireSize('job', request, matched.length, context.fleetSize, context.policy.confirmAboveShare);
   const ids = request.subset === undefined ? matched : sample(matched, request.subset, context.random);
   const { nowMs, policy } = context;
+  const { rampSeconds } = request;
+  const expiresSeconds = request.expiresSeconds ?? policy.defaultExpiresSeconds;
+  if (rampSeconds !== undefined && rampSeconds >= expiresSeconds) {
+    throw new FlotillaError('usage', 'job-ramp', 'the job expires before its ramp is over', {
+      seen: `a ramp of ${rampSeconds} s, and ${expiresSeconds} s until it expires`,
+      suggestion: 'give a shorter --ramp, or a longer --expires',
+    });
+  }
+  const offsets = rampSeconds === undefined ? [] : rampOffsets(ids, rampSeconds * 1_000);
   return createJobState(
     {
       id: context.id,
       selector: request.selector,
-      argv: request.argv,
-      shell: request.shell ?? false,
+      action: request.action,
+      ...(request.hold === undefined ? {} : { hold: request.hold }),
+      ...(rampSeconds === undefined ? {} : { rampSeconds }),
       timeoutSeconds: request.timeoutSeconds ?? policy.defaultTimeoutSeconds,
       maxOutputBytes: request.maxOutputBytes ?? defaultMaxOutputBytes,
       submittedBy: context.submittedBy,
       submittedAtMs: nowMs,
-      expiresAtMs: nowMs + Math.round((request.expiresSeconds ?? policy.defaultExpiresSeconds) * 1000),
+      expiresAtMs: nowMs + Math.round(expiresSeconds * 1000),
       window: request.batch === undefined ? 0 : windowOf(request.batch, ids.length),
       maxFailures: request.maxFailures ?? 0,
       ...context.origin,
@@ -53,7 +64,12 @@ export function planJob(request: JobRequest, matched: readonly string[], context
       matched: ids.length,
       counts: { waiting: ids.length },
     },
-    ids.map((deviceId) => ({ deviceId, state: 'waiting', atMs: nowMs })),
+    ids.map((deviceId, position) => ({
+      deviceId,
+      state: 'waiting',
+      atMs: nowMs,
+      ...(rampSeconds === undefined ? {} : { startAtMs: nowMs + offsets[position]! }),
+    })),
   );
 }
 

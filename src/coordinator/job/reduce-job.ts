@@ -2,13 +2,15 @@
  * One job: which devices may start, and how each of them ends. Pure: `(job, input, now) → (job, effects)`; an input
  * that makes no sense in the present state returns the same state and no effects.
  *
- *   waiting → queued → delivered → started → finished        (any of them may go to finished by a timer or a cancel)
+ *   waiting → queued → delivered → started → (holding →) finished   (any may go to finished by a timer or a cancel)
  *
  * Every device finishes exactly once. What a device tells after the coordinator stopped waiting is noted in `reason`
  * and changes no outcome.
  */
 import { jobOutcomes, type JobEvent, type JobOutcome } from '../../protocol/event.ts';
 import type { Effect, Reduced } from '../effect.ts';
+import { endOf, outputOf, restoreOf, type JobOutput } from './job-report.ts';
+import { jobRequest, needsRun } from './job-request.ts';
 import { earliestEndMs, overdue } from './job-timer.ts';
 import { countName, type JobDevice, type JobState } from './job-state.ts';
 
@@ -21,6 +23,8 @@ export type JobInput =
   | { kind: 'delivered'; deviceId: string }
   | { kind: 'result'; deviceId: string; event: JobEvent }
   | { kind: 'connected'; deviceId: string }
+  /** It has said which requests it takes. */
+  | { kind: 'announced'; deviceId: string }
   | { kind: 'disconnected'; deviceId: string }
   /** The device came with another history while the request was under way: whether it ran is lost. */
   | { kind: 'history-lost'; deviceId: string }
@@ -30,6 +34,8 @@ export type JobInput =
 
 export interface JobFacts {
   connected(deviceId: string): boolean;
+  /** Does its agent take `job.run`? Undefined: it has not said yet what it takes. */
+  takesRun(deviceId: string): boolean | undefined;
 }
 
 export function reduceJob(state: JobState, input: JobInput, facts: JobFacts, nowMs: number): Reduced<JobState> {
@@ -55,11 +61,14 @@ function step(job: Draft, input: JobInput): void {
     case 'connected':
       job.lookAgainAt(input.deviceId);
       break;
+    case 'announced':
+      job.refuseOld(input.deviceId);
+      break;
     case 'disconnected':
       job.change(input.deviceId, ['queued'], ({ sentAtMs: _, ...device }) => device);
       break;
     case 'history-lost':
-      job.change(input.deviceId, ['queued', 'delivered', 'started'], (device) =>
+      job.change(input.deviceId, underWay, (device) =>
         finished(device, 'unknown', job.nowMs, "the device came back with a new history: its old one's end is lost"),
       );
       break;
@@ -77,6 +86,9 @@ function step(job: Draft, input: JobInput): void {
   job.fillWindow();
   job.finishWhenDone();
 }
+
+/** Queued or further, and not finished. */
+const underWay = ['queued', 'delivered', 'started', 'holding'] as const;
 
 /** The new state and the effects while one input is carried out; never leaves this file. */
 class Draft {
@@ -103,7 +115,7 @@ class Draft {
     deviceId: string,
     from: readonly JobDevice['state'][],
     next: (device: JobDevice) => JobDevice,
-    output?: { stdout?: string; stderr?: string },
+    output?: JobOutput,
   ): void {
     const position = this.state.index.get(deviceId);
     if (position === undefined) return;
@@ -137,6 +149,24 @@ class Draft {
       return;
     }
     const output = outputOf(event);
+    if (event.state === 'held') {
+      const { returnsAtMs } = event;
+      this.change(
+        deviceId,
+        ['queued', 'delivered', 'started'],
+        (before) => ({
+          ...before,
+          ...endOf(event),
+          state: 'holding',
+          atMs: this.nowMs,
+          outcome: event.outcome ?? 'unknown',
+          ...(event.reason === undefined ? {} : { reason: event.reason }),
+          ...(returnsAtMs === undefined ? {} : { returnsAtMs }),
+        }),
+        output,
+      );
+      return;
+    }
     if (device.state === 'finished') {
       if (device.late === true || !decidedHere(device)) return;
       const told = `later the device reported: ${event.outcome ?? 'unknown'}`;
@@ -146,14 +176,12 @@ class Draft {
     }
     this.change(
       deviceId,
-      ['queued', 'delivered', 'started'],
+      underWay,
       (before) => ({
         ...finished(before, event.outcome ?? 'unknown', event.finishedAtMs ?? this.nowMs, event.reason),
         atMs: this.nowMs,
-        ...(event.exitCode === undefined ? {} : { exitCode: event.exitCode }),
-        ...(event.signal === undefined ? {} : { signal: event.signal }),
-        ...(event.truncatedBytes === undefined ? {} : { truncatedBytes: event.truncatedBytes }),
-        ...(event.startedAtMs === undefined ? {} : { startedAtMs: event.startedAtMs }),
+        ...endOf(event),
+        ...restoreOf(event),
       }),
       output,
     );
@@ -163,9 +191,7 @@ class Draft {
   end(deviceId: string, outcome: JobOutcome, reason: string): void {
     const device = this.device(deviceId);
     if (device === undefined || device.state === 'finished') return;
-    this.change(deviceId, ['waiting', 'queued', 'delivered', 'started'], (before) =>
-      finished(before, outcome, this.nowMs, reason),
-    );
+    this.change(deviceId, ['waiting', ...underWay], (before) => finished(before, outcome, this.nowMs, reason));
     if (device.state === 'waiting') return;
     this.#withdraw(deviceId);
     if (device.state !== 'queued' || device.wasSent === true) this.#requestCancel(deviceId);
@@ -177,6 +203,9 @@ class Draft {
     for (const device of this.state.devices) {
       const untouched = device.state === 'waiting' || (device.state === 'queued' && device.wasSent !== true);
       if (untouched) this.end(device.deviceId, 'cancelled', reason);
+      // On the device, and its turn in the ramp has not come.
+      else if (device.state !== 'finished' && (device.startAtMs ?? 0) > this.nowMs)
+        this.#requestCancel(device.deviceId);
     }
   }
 
@@ -228,30 +257,39 @@ class Draft {
 
   finishWhenDone(): void {
     const { counts, state } = this.state.document;
-    const open =
-      (counts['waiting'] ?? 0) + (counts['queued'] ?? 0) + (counts['delivered'] ?? 0) + (counts['started'] ?? 0);
+    const open = ['waiting', ...underWay].reduce((sum, name) => sum + (counts[name] ?? 0), 0);
     if (open > 0 || state === 'finished') return;
     this.state = { ...this.state, document: { ...this.state.document, state: 'finished', finishedAtMs: this.nowMs } };
   }
 
   #start(deviceId: string): void {
-    const { id, argv, shell, timeoutSeconds, expiresAtMs, maxOutputBytes, submittedBy } = this.state.document;
     this.change(deviceId, ['waiting'], (device) => ({ ...device, state: 'queued', atMs: this.nowMs }));
-    const payload = { jobId: id, argv, shell, timeoutSeconds, expiresAtMs, maxOutputBytes, submittedBy };
-    this.effects.push({ kind: 'request', deviceId, request: { type: 'job.start', key: id, payload, expiresAtMs } });
+    const request = jobRequest(this.state.document, this.device(deviceId)!);
+    this.effects.push({ kind: 'request', deviceId, request });
+    this.refuseOld(deviceId);
+  }
+
+  /** An agent that can't take this job is not waited for: it would not know it when it comes back either. */
+  refuseOld(deviceId: string): void {
+    const device = this.device(deviceId);
+    if (device?.state !== 'queued' || device.wasSent === true) return;
+    if (!needsRun(this.state.document) || this.facts.takesRun(deviceId) !== false) return;
+    this.end(deviceId, 'rejected', `agent too old: it does not take ${formOf(this.state.document)}`);
   }
 
   #withdraw(deviceId: string): void {
-    this.effects.push({ kind: 'withdraw', deviceId, type: 'job.start', key: this.state.document.id });
+    const { document } = this.state;
+    const type = needsRun(document) ? 'job.run' : 'job.start';
+    this.effects.push({ kind: 'withdraw', deviceId, type, key: document.id });
   }
 
   #requestCancel(deviceId: string): void {
-    const { id, timeoutSeconds, expiresAtMs } = this.state.document;
+    const { id, timeoutSeconds, expiresAtMs, hold } = this.state.document;
     const request = {
       type: 'job.cancel',
       key: id,
       payload: { jobId: id },
-      expiresAtMs: Math.max(expiresAtMs, this.nowMs) + timeoutSeconds * 1000,
+      expiresAtMs: Math.max(expiresAtMs, this.nowMs) + (timeoutSeconds + (hold?.forSeconds ?? 0)) * 1000,
     } as const;
     this.effects.push({ kind: 'request', deviceId, request });
   }
@@ -290,7 +328,7 @@ class Draft {
 }
 
 function finished(device: JobDevice, outcome: JobOutcome, atMs: number, reason: string | undefined): JobDevice {
-  const { sentAtMs: _, ...rest } = device;
+  const { sentAtMs: _s, reason: _r, ...rest } = device;
   return { ...rest, state: 'finished', outcome, atMs, finishedAtMs: atMs, ...(reason === undefined ? {} : { reason }) };
 }
 
@@ -304,10 +342,9 @@ function isFailure(outcome: JobOutcome | undefined): boolean {
   return outcome === 'failed' || outcome === 'timed-out' || outcome === 'unknown' || outcome === 'rejected';
 }
 
-function outputOf(event: JobEvent): { stdout?: string; stderr?: string } | undefined {
-  const { stdout, stderr } = event;
-  if (stdout === undefined && stderr === undefined) return undefined;
-  return { ...(stdout === undefined ? {} : { stdout }), ...(stderr === undefined ? {} : { stderr }) };
+function formOf({ action, hold, rampSeconds }: JobState['document']): string {
+  if (hold !== undefined) return 'jobs with an action behind --then';
+  return rampSeconds === undefined ? `${action.kind} jobs` : 'jobs with a ramp';
 }
 
 function move(counts: Record<string, number>, from: string, to: string): void {

@@ -4,12 +4,26 @@ import type { JobDevice, JobDocument } from './job-state.ts';
 
 /** The job as the API shows it, without results. */
 export function viewJob(document: JobDocument): Job {
-  const { id, selector, argv, submittedBy, submittedAtMs, expiresAtMs, timeoutSeconds, state, matched, counts } =
-    document;
+  const {
+    id,
+    selector,
+    action,
+    hold,
+    rampSeconds,
+    submittedBy,
+    submittedAtMs,
+    expiresAtMs,
+    timeoutSeconds,
+    state,
+    matched,
+    counts,
+  } = document;
   return {
     id,
     selector,
-    argv,
+    action,
+    ...(hold === undefined ? {} : { hold }),
+    ...(rampSeconds === undefined ? {} : { rampSeconds }),
     submittedBy,
     submittedAtMs,
     expiresAtMs,
@@ -26,5 +40,10 @@ export function viewJob(document: JobDocument): Job {
 
 export function viewResult(member: MemberRow): DeviceResult {
   const { atMs: _a, sentAtMs: _s, wasSent: _w, late: _l, ...device } = member.document as JobDevice;
-  return { ...device, ...(member.output as { stdout?: string; stderr?: string } | undefined) };
+  const { restore, ...output } = (member.output ?? {}) as { stdout?: string; stderr?: string; restore?: object };
+  return {
+    ...device,
+    ...output,
+    ...(device.restore === undefined ? {} : { restore: { ...device.restore, ...restore } }),
+  };
 }

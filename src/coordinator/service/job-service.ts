@@ -71,8 +71,14 @@ export function beginJob(
   const results = [...job.devices].map(({ deviceId, state }) => ({ deviceId, state }));
   if (request.dryRun === true) return { ...viewJob(job.document), results };
   openJob(turn, job);
-  const { id, selector, argv, shell } = job.document;
-  const detail = { selector, matched: job.document.matched, argv, shell, ...origin };
+  const { id, selector, action: does, hold } = job.document;
+  const detail = {
+    selector,
+    matched: job.document.matched,
+    action: does,
+    ...(hold === undefined ? {} : { hold }),
+    ...origin,
+  };
   const devices = results.map(({ deviceId }) => deviceId);
   audit(turn, context, action, id, detail, devices);
   return viewJob(turn.state.jobs.get(id)!.document);
@@ -80,13 +86,14 @@ export function beginJob(
 
 /** What asked for this job, but for the devices and the safety rules, which are asked about anew. */
 export function requestOf(document: JobDocument): JobRequest {
-  const { selector, argv, shell, timeoutSeconds, maxOutputBytes, maxFailures } = document;
+  const { selector, action, hold, rampSeconds, timeoutSeconds, maxOutputBytes, maxFailures } = document;
   return {
     selector,
-    argv,
-    shell,
+    action,
     timeoutSeconds,
     maxOutputBytes,
+    ...(hold === undefined ? {} : { hold }),
+    ...(rampSeconds === undefined ? {} : { rampSeconds }),
     ...(maxFailures === 0 ? {} : { maxFailures }),
   };
 }

@@ -139,10 +139,14 @@ export function checkService({ service }: DeviceStatus): Finding {
   return ok(name, `running, by ${init}`);
 }
 
-export function checkLink({ agent }: DeviceStatus): Finding {
+export function checkLink({ agent, service }: DeviceStatus): Finding {
   const name = 'link';
   if ('fault' in agent)
-    return bad(name, `no agent answers: ${agent.fault.message}`, agent.fault.suggestion ?? 'start the service');
+    return bad(
+      name,
+      `no agent answers: ${agent.fault.message}`,
+      service.state === 'running' ? 'see its log below; it may be about to start' : 'see the service above',
+    );
   const { link, pressure } = agent;
   const reason = link.reason === undefined ? '' : `: ${link.reason}`;
   if (link.state === 'held')

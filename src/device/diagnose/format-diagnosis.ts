@@ -9,5 +9,6 @@ export function formatDiagnosis({ findings }: Diagnosis): string {
     return mend === undefined ? line : `${line}${' '.repeat(width + 11)}mend: ${mend}\n`;
   });
   const count = (wanted: string) => findings.filter(({ verdict }) => verdict === wanted).length;
-  return `${lines.join('')}${count('bad')} bad, ${count('warn')} warnings\n`;
+  const warnings = count('warn');
+  return `${lines.join('')}${count('bad')} bad, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}\n`;
 }

@@ -2,7 +2,7 @@ import { dirname, sep } from 'node:path';
 import type { AgentConfig } from '../../config/agent-config.ts';
 import { readPackageAsset } from '../../config/package-asset.ts';
 import { FlotillaError } from '../../error.ts';
-import { deviceLayout } from '../layout.ts';
+import { agentUser, deviceLayout } from '../layout.ts';
 
 export interface ServiceOption {
   /** The configuration as the device has it, and where. */
@@ -45,7 +45,7 @@ export const serviceEnvironment: readonly string[] = [
 /** The user of the service: `auto` is root where updates write the disk. */
 export function serviceUser({ service, update }: AgentConfig): string {
   if (service.user !== 'auto') return service.user;
-  return update === undefined ? 'flotilla-agent' : 'root';
+  return update === undefined ? agentUser : 'root';
 }
 
 /**
@@ -78,6 +78,14 @@ export function writableFolders({ state, identity, log, events }: AgentConfig, c
   return unique.filter((path) => !unique.some((other) => other !== path && isWithin(path, other)));
 }
 
+/**
+ * Programs of the product reach the door by this group, whoever the agent is. Empty: the user's own first group, of a
+ * user that somebody else has made.
+ */
+export function serviceGroup(user: string): string {
+  return user === 'root' || user === agentUser ? agentUser : '';
+}
+
 /** The service's description for its init: the template with this device's values. Templates compute nothing. */
 export async function renderService(template: string, option: ServiceOption): Promise<string> {
   const { config, configPath, node, agentFile } = option;
@@ -90,7 +98,7 @@ export async function renderService(template: string, option: ServiceOption): Pr
     CONFIG: plain(configPath),
     CERTIFICATE: plain(config.identity.certificate),
     USER: user,
-    GROUP: user,
+    GROUP: serviceGroup(user),
     LOG: plain(config.log.file ?? deviceLayout.logFile),
     RESPAWN: plain(deviceLayout.respawn),
     MOUNTS: [dirname(configPath), ...writable].map(plain).join(' '),

@@ -31,6 +31,8 @@ export function fileStep(source: FileSource, { path, mode, owner }: FileOption):
         });
       }
       if (!(await sameContent(source, path, found.size))) return { change: 'change' };
+      // A run that was killed: its spare copies are as large as the file.
+      if (await leftBehind(path)) return { change: 'change', detail: 'tidied up after an earlier run' };
       const wanted = await owner();
       if ((found.mode & 0o7777) !== mode) return { change: 'change', detail: `mode 0${mode.toString(8)}` };
       if (wanted && (found.uid !== wanted.uid || found.gid !== wanted.gid))
@@ -39,7 +41,7 @@ export function fileStep(source: FileSource, { path, mode, owner }: FileOption):
     },
     async apply(undo) {
       await makeParents(dirname(path), undo);
-      const [fresh, before] = [`${path}.flotilla-new`, `${path}.flotilla-before`];
+      const [fresh, before] = spares(path);
       await rm(fresh, { force: true });
       undo.defer(() => rm(fresh, { force: true }));
       await write(source, fresh);
@@ -65,7 +67,7 @@ export function removeFileStep(path: string): Step {
       return { change: (await lstat(path).catch(ignoreMissing)) === undefined ? 'unchanged' : 'remove' };
     },
     async apply(undo) {
-      const before = `${path}.flotilla-before`;
+      const [, before] = spares(path);
       undo.defer(
         () => rename(before, path),
         () => rm(before, { force: true }),
@@ -73,6 +75,15 @@ export function removeFileStep(path: string): Step {
       await rename(path, before);
     },
   };
+}
+
+function spares(path: string): [fresh: string, before: string] {
+  return [`${path}.flotilla-new`, `${path}.flotilla-before`];
+}
+
+async function leftBehind(path: string): Promise<boolean> {
+  const found = await Promise.all(spares(path).map((spare) => lstat(spare).catch(ignoreMissing)));
+  return found.some((file) => file !== undefined);
 }
 
 /** A folder and what is above it, made where missing. */

@@ -43,7 +43,7 @@ async function requireNode(file: string): Promise<void> {
   });
   if (exitCode === 0 && Number(/^v(\d+)\./.exec(stdout)?.[1]) >= minNodeMajor) return;
   throw new FlotillaError('usage', 'install-runtime-unfit', `${file} is no Node that the agent runs under here`, {
-    seen: exitCode === 0 ? stdout : (originalMessage ?? stderr.slice(0, 300)),
+    seen: (exitCode === 0 ? stdout : (originalMessage ?? stderr)).split('\n')[0]!.slice(0, 300),
     expected: `Node ${minNodeMajor} or newer, built for this machine (${process.arch}) and its C library`,
   });
 }

@@ -6,11 +6,12 @@ import { readPackageAsset } from '../../config/package-asset.ts';
 import { FlotillaError, systemErrorCode } from '../../error.ts';
 import { ask, detectInit, initSystems, type InitKind, type InitSystem } from '../init/init-system.ts';
 import { renderService, serviceUser, writableFolders } from '../init/service-file.ts';
-import { deviceLayout, onDisk } from '../layout.ts';
+import { agentUser, deviceLayout, onDisk } from '../layout.ts';
 import { findAccount, root, type Owner } from './account.ts';
 import { fileStep } from './file-step.ts';
 import { chooseRuntime } from './find-runtime.ts';
 import { folderStep } from './folder-step.ts';
+import { lockInstallation } from './install-lock.ts';
 import { identitySteps } from './identity-step.ts';
 import { linkStep } from './link-step.ts';
 import { type Companion, placeConfig } from './place-config.ts';
@@ -54,6 +55,7 @@ export async function installAgent(option: InstallOption): Promise<Installed> {
   if (prefix === '/' && process.getuid?.() !== 0 && !dryRun) {
     throw new FlotillaError('forbidden', 'install-root', 'only root can install a service', { suggestion: 'sudo' });
   }
+  await using _ = prefix === '/' && !dryRun ? await lockInstallation() : undefined;
   const init = option.init === undefined ? await detectInit(prefix) : initSystems[option.init];
   const source = await readSource(option, prefix);
   const steps = await planInstall({ ...option, prefix, init, source });
@@ -115,7 +117,11 @@ async function planInstall(plan: Plan): Promise<Step[]> {
   const at = (path: string) => onDisk(prefix, path);
   const user = serviceUser(config);
   const asRoot = process.getuid?.() === 0;
-  const theirs = async (): Promise<Owner | undefined> => (asRoot ? await findAccount(prefix, user) : undefined);
+  const theirs = async (): Promise<Owner | undefined> => {
+    const owner = asRoot ? await findAccount(prefix, user) : undefined;
+    if (owner === undefined || user !== 'root') return owner;
+    return { uid: 0, gid: (await findAccount(prefix, agentUser))?.gid ?? 0 };
+  };
   const ours = async (): Promise<Owner | undefined> => (asRoot ? root : undefined);
   /** Root's, readable for the agent's group. */
   const shared = async (): Promise<Owner | undefined> => {
@@ -128,9 +134,14 @@ async function planInstall(plan: Plan): Promise<Step[]> {
   const writable = writableFolders(config, source.path);
   const logFolder = init.kind === 'systemd' ? [] : [deviceLayout.log].filter((path) => !writable.includes(path));
 
-  const steps: Step[] = [userStep(prefix, user), folder(deviceLayout.programs, 0o755, ours)];
-  if (runtime.copyOf !== undefined)
-    steps.push(fileStep({ copyOf: runtime.copyOf }, { path: at(runtime.node), mode: 0o755, owner: ours }));
+  const steps: Step[] = [
+    userStep(prefix, user === 'root' ? agentUser : user),
+    folder(deviceLayout.programs, 0o755, ours),
+  ];
+  if (runtime.node === deviceLayout.runtime)
+    steps.push(
+      fileStep({ copyOf: runtime.copyOf ?? at(runtime.node) }, { path: at(runtime.node), mode: 0o755, owner: ours }),
+    );
   steps.push(fileStep({ copyOf: agentFile }, { path: at(deviceLayout.agentFile), mode: 0o644, owner: ours }));
   const command = await renderCommand(runtime.node);
   steps.push(fileStep({ text: command }, { path: at(deviceLayout.command), mode: 0o755, owner: ours }));

@@ -1,8 +1,9 @@
 import { FlotillaError } from '../../error.ts';
 import { ask, detectInit, initSystems, type InitKind } from '../init/init-system.ts';
-import { deviceLayout, onDisk } from '../layout.ts';
+import { agentUser, deviceLayout, onDisk } from '../layout.ts';
 import { findAccount } from './account.ts';
 import { removeFileStep } from './file-step.ts';
+import { lockInstallation } from './install-lock.ts';
 import { removeFolderStep } from './folder-step.ts';
 import { stopStep } from './service-step.ts';
 import { isEffect, takeSteps, type Step, type StepReport } from './step.ts';
@@ -29,6 +30,7 @@ export async function uninstallAgent(option: UninstallOption): Promise<Uninstall
   if (prefix === '/' && process.getuid?.() !== 0 && !dryRun) {
     throw new FlotillaError('forbidden', 'install-root', 'only root can remove a service', { suggestion: 'sudo' });
   }
+  await using _ = prefix === '/' && !dryRun ? await lockInstallation() : undefined;
   const init = option.init === undefined ? await detectInit(prefix) : initSystems[option.init];
   const at = (path: string) => onDisk(prefix, path);
   const live = prefix === '/';
@@ -52,7 +54,7 @@ export async function uninstallAgent(option: UninstallOption): Promise<Uninstall
 }
 
 function purgeSteps(prefix: string): Step[] {
-  const user = 'flotilla-agent';
+  const user = agentUser;
   const { configuration, data, log } = deviceLayout;
   return [
     ...[configuration, data, log].map((path) => removeFolderStep(onDisk(prefix, path))),

@@ -93,7 +93,7 @@ export class CrowdDevice implements StreamReceiver {
   }
 
   #carryOut({ type, payload }: Row): void {
-    if (type !== 'job.start') return;
+    if (type !== 'job.start' && type !== 'job.run') return;
     const { jobId, action } = JSON.parse(Buffer.from(payload).toString()) as {
       jobId: string;
       action?: { kind: string };

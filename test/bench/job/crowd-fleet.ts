@@ -111,7 +111,7 @@ export class CrowdFleet implements AsyncDisposable {
   async run(request: Pick<JobRequest, 'selector'> & Partial<JobRequest>, { whole = true } = {}): Promise<JobTiming> {
     const cpuBefore = this.#cpu();
     const atMs = Date.now();
-    const { id, matched } = await this.client.startJob(benchJob(request));
+    const { id, matched } = await this.client.startJob({ action: { kind: 'ping' }, ...request });
     const lines = await this.#until(`the crowds have their acknowledgements of ${id}`, () => {
       const told = this.#jobs.get(id) ?? [];
       return told.length === this.#processes ? told : undefined;
@@ -169,11 +169,6 @@ export class CrowdFleet implements AsyncDisposable {
       await sleep(2);
     }
   }
-}
-
-/** A ping where the coordinator has that kind of job, else `true` that the crowd's executor answers by itself. */
-function benchJob(request: Pick<JobRequest, 'selector'> & Partial<JobRequest>): JobRequest {
-  return { argv: ['true'], ...request };
 }
 
 function at(sorted: readonly number[], share: number): number {

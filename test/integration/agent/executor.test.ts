@@ -2,14 +2,15 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Executor } from '../../../src/agent/executor/executor.ts';
-import type { JobPolicy } from '../../../src/agent/executor/job-policy.ts';
+import { sectionPolicy, type JobSection } from '../../../src/agent/executor/job-policy.ts';
+import { createActions } from '../../../src/agent/executor/perform-action.ts';
 import type { JobEvent } from '../../../src/protocol/event.ts';
 import { Lane } from '../../../src/protocol/lane.ts';
 import type { JobStart } from '../../../src/protocol/request.ts';
 import { agentParts, type AgentParts } from '../../support/agent-parts.ts';
 import { eventually } from '../../support/eventually.ts';
 
-const policy: JobPolicy = { allow: ['*'], shell: true, maxOutputBytes: 1_000, maxConcurrent: 2, timeoutSeconds: 20 };
+const policy: JobSection = { allow: ['*'], shell: true, maxOutputBytes: 1_000, maxConcurrent: 2, timeoutSeconds: 20 };
 
 const job = (jobId: string, argv: string[], more: Partial<JobStart> = {}): JobStart => ({
   jobId,
@@ -24,6 +25,8 @@ const job = (jobId: string, argv: string[], more: Partial<JobStart> = {}): JobSt
 
 const events = (parts: AgentParts) => parts.events<JobEvent>(Lane.control, 'flotilla.job');
 const settle = () => undefined;
+/** A machine that stays up, or that has been off in between. */
+const bootTime = (bootId = 'boot-1') => ({ bootId: () => bootId, uptimeMs: () => performance.now() });
 
 function finished(parts: AgentParts, jobId: string): Promise<JobEvent> {
   return eventually(
@@ -33,8 +36,10 @@ function finished(parts: AgentParts, jobId: string): Promise<JobEvent> {
   );
 }
 
-function executorOf(parts: AgentParts, change: Partial<JobPolicy> = {}): Executor {
-  const executor = new Executor({ ...parts, policy: { ...policy, ...change } });
+function executorOf(parts: AgentParts, change: Partial<JobSection> = {}, machine = bootTime()): Executor {
+  const allowed = sectionPolicy({ ...policy, ...change });
+  const perform = createActions({ refreshGrains: () => Promise.resolve() });
+  const executor = new Executor({ ...parts, machine, perform, policy: () => allowed });
   executor.start();
   return executor;
 }

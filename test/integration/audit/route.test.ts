@@ -159,10 +159,17 @@ const cases: Record<string, Case> = {
     action: 'job.start',
     devices: ['gw-1', 'gw-2'],
     run: async () => {
-      kept['job'] = (await core.client.startJob({ selector: 'gw-1 or gw-2', argv: ['true'], shell: false })).id;
+      kept['job'] = (
+        await core.client.startJob({ selector: 'gw-1 or gw-2', action: { kind: 'command', argv: ['true'] } })
+      ).id;
     },
   },
   'POST /v1/jobs/:id/cancel': { action: 'job.cancel', run: () => core.client.cancelJob(kept['job']!) },
+  'POST /v1/jobs/:id/retry': {
+    action: 'job.retry',
+    devices: ['gw-2'],
+    run: () => core.client.retryJob(kept['job']!, { outcomes: ['cancelled'] }),
+  },
   'PUT /v1/releases': {
     action: 'release.publish',
     subject: 'p/1.0.0/stable',

@@ -34,7 +34,7 @@ beforeAll(async () => {
     if (round % 7 === 0) await core.client.auditHead(); // signed in between, too
   }
   await core.client.acceptDevices('nobody').catch(() => undefined); // a refusal is a row as well
-  await core.client.startJob({ selector: 'gw-1', argv: ['true', 'ü'], shell: false });
+  await core.client.startJob({ selector: 'gw-1', action: { kind: 'command', argv: ['true', 'ü'] } });
   original = core.config.data;
   signer = core.signer;
   await core.coordinator.stop();

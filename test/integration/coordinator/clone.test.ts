@@ -30,7 +30,9 @@ describe('two live sessions of one identity that write different histories', () 
 
     const held = core.gateways.connect(identity);
     expect(await held.admitted.promise).toMatchObject({ standing: 'quarantined' });
-    await expect(core.client.startJob({ selector: 'gw-1', argv: ['true'] })).rejects.toBeDefined();
+    await expect(
+      core.client.startJob({ selector: 'gw-1', action: { kind: 'command', argv: ['true'] } }),
+    ).rejects.toBeDefined();
     const again = core.gateways.connect(identity, { instanceId: 0xb2n });
     expect(await again.admitted.promise).toMatchObject({ standing: 'quarantined' });
     expect(await held.closed.promise).toBe('superseded');
@@ -127,7 +129,7 @@ describe('what a quarantined device is sent', () => {
     const identity = await enroll(core.client, 'gw-1');
     const first = core.gateways.connect(identity);
     await first.admitted.promise;
-    const { id } = await core.client.startJob({ selector: 'gw-1', argv: ['sleep', '9'] });
+    const { id } = await core.client.startJob({ selector: 'gw-1', action: { kind: 'command', argv: ['sleep', '9'] } });
     const { seq } = await first.request('job.start');
     first.confirm(seq);
     core.gateways.connect(identity, { instanceId: 0xb2n });

@@ -71,7 +71,7 @@ describe('a dead letter', () => {
     await using core = await startCore(directory.path);
     const device = await withDevice(core);
     const { client } = core;
-    await client.startJob({ selector: 'gw-1', argv: ['true'] });
+    await client.startJob({ selector: 'gw-1', action: { kind: 'command', argv: ['true'] } });
     const { seq, payload } = await device.request('job.start');
     device.confirm(seq);
     const event = { type: 'job.start', key: payload.jobId, lane: 0, seq, attempts: 2, reason: 'it ended the agent' };

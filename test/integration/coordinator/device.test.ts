@@ -52,10 +52,12 @@ describe('an identity', () => {
     expect(await core.client.devices({ state: 'pending' })).toMatchObject([{ id: 'gw-1', connected: true }]);
     device.say('flotilla.boot', { running: { bootId: 'b1' }, agentVersion: '1.0.0' });
     await device.heard();
-    await expect(core.client.startJob({ selector: 'gw-1', argv: ['true'] })).rejects.toBeDefined();
+    await expect(
+      core.client.startJob({ selector: 'gw-1', action: { kind: 'command', argv: ['true'] } }),
+    ).rejects.toBeDefined();
     expect(await core.client.acceptDevices('gw-1')).toEqual({ changed: ['gw-1'], unchanged: [] });
     await device.opened.promise; // on the very connection
-    await core.client.startJob({ selector: 'gw-1', argv: ['true'] });
+    await core.client.startJob({ selector: 'gw-1', action: { kind: 'command', argv: ['true'] } });
     await device.request('job.start');
     expect(device.requests).toHaveLength(1);
     expect((await core.client.certificates({ device: 'gw-1' })).map(({ serial }) => serial)).toContain('feed01');
@@ -231,10 +233,14 @@ describe('the API', () => {
     const http = new HttpConnection(core.config.socket);
     await expect(http.get('/v1/nothing')).rejects.toMatchObject({ code: 'api-route-unknown', fault: 'usage' });
     await expect(http.get('/v1/devices', { colour: 'red' })).rejects.toMatchObject({ code: 'api-request-malformed' });
-    await expect(http.post('/v1/jobs', { selector: '*', argv: ['x'], maxfailures: 1 })).rejects.toMatchObject({
+    await expect(
+      http.post('/v1/jobs', { selector: '*', action: { kind: 'command', argv: ['x'] }, maxfailures: 1 }),
+    ).rejects.toMatchObject({
       detail: { seen: 'the unknown field maxfailures' },
     });
-    await expect(http.post('/v1/jobs', { selector: '*', argv: ['x'.repeat(2_000_000)] })).rejects.toMatchObject({
+    await expect(
+      http.post('/v1/jobs', { selector: '*', action: { kind: 'command', argv: ['x'.repeat(2_000_000)] } }),
+    ).rejects.toMatchObject({
       code: 'api-request-malformed',
     });
     await expect(core.client.device('nobody')).rejects.toMatchObject({ code: 'device-unknown', fault: 'usage' });

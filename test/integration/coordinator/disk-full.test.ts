@@ -12,7 +12,7 @@ describe('a full disk', () => {
     const device = core.gateways.connect(identity);
     await device.admitted.promise;
     const argv = ['x'.repeat(60_000), ...Array.from({ length: 6 }, () => 'y'.repeat(60_000))];
-    await expect(core.client.startJob({ selector: '*', argv })).rejects.toMatchObject({
+    await expect(core.client.startJob({ selector: '*', action: { kind: 'command', argv } })).rejects.toMatchObject({
       code: 'disk-full',
       fault: 'failed',
       detail: { suggestion: expect.stringContaining('free some space') },
@@ -41,7 +41,7 @@ describe('a full disk', () => {
     const argv = Array.from({ length: 7 }, () => 'y'.repeat(60_000));
     const settled = await Promise.allSettled([
       core.client.tagDevices({ selector: '*', set: { a: '1' }, unset: [] }),
-      core.client.startJob({ selector: '*', argv }),
+      core.client.startJob({ selector: '*', action: { kind: 'command', argv } }),
       core.client.tagDevices({ selector: '*', set: { b: '2' }, unset: [] }),
     ]);
     expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);

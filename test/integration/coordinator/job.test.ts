@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { JobFollowRow } from '../../../src/client/contract/index.ts';
+import type { JobFollowRow, JobRetryRequest } from '../../../src/client/contract/index.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { startCore, type CoreBench, type FakeDevice } from './core-bench.ts';
 import { enroll } from './enroll.ts';
@@ -25,7 +25,7 @@ describe('a job', () => {
     await using directory = await temporaryDirectory();
     await using core = await startCore(directory.path);
     const [one, two] = [await connected(core, 'gw-1'), await connected(core, 'gw-2')];
-    const job = await core.client.startJob({ selector: 'gw-*', argv: ['uname'] });
+    const job = await core.client.startJob({ selector: 'gw-*', action: { kind: 'command', argv: ['uname'] } });
     const rows: JobFollowRow[] = [];
     const following = (async () => {
       for await (const row of core.client.followJob(job.id)) rows.push(row);
@@ -53,7 +53,7 @@ describe('a job', () => {
     await using directory = await temporaryDirectory();
     const first = await startCore(directory.path);
     const identity = await enroll(first.client, 'gw-1');
-    const job = await first.client.startJob({ selector: 'gw-1', argv: ['true'] });
+    const job = await first.client.startJob({ selector: 'gw-1', action: { kind: 'command', argv: ['true'] } });
     const before = first.gateways.connect(identity);
     const { coordinatorInstanceId } = await before.admitted.promise;
     const sent = await before.request('job.start');
@@ -81,7 +81,7 @@ describe('a job', () => {
     await using directory = await temporaryDirectory();
     await using core = await startCore(directory.path);
     const identity = await enroll(core.client, 'gw-1');
-    const job = await core.client.startJob({ selector: 'gw-1', argv: ['true'] });
+    const job = await core.client.startJob({ selector: 'gw-1', action: { kind: 'command', argv: ['true'] } });
     const before = core.gateways.connect(identity);
     await before.request('job.start');
     const wiped = core.gateways.connect(identity, { instanceId: 0xb2n });
@@ -96,7 +96,11 @@ describe('a job', () => {
     await using directory = await temporaryDirectory();
     await using core = await startCore(directory.path);
     const [quick, silent] = [await connected(core, 'gw-1'), await connected(core, 'gw-2')];
-    const job = await core.client.startJob({ selector: '*', argv: ['true'], timeoutSeconds: 0.1 });
+    const job = await core.client.startJob({
+      selector: '*',
+      action: { kind: 'command', argv: ['true'] },
+      timeoutSeconds: 0.1,
+    });
     await finish(quick, 'succeeded');
     expect((await core.client.job(job.id)).counts).toEqual({ succeeded: 1, queued: 1 });
     for await (const row of core.client.followJob(job.id)) {
@@ -109,13 +113,50 @@ describe('a job', () => {
     await using directory = await temporaryDirectory();
     await using core = await startCore(directory.path);
     await connected(core, 'gw-1');
-    const dry = await core.client.startJob({ selector: '*', argv: ['true'], dryRun: true });
+    const dry = await core.client.startJob({
+      selector: '*',
+      action: { kind: 'command', argv: ['true'] },
+      dryRun: true,
+    });
     expect(dry).toMatchObject({ id: '', matched: 1, results: [{ deviceId: 'gw-1', state: 'waiting' }] });
     expect(await core.client.jobs()).toEqual([]);
-    const start = (over: object) => core.client.startJob({ selector: '*', argv: ['true'], ...over });
+    const start = (over: object) =>
+      core.client.startJob({ selector: '*', action: { kind: 'command', argv: ['true'] }, ...over });
     await expect(start({ selector: 'nobody' })).rejects.toMatchObject({ fault: 'none-matched' });
     await expect(start({ expect: 2 })).rejects.toMatchObject({ fault: 'refused', code: 'job-count-changed' });
     await expect(core.client.job('j-nothing')).rejects.toMatchObject({ code: 'job-unknown' });
     await expect(core.client.followJob('j-nothing').next()).rejects.toMatchObject({ code: 'job-unknown' });
+  });
+
+  it('is run again on those that failed alone, by a new job; and every device has its history', async () => {
+    await using directory = await temporaryDirectory();
+    await using core = await startCore(directory.path);
+    const [one, two] = [await connected(core, 'gw-1'), await connected(core, 'gw-2')];
+    const job = await core.client.startJob({ selector: 'gw-*', action: { kind: 'command', argv: ['uname'] } });
+    await finish(one, 'succeeded', 'Linux');
+    await finish(two, 'failed', 'no');
+    const retry = (outcomes: JobRetryRequest['outcomes'], over = {}) =>
+      core.client.retryJob(job.id, { outcomes, ...over });
+    await expect(retry(['unknown'])).rejects.toMatchObject({ code: 'job-retry-none', fault: 'none-matched' });
+    await expect(retry(['failed'], { expect: 2 })).rejects.toMatchObject({ code: 'job-count-changed' });
+    expect(await retry(['failed'], { dryRun: true })).toMatchObject({ id: '', results: [{ deviceId: 'gw-2' }] });
+    const again = await retry(['failed', 'timed-out']);
+    expect(again).toMatchObject({ retryOf: job.id, matched: 1, action: { argv: ['uname'] } });
+
+    const results = [];
+    for await (const result of core.client.jobResults(job.id)) results.push(result);
+    expect(results).toMatchObject([
+      { deviceId: 'gw-1', outcome: 'succeeded', stdout: 'Linux' },
+      { deviceId: 'gw-2', outcome: 'failed', stdout: 'no' },
+    ]);
+    expect((await core.client.deviceJobs('gw-2')).map((row) => [row.job.id, row.result.state])).toEqual([
+      [again.id, 'queued'],
+      [job.id, 'finished'],
+    ]);
+    expect(await core.client.deviceJobs('gw-3')).toEqual([]);
+    expect((await core.client.jobs({ state: 'running' })).map(({ id }) => id)).toEqual([again.id]);
+    expect(await core.client.jobs({ submittedBy: 'operator:nobody' })).toEqual([]);
+    expect(await core.client.jobs({ limit: 1 })).toHaveLength(1);
+    await expect(core.client.jobResults('j-nothing').next()).rejects.toMatchObject({ code: 'job-unknown' });
   });
 });

@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { defaultCoordinatorConfig, type CoordinatorConfig } from '../../../src/config/index.ts';
 import type { PeerIdentity } from '../../../src/coordinator/gateway/port.ts';
-import { encodeCsr } from '../../../src/pki/encode-csr.ts';
+import { encodeCsr } from '../../../src/pki/create-csr.ts';
 import { createKey, parseCertificate, parseDeviceIdentity } from '../../../src/pki/index.ts';
 import { requestVersions } from '../../../src/protocol/request.ts';
 import { eventually } from '../../support/eventually.ts';

@@ -15,7 +15,7 @@ import {
 } from '../../../src/coordinator/recovery/recovery-port.ts';
 import { createLog } from '../../../src/log.ts';
 import { authorityDer, splitCertificates } from '../../../src/pki/authority-bundle.ts';
-import { encodeCsr } from '../../../src/pki/encode-csr.ts';
+import { encodeCsr } from '../../../src/pki/create-csr.ts';
 import {
   createIssuingAuthority,
   createKey,

@@ -1,11 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fitJobEvent } from '../../../src/agent/executor/job-event.ts';
-import { matchesProgram, policyObjection } from '../../../src/agent/executor/job-policy.ts';
+import { matchesProgram, sectionPolicy } from '../../../src/agent/executor/job-policy.ts';
+
+const limits = { maxOutputBytes: 1, maxConcurrent: 1, timeoutSeconds: 1 };
 
 describe('the allow-list of a device', () => {
   const allows = (allow: string[], argv: string[], shell = false, mayShell = true) =>
-    policyObjection({ allow, shell: mayShell }, { argv, shell }) === undefined;
+    sectionPolicy({ allow, shell: mayShell, ...limits }).objection({ kind: 'command', argv, shell }, 'anna') ===
+    undefined;
 
   it('allows what a glob names, and nothing when it is empty', () => {
     expect(allows(['*'], ['/usr/bin/anything'])).toBe(true);

@@ -91,7 +91,9 @@ describe('jobs', () => {
   it('are summed up in one line', () => {
     expect(formatJobSummary(job)).toBe('job j-5k2f: 2 devices, 1 succeeded, 1 failed in 5.0s\n');
     expect(formatJobs([job], nowMs).split('\n')[1]).toContain('1 succeeded, 1 failed');
-    expect(formatDryJob({ ...job, argv: ['reboot'] })).toBe('would run reboot on 2 devices\ngw-001\ngw-002\n');
+    expect(formatDryJob({ ...job, action: { kind: 'command', argv: ['reboot'] } })).toBe(
+      'would run reboot on 2 devices\ngw-001\ngw-002\n',
+    );
   });
 
   it('show while they run who is still out, and at most eight of them', () => {

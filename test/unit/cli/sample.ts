@@ -41,7 +41,7 @@ export const device: Device = {
 export const job: Job = {
   id: 'j-5k2f',
   selector: 'G@site:harbour',
-  argv: ['sh', '-c', "echo it's"],
+  action: { kind: 'command', argv: ['sh', '-c', "echo it's"] },
   submittedBy: 'root',
   submittedAtMs: nowMs - 5000,
   expiresAtMs: nowMs + 60_000,

@@ -2,14 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { graceMs, type JobDevice, type JobState } from '../../../src/coordinator/job/job-state.ts';
 import { planJob } from '../../../src/coordinator/job/plan-job.ts';
-import { reduceJob, type JobInput } from '../../../src/coordinator/job/reduce-job.ts';
+import { reduceJob, type JobFacts, type JobInput } from '../../../src/coordinator/job/reduce-job.ts';
 import type { Effect } from '../../../src/coordinator/effect.ts';
 import type { JobRequest } from '../../../src/client/contract/job.ts';
 import { jobOutcomes, type JobEvent } from '../../../src/protocol/event.ts';
 
 const policy = { defaultTimeoutSeconds: 10, defaultExpiresSeconds: 100, confirmAboveShare: 0.5 };
 const plan = (matched: string[], request: Partial<JobRequest> = {}, fleetSize = matched.length) =>
-  planJob({ selector: '*', argv: ['true'], ...request }, matched, {
+  planJob({ selector: '*', action: { kind: 'command', argv: ['true'] }, ...request }, matched, {
     id: 'j1',
     policy,
     fleetSize,
@@ -30,6 +30,9 @@ class Bench {
   job: JobState;
   effects: Effect[] = [];
   readonly online: Set<string>;
+  /** Of which the coordinator knows that their agent does not take `job.run`. */
+  readonly old = new Set<string>();
+  readonly facts: JobFacts = { connected: (id) => this.online.has(id), takesRun: (id) => !this.old.has(id) };
   nowMs = 0;
 
   constructor(job: JobState, online: string[]) {
@@ -40,7 +43,7 @@ class Bench {
 
   feed(input: JobInput, nowMs = this.nowMs): Effect[] {
     this.nowMs = nowMs;
-    const { state, effects } = reduceJob(this.job, input, { connected: (id) => this.online.has(id) }, nowMs);
+    const { state, effects } = reduceJob(this.job, input, this.facts, nowMs);
     this.job = state;
     this.effects.push(...effects);
     return effects;

@@ -41,7 +41,7 @@ describe('the unit', () => {
   it('is for root with the one disk and its watchdog where updates are configured', async () => {
     const unit = await render('agent.service', updating, 254);
     for (const wanted of [
-      'User=root',
+      'User=root\nGroup=flotilla-agent',
       'CapabilityBoundingSet=CAP_SYS_BOOT\n',
       'DeviceAllow=/dev/mmcblk0 rw\nDeviceAllow=/dev/watchdog0 rw',
       'DevicePolicy=closed',
@@ -55,6 +55,7 @@ describe('the unit', () => {
   it('takes the user that the configuration names, and no path that could end a line', async () => {
     const named = `${updating}service: { user: meter }\n`;
     expect(serviceUser(parseAgentConfig(named, '/etc/flotilla/agent.yaml'))).toBe('meter');
+    expect(await render('agent.service', named)).toContain('User=meter\nGroup=\n');
     await expect(render('agent.service', plain.replace('/run/flotilla/door.sock', '/srv/a b/door.sock'))).rejects
       .toMatchObject({ code: 'install-path-odd' }); // prettier-ignore
   });

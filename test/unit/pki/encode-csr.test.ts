@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseCsr } from '../../../src/pki/csr.ts';
-import { encodeCsr } from '../../../src/pki/encode-csr.ts';
+import { encodeCsr } from '../../../src/pki/create-csr.ts';
 import { createKey, formatPem } from '../../../src/pki/key.ts';
 
 describe('a request that is written by hand', () => {

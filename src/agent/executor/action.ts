@@ -1,0 +1,19 @@
+import type { JobEvent, JobOutcome } from '../../protocol/event.ts';
+import type { JobAction } from '../../protocol/job-action.ts';
+
+/** What an action is given to keep to. */
+export interface ActionContext {
+  jobId: string;
+  timeoutMs: number;
+  maxOutputBytes: number;
+  /** Fires when the job is cancelled, or the agent stops. */
+  signal: AbortSignal;
+}
+
+/** How it ended; `aborted` when the signal has ended it, which means something only the executor knows. */
+export type ActionEnd = Pick<JobEvent, 'exitCode' | 'signal' | 'stdout' | 'stderr' | 'truncatedBytes' | 'reason'> & {
+  outcome: JobOutcome | 'aborted';
+};
+
+/** Never throws for what the action does. */
+export type Perform = (action: JobAction, context: ActionContext) => Promise<ActionEnd>;
