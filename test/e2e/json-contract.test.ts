@@ -336,8 +336,9 @@ const cases: Record<string, Case> = {
   'job list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
   'job show': { ok: () => [finishedJob], fails: () => ['j-nothing'], exitCode: 2 },
   'job wait': { ok: () => [finishedJob], fails: () => ['j-nothing'], exitCode: 2 },
+  // The one that 'job cancel' has ended.
   'job retry': {
-    ok: () => [finishedJob, '--failed', '--dry-run'],
+    ok: () => [openJob, '--cancelled', '--dry-run'],
     fails: () => ['j-nothing', '--failed'],
     exitCode: 2,
   },
