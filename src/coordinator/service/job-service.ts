@@ -4,13 +4,14 @@ import { openJob, stepJob } from '../core/job-operation.ts';
 import type { Turn } from '../core/turn.ts';
 import type { JobDevice, JobDocument } from '../job/job-state.ts';
 import { planJob, type PlanContext } from '../job/plan-job.ts';
+import type { Caller } from '../operator/caller.ts';
 import { viewJob, viewResult } from '../job/view-job.ts';
 import { audit, type ServiceContext } from './context.ts';
 import { countAccepted, matchAccepted } from './target.ts';
 
 export function startJob(context: ServiceContext, request: JobRequest): Promise<Job> {
   return context.core.submit((turn) =>
-    beginJob(turn, context, { request, matched: matchAccepted(turn.state, request.selector), action: 'job.start' }),
+    beginJob(turn, context, { request, matched: matchAccepted(turn, request.selector), action: 'job.start' }),
   );
 }
 
@@ -46,7 +47,7 @@ export async function retryJob(context: ServiceContext, id: string, request: Job
 /** The one way in which a job comes to be: planned by the safety rules, stored, started, audited. */
 export function beginJob(
   turn: Turn,
-  context: Pick<ServiceContext, 'newId' | 'jobs' | 'random'> & Parameters<typeof audit>[1],
+  context: Pick<ServiceContext, 'newId' | 'jobs' | 'random'> & Caller,
   {
     request,
     matched,
