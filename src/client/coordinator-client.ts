@@ -27,6 +27,8 @@ import type {
   DeadLetterOutcome,
   DeadLetterQuery,
   Device,
+  DeviceJob,
+  DeviceResult,
   DeviceWatchRow,
   DiscardRequest,
   EnrollmentTokenMade,
@@ -41,7 +43,9 @@ import type {
   HandlerRow,
   Job,
   JobFollowRow,
+  JobListQuery,
   JobRequest,
+  JobRetryRequest,
   ManifestImport,
   ManifestImported,
   PreregistrationView,
@@ -166,8 +170,15 @@ export class CoordinatorClient {
   removeGroup = (name: string) => this.#http.delete<{ removed: string }>(groupPath(name));
 
   startJob = (request: JobRequest) => this.#http.post<Job>('/v1/jobs', request);
-  jobs = () => this.#http.get<Job[]>('/v1/jobs');
+  jobs = (query: JobListQuery = {}) => this.#http.get<Job[]>('/v1/jobs', { ...query });
   job = (id: string) => this.#http.get<Job>(`/v1/jobs/${encodeURIComponent(id)}`);
+  retryJob = (id: string, request: JobRetryRequest) =>
+    this.#http.post<Job>(`/v1/jobs/${encodeURIComponent(id)}/retry`, request);
+  /** The results as they are stored now. */
+  jobResults = (id: string, signal?: AbortSignal) =>
+    this.#http.rows<DeviceResult>(`/v1/jobs/${encodeURIComponent(id)}/results`, {}, signal);
+  deviceJobs = (id: string, query: { limit?: number } = {}) =>
+    this.#http.get<DeviceJob[]>(`/v1/devices/${encodeURIComponent(id)}/jobs`, query);
   cancelJob = (id: string) => this.#http.post<Job>(`/v1/jobs/${encodeURIComponent(id)}/cancel`, {});
   /** All results so far, then each as it comes; ends with the finished job. */
   followJob = (id: string, signal?: AbortSignal) =>

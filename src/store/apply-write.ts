@@ -15,6 +15,7 @@ import {
 } from './enrollment-table.ts';
 import { writeEvent, writeEventBlock } from './event-table.ts';
 import { removeGroup, writeGroup } from './group-table.ts';
+import { removeSchedule, writeSchedule } from './job-table.ts';
 import { writeOperator } from './operator-table.ts';
 import { redactEvents } from './redaction-table.ts';
 import { removeRenewal, writeRenewal } from './renewal-table.ts';
@@ -111,5 +112,9 @@ export function applyWrite(statements: Statements, chain: AuditChain, write: Wri
       return removeChallenge(statements, write.nonce);
     case 'operator':
       return writeOperator(statements, write.operator);
+    case 'schedule':
+      return writeSchedule(statements, write.schedule);
+    case 'schedule-removed':
+      return removeSchedule(statements, write.name);
   }
 }

@@ -9,6 +9,7 @@ import { readBoundGrains, readPreregistrations, readTokens } from './enrollment-
 import { readLastOffset } from './event-table.ts';
 import { readGroups } from './group-table.ts';
 import { readRenewals } from './renewal-table.ts';
+import { readSchedules } from './job-table.ts';
 import { readOperators } from './operator-table.ts';
 import { readRequestSeqs, readRequests } from './request-table.ts';
 import { readParked, readSchemas } from './schema-table.ts';
@@ -33,6 +34,7 @@ import type {
   ReleaseRow,
   RenewalRow,
   RequestRow,
+  ScheduleRow,
   SchemaRow,
   SuspectRow,
 } from './row.ts';
@@ -67,6 +69,7 @@ export interface Snapshot {
   challenges: ChallengeRow[];
   renewals: RenewalRow[];
   operators: OperatorRow[];
+  schedules: ScheduleRow[];
 }
 
 export interface DocumentWithMembers extends DocumentRow {
@@ -105,6 +108,7 @@ export function readSnapshot(statements: Statements): Snapshot {
     challenges: readChallenges(statements),
     renewals: readRenewals(statements),
     operators: readOperators(statements),
+    schedules: readSchedules(statements),
   };
 }
 

@@ -6,9 +6,9 @@ import type {
   SelectValues,
   ValuesRequest,
 } from '../../client/contract/select.ts';
-import { distributionOf, explainSelector, parsePlace } from '../../selector/index.ts';
+import { distributionOf, parsePlace } from '../../selector/index.ts';
 import type { ServiceContext } from './context.ts';
-import { acceptedTargets, matchAccepted, parseFor } from './target.ts';
+import { acceptedTargets, explainAccepted, matchAccepted } from './target.ts';
 
 /** The very code that jobs and rollouts resolve their devices with. */
 export function matchSelector({ core }: ServiceContext, { selector }: SelectRequest): Promise<SelectMatch> {
@@ -27,15 +27,12 @@ const defaultValues = 20;
 /** Of the accepted devices, or of those among them that match. */
 export function showValues({ core }: ServiceContext, request: ValuesRequest): Promise<SelectValues> {
   const { place, selector, limit = defaultValues } = request;
-  return core.submit((turn) => {
-    const wanted = selector === undefined ? undefined : new Set(matchAccepted(turn, selector));
-    const fleet = [...acceptedTargets(turn.state)].filter(({ id }) => wanted === undefined || wanted.has(id));
-    return { place, ...distributionOf(fleet, parsePlace(place), limit) };
-  });
+  return core.submit((turn) => ({
+    place,
+    ...distributionOf(acceptedTargets(turn, selector), parsePlace(place), limit),
+  }));
 }
 
 export function explain({ core }: ServiceContext, { selector, deviceId }: SelectRequest): Promise<SelectExplanation> {
-  return core.submit(({ state, nowMs }) =>
-    explainSelector(parseFor(state, selector), [...acceptedTargets(state)], nowMs, deviceId),
-  );
+  return core.submit((turn) => explainAccepted(turn, selector, deviceId));
 }

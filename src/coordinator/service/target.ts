@@ -1,5 +1,6 @@
 import { FlotillaError } from '../../error.ts';
-import { parseSelector, selectIds, type Selector, type Target } from '../../selector/index.ts';
+import { parseSelector, type Explanation, type Selector, type Target } from '../../selector/index.ts';
+import { explainPlan, selectSet, type DeviceSet } from '../../selector/plan/index.ts';
 import type { CoreState } from '../core/core-state.ts';
 import { groupSource } from '../core/group-operation.ts';
 
@@ -10,30 +11,24 @@ export interface FleetView {
 }
 
 /** With the fleet's named groups. @throws FlotillaError for a selector that is not valid */
-export function parseFor(state: CoreState, text: string): Selector {
-  return parseSelector(text, groupSource(state));
-}
-
-/** Devices that a job, a rollout or `select match` may mean: accepted ones, and no others. */
-export function* acceptedTargets(state: CoreState): Generator<Target> {
-  for (const { id, state: deviceState, grains, tags } of state.devices.values()) {
-    if (deviceState === 'accepted') yield { id, grains, tags };
-  }
-}
-
-/** All that are known, for the verbs that decide on them. */
-export function* knownTargets(state: CoreState): Generator<Target> {
-  for (const { id, grains, tags } of state.devices.values()) yield { id, grains, tags };
+export function parseFor(state: CoreState, selector: string): Selector {
+  return parseSelector(selector, groupSource(state));
 }
 
 /** Ids of accepted devices that match, sorted. @throws FlotillaError for a selector that is not valid */
-export function matchAccepted({ state, nowMs }: FleetView, selector: string): string[] {
-  return selectIds(parseFor(state, selector), acceptedTargets(state), nowMs);
+export function matchAccepted(view: FleetView, selector: string): string[] {
+  return matchWithin(view, selector, view.state.registry.accepted);
 }
 
 /** Ids of known devices that match, sorted. @throws FlotillaError for a selector that is not valid */
-export function matchKnown({ state, nowMs }: FleetView, selector: string): string[] {
-  return selectIds(parseFor(state, selector), knownTargets(state), nowMs);
+export function matchKnown(view: FleetView, selector: string): string[] {
+  return matchWithin(view, selector, view.state.registry.index.all);
+}
+
+/** Where every verb has its devices from. */
+function matchWithin({ state, nowMs }: FleetView, selector: string, within: DeviceSet): string[] {
+  const { index } = state.registry;
+  return index.idsOf(selectSet(index, parseFor(state, selector).compiled, { within, nowMs }));
 }
 
 /** As matchKnown. @throws FlotillaError `none-matched` when there are none */
@@ -46,8 +41,21 @@ export function requireKnown(view: FleetView, text: string): string[] {
   });
 }
 
-export function countAccepted(state: CoreState): number {
-  let count = 0;
-  for (const { state: deviceState } of state.devices.values()) if (deviceState === 'accepted') count += 1;
-  return count;
+/** Those that `matchAccepted` chooses from, or those of them that match. */
+export function* acceptedTargets(view: FleetView, selector?: string): Generator<Target> {
+  const { index, accepted } = view.state.registry;
+  for (const id of selector === undefined ? index.idsOf(accepted) : matchAccepted(view, selector)) {
+    const target = index.get(id);
+    if (target !== undefined) yield target;
+  }
+}
+
+/** What each part of a selector means among the accepted devices. @throws FlotillaError `usage` */
+export function explainAccepted({ state, nowMs }: FleetView, selector: string, deviceId?: string): Explanation {
+  const { index, accepted } = state.registry;
+  return explainPlan(parseFor(state, selector), index, { within: accepted, nowMs, deviceId });
+}
+
+export function countAccepted({ registry }: CoreState): number {
+  return registry.acceptedCount;
 }

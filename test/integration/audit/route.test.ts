@@ -165,6 +165,11 @@ const cases: Record<string, Case> = {
     },
   },
   'POST /v1/jobs/:id/cancel': { action: 'job.cancel', run: () => core.client.cancelJob(kept['job']!) },
+  'POST /v1/jobs/:id/retry': {
+    action: 'job.retry',
+    devices: ['gw-2'],
+    run: () => core.client.retryJob(kept['job']!, { outcomes: ['cancelled'] }),
+  },
   'PUT /v1/releases': {
     action: 'release.publish',
     subject: 'p/1.0.0/stable',

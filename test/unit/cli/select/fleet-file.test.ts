@@ -29,10 +29,10 @@ describe('a fleet in a file', () => {
   it.each([
     ['{"devices": [\n  {"id": "a",}\n]}', 'this is not JSON', 2, 14],
     ['{"devices": [', 'this is not JSON', 1, 14],
-    ['{"id": "a"}\n\n{"id": }', 'this is not JSON', 3, 8],
+    ['{"id": "a"}\n\n{"id": }', 'this is not JSON', 3, 1],
     ['{"id": "a"}\n{"id": 7}', 'id is no id', 2, 1],
     ['{"id": "a"}\n{"id": "a"}', 'id stands twice', 2, 1],
-    ['{"id": "a"}\n{"id": "b", "grian": {}}', 'grian is not known', 2, 1],
+    ['{"id": "a"}\n{"id": "b", "grians": {}}', 'grians is not known', 2, 1],
     ['{"devices": {}}', 'devices is not a list', 1, 1],
     ['{"devices": [{"id": "a"}, {"id": "b", "tags": []}]}', 'devices[1].tags is no object', 1, 1],
     ['{"devices": [1]}', 'devices[0] is no device', 1, 1],
