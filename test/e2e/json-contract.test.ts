@@ -385,7 +385,7 @@ const cases: Record<string, Case> = {
   'rollout resume': { ok: () => [rollouts['x-2'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
   'rollout abort': { ok: () => [rollouts['x-3'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
 
-  'select count': { ok: () => ['d-*'], fails: () => ['G@site:nowhere'], exitCode: 3 },
+  'select count': { ok: () => ['d-*'], fails: () => [malformed], exitCode: 2 },
   'select values': { ok: () => ['G@'], fails: () => ['site'], exitCode: 2 },
   'select match': { ok: () => ['d-*'], fails: () => [malformed], exitCode: 2 },
   'select explain': { ok: () => ['d-*', '--device', 'd-1'], fails: () => ['not G@site'], exitCode: 2 },
