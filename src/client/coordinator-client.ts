@@ -1,4 +1,5 @@
 import type { AuditExportRow } from '../audit/index.ts';
+import type { Content } from '../protocol/job-action.ts';
 import type {
   AuthorityDetail,
   AuthorityOverview,
@@ -38,6 +39,7 @@ import type {
   HandlerRow,
   Job,
   JobFollowRow,
+  JobFile,
   JobRequest,
   ManifestImport,
   ManifestImported,
@@ -155,6 +157,9 @@ export class CoordinatorClient {
   jobs = () => this.#http.get<Job[]>('/v1/jobs');
   job = (id: string) => this.#http.get<Job>(`/v1/jobs/${encodeURIComponent(id)}`);
   cancelJob = (id: string) => this.#http.post<Job>(`/v1/jobs/${encodeURIComponent(id)}/cancel`, {});
+  uploadContent = (path: string, sha256: string) => this.#http.upload<Content>('/v1/contents', path, { sha256 });
+  jobFile = (id: string, deviceId: string) =>
+    this.#http.get<JobFile>(`/v1/jobs/${encodeURIComponent(id)}/files/${encodeURIComponent(deviceId)}`);
   /** All results so far, then each as it comes; ends with the finished job. */
   followJob = (id: string, signal?: AbortSignal) =>
     this.#http.rows<JobFollowRow>(`/v1/jobs/${encodeURIComponent(id)}/follow`, {}, signal);

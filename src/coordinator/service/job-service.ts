@@ -5,12 +5,14 @@ import type { JobDocument } from '../job/job-state.ts';
 import { planJob } from '../job/plan-job.ts';
 import { viewJob, viewResult } from '../job/view-job.ts';
 import { audit, type ServiceContext } from './context.ts';
+import { requireContent } from './require-content.ts';
 import { countAccepted, matchAccepted } from './target.ts';
 
 /** Jobs in a list. */
 const maxListed = 200;
 
-export function startJob(context: ServiceContext, request: JobRequest): Promise<Job> {
+export async function startJob(context: ServiceContext, request: JobRequest): Promise<Job> {
+  if (request.dryRun !== true) await requireContent(context, request.action);
   return context.core.submit((turn) => {
     const job = planJob(request, matchAccepted(turn.state, request.selector), {
       id: request.dryRun === true ? '' : context.newId('j'),
