@@ -1,4 +1,4 @@
-import { nearest } from '../config/nearest.ts';
+import { nearest } from '../nearest.ts';
 import { FlotillaError } from '../error.ts';
 
 /** The error for words that name no command. `commandIds` in oclif's form, `device:list`. */

@@ -3,7 +3,7 @@
  * so that one reading of a file tells every problem.
  */
 import { type Document, type LineCounter, type Node, isAlias, isMap, isScalar, isSeq } from 'yaml';
-import { nearest } from './nearest.ts';
+import { nearest } from '../nearest.ts';
 import type { ConfigProblem } from './problem.ts';
 
 /** One reading of one file. */

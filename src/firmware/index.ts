@@ -14,6 +14,7 @@ export { decodePublicKey, generateKeyPair, readPrivateKey, readPublicKey, writeK
 export type { SignOption } from './archive/sign.ts';
 export type { VerifyOption } from './archive/verify.ts';
 export { readTaskWrites, type TaskWrite, type WrittenImage } from './archive/task-write.ts';
+export { buildDeltaBundle, type DeltaBundle, type DeltaResource } from './archive/delta-bundle.ts';
 export { readFirmwareSource, type FirmwareSource, type SourceOption } from './archive/firmware-source.ts';
 export { summarizeConfiguration, type ConfigurationSummary } from './archive/configuration-summary.ts';
 export { diskModel, type DiskModel } from './layout/disk-model.ts';

@@ -1,4 +1,4 @@
-import { nearest } from '../config/nearest.ts';
+import { nearest } from '../nearest.ts';
 import type { ConfigProblem } from '../config/problem.ts';
 import { readCsv } from './csv.ts';
 import type { Cell, ManifestRow, ManifestShape } from './manifest-row.ts';

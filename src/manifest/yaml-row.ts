@@ -1,5 +1,5 @@
 import { LineCounter, isMap, isScalar, isSeq, parseDocument, type Node, type Pair, type YAMLMap } from 'yaml';
-import { nearest } from '../config/nearest.ts';
+import { nearest } from '../nearest.ts';
 import type { ConfigProblem } from '../config/problem.ts';
 import { mapColumns, type Cell, type ManifestRow, type ManifestShape } from './manifest-row.ts';
 

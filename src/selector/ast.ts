@@ -3,7 +3,7 @@
  * parser (`( a )` and `a`) give the same tree, and `format` prints a tree so that it parses to itself.
  */
 
-export type SelectorNode = OperatorNode | NotNode | Term;
+export type SelectorNode = OperatorNode | NotNode | GroupNode | Term;
 
 /** Always two operands or more; the parser flattens `a and b and c`, never across parentheses. */
 export interface OperatorNode {
@@ -16,7 +16,14 @@ export interface NotNode {
   operand: SelectorNode;
 }
 
-export type Term = IdGlobTerm | IdRegexTerm | IdListTerm | FactTerm | AddressTerm;
+/** `N@`. The group's own tree, always an operand of its own: what stands around it never reaches inside. */
+export interface GroupNode {
+  kind: 'group';
+  name: string;
+  operand: SelectorNode;
+}
+
+export type Term = IdGlobTerm | IdRegexTerm | IdListTerm | FactTerm | ComparisonTerm | AddressTerm | SampleTerm;
 
 /** A bare word. `pattern` is in the glob dialect of glob.ts. */
 export interface IdGlobTerm {
@@ -50,6 +57,36 @@ export interface FactTerm {
 }
 
 export type FactSource = 'grains' | 'tags';
+
+/**
+ * `G@fw:version:>=2.1.0 <3`, and `I@` likewise. Keys are globs, as in a fact; one value must satisfy every sign but
+ * `!=`, which no value may break: a list that holds the value is not "unequal" because of another member.
+ */
+export interface ComparisonTerm {
+  kind: 'comparison';
+  from: FactSource;
+  delimiter: string;
+  keys: string[];
+  comparisons: Comparison[];
+}
+
+export interface Comparison {
+  sign: ComparisonSign;
+  /** `age`: the time since the date that the fact holds. */
+  of: 'value' | 'age';
+  /** Plain text: a number, a version, a date, a duration; for `!=` any text. */
+  operand: string;
+}
+
+export type ComparisonSign = '<' | '<=' | '>' | '>=' | '!=';
+
+/** `%10@salt`, `#50@salt`: devices drawn by a stable hash of salt and id. */
+export interface SampleTerm {
+  kind: 'sample';
+  by: 'percent' | 'count';
+  amount: number;
+  salt: string;
+}
 
 /** `S@`. `network` is normalised text: `10.1.1.10`, `10.1.0.0/16`, `2001:db8::/32`. */
 export interface AddressTerm {

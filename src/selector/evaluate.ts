@@ -1,9 +1,11 @@
 import { contains, parseAddress, parseNetwork, type Network } from './address.ts';
-import type { AddressTerm, FactTerm, SelectorNode, Term } from './ast.ts';
+import type { AddressTerm, ComparisonTerm, FactTerm, SampleTerm, SelectorNode, Term } from './ast.ts';
+import { compileComparison, type ComparisonPattern } from './comparison.ts';
 import { compileFact, type FactPattern } from './fact-pattern.ts';
 import { hasFact } from './fact-walk.ts';
 import { compileGlob } from './glob.ts';
 import { compileRegex } from './regex.ts';
+import { drawCount, sharesDraw } from './sample.ts';
 
 /** What a selector sees of a device. `grains` come from the device, `tags` from operators. */
 export interface Target {
@@ -12,7 +14,28 @@ export interface Target {
   tags: Record<string, unknown>;
 }
 
-export type Predicate = (target: Target) => boolean;
+/** What a verdict depends on besides the device itself. */
+export interface Moment {
+  nowMs: number;
+  /** Who is drawn by `#50@`, out of all devices that were to choose from. */
+  drawn(term: SampleTerm): ReadonlySet<string>;
+}
+
+export type Predicate = (target: Target, moment: Moment) => boolean;
+
+/** Draws each sample once, when it is first asked for. @param ids every device to choose from */
+export function momentOf(nowMs: number, ids: () => readonly string[]): Moment {
+  const draws = new Map<string, ReadonlySet<string>>();
+  return {
+    nowMs,
+    drawn: (term) => {
+      const key = `${term.amount}@${term.salt}`;
+      const known = draws.get(key) ?? drawCount(term, ids());
+      draws.set(key, known);
+      return known;
+    },
+  };
+}
 
 /** A node with its test; `explain` and `match` use the very same tests. */
 export interface CompiledNode {
@@ -21,25 +44,40 @@ export interface CompiledNode {
   children: CompiledNode[];
   /** Fact terms only. */
   fact?: FactPattern;
+  /** Comparisons only. */
+  comparison?: ComparisonPattern;
 }
 
 /** Compiles a parsed tree. Never throws for a tree that the parser made; the tests never throw. */
-export function compileNode(node: SelectorNode): CompiledNode {
+export function compileTree(root: SelectorNode): CompiledNode {
+  return compileNode(root, new Map());
+}
+
+/** @param known the trees of groups that were compiled already: a group may stand in many places */
+function compileNode(node: SelectorNode, known: Map<SelectorNode, CompiledNode>): CompiledNode {
+  const compileChild = (child: SelectorNode): CompiledNode => compileNode(child, known);
   switch (node.kind) {
     case 'and': {
-      const children = node.operands.map(compileNode);
-      return { node, children, test: (target) => children.every((child) => child.test(target)) };
+      const children = node.operands.map(compileChild);
+      return { node, children, test: (target, moment) => children.every((child) => child.test(target, moment)) };
     }
     case 'or': {
-      const children = node.operands.map(compileNode);
-      return { node, children, test: (target) => children.some((child) => child.test(target)) };
+      const children = node.operands.map(compileChild);
+      return { node, children, test: (target, moment) => children.some((child) => child.test(target, moment)) };
     }
     case 'not': {
-      const child = compileNode(node.operand);
-      return { node, children: [child], test: (target) => !child.test(target) };
+      const child = compileChild(node.operand);
+      return { node, children: [child], test: (target, moment) => !child.test(target, moment) };
+    }
+    case 'group': {
+      const child = known.get(node.operand) ?? compileChild(node.operand);
+      known.set(node.operand, child);
+      return { node, children: [child], test: child.test };
     }
     case 'fact':
       return compileFactTerm(node);
+    case 'comparison':
+      return compileComparisonTerm(node);
     default:
       return { node, children: [], test: compileTerm(node) };
   }
@@ -47,10 +85,19 @@ export function compileNode(node: SelectorNode): CompiledNode {
 
 function compileFactTerm(node: FactTerm): CompiledNode {
   const fact = compileFact(node);
-  return { node, children: [], fact, test: (target) => hasFact(target[node.from], fact) };
+  return { node, children: [], fact, test: (target, { nowMs }) => hasFact(target[node.from], fact, nowMs) };
 }
 
-function compileTerm(term: Exclude<Term, FactTerm>): Predicate {
+function compileComparisonTerm(node: ComparisonTerm): CompiledNode {
+  const comparison = compileComparison(node);
+  const { wanted, unwanted } = comparison;
+  const test: Predicate = (target, { nowMs }) =>
+    hasFact(target[node.from], wanted, nowMs) &&
+    (unwanted === undefined || !hasFact(target[node.from], unwanted, nowMs));
+  return { node, children: [], comparison, test };
+}
+
+function compileTerm(term: Exclude<Term, FactTerm | ComparisonTerm>): Predicate {
   switch (term.kind) {
     case 'id-glob': {
       const matches = compileGlob(term.pattern);
@@ -66,6 +113,10 @@ function compileTerm(term: Exclude<Term, FactTerm>): Predicate {
     }
     case 'address':
       return compileAddress(term);
+    case 'sample':
+      return term.by === 'percent'
+        ? (target) => sharesDraw(term, target.id)
+        : (target, moment) => moment.drawn(term).has(target.id);
   }
 }
 

@@ -1,6 +1,7 @@
 import { FlotillaError } from '../error.ts';
-import type { FactTerm, SelectorNode } from './ast.ts';
-import { addressesOf, type CompiledNode, type Target } from './evaluate.ts';
+import type { ComparisonTerm, FactTerm, SelectorNode } from './ast.ts';
+import type { FactPattern } from './fact-pattern.ts';
+import { addressesOf, momentOf, type CompiledNode, type Moment, type Target } from './evaluate.ts';
 import { textOfFact } from './fact-text.ts';
 import { hasFact } from './fact-walk.ts';
 import { formatNode } from './format.ts';
@@ -28,11 +29,17 @@ const maxShownCharacters = 60;
  * compiled tests as `matches`.
  * @throws FlotillaError `usage`, when `deviceId` is not in the fleet
  */
-export function explainSelector(selector: Selector, fleet: Iterable<Target>, deviceId?: string): Explanation {
+export function explainSelector(
+  selector: Selector,
+  fleet: readonly Target[],
+  nowMs: number,
+  deviceId?: string,
+): Explanation {
   const explanation = describe(selector.compiled);
+  const moment = momentOf(nowMs, () => fleet.map(({ id }) => id));
   let device: Target | undefined;
   for (const target of fleet) {
-    count(selector.compiled, explanation, target);
+    count(selector.compiled, explanation, target, moment);
     if (target.id === deviceId) device = target;
   }
   if (deviceId === undefined) return explanation;
@@ -43,7 +50,7 @@ export function explainSelector(selector: Selector, fleet: Iterable<Target>, dev
       suggestion: 'flotilla device list',
     });
   }
-  judge(selector.compiled, explanation, device);
+  judge(selector.compiled, explanation, device, moment);
   return explanation;
 }
 
@@ -53,25 +60,26 @@ function describe(compiled: CompiledNode): Explanation {
 }
 
 /** No short circuit: each part is counted by itself. */
-function count(compiled: CompiledNode, explanation: Explanation, target: Target): void {
-  if (compiled.test(target)) explanation.matched += 1;
+function count(compiled: CompiledNode, explanation: Explanation, target: Target, moment: Moment): void {
+  if (compiled.test(target, moment)) explanation.matched += 1;
   for (const [index, child] of compiled.children.entries()) {
     const childExplanation = explanation.children[index];
-    if (childExplanation !== undefined) count(child, childExplanation, target);
+    if (childExplanation !== undefined) count(child, childExplanation, target, moment);
   }
 }
 
-function judge(compiled: CompiledNode, explanation: Explanation, target: Target): void {
-  explanation.verdict = compiled.test(target);
-  const reason = reasonFor(compiled, target, explanation.verdict);
+function judge(compiled: CompiledNode, explanation: Explanation, target: Target, moment: Moment): void {
+  explanation.verdict = compiled.test(target, moment);
+  const reason = reasonFor(compiled, target, explanation.verdict, moment);
   if (reason !== undefined) explanation.reason = reason;
   for (const [index, child] of compiled.children.entries()) {
     const childExplanation = explanation.children[index];
-    if (childExplanation !== undefined) judge(child, childExplanation, target);
+    if (childExplanation !== undefined) judge(child, childExplanation, target, moment);
   }
 }
 
-function reasonFor({ node, fact }: CompiledNode, target: Target, verdict: boolean): string | undefined {
+function reasonFor(compiled: CompiledNode, target: Target, verdict: boolean, moment: Moment): string | undefined {
+  const { node, fact, comparison } = compiled;
   switch (node.kind) {
     case 'id-glob':
     case 'id-regex':
@@ -83,21 +91,36 @@ function reasonFor({ node, fact }: CompiledNode, target: Target, verdict: boolea
       return addresses.length === 0 ? 'the device reports no address' : `its addresses are ${shorten(addresses)}`;
     }
     case 'fact':
-      return fact === undefined ? undefined : factReason(node, target, fact);
+      return fact === undefined ? undefined : factReason(node, node.levels.slice(0, -1), target, fact, moment);
+    case 'comparison': {
+      // What an unequal sign was broken by says more than what the other signs were satisfied by.
+      const { wanted, unwanted } = comparison ?? {};
+      const broken = unwanted !== undefined && hasFact(target[node.from], unwanted, moment.nowMs);
+      const shown = broken ? unwanted : wanted;
+      return shown === undefined ? undefined : factReason(node, node.keys, target, shown, moment);
+    }
+    case 'sample':
+      return `${target.id} was ${verdict ? '' : 'not '}drawn`;
     default:
       return undefined;
   }
 }
 
-function factReason(term: FactTerm, target: Target, pattern: NonNullable<CompiledNode['fact']>): string {
+function factReason(
+  term: FactTerm | ComparisonTerm,
+  keys: readonly string[],
+  target: Target,
+  pattern: FactPattern,
+  { nowMs }: Moment,
+): string {
   const found = new Map<string, unknown>();
   const matched = new Map<string, unknown>();
-  hasFact(target[term.from], pattern, (path, value, isMatch) => {
+  hasFact(target[term.from], pattern, nowMs, (path, value, isMatch) => {
     (isMatch ? matched : found).set(path.join(term.delimiter), value);
   });
   const what = term.from === 'grains' ? 'grain' : 'tag';
   const shown = matched.size > 0 ? matched : found;
-  if (shown.size === 0) return `the device has no ${what} ${term.levels.slice(0, -1).join(term.delimiter)}`;
+  if (shown.size === 0) return `the device has no ${what} ${keys.join(term.delimiter)}`;
   return `${what} ${shorten([...shown].map(([path, value]) => `${path} is ${show(value)}`))}`;
 }
 

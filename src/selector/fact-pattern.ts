@@ -1,16 +1,20 @@
 import type { FactTerm } from './ast.ts';
+import { textOfFact } from './fact-text.ts';
 import { compileGlob, escapeInGlob, literalOf, type GlobPredicate } from './glob.ts';
 import { compileRegex, RegexSyntaxError, type RegexPredicate } from './regex.ts';
 
-/** Tests the text of a value. */
-export type ValuePredicate = (text: string) => boolean;
+/** Tests a value. Only ages need to know what time it is. */
+export type ValuePredicate = (value: unknown, nowMs: number) => boolean;
 
-/** One level as a key: a name, any one name or none (`*`), any path (`**`), or a glob on names (case-sensitive). */
+type TextPredicate = (text: string) => boolean;
+
+/** One level as a key: a name, any one name or none (`*`), any path (`**`), a glob on names (case-sensitive), or no key. */
 export type KeyPattern =
   | { kind: 'name'; name: string; trimmed: string; index: number | undefined }
   | { kind: 'any' }
   | { kind: 'any-depth' }
-  | { kind: 'glob'; source: string; matches: GlobPredicate };
+  | { kind: 'glob'; source: string; matches: GlobPredicate }
+  | { kind: 'none' };
 
 export interface FactPattern {
   keys: KeyPattern[];
@@ -30,7 +34,7 @@ export function compileFact(term: FactTerm): FactPattern {
   return {
     keys,
     isAmbiguous: wildcards.length > 1 || wildcards.some((key) => key.kind === 'any-depth'),
-    values: term.by === 'regex' ? valueRegexes(term) : valueGlobs(term),
+    values: (term.by === 'regex' ? valueRegexes(term) : valueGlobs(term)).map(onText),
     names: levels.map((_, index) =>
       levels
         .slice(index)
@@ -40,7 +44,11 @@ export function compileFact(term: FactTerm): FactPattern {
   };
 }
 
-function readKey(level: string): KeyPattern {
+function onText(matches: TextPredicate | undefined): ValuePredicate | undefined {
+  return matches === undefined ? undefined : (value) => matches(textOfFact(value));
+}
+
+export function readKey(level: string): KeyPattern {
   if (level === '*') return { kind: 'any' };
   if (level === '**') return { kind: 'any-depth' };
   const name = literalOf(level);
@@ -49,7 +57,7 @@ function readKey(level: string): KeyPattern {
   return { kind: 'name', name, trimmed: name.trim(), index: /^[+-]?\d{1,9}$/u.test(name) ? Number(name) : undefined };
 }
 
-function valueGlobs({ levels, delimiter }: FactTerm): ValuePredicate[] {
+function valueGlobs({ levels, delimiter }: FactTerm): TextPredicate[] {
   return levels.map((_, index) => {
     const source = levels.slice(index).join(escapeInGlob(delimiter));
     const matches = compileGlob(source.toLowerCase());
@@ -66,7 +74,7 @@ function valueGlobs({ levels, delimiter }: FactTerm): ValuePredicate[] {
  */
 export function valueRegexes({ levels, delimiter }: FactTerm): (RegexPredicate | undefined)[] {
   const first = levels.findIndex((level, index) => index > 0 && level !== '*' && level !== '**');
-  if (first === -1) throw new RegexSyntaxError(`missing argument to repetition operator: \`${levels.at(-1)}\``);
+  if (first === -1) throw new RegexSyntaxError(`missing argument to repetition operator: \`${levels.at(-1)}\``, '');
   const sourceFrom = (index: number): string => levels.slice(index).join(delimiter);
   return levels.map((_, index) => {
     if (index < first) return undefined;

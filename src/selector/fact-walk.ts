@@ -1,5 +1,5 @@
 import type { FactPattern, KeyPattern } from './fact-pattern.ts';
-import { isRecord, textOfFact, type FactRecord } from './fact-text.ts';
+import { isRecord, type FactRecord } from './fact-text.ts';
 import { selectorLimit } from './limit.ts';
 
 /** Told of every value that was compared, for `explain`. */
@@ -12,19 +12,21 @@ export type FactObserver = (path: readonly string[], value: unknown, isMatch: bo
  * - a list has it when a member has it; a number steps into the member at that place, negative from the end;
  * - anything else is compared as text. A missing key, an empty map and an empty list have nothing, not even `*`.
  */
-export function hasFact(record: FactRecord, pattern: FactPattern, observe?: FactObserver): boolean {
-  return new Walk(pattern, observe).descend(record, 0, []);
+export function hasFact(record: FactRecord, pattern: FactPattern, nowMs: number, observe?: FactObserver): boolean {
+  return new Walk(pattern, nowMs, observe).descend(record, 0, []);
 }
 
 class Walk {
   readonly #pattern: FactPattern;
+  readonly #nowMs: number;
   readonly #observe: FactObserver | undefined;
   readonly #last: number;
   /** For ambiguous patterns: node to the levels that were followed from it. */
   readonly #tried = new Map<object, Set<number>>();
 
-  constructor(pattern: FactPattern, observe: FactObserver | undefined) {
+  constructor(pattern: FactPattern, nowMs: number, observe: FactObserver | undefined) {
     this.#pattern = pattern;
+    this.#nowMs = nowMs;
     this.#observe = observe;
     this.#last = pattern.keys.length - 1;
   }
@@ -85,7 +87,7 @@ class Walk {
   #compare(value: unknown, level: number, path: readonly string[]): boolean {
     const matches = this.#pattern.values[level];
     if (matches === undefined || value === undefined) return false;
-    const isMatch = matches(textOfFact(value));
+    const isMatch = matches(value, this.#nowMs);
     this.#observe?.(path, value, isMatch);
     return isMatch;
   }
@@ -125,5 +127,5 @@ class Walk {
 function nameMatches(key: KeyPattern, name: string): boolean {
   if (key.kind === 'name') return key.name === name;
   if (key.kind === 'glob') return key.source === name || key.matches(name);
-  return true;
+  return key.kind !== 'none';
 }

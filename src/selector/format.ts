@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 
-import type { FactTerm, SelectorNode, Term } from './ast.ts';
-import { isBlank, isInvisible, tokenize } from './lexer.ts';
-import { parseTerm } from './term.ts';
+import type { ComparisonTerm, FactTerm, SelectorNode, Term } from './ast.ts';
+import { isBlank, isInvisible } from './lexer.ts';
+import { parseExpression } from './parser.ts';
 
 /** Prints a tree as text that parses to the same tree, quoting only where needed. */
 export function formatNode(node: SelectorNode): string {
@@ -13,6 +13,8 @@ export function formatNode(node: SelectorNode): string {
       return node.operands.map((operand) => formatOperand(operand, ['or'])).join(' or ');
     case 'not':
       return `not ${formatOperand(node.operand, ['or', 'and', 'not'])}`;
+    case 'group':
+      return `N@${node.name}`;
     default:
       return formatTerm(node);
   }
@@ -36,7 +38,7 @@ function printQuoted(term: Term): string {
   if (term.kind === 'id-glob') return quoted(term.pattern);
   // Ids of a list are plain text, not patterns: their backslashes are doubled.
   if (term.kind === 'id-list') {
-    return `L@${term.ids.map((id) => quoteIfNeeded(id.replaceAll('\\', '\\\\'), ',')).join(',')}`;
+    return `L@${term.ids.map((id) => quoteIfNeeded(plainText(id), ',')).join(',')}`;
   }
   return printTerm(term, quoteIfNeeded);
 }
@@ -52,22 +54,41 @@ function printTerm(term: Term, print: PrintPart): string {
     case 'address':
       return `S@${term.network}`;
     case 'fact':
-      return printFact(term, print);
+      return prefixOf(term, term.by) + printLevels(term.levels, term.delimiter, print);
+    case 'comparison':
+      return prefixOf(term, 'glob') + printLevels(term.keys, term.delimiter, print) + printComparisons(term, print);
+    case 'sample':
+      return `${term.by === 'percent' ? '%' : '#'}${term.amount}@${term.salt === '' ? '' : print(plainText(term.salt), '')}`;
   }
 }
 
-function printFact(term: FactTerm, print: PrintPart): string {
-  const letter = term.from === 'grains' ? (term.by === 'regex' ? 'P' : 'G') : term.by === 'regex' ? 'J' : 'I';
-  const prefix = term.delimiter === ':' ? `${letter}@` : `${letter}${term.delimiter}@`;
-  return prefix + term.levels.map((level) => print(level, term.delimiter)).join(term.delimiter);
+function prefixOf({ from, delimiter }: FactTerm | ComparisonTerm, by: FactTerm['by']): string {
+  const letter = from === 'grains' ? (by === 'regex' ? 'P' : 'G') : by === 'regex' ? 'J' : 'I';
+  return delimiter === ':' ? `${letter}@` : `${letter}${delimiter}@`;
+}
+
+function printLevels(levels: string[], delimiter: string, print: PrintPart): string {
+  return levels.map((level) => print(level, delimiter)).join(delimiter);
+}
+
+function printComparisons({ delimiter, comparisons }: ComparisonTerm, print: PrintPart): string {
+  const printed = comparisons.map(
+    ({ sign, of, operand }) => `${of === 'age' ? 'age' : ''}${sign}${print(plainText(operand), '')}`,
+  );
+  return delimiter + printed.join(' ');
+}
+
+/** Plain text where a pattern may stand: its backslashes are doubled. */
+function plainText(text: string): string {
+  return text.replaceAll('\\', '\\\\');
 }
 
 function readsAs(text: string, term: Term): boolean {
   try {
-    const [word, end, ...others] = tokenize(text);
-    if (word?.kind !== 'word' || end?.kind !== 'end' || others.length > 0) return false;
-    if (!word.isQuoted && /^(?:and|or|not)$/iu.test(word.text)) return false;
-    return isDeepStrictEqual(parseTerm(text, word), term);
+    return isDeepStrictEqual(
+      parseExpression(text, () => term),
+      term,
+    );
   } catch {
     return false;
   }
@@ -76,7 +97,7 @@ function readsAs(text: string, term: Term): boolean {
 function quoteIfNeeded(source: string, delimiter: string): string {
   const isSafe =
     source !== '' &&
-    !/^(?:[<>]|!=|age\s*[<>])/u.test(source) &&
+    !/^(?:(?:age)?(?:[<>]|!=)|=[=<>]|=~|~=|!~)/u.test(source) &&
     Array.from(source).every(
       (character) =>
         !isBlank(character) && !isInvisible(character) && !`()"'`.includes(character) && character !== delimiter,

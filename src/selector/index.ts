@@ -3,9 +3,19 @@
  * as code, failing closed: any malformed term makes the whole expression an error with a position. Pure: no IO, no
  * clock. lexer → parser (term) → ast → evaluate; format and explain print it. docs/selectors.md is the reference.
  */
-export type { Target, Predicate } from './evaluate.ts';
-export type { SelectorNode } from './ast.ts';
+export { momentOf, type Moment, type Predicate, type Target } from './evaluate.ts';
+export type { Comparison, SampleTerm, SelectorNode } from './ast.ts';
 export { engines, type Engine } from './engine.ts';
+export { groupsNamedIn, noGroups, type GroupSource } from './group.ts';
 export { explainSelector, type Explanation } from './explain.ts';
 export { selectorLimit } from './limit.ts';
-export { compileSelector, formatSelector, matches, parseSelector, selectIds, Selector } from './selector.ts';
+export { isGroupName } from './term.ts';
+export {
+  compileSelector,
+  formatSelector,
+  matches,
+  parseGroup,
+  parseSelector,
+  selectIds,
+  Selector,
+} from './selector.ts';

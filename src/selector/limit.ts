@@ -11,4 +11,9 @@ export const selectorLimit = {
   maxFactLevels: 64,
   /** How deep `**` looks into a device's facts. */
   maxFactDepth: 64,
+  /** Groups inside groups. */
+  maxGroupDepth: 16,
+  /** Terms and operators of a selector with its groups written out: ten groups that each name the next one twice
+   * would be a thousand terms, and thirty a billion. */
+  maxNodes: 20_000,
 } as const;

@@ -1,8 +1,16 @@
 import type { SelectorNode } from './ast.ts';
+import type { ErrorDetail, FlotillaError } from '../error.ts';
+import { beginsComparison, readComparison } from './comparison-syntax.ts';
 import { checkLength, tokenize, type Token, type WordToken } from './lexer.ts';
 import { selectorLimit } from './limit.ts';
 import { selectorError } from './selector-error.ts';
-import { parseTerm } from './term.ts';
+import { parseTerm, readGroupName } from './term.ts';
+
+/** Makes the error for a group that cannot be had, placed where its name stands. */
+export type RefuseGroup = (code: string, message: string, detail: ErrorDetail) => FlotillaError;
+
+/** Gives the tree of a named group. */
+export type FindGroup = (name: string, refuse: RefuseGroup) => SelectorNode;
 
 type Operator = 'and' | 'or' | 'not';
 
@@ -22,21 +30,23 @@ const lookalikes = new Map<string, Operator>([
  * Parses a whole expression; grammar in docs/selectors.md. Recursion is bounded by the nesting of parentheses.
  * @throws FlotillaError `usage`, `selector-…`, with position and excerpt
  */
-export function parseExpression(text: string): SelectorNode {
+export function parseExpression(text: string, findGroup: FindGroup): SelectorNode {
   checkLength(text);
-  const parser = new Parser(text, tokenize(text));
+  const parser = new Parser(text, tokenize(text), findGroup);
   return parser.parseAll();
 }
 
 class Parser {
   readonly #text: string;
   readonly #tokens: Token[];
+  readonly #findGroup: FindGroup;
   #at = 0;
   #depth = 0;
 
-  constructor(text: string, tokens: Token[]) {
+  constructor(text: string, tokens: Token[], findGroup: FindGroup) {
     this.#text = text;
     this.#tokens = tokens;
+    this.#findGroup = findGroup;
   }
 
   parseAll(): SelectorNode {
@@ -88,7 +98,25 @@ class Parser {
     if (token.kind === 'open') return this.#parenthesised();
     if (token.kind !== 'word' || this.#operatorAt(token) !== undefined) throw this.#missingOperand(token);
     this.#at += 1;
-    return parseTerm(this.#text, token);
+    return token.prefix?.letter === 'N' ? this.#group(token) : this.#term(token);
+  }
+
+  #group(word: WordToken): SelectorNode {
+    const name = readGroupName(this.#text, word);
+    const refuse: RefuseGroup = (code, message, detail) => selectorError(this.#text, word.span, code, message, detail);
+    return { kind: 'group', name, operand: this.#findGroup(name, refuse) };
+  }
+
+  /** A comparison goes on in the words behind it: `G@fw:version:>=2.1.0 <3`. */
+  #term(word: WordToken): SelectorNode {
+    const term = parseTerm(this.#text, word);
+    if (term.kind !== 'comparison') return term;
+    const comparisons = [...term.comparisons];
+    for (let next = this.#peek(); next.kind === 'word' && continuesComparison(next); next = this.#peek()) {
+      comparisons.push(readComparison(this.#text, next));
+      this.#at += 1;
+    }
+    return { ...term, comparisons };
   }
 
   #parenthesised(): SelectorNode {
@@ -184,6 +212,9 @@ class Parser {
   }
 
   #operatorAdvice(token: Token): string {
+    if (token.kind === 'word' && continuesComparison(token)) {
+      return 'A comparison stands right behind its key, without a blank: G@key:>=1 <3.';
+    }
     const before = this.#tokens[this.#at - 1];
     const mayHoldBlank = before?.kind === 'word' && before.prefix !== undefined && token.kind === 'word';
     if (mayHoldBlank && isWordWithoutPrefix(token)) {
@@ -196,6 +227,10 @@ class Parser {
     }
     return 'Put and or or between them.';
   }
+}
+
+function continuesComparison(word: WordToken): boolean {
+  return word.prefix === undefined && beginsComparison({ characters: word.characters, at: 0 });
 }
 
 function isWordWithoutPrefix(token: WordToken): boolean {

@@ -15,13 +15,21 @@ export function compileRegex(source: string, options: { ignoreCase: boolean }): 
     const compiled = RE2JS.compile(`\\A(?:${source})`, flags);
     return (text) => compiled.test(text);
   } catch (cause) {
-    if (cause instanceof RE2JSSyntaxException) throw new RegexSyntaxError(describe(cause), { cause });
+    if (cause instanceof RE2JSSyntaxException)
+      throw new RegexSyntaxError(describe(cause), cause.input ?? '', { cause });
     throw cause;
   }
 }
 
 export class RegexSyntaxError extends Error {
   override name = 'RegexSyntaxError';
+  /** The part of the source that is at fault, or empty. */
+  readonly fragment: string;
+
+  constructor(message: string, fragment: string, options?: ErrorOptions) {
+    super(message, options);
+    this.fragment = fragment;
+  }
 }
 
 function describe(cause: RE2JSSyntaxException): string {

@@ -1,7 +1,7 @@
 import type { SelectorNode } from './ast.ts';
-import { compileNode, type CompiledNode, type Predicate, type Target } from './evaluate.ts';
+import { compileTree, momentOf, type CompiledNode, type Moment, type Predicate, type Target } from './evaluate.ts';
 import { formatNode } from './format.ts';
-import { parseExpression } from './parser.ts';
+import { noGroups, parseWithGroups, type GroupSource } from './group.ts';
 
 /** A parsed, valid expression. Compiled on first use, then kept. */
 export class Selector {
@@ -16,17 +16,25 @@ export class Selector {
   }
 
   get compiled(): CompiledNode {
-    this.#compiled ??= compileNode(this.root);
+    this.#compiled ??= compileTree(this.root);
     return this.#compiled;
   }
 }
 
 /**
- * Parses an expression.
+ * Parses an expression. The groups that it names are written out now: a later change of theirs does not reach it.
  * @throws FlotillaError `usage`, `selector-…`, with position, excerpt and suggestion, for anything malformed
  */
-export function parseSelector(text: string): Selector {
-  return new Selector(text, parseExpression(text));
+export function parseSelector(text: string, groups: GroupSource = noGroups): Selector {
+  return new Selector(text, parseWithGroups(text, groups));
+}
+
+/**
+ * The selector that a group of this name would stand for.
+ * @throws FlotillaError as parseSelector, and for a group that leads back to itself
+ */
+export function parseGroup(name: string, text: string, groups: GroupSource): Selector {
+  return new Selector(text, parseWithGroups(text, groups, name));
 }
 
 /** Canonical text: `parse(format(s))` has the tree of `s`. */
@@ -40,15 +48,17 @@ export function compileSelector(selector: Selector): Predicate {
 }
 
 /** Never throws, whatever the device reports. */
-export function matches(selector: Selector, target: Target): boolean {
-  return selector.compiled.test(target);
+export function matches(selector: Selector, target: Target, moment: Moment): boolean {
+  return selector.compiled.test(target, moment);
 }
 
 /** Ids of the devices that match, sorted bytewise (UTF-8). */
-export function selectIds(selector: Selector, fleet: Iterable<Target>): string[] {
+export function selectIds(selector: Selector, fleet: Iterable<Target>, nowMs: number): string[] {
   const { test } = selector.compiled;
+  const targets = Array.isArray(fleet) ? (fleet as readonly Target[]) : [...fleet];
+  const moment = momentOf(nowMs, () => targets.map(({ id }) => id));
   const ids: string[] = [];
-  for (const target of fleet) if (test(target)) ids.push(target.id);
+  for (const target of targets) if (test(target, moment)) ids.push(target.id);
   return ids.toSorted(compareBytes);
 }
 

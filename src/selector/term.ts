@@ -1,5 +1,6 @@
 import { formatNetwork, parseNetwork, suggestNetwork } from './address.ts';
-import type { FactTerm, Term } from './ast.ts';
+import type { ComparisonTerm, FactSource, FactTerm, SampleTerm, Term } from './ast.ts';
+import { beginsComparison, beginsOtherSign, readComparison } from './comparison-syntax.ts';
 import { findEngine, listEngines, type Engine, type EnginePrefix } from './engine.ts';
 import { valueRegexes } from './fact-pattern.ts';
 import { escapeInGlob } from './glob.ts';
@@ -8,12 +9,21 @@ import { selectorLimit } from './limit.ts';
 import { compileRegex, RegexSyntaxError } from './regex.ts';
 import { selectorError, type Span } from './selector-error.ts';
 
-/** Words that start a comparison; as a glob they would silently match nothing, and under `not` everything. */
-const comparison = /^(?:[<>]|!=|age\s*[<>])/u;
+/** Names of groups: they stand in expressions, in paths and on command lines, and hold no sign of the language. */
+const groupName = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,62}$/u;
+/** Percent, exact to a device in a million. */
+const percentAmount = /^\d{1,3}(?:\.\d{1,4})?$/u;
+const countAmount = /^\d{1,8}$/u;
+
+export function isGroupName(text: string): boolean {
+  return groupName.test(text);
+}
 
 /** One word to one term. Everything that can be wrong with it is found here, without looking at any device. */
 export function parseTerm(text: string, word: WordToken): Term {
+  if (word.prefix?.amount !== undefined) return readSample(text, word, word.prefix.letter, word.prefix.amount);
   const engine = engineOf(text, word);
+  if (engine === undefined) refuseStraySign(text, word);
   if (engine === undefined) return { kind: 'id-glob', pattern: requireValue(text, word, globOf(word.characters)) };
   switch (engine.letter) {
     case 'E':
@@ -23,7 +33,7 @@ export function parseTerm(text: string, word: WordToken): Term {
     case 'S':
       return { kind: 'address', network: readNetwork(text, word) };
     default:
-      return readFact(text, word, engine);
+      return readFactOrComparison(text, word, engine);
   }
 }
 
@@ -59,7 +69,9 @@ function unknownEngine(text: string, { letter, delimiter = '' }: EnginePrefix, s
     expected: listEngines(),
     suggestion:
       capital === undefined
-        ? 'Quote the word if it is part of an id.'
+        ? letter === 'R'
+          ? 'There is no range server here: name a group with N@, or list ids with L@.'
+          : 'Quote the word if it is part of an id.'
         : `Engines are capital letters: write ${capital.letter}${capital.takesDelimiter ? delimiter : ''}@.`,
   });
 }
@@ -102,18 +114,98 @@ function readNetwork(text: string, word: WordToken): string {
   });
 }
 
-function readFact(text: string, word: WordToken, engine: Engine): FactTerm {
+/** The name after `N@`. */
+export function readGroupName(text: string, word: WordToken): string {
+  engineOf(text, word);
+  const name = requireValue(text, word, word.characters.map((character) => character.value).join(''));
+  if (groupName.test(name)) return name;
+  throw selectorError(text, word.span, 'bad-group-name', `${name} cannot be the name of a group`, {
+    seen: name,
+    expected: 'letters, digits, _ . and -, at most 63',
+    suggestion: 'flotilla group list',
+  });
+}
+
+function readSample(text: string, word: WordToken, sign: string, amount: string): SampleTerm {
+  const by = sign === '%' ? 'percent' : 'count';
+  const size = Number(amount);
+  const isSize = by === 'percent' ? percentAmount.test(amount) && size <= 100 : countAmount.test(amount);
+  if (isSize && size > 0) {
+    return { kind: 'sample', by, amount: size, salt: word.characters.map((character) => character.value).join('') };
+  }
+  const span = { start: word.span.start, end: word.span.start + (word.prefix?.length ?? 0) };
+  throw selectorError(text, span, 'bad-sample', `${sign}${amount}@ is not the size of a sample`, {
+    seen: `${sign}${amount}@`,
+    expected: by === 'percent' ? 'more than 0 and at most 100 per cent: %10@, %0.5@' : 'one device or more: #50@',
+    suggestion: 'Write another sample with a word behind it: %10@blue.',
+  });
+}
+
+/** No device's id starts so: as a glob it would match nothing, and under `not` everything. */
+function refuseStraySign(text: string, word: WordToken): void {
+  if (beginsComparison({ characters: word.characters, at: 0 })) {
+    throw selectorError(text, word.span, 'stray-comparison', `${word.text} compares nothing`, {
+      seen: word.text,
+      expected: 'a comparison right behind its key: G@key:>=1 <3',
+      suggestion: 'Quote the word if it is part of an id.',
+    });
+  }
+  const [first] = word.characters;
+  if (first?.mode === 'plain' && /[%#]/u.test(first.value)) {
+    throw selectorError(text, word.span, 'bad-sample', `${word.text} is not a sample`, {
+      seen: word.text,
+      expected: '%10@ for ten per cent, #50@ for fifty devices',
+      suggestion: 'Write an @ after the size.',
+    });
+  }
+}
+
+function readFactOrComparison(text: string, word: WordToken, engine: Engine): FactTerm | ComparisonTerm {
   const delimiter = word.prefix?.delimiter ?? ':';
+  const at = engine.isRegex ? undefined : comparisonStart(text, word, delimiter);
+  if (at === undefined) return readFact(text, word, engine, delimiter);
+  const keys = split(word.characters.slice(0, at - 1), delimiter).map(globOf);
+  checkLevels(text, word, engine, delimiter, [...keys, '']);
+  const comparisons = [readComparison(text, word, at, delimiter)];
+  return { kind: 'comparison', from: sourceOf(engine), delimiter, keys, comparisons };
+}
+
+/** The first place behind a delimiter where a comparison begins. */
+function comparisonStart(text: string, word: WordToken, delimiter: string): number | undefined {
+  const { characters } = word;
+  for (const [index, { value, mode }] of characters.entries()) {
+    if (mode !== 'plain' || value !== delimiter) continue;
+    const place = { characters, at: index + 1, delimiter };
+    if (beginsComparison(place)) return index + 1;
+    const other = beginsOtherSign(place);
+    if (other === undefined) continue;
+    throw selectorError(text, word.span, 'bad-comparison', `${other} is not a sign`, {
+      seen: word.text,
+      expected: '<, <=, >, >= or !=; for equality the value alone',
+      suggestion: 'Quote the value if it really begins with this sign.',
+    });
+  }
+  return undefined;
+}
+
+function sourceOf(engine: Engine): FactSource {
+  return 'GP'.includes(engine.letter) ? 'grains' : 'tags';
+}
+
+function readFact(text: string, word: WordToken, engine: Engine, delimiter: string): FactTerm {
   const by = engine.isRegex ? 'regex' : 'glob';
   const parts = split(word.characters, delimiter);
   const levels = parts.map(by === 'regex' ? regexOf : globOf);
-  const term: FactTerm = {
-    kind: 'fact',
-    from: 'GP'.includes(engine.letter) ? 'grains' : 'tags',
-    by,
-    delimiter,
-    levels,
-  };
+  const term: FactTerm = { kind: 'fact', from: sourceOf(engine), by, delimiter, levels };
+  checkLevels(text, word, engine, delimiter, levels);
+  // `G@note:""` says on purpose that the text is empty; `G@note:` is a slip.
+  const isQuotedEmpty = by === 'glob' && !word.text.endsWith(delimiter);
+  if (levels.at(-1) === '' && !isQuotedEmpty) throw missingFactValue(text, word, delimiter);
+  if (by === 'regex') checkFactRegex(text, word, term, parts);
+  return term;
+}
+
+function checkLevels(text: string, word: WordToken, engine: Engine, delimiter: string, levels: string[]): void {
   if (levels.length < 2) throw missingDelimiter(text, word, engine, delimiter);
   if (levels.length > selectorLimit.maxFactLevels) {
     throw selectorError(text, word.span, 'too-deep', `${levels.length} levels in one term`, {
@@ -129,12 +221,6 @@ function readFact(text: string, word: WordToken, engine: Engine): FactTerm {
       suggestion: `Write the key before ${delimiter}.`,
     });
   }
-  // `G@note:""` says on purpose that the text is empty; `G@note:` is a slip.
-  const isQuotedEmpty = by === 'glob' && !word.text.endsWith(delimiter);
-  if (levels.at(-1) === '' && !isQuotedEmpty) throw missingFactValue(text, word, delimiter);
-  if (by === 'glob') checkComparison(text, word, parts.slice(1));
-  else checkFactRegex(text, word, term);
-  return term;
 }
 
 function missingDelimiter(text: string, word: WordToken, engine: Engine, delimiter: string): Error {
@@ -159,43 +245,51 @@ function missingFactValue(text: string, word: WordToken, delimiter: string): Err
   });
 }
 
-function checkComparison(text: string, word: WordToken, parts: WordCharacter[][]): void {
-  for (const part of parts) {
-    const plain = part.map((character) => (character.mode === 'plain' ? character.value : '"')).join('');
-    if (!comparison.test(plain)) continue;
-    throw selectorError(text, word.span, 'no-comparison', 'values are matched as globs, not compared', {
-      seen: word.text,
-      expected: 'a glob such as 2.1.*',
-      suggestion: 'Quote the value if it really starts with this sign.',
-    });
-  }
-}
-
 function checkedRegex(text: string, word: WordToken, source: string): string {
   try {
     compileRegex(source, { ignoreCase: false });
     return source;
   } catch (error) {
-    throw badRegex(text, word, error);
+    throw badRegex(text, word, word.characters, error);
   }
 }
 
-function checkFactRegex(text: string, word: WordToken, term: FactTerm): void {
+function checkFactRegex(text: string, word: WordToken, term: FactTerm, parts: WordCharacter[][]): void {
   try {
     valueRegexes(term);
   } catch (error) {
-    throw badRegex(text, word, error);
+    throw badRegex(text, word, parts.slice(1).flat(), error);
   }
 }
 
-function badRegex(text: string, word: WordToken, error: unknown): unknown {
+/** @param characters where the fault is among */
+function badRegex(text: string, word: WordToken, characters: WordCharacter[], error: unknown): unknown {
   if (!(error instanceof RegexSyntaxError)) return error;
-  return selectorError(text, word.span, 'bad-regex', `not a regular expression: ${error.message}`, {
+  const span = faultySpan(characters, error.fragment) ?? word.span;
+  return selectorError(text, span, 'bad-regex', `not a regular expression: ${error.message}`, {
     seen: word.text,
     expected: 'RE2 syntax: https://github.com/google/re2/wiki/Syntax',
     suggestion: regexAdvice(error.message),
     cause: error,
   });
+}
+
+/** Where the part that the regex engine complains of stands, if it stands in one place only. */
+function faultySpan(characters: WordCharacter[], fragment: string): Span | undefined {
+  if (fragment === '') return undefined;
+  const starts: number[] = [];
+  const source = characters.flatMap((character) => {
+    const written = character.mode === 'escaped' ? `\\${character.value}` : character.value;
+    for (let index = 0; index < written.length; index += 1) starts.push(character.start);
+    return written;
+  });
+  const joined = source.join('');
+  const at = joined.indexOf(fragment);
+  if (at === -1 || joined.includes(fragment, at + 1)) return undefined;
+  const last = characters.findLast(({ start }) => start === starts[at + fragment.length - 1]);
+  const start = starts[at];
+  if (last === undefined || start === undefined) return undefined;
+  return { start, end: last.start + last.value.length + (last.mode === 'escaped' ? 1 : 0) };
 }
 
 function regexAdvice(problem: string): string {

@@ -327,6 +327,11 @@ const cases: Record<string, Case> = {
     fails: () => [scratch('tiny.fw'), scratch('nowhere.conf')],
     exitCode: 2,
   },
+  'firmware delta': {
+    missing: 'test/integration/firmware/delta-bundle.test.ts',
+    fails: () => [scratch('tiny.fw'), scratch('tiny.fw'), '-o', scratch('delta.fw')],
+    exitCode: 6,
+  },
   'firmware init': {
     ok: () => [scratch('project'), '--board', 'uboot-ab'],
     fails: () => ['--ci', 'none'],

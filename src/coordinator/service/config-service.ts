@@ -30,7 +30,7 @@ export async function setConfig(context: ServiceContext, request: ConfigRequest)
   const { selector, name, document } = request;
   requireDocument(document);
   const set = (turn: Turn): ConfigSetResult[] => {
-    const ids = matchAccepted(turn.state, selector);
+    const ids = matchAccepted(turn, selector);
     requireSize('config', request, ids.length, countAccepted(turn.state), context.jobs.confirmAboveShare);
     for (const id of ids) stepConfig(turn, id, name, { kind: 'set', document, by: context.actor });
     settle(turn);

@@ -186,7 +186,7 @@ async function open(context: ServiceContext, name: string, query: ConsumerQuery,
     view: () =>
       core.submit((turn) => {
         const consumer = consumerOf(turn, name);
-        const filter = filterOf(turn.state, consumer.filter);
+        const filter = filterOf(turn, consumer.filter);
         return { consumer, filter, lastOffset: turn.state.counters.get('offset') ?? 0, nowMs: turn.nowMs };
       }),
     wait: (delayMs) => stream.wait((ms, act) => clock.schedule(ms, act), delayMs),

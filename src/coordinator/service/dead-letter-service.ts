@@ -5,7 +5,6 @@ import type {
   DiscardRequest,
 } from '../../client/contract/dead-letter.ts';
 import { FlotillaError } from '../../error.ts';
-import { parseSelector, selectIds } from '../../selector/index.ts';
 import type { DeadLetterRow } from '../../store/index.ts';
 import { writeAudit } from '../audit/write-audit.ts';
 import { appendOwnEvent } from '../core/event-operation.ts';
@@ -13,15 +12,15 @@ import { replayLetter } from '../core/replay-operation.ts';
 import type { Turn } from '../core/turn.ts';
 import { audit, type ServiceContext } from './context.ts';
 import { decode } from './event-service.ts';
-import { knownTargets } from './target.ts';
+import { matchKnown } from './target.ts';
 
 const defaultLimit = 1_000;
 
 /** In order of id, without what they hold. */
 export async function listDeadLetters(context: ServiceContext, query: DeadLetterQuery): Promise<DeadLetter[]> {
   const { selector, limit = defaultLimit, ...rest } = query;
-  const deviceIds = await context.core.submit(({ state }) =>
-    selector === undefined ? undefined : selectIds(parseSelector(selector), knownTargets(state)),
+  const deviceIds = await context.core.submit((turn) =>
+    selector === undefined ? undefined : matchKnown(turn, selector),
   );
   const found = await context.core.store.deadLetters({
     ...rest,

@@ -1,6 +1,5 @@
 import type { AcceptRequest, Changed, Device, QuarantineRequest, TagChange } from '../../client/contract/device.ts';
 import { FlotillaError } from '../../error.ts';
-import { parseSelector, selectIds } from '../../selector/index.ts';
 import type { CertificateRow, DeviceRow } from '../../store/index.ts';
 import { holdReason, summarizeConfig } from '../config/view-config.ts';
 import type { CoreState } from '../core/core-state.ts';
@@ -12,7 +11,7 @@ import type { Turn } from '../core/turn.ts';
 import { audit, type ServiceContext } from './context.ts';
 import { lineageOf } from './lineage.ts';
 import { viewRenewal } from './renewal-service.ts';
-import { knownTargets, matchKnown } from './target.ts';
+import { matchKnown, requireKnown } from './target.ts';
 import { viewFreshness, viewLog } from './view-freshness.ts';
 
 /** The device as the API shows it. */
@@ -106,11 +105,9 @@ export function showDevice({ core }: ServiceContext, id: string): Promise<Device
 
 /** In order of id. */
 export function listDevices({ core }: ServiceContext, query: { selector?: string; state?: string }): Promise<Device[]> {
-  return core.submit(({ state, nowMs }) => {
-    const ids =
-      query.selector === undefined
-        ? [...state.devices.keys()].toSorted()
-        : selectIds(parseSelector(query.selector), knownTargets(state));
+  return core.submit((turn) => {
+    const { state, nowMs } = turn;
+    const ids = query.selector === undefined ? [...state.devices.keys()].toSorted() : matchKnown(turn, query.selector);
     return ids
       .map((id) => viewDevice(state, id, nowMs)!)
       .filter((device) => query.state === undefined || device.state === query.state);
@@ -125,7 +122,7 @@ export function acceptDevices(context: ServiceContext, { selector, instance }: A
     'device.accept',
     selector,
     (turn, id) => {
-      if (instance !== undefined) requireInstance(turn.state, selector, id, instance);
+      if (instance !== undefined) requireInstance(turn, selector, id, instance);
       freeContradicted(turn, id);
       return acceptDevice(turn, id, instance);
     },
@@ -133,11 +130,12 @@ export function acceptDevices(context: ServiceContext, { selector, instance }: A
   );
 }
 
-function requireInstance(state: CoreState, selector: string, id: string, instance: string): void {
+function requireInstance(turn: Turn, selector: string, id: string, instance: string): void {
+  const { state } = turn;
   const { hold, instanceId } = state.devices.get(id)!;
   const known = new Set([...(state.cursors.get(id)?.keys() ?? []), ...(hold?.instances ?? [])]);
   if (instanceId !== undefined) known.add(instanceId);
-  const others = matchKnown(state, selector).length;
+  const others = matchKnown(turn, selector).length;
   if (others > 1) {
     throw new FlotillaError('usage', 'device-instance-many', 'an instance is of one device', {
       seen: `'${selector}' matches ${others} devices`,
@@ -207,7 +205,7 @@ function changeEach(
   return context.core.submit((turn) => {
     const changed: string[] = [];
     const unchanged: string[] = [];
-    for (const id of matchKnown(turn.state, selector)) (change(turn, id) ? changed : unchanged).push(id);
+    for (const id of requireKnown(turn, selector)) (change(turn, id) ? changed : unchanged).push(id);
     for (const id of changed) {
       const type = action.replace('device.', 'coordinator.device-');
       appendOwnEvent(turn, { deviceId: id, type, key: '', payload: { by: context.actor, ...detail } });

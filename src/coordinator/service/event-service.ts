@@ -1,11 +1,9 @@
 import type { EventFilter, EventQuery, ExportRow, StoredEvent } from '../../client/contract/event.ts';
 import type { PayloadReader } from '../../eventlog/schema/index.ts';
-import { parseSelector, selectIds } from '../../selector/index.ts';
 import type { EventFilter as StoreFilter, EventRow } from '../../store/index.ts';
-import type { CoreState } from '../core/core-state.ts';
 import type { ServiceContext } from './context.ts';
 import { Mailbox } from './mailbox.ts';
-import { knownTargets } from './target.ts';
+import { matchKnown, type FleetView } from './target.ts';
 
 const defaultLimit = 100;
 const pageRows = 500;
@@ -97,13 +95,13 @@ export async function exportEvents(
 
 /** The log's end, and the filter with its selector resolved: for devices that are known now. */
 function view({ core }: ServiceContext, query: EventFilter): Promise<{ lastOffset: number; filter: StoreFilter }> {
-  return core.submit(({ state }) => ({
-    lastOffset: state.counters.get('offset') ?? 0,
-    filter: filterOf(state, query),
+  return core.submit((turn) => ({
+    lastOffset: turn.state.counters.get('offset') ?? 0,
+    filter: filterOf(turn, query),
   }));
 }
 
-export function filterOf(state: CoreState, { selector, ...query }: EventFilter): StoreFilter {
+export function filterOf(fleet: FleetView, { selector, ...query }: EventFilter): StoreFilter {
   const { type, key, lane, sinceMs, untilMs, deviceSinceMs, deviceUntilMs } = query;
   return {
     ...(type === undefined ? {} : { type }),
@@ -113,7 +111,7 @@ export function filterOf(state: CoreState, { selector, ...query }: EventFilter):
     ...(untilMs === undefined ? {} : { untilMs }),
     ...(deviceSinceMs === undefined ? {} : { deviceSinceMs }),
     ...(deviceUntilMs === undefined ? {} : { deviceUntilMs }),
-    ...(selector === undefined ? {} : { deviceIds: selectIds(parseSelector(selector), knownTargets(state)) }),
+    ...(selector === undefined ? {} : { deviceIds: matchKnown(fleet, selector) }),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { DeviceWatchRow } from '../../client/contract/device.ts';
-import { matches, parseSelector } from '../../selector/index.ts';
+import { matches, momentOf, parseSelector } from '../../selector/index.ts';
 import type { ServiceContext } from './context.ts';
 import { viewDevice } from './device-service.ts';
 import { Mailbox } from './mailbox.ts';
@@ -21,9 +21,10 @@ export async function* followDevices(
   const rowsOf = (ids: Iterable<string>): Promise<DeviceWatchRow[]> =>
     core.submit(({ state, nowMs }) => {
       const rows: DeviceWatchRow[] = [];
+      const moment = momentOf(nowMs, () => [...state.devices.keys()]);
       for (const id of ids) {
         const device = viewDevice(state, id, nowMs);
-        if (device !== undefined && (selector === undefined || matches(selector, device))) {
+        if (device !== undefined && (selector === undefined || matches(selector, device, moment))) {
           shown.add(id);
           rows.push({ kind: 'device', device });
         } else if (shown.delete(id)) rows.push({ kind: 'removed', id });

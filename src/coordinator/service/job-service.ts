@@ -14,7 +14,7 @@ const maxListed = 200;
 export async function startJob(context: ServiceContext, request: JobRequest): Promise<Job> {
   if (request.dryRun !== true) await requireContent(context, request.action);
   return context.core.submit((turn) => {
-    const job = planJob(request, matchAccepted(turn.state, request.selector), {
+    const job = planJob(request, matchAccepted(turn, request.selector), {
       id: request.dryRun === true ? '' : context.newId('j'),
       policy: context.jobs,
       fleetSize: countAccepted(turn.state),

@@ -75,9 +75,9 @@ async function findRows({ core }: ServiceContext, { offsets, filter }: RedactReq
       suggestion: 'flotilla event tail shows offsets',
     });
   }
-  const { where, lastOffset } = await core.submit(({ state }) => ({
-    where: filter === undefined ? {} : filterOf(state, filter),
-    lastOffset: state.counters.get('offset') ?? 0,
+  const { where, lastOffset } = await core.submit((turn) => ({
+    where: filter === undefined ? {} : filterOf(turn, filter),
+    lastOffset: turn.state.counters.get('offset') ?? 0,
   }));
   const found = new Set<number>();
   let hasJob = false;

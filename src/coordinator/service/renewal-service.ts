@@ -14,7 +14,7 @@ export function renewCertificates(context: ServiceContext, { selector }: RenewRe
   return context.core.submit((turn) => {
     const changed: string[] = [];
     const unchanged: string[] = [];
-    const matched = matchAccepted(turn.state, selector);
+    const matched = matchAccepted(turn, selector);
     if (matched.length === 0) {
       throw new FlotillaError('none-matched', 'device-none-matched', 'the selector matches no accepted device', {
         seen: selector,

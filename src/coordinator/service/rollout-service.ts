@@ -19,7 +19,7 @@ export function startRollout(context: ServiceContext, request: RolloutRequest): 
   return context.core.submit((turn) => {
     const { state } = turn;
     const { release, offer } = findRelease(state, request.release);
-    const matched = matchAccepted(state, request.selector);
+    const matched = matchAccepted(turn, request.selector);
     requireSize('rollout', request, matched.length, countAccepted(state), context.jobs.confirmAboveShare);
     const rollout = planRollout(request, matched, {
       id: request.dryRun === true ? '' : context.newId('r'),
@@ -30,7 +30,7 @@ export function startRollout(context: ServiceContext, request: RolloutRequest): 
       nowMs: turn.nowMs,
       connected: (id) => isServed(state, id),
       heldBy: (id) => heldBy(state, id),
-      select: (selector) => new Set(matchAccepted(state, selector)),
+      select: (selector) => new Set(matchAccepted(turn, selector)),
     });
     const { id } = rollout.document;
     if (request.dryRun === true)

@@ -5,12 +5,14 @@ import { acceptedTargets, matchAccepted } from './target.ts';
 
 /** The very code that jobs and rollouts resolve their devices with. */
 export function matchSelector({ core }: ServiceContext, { selector }: SelectRequest): Promise<SelectMatch> {
-  return core.submit(({ state }) => {
-    const ids = matchAccepted(state, selector);
+  return core.submit((turn) => {
+    const ids = matchAccepted(turn, selector);
     return { selector, count: ids.length, ids };
   });
 }
 
 export function explain({ core }: ServiceContext, { selector, deviceId }: SelectRequest): Promise<SelectExplanation> {
-  return core.submit(({ state }) => explainSelector(parseSelector(selector), acceptedTargets(state), deviceId));
+  return core.submit(({ state, nowMs }) =>
+    explainSelector(parseSelector(selector), [...acceptedTargets(state)], nowMs, deviceId),
+  );
 }

@@ -1,6 +1,12 @@
 import { FlotillaError } from '../../error.ts';
-import { parseSelector, selectIds, type Selector, type Target } from '../../selector/index.ts';
+import { parseSelector, selectIds, type Target } from '../../selector/index.ts';
 import type { CoreState } from '../core/core-state.ts';
+
+/** The state at one moment; every turn is one. */
+export interface FleetView {
+  readonly state: CoreState;
+  readonly nowMs: number;
+}
 
 /** Devices that a job, a rollout or `select match` may mean: accepted ones, and no others. */
 export function* acceptedTargets(state: CoreState): Generator<Target> {
@@ -15,14 +21,18 @@ export function* knownTargets(state: CoreState): Generator<Target> {
 }
 
 /** Ids of accepted devices that match, sorted. @throws FlotillaError for a selector that is not valid */
-export function matchAccepted(state: CoreState, selector: string): string[] {
-  return selectIds(parseSelector(selector), acceptedTargets(state));
+export function matchAccepted({ state, nowMs }: FleetView, selector: string): string[] {
+  return selectIds(parseSelector(selector), acceptedTargets(state), nowMs);
 }
 
-/** Ids of known devices that match. @throws FlotillaError `none-matched` when there are none */
-export function matchKnown(state: CoreState, text: string): string[] {
-  const selector: Selector = parseSelector(text);
-  const ids = selectIds(selector, knownTargets(state));
+/** Ids of known devices that match, sorted. @throws FlotillaError for a selector that is not valid */
+export function matchKnown({ state, nowMs }: FleetView, selector: string): string[] {
+  return selectIds(parseSelector(selector), knownTargets(state), nowMs);
+}
+
+/** As matchKnown. @throws FlotillaError `none-matched` when there are none */
+export function requireKnown(view: FleetView, text: string): string[] {
+  const ids = matchKnown(view, text);
   if (ids.length > 0) return ids;
   throw new FlotillaError('none-matched', 'device-none-matched', 'the selector matches no device', {
     seen: text,

@@ -67,19 +67,14 @@ class BlockedSource implements OpenDeltaSource {
     this.close = close;
   }
 
-  async read(offset: number, length: number): Promise<Buffer> {
-    const index = Math.floor(offset / segmentBytes);
-    const from = offset - index * segmentBytes;
-    if (from + length <= segmentBytes) return this.#part(await this.#block(index), from, length, offset);
-    const out = Buffer.allocUnsafe(length);
-    for (let done = 0; done < length;) {
+  async read(offset: number, into: Buffer): Promise<void> {
+    for (let done = 0; done < into.length;) {
       const at = (offset + done) % segmentBytes;
-      const count = Math.min(length - done, segmentBytes - at);
+      const count = Math.min(into.length - done, segmentBytes - at);
       const block = await this.#block(Math.floor((offset + done) / segmentBytes));
-      this.#part(block, at, count, offset + done).copy(out, done);
+      this.#part(block, at, count, offset + done).copy(into, done);
       done += count;
     }
-    return out;
   }
 
   #part(block: Buffer, from: number, length: number, offset: number): Buffer {

@@ -7,6 +7,7 @@ import { readBundleHead, type BundleHead } from './bundle-head.ts';
 import { summarizeBundle, type BundleSummary } from './bundle-summary.ts';
 import { ByteReader } from './byte-reader.ts';
 import { checkCentralDirectory } from './central-directory.ts';
+import { takesDelta } from './delta-origin.ts';
 import { malformed } from './malformed.ts';
 import { checkedResource, isDelta, memberData, resourceDamaged, resourceMissing } from './resource-check.ts';
 import { ZipReader } from './zip-reader.ts';
@@ -59,7 +60,10 @@ export async function verifyLikeFwup({ path, publicKeys }: VerifyOption): Promis
 
 /** A member of another size is a delta only for a task that takes one; else it is damage. */
 async function checkDelta(name: ByteString, data: AsyncIterable<Buffer>, { metaConf }: BundleHead): Promise<void> {
-  const isTaken = metaConf.root.all('task').some((task) => takesDelta(task.find('on-resource', name)));
+  const isTaken = metaConf.root.all('task').some((task) => {
+    const section = task.find('on-resource', name);
+    return section !== undefined && takesDelta(section);
+  });
   if (!isTaken) throw resourceDamaged(fromByteString(name), 'its size is not the one in meta.conf');
   for await (const chunk of decodeDelta(data, undefined)) void chunk;
 }
@@ -88,11 +92,6 @@ async function checkMembers(
   for (const name of [...expected.keys()].toReversed()) {
     if (!seen.has(name)) throw resourceMissing(fromByteString(name));
   }
-}
-
-function takesDelta(section: Section | undefined): boolean {
-  if (!section) return false;
-  return section.has('delta-source-raw-offset') || section.has('delta-source-fat-path');
 }
 
 function checkExpected(shown: string, section: Section | undefined, isSecond: boolean): void {

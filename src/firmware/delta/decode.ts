@@ -16,15 +16,22 @@ const maxWindowBytes = 64 * 1024 * 1024;
 const pieceBytes = 128 * 1024;
 const maxApplicationBytes = 1024 * 1024;
 
-/** The bytes that the patch makes of `source`, window by window. Without a source the shape alone is checked. */
+/**
+ * The bytes that the patch makes of `source`, window by window. Without a source the shape alone is checked. The memory
+ * of a window is used again for the next one.
+ */
 export async function* decodeDelta(
   patch: AsyncIterable<Uint8Array>,
   source: DeltaSource | undefined,
 ): AsyncGenerator<Buffer, void> {
   const reader = new ByteReader(patch);
   await readHeader(reader);
+  let memory = Buffer.alloc(0);
   while ((await reader.peek(1)).length > 0) {
-    const bytes = await decodeWindow(await readWindow(reader), source);
+    const window = await readWindow(reader);
+    if (memory.length < window.targetLength) memory = Buffer.alloc(window.targetLength);
+    const bytes = memory.subarray(0, window.targetLength);
+    await decodeWindow(window, source, bytes);
     for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
   }
 }

@@ -1,10 +1,12 @@
-import { codeTable, nearSlots, sameSlots, type Instruction } from './code-table.ts';
-import { patchError } from './patch-error.ts';
+import { AddressCache, firstSameMode } from './address-cache.ts';
 import { adler32 } from './adler.ts';
+import { codeTable, type Instruction } from './code-table.ts';
+import { patchError } from './patch-error.ts';
 
-/** What a patch copies from. Offsets and lengths in bytes; always gives `length` bytes or throws. */
+/** What a patch copies from. */
 export interface DeltaSource {
-  read(offset: number, length: number): Promise<Buffer>;
+  /** Fills all of `into` with what stands from byte `offset` on, or throws. */
+  read(offset: number, into: Buffer): Promise<void>;
 }
 
 /** One window of a patch: a run of the target, with its three sections. */
@@ -56,33 +58,17 @@ export class SectionCursor {
   }
 }
 
-/** Recently used addresses: 4 near ones in turn, 3 * 256 by their last digits. Empty at the start of each window. */
-class AddressCache {
-  readonly #near = new Float64Array(nearSlots);
-  readonly #same = new Float64Array(sameSlots * 256);
-  #next = 0;
-
-  read(mode: number, here: number, addresses: SectionCursor): number {
-    let address: number;
-    if (mode === 0) address = addresses.integer();
-    else if (mode === 1) address = here - addresses.integer();
-    else if (mode < 2 + nearSlots) address = this.#near[mode - 2]! + addresses.integer();
-    else address = this.#same[(mode - 2 - nearSlots) * 256 + addresses.byte()]!;
-    if (address < 0 || address >= here) throw patchError('address too large');
-    this.#near[this.#next] = address;
-    this.#next = (this.#next + 1) % nearSlots;
-    this.#same[address % (sameSlots * 256)] = address;
-    return address;
-  }
-}
-
 /**
  * The target bytes of a window. Without a source only the shape is checked: every instruction has its data and an
  * address that exists, and together they make the length that was promised; the bytes are then meaningless.
+ * @param target the memory to put them in, of the window's length
  */
-export async function decodeWindow(window: PatchWindow, source: DeltaSource | undefined): Promise<Buffer> {
+export async function decodeWindow(
+  window: PatchWindow,
+  source: DeltaSource | undefined,
+  target: Buffer,
+): Promise<void> {
   const { sourceStart, sourceLength, targetLength } = window;
-  const target = Buffer.alloc(targetLength);
   const data = new SectionCursor(window.data, 'data');
   const instructions = new SectionCursor(window.instructions, 'instructions');
   const addresses = new SectionCursor(window.addresses, 'addresses');
@@ -94,10 +80,12 @@ export async function decodeWindow(window: PatchWindow, source: DeltaSource | un
     if (operation === 'add') data.take(size).copy(target, at);
     else if (operation === 'run') target.fill(data.byte(), at, at + size);
     else {
-      const address = cache.read(mode, sourceLength + at, addresses);
+      const here = sourceLength + at;
+      const address = cache.read(mode, mode < firstSameMode ? addresses.integer() : addresses.byte(), here);
+      if (address < 0 || address >= here) throw patchError('address too large');
       if (address >= sourceLength) copyForward(target, address - sourceLength, at, size);
       else if (address + size > sourceLength) throw patchError('size too large');
-      else if (source) (await source.read(sourceStart + address, size)).copy(target, at);
+      else if (source) await source.read(sourceStart + address, target.subarray(at, at + size));
     }
     at += size;
   };
@@ -109,7 +97,6 @@ export async function decodeWindow(window: PatchWindow, source: DeltaSource | un
   if (source && window.checksum !== undefined && adler32(target) !== window.checksum) {
     throw patchError('target window checksum mismatch');
   }
-  return target;
 }
 
 /** A copy may run into itself: then it repeats what it has just written. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { explainSelector, parseSelector, type Explanation } from '../../../src/selector/index.ts';
-import { device } from './fleet.ts';
+import { device, nowMs } from './fleet.ts';
 
 const fleet = [
   device('web-1', { site: 'harbour', roles: ['web', 'db'], fw: { version: '2.1.0' } }, { ring: 'canary' }),
@@ -10,7 +10,7 @@ const fleet = [
 ];
 
 function explain(text: string, deviceId?: string): Explanation {
-  return explainSelector(parseSelector(text), fleet, deviceId);
+  return explainSelector(parseSelector(text), fleet, nowMs, deviceId);
 }
 
 describe('an explanation', () => {

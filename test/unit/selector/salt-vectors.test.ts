@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 import { FlotillaError } from '../../../src/error.ts';
 import { parseSelector, selectIds, type Target } from '../../../src/selector/index.ts';
+import { nowMs } from './fleet.ts';
 
 /** Verdicts of Salt 3006.0's own matchers; see docs/selectors.md for the classes of difference. */
 interface SaltVectors {
@@ -127,7 +128,7 @@ function saltVerdict({ match }: SaltCase): Verdict {
 
 function ourVerdict(text: string): Verdict {
   try {
-    return selectIds(parseSelector(text), fleet);
+    return selectIds(parseSelector(text), fleet, nowMs);
   } catch (error) {
     if (error instanceof FlotillaError && error.fault === 'usage' && error.detail.position !== undefined)
       return refused;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { engines, formatSelector, parseSelector } from '../../../src/selector/index.ts';
-import { device, refusal, select } from './fleet.ts';
+import { device, groupsOf, refusal, select } from './fleet.ts';
 
 const fleet = [
   device('web-1', { os: 'Debian', site: 'fra', city: 'São Paulo', mac: '02:00:00:00:00:01' }, { ring: 'canary' }),
@@ -76,6 +76,13 @@ describe('canonical text', () => {
     ['S@10.0.0.0/255.0.0.0', 'S@10.0.0.0/8'],
     ['L@a,,b', 'L@a,b'],
     ['G@x:">5"', 'G@x:">5"'],
+    ['G@x:>=2.1.0   <3', 'G@x:>=2.1.0 <3'],
+    ['(G@x:>5)and a', 'G@x:>5 and a'],
+    ['G@x:!="a b"', 'G@x:!="a b"'],
+    ['G@x:>"2026-11-26 08:00"', 'G@x:>"2026-11-26 08:00"'],
+    ['I|@x|y|age<7d', 'I|@x|y|age<7d'],
+    ['%10@', '%10@'],
+    ['#050@"blue team"', '#50@"blue team"'],
   ])('of %s', (text, canonical) => {
     expect(formatSelector(parseSelector(text))).toBe(canonical);
   });
@@ -113,13 +120,23 @@ describe('a malformed expression', () => {
     ['not not a', 'double-not'],
     ['a AND b', 'capital-operator'],
     ['Not a', 'capital-operator'],
-    ['N@webs', 'unknown-engine'],
+    ['N@webs', 'unknown-group'],
+    ['N@', 'missing-value'],
+    ['N|@webs', 'bad-delimiter'],
+    ['N@we/bs', 'bad-group-name'],
+    ['N@""', 'missing-value'],
     ['R@a', 'unknown-engine'],
     ['not X@foo', 'unknown-engine'],
     ['g@os:Debian', 'unknown-engine'],
     ['g|@os|Debian', 'unknown-engine'],
-    ['%10@', 'unknown-engine'],
-    ['#50@canary', 'unknown-engine'],
+    ['not %0@', 'bad-sample'],
+    ['%101@', 'bad-sample'],
+    ['%@', 'bad-sample'],
+    ['%1O@', 'bad-sample'],
+    ['#0@', 'bad-sample'],
+    ['#1.5@', 'bad-sample'],
+    ['#-5@', 'bad-sample'],
+    ['not %10', 'bad-sample'],
     ['L|@a', 'bad-delimiter'],
     ['G||@os||Debian', 'bad-delimiter'],
     ['G"@os"Debian', 'bad-delimiter'],
@@ -134,9 +151,21 @@ describe('a malformed expression', () => {
     ['S@10.1.1.10/24', 'bad-address'],
     ['S@10.1', 'bad-address'],
     ['S@10.0.0.0/33', 'bad-address'],
-    ['G@mem_mb:>=512', 'no-comparison'],
-    ['G@fw:version:!=2', 'no-comparison'],
-    ['G@seen:age<7d', 'no-comparison'],
+    ['G@mem_mb:>=', 'missing-value'],
+    ['G@mem_mb:>= 512', 'missing-value'],
+    ['G@mem_mb:>=lots', 'bad-comparison'],
+    ['G@mem_mb:=>512', 'bad-comparison'],
+    ['G@mem_mb:<>512', 'bad-comparison'],
+    ['G@mem_mb:==512', 'bad-comparison'],
+    ['G@mem_mb:>=512 <=', 'missing-value'],
+    ['G@os:!=deb*', 'bad-comparison'],
+    ['G@seen:age<7', 'bad-comparison'],
+    ['G@seen:age!=7d', 'bad-comparison'],
+    ['G@seen:<7d', 'bad-comparison'],
+    ['G@seen:<2026-02-30', 'bad-comparison'],
+    ['G@:>=512', 'missing-key'],
+    ['not <3', 'stray-comparison'],
+    ['G@mem_mb:512 <3', 'missing-operator'],
     ['G@os:"Debian', 'unclosed-quote'],
     ['a\\', 'dangling-backslash'],
     ['a\u0007b', 'unprintable'],
@@ -179,7 +208,7 @@ describe('a malformed expression', () => {
   });
 
   it('names the engines that exist', () => {
-    for (const engine of engines) expect(refusal('N@webs').detail.expected).toContain(`${engine.letter}@`);
+    for (const engine of engines) expect(refusal('X@webs').detail.expected).toContain(`${engine.letter}@`);
   });
 
   it('suggests quotes for a value with blanks', () => {
@@ -188,6 +217,28 @@ describe('a malformed expression', () => {
 
   it('suggests the network of an address with host bits', () => {
     expect(refusal('S@10.1.1.10/24').detail.suggestion).toContain('S@10.1.1.0/24');
+  });
+
+  it.each([
+    ['web-* or E@a(b|c', 'a(b|c'],
+    ['P@os:^(deb|[z-a])$', 'z-a'],
+    ['E@^(?!web)', '(?!'],
+    ['E@web-\\8', '\\8'],
+    ['P@a:b:x**', '**'],
+  ])('of %s puts the caret under the faulty part of the regex', (text, fault) => {
+    const { position, excerpt = '' } = refusal(text).detail;
+    const carets = excerpt.split('\n')[1] ?? '';
+    expect(text.slice((position?.column ?? 0) - 1).slice(0, carets.trim().length)).toBe(fault);
+  });
+
+  it.each([
+    ['R@web', 'N@'],
+    ['G@seen:<7d', 'age<7d'],
+    ['G@os:!=deb*', 'not G@'],
+    ['g|@os|x', 'G|@'],
+    ['a OR b', 'Write or'],
+  ])('of %s suggests %s', (text, suggestion) => {
+    expect(refusal(text).detail.suggestion).toContain(suggestion);
   });
 
   it('at the limits is still accepted', () => {
@@ -200,6 +251,6 @@ describe('a malformed expression', () => {
 
 describe('every engine in the table', () => {
   it.each(engines.map(({ example }) => example))('has an example that parses: %s', (example) => {
-    expect(formatSelector(parseSelector(example))).toBe(example);
+    expect(formatSelector(parseSelector(example, groupsOf({ canary: '*' })))).toBe(example);
   });
 });
