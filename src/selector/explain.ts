@@ -43,18 +43,21 @@ export function explainSelector(
     if (target.id === deviceId) device = target;
   }
   if (deviceId === undefined) return explanation;
-  if (device === undefined) {
-    throw new FlotillaError('usage', 'selector-unknown-device', `no device ${deviceId}`, {
-      seen: deviceId,
-      expected: 'the id of a known device',
-      suggestion: 'flotilla device list',
-    });
-  }
+  if (device === undefined) throw unknownDevice(deviceId);
   judge(selector.compiled, explanation, device, moment);
   return explanation;
 }
 
-function describe(compiled: CompiledNode): Explanation {
+export function unknownDevice(deviceId: string): FlotillaError {
+  return new FlotillaError('usage', 'selector-unknown-device', `no device ${deviceId}`, {
+    seen: deviceId,
+    expected: 'the id of a known device',
+    suggestion: 'flotilla device list',
+  });
+}
+
+/** The tree with nothing counted yet. */
+export function describe(compiled: CompiledNode): Explanation {
   const { node, children } = compiled;
   return { text: formatNode(node), kind: node.kind, matched: 0, children: children.map(describe) };
 }
@@ -68,7 +71,8 @@ function count(compiled: CompiledNode, explanation: Explanation, target: Target,
   }
 }
 
-function judge(compiled: CompiledNode, explanation: Explanation, target: Target, moment: Moment): void {
+/** Adds what each part says of one device. */
+export function judge(compiled: CompiledNode, explanation: Explanation, target: Target, moment: Moment): void {
   explanation.verdict = compiled.test(target, moment);
   const reason = reasonFor(compiled, target, explanation.verdict, moment);
   if (reason !== undefined) explanation.reason = reason;

@@ -159,3 +159,11 @@ function accepts(token: GlobToken, codePoint: number): boolean {
 function widthOf(codePoint: number): number {
   return codePoint > 0xffff ? 2 : 1;
 }
+
+/** What every text that matches starts with, and whether that is all that is asked. */
+export function leadingTextOf(pattern: string): { text: string; isAll: boolean } {
+  const tokens = readTokens(pattern);
+  const end = tokens.findIndex((token) => token.kind !== 'character');
+  const isAll = end === tokens.length - 1 && tokens[end]?.kind === 'run';
+  return { text: textOf(end === -1 ? tokens : tokens.slice(0, end)), isAll };
+}

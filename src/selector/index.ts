@@ -5,6 +5,7 @@
  */
 export { momentOf, type Moment, type Predicate, type Target } from './evaluate.ts';
 export type { Comparison, SampleTerm, SelectorNode } from './ast.ts';
+export type { FactRecord } from './fact-text.ts';
 export { engines, type Engine } from './engine.ts';
 export { groupsNamedIn, noGroups, type GroupSource } from './group.ts';
 export { explainSelector, type Explanation } from './explain.ts';

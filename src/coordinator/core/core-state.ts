@@ -22,6 +22,7 @@ import type { ConfigDocument } from '../config/config-document.ts';
 import type { Connect, ConnectionId } from '../gateway/port.ts';
 import type { HookVerdict } from '../hook/connect-hook.ts';
 import type { JobDocument, JobState } from '../job/job-state.ts';
+import type { Registry } from '../registry/registry.ts';
 import { isAnnounced, type Outbox } from '../request/outbox.ts';
 import type { SchemaState } from './schema-state.ts';
 import type { RolloutDocument, RolloutState } from '../rollout/rollout-state.ts';
@@ -71,6 +72,8 @@ export interface CoreState {
   /** Signs the time for devices that ask for it. */
   timeSigner?: TimeSigner;
   readonly devices: Map<string, DeviceRow>;
+  /** `devices` and `live` as selectors see them. */
+  readonly registry: Registry<LiveConnection>;
   readonly certificates: Map<string, CertificateRow>;
   /** By id; issuing ones and registered ones. */
   readonly authorities: Map<string, AuthorityRow>;

@@ -6,7 +6,8 @@ import type { ConfigDocument } from '../config/config-document.ts';
 import { createJobState, type JobDevice, type JobDocument } from '../job/job-state.ts';
 import { createRolloutState, type RolloutDocument } from '../rollout/rollout-state.ts';
 import { type TargetDevice } from '../rollout/target-device.ts';
-import { zeroCursor, type CoreState } from './core-state.ts';
+import { Registry } from '../registry/registry.ts';
+import { zeroCursor, type CoreState, type LiveConnection } from './core-state.ts';
 import { loadSchemaState } from './schema-state.ts';
 import { suspectKey } from './suspect-operation.ts';
 
@@ -41,11 +42,14 @@ export async function loadState(
 }
 
 function stateOf(snapshot: Snapshot, fleetId: string, instanceId: string, nowMs: number): CoreState {
+  const registry = new Registry<LiveConnection>();
+  for (const device of snapshot.devices) registry.devices.set(device.id, device);
   const state: CoreState = {
     fleetId,
     instanceId,
     startedAtMs: nowMs,
-    devices: new Map(snapshot.devices.map((device) => [device.id, device])),
+    devices: registry.devices,
+    registry,
     certificates: new Map(snapshot.certificates.map((certificate) => [certificate.serial, certificate])),
     authorities: new Map(snapshot.authorities.map((authority) => [authority.id, authority])),
     challenges: new Map(snapshot.challenges.map((challenge) => [challenge.nonce, challenge])),
@@ -72,7 +76,7 @@ function stateOf(snapshot: Snapshot, fleetId: string, instanceId: string, nowMs:
     boundGrains: new Map(snapshot.boundGrains.map(({ deviceId, grains }) => [deviceId, grains])),
     frameFaults: new Map(),
     renewals: new Map(snapshot.renewals.map((renewal) => [renewal.deviceId, renewal])),
-    live: new Map(),
+    live: registry.live,
     probes: new Map(),
     ghosts: new Map(),
     ghostAnswers: new Map(),

@@ -24,7 +24,12 @@ export async function* followDevices(
       const moment = momentOf(nowMs, () => [...state.devices.keys()]);
       for (const id of ids) {
         const device = viewDevice(state, id, nowMs);
-        if (device !== undefined && (selector === undefined || matches(selector, device, moment))) {
+        const target = state.registry.index.get(id);
+        if (
+          device !== undefined &&
+          target !== undefined &&
+          (selector === undefined || matches(selector, target, moment))
+        ) {
           shown.add(id);
           rows.push({ kind: 'device', device });
         } else if (shown.delete(id)) rows.push({ kind: 'removed', id });

@@ -1,5 +1,6 @@
 import { FlotillaError } from '../../error.ts';
-import { parseSelector, selectIds, type Target } from '../../selector/index.ts';
+import { parseSelector, type Explanation, type Selector } from '../../selector/index.ts';
+import { explainPlan, selectSet, type DeviceSet } from '../../selector/plan/index.ts';
 import type { CoreState } from '../core/core-state.ts';
 
 /** The state at one moment; every turn is one. */
@@ -8,26 +9,25 @@ export interface FleetView {
   readonly nowMs: number;
 }
 
-/** Devices that a job, a rollout or `select match` may mean: accepted ones, and no others. */
-export function* acceptedTargets(state: CoreState): Generator<Target> {
-  for (const { id, state: deviceState, grains, tags } of state.devices.values()) {
-    if (deviceState === 'accepted') yield { id, grains, tags };
-  }
-}
-
-/** All that are known, for the verbs that decide on them. */
-export function* knownTargets(state: CoreState): Generator<Target> {
-  for (const { id, grains, tags } of state.devices.values()) yield { id, grains, tags };
+/** @throws FlotillaError for a selector that is not valid */
+export function parseFor(_state: CoreState, selector: string): Selector {
+  return parseSelector(selector);
 }
 
 /** Ids of accepted devices that match, sorted. @throws FlotillaError for a selector that is not valid */
-export function matchAccepted({ state, nowMs }: FleetView, selector: string): string[] {
-  return selectIds(parseSelector(selector), acceptedTargets(state), nowMs);
+export function matchAccepted(view: FleetView, selector: string): string[] {
+  return matchWithin(view, selector, view.state.registry.accepted);
 }
 
 /** Ids of known devices that match, sorted. @throws FlotillaError for a selector that is not valid */
-export function matchKnown({ state, nowMs }: FleetView, selector: string): string[] {
-  return selectIds(parseSelector(selector), knownTargets(state), nowMs);
+export function matchKnown(view: FleetView, selector: string): string[] {
+  return matchWithin(view, selector, view.state.registry.index.all);
+}
+
+/** Where every verb has its devices from. */
+function matchWithin({ state, nowMs }: FleetView, selector: string, within: DeviceSet): string[] {
+  const { index } = state.registry;
+  return index.idsOf(selectSet(index, parseFor(state, selector).compiled, { within, nowMs }));
 }
 
 /** As matchKnown. @throws FlotillaError `none-matched` when there are none */
@@ -40,8 +40,12 @@ export function requireKnown(view: FleetView, text: string): string[] {
   });
 }
 
-export function countAccepted(state: CoreState): number {
-  let count = 0;
-  for (const { state: deviceState } of state.devices.values()) if (deviceState === 'accepted') count += 1;
-  return count;
+/** What each part of a selector means among the accepted devices. @throws FlotillaError `usage` */
+export function explainAccepted({ state, nowMs }: FleetView, selector: string, deviceId?: string): Explanation {
+  const { index, accepted } = state.registry;
+  return explainPlan(parseFor(state, selector), index, { within: accepted, nowMs, deviceId });
+}
+
+export function countAccepted({ registry }: CoreState): number {
+  return registry.acceptedCount;
 }
