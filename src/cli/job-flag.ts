@@ -34,6 +34,7 @@ export const holdFlags = {
     helpValue: 'DURATION',
     dependsOn: ['then'],
   }),
+  // oxlint-disable-next-line unicorn/no-thenable -- the flag's name; nobody awaits this table
   then: Flags.string({
     description: 'the command that takes it back, in one string; with --for',
     helpValue: 'COMMAND',

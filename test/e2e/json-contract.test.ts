@@ -57,8 +57,8 @@ const cases: Record<string, Case> = {
   },
   'file get': {
     ok: () => ['d-1', '/etc/passwd', '--output', scratch('got')],
-    fails: () => ['d-1', scratch('no-such-file'), '--output', scratch('got')],
-    exitCode: 4,
+    fails: () => [malformed, '/etc/passwd', '--output', scratch('got')],
+    exitCode: 2,
   },
 
   'audit show': { ok: () => ['--limit', '3'], fails: () => ['999999'], exitCode: 2 },

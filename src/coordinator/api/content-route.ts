@@ -19,7 +19,7 @@ export const contentRoutes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/v1/jobs/:id/files/:device',
-    right: 'operate',
+    right: 'read',
     summary: 'Get the file that a job has read on a device',
     params: Type.Object({ id: text, device: text }),
     reply: JobFileSchema,

@@ -92,7 +92,7 @@ function valueText(key: string, valueOf: ValueOf): string {
   const value = valueOf(key);
   if (value === undefined || value === null) throw new ValueMissing(`it has no ${key}`);
   if (typeof value === 'object') throw new ValueMissing(`its ${key} is not a single value`);
-  const text = String(value as string | number | boolean);
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
   if (text.includes('\0')) throw new ValueMissing(`its ${key} holds a NUL, which no argument can`);
   return text;
 }

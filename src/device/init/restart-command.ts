@@ -24,6 +24,6 @@ async function scriptName(service: string, prefix: string): Promise<string> {
   const found = names.find((name) => name === service) ?? names.find((name) => name.replace(/^S\d\d/, '') === service);
   if (found !== undefined) return found;
   throw new FlotillaError('failed', 'service-unknown', `this machine has no service ${service}`, {
-    expected: names.toSorted().slice(0, 20).join(', '),
+    expected: names.slice(0, 20).join(', '),
   });
 }
