@@ -28,6 +28,8 @@ import type {
   DeadLetterOutcome,
   DeadLetterQuery,
   Device,
+  DeviceJob,
+  DeviceResult,
   DeviceWatchRow,
   DiscardRequest,
   EnrollmentTokenMade,
@@ -40,7 +42,9 @@ import type {
   Job,
   JobFollowRow,
   JobFile,
+  JobListQuery,
   JobRequest,
+  JobRetryRequest,
   ManifestImport,
   ManifestImported,
   PreregistrationView,
@@ -154,8 +158,15 @@ export class CoordinatorClient {
   explain = (request: SelectRequest) => this.#http.post<SelectExplanation>('/v1/select/explain', request);
 
   startJob = (request: JobRequest) => this.#http.post<Job>('/v1/jobs', request);
-  jobs = () => this.#http.get<Job[]>('/v1/jobs');
+  jobs = (query: JobListQuery = {}) => this.#http.get<Job[]>('/v1/jobs', { ...query });
   job = (id: string) => this.#http.get<Job>(`/v1/jobs/${encodeURIComponent(id)}`);
+  retryJob = (id: string, request: JobRetryRequest) =>
+    this.#http.post<Job>(`/v1/jobs/${encodeURIComponent(id)}/retry`, request);
+  /** The results as they are stored now. */
+  jobResults = (id: string, signal?: AbortSignal) =>
+    this.#http.rows<DeviceResult>(`/v1/jobs/${encodeURIComponent(id)}/results`, {}, signal);
+  deviceJobs = (id: string, query: { limit?: number } = {}) =>
+    this.#http.get<DeviceJob[]>(`/v1/devices/${encodeURIComponent(id)}/jobs`, query);
   cancelJob = (id: string) => this.#http.post<Job>(`/v1/jobs/${encodeURIComponent(id)}/cancel`, {});
   uploadContent = (path: string, sha256: string) => this.#http.upload<Content>('/v1/contents', path, { sha256 });
   jobFile = (id: string, deviceId: string) =>

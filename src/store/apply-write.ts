@@ -14,6 +14,7 @@ import {
   writeToken,
 } from './enrollment-table.ts';
 import { writeEvent, writeEventBlock } from './event-table.ts';
+import { removeSchedule, writeSchedule } from './job-table.ts';
 import { writeOperator } from './operator-table.ts';
 import { redactEvents } from './redaction-table.ts';
 import { removeRenewal, writeRenewal } from './renewal-table.ts';
@@ -106,5 +107,9 @@ export function applyWrite(statements: Statements, chain: AuditChain, write: Wri
       return removeChallenge(statements, write.nonce);
     case 'operator':
       return writeOperator(statements, write.operator);
+    case 'schedule':
+      return writeSchedule(statements, write.schedule);
+    case 'schedule-removed':
+      return removeSchedule(statements, write.name);
   }
 }

@@ -268,6 +268,11 @@ export interface MemberRow {
   output?: unknown;
 }
 
+export interface ScheduleRow {
+  name: string;
+  document: unknown;
+}
+
 export interface ReleaseRow {
   id: string;
   sha256: string;

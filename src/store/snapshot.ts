@@ -8,6 +8,7 @@ import { readActiveDocuments, readMembers, readReleases, type DocumentTable } fr
 import { readBoundGrains, readPreregistrations, readTokens } from './enrollment-table.ts';
 import { readLastOffset } from './event-table.ts';
 import { readRenewals } from './renewal-table.ts';
+import { readSchedules } from './job-table.ts';
 import { readOperators } from './operator-table.ts';
 import { readRequestSeqs, readRequests } from './request-table.ts';
 import { readParked, readSchemas } from './schema-table.ts';
@@ -31,6 +32,7 @@ import type {
   ReleaseRow,
   RenewalRow,
   RequestRow,
+  ScheduleRow,
   SchemaRow,
   SuspectRow,
 } from './row.ts';
@@ -64,6 +66,7 @@ export interface Snapshot {
   challenges: ChallengeRow[];
   renewals: RenewalRow[];
   operators: OperatorRow[];
+  schedules: ScheduleRow[];
 }
 
 export interface DocumentWithMembers extends DocumentRow {
@@ -101,6 +104,7 @@ export function readSnapshot(statements: Statements): Snapshot {
     challenges: readChallenges(statements),
     renewals: readRenewals(statements),
     operators: readOperators(statements),
+    schedules: readSchedules(statements),
   };
 }
 

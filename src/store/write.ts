@@ -25,6 +25,7 @@ import type {
   SchemaRow,
   ReleaseRow,
   RequestRow,
+  ScheduleRow,
   SuspectRow,
 } from './row.ts';
 
@@ -72,4 +73,6 @@ export type Write =
   | { kind: 'challenge'; challenge: ChallengeRow }
   | { kind: 'challenge-removed'; nonce: string }
   | { kind: 'operator'; operator: OperatorRow }
+  | { kind: 'schedule'; schedule: ScheduleRow }
+  | { kind: 'schedule-removed'; name: string }
   | { kind: 'audit'; audit: AuditRow };

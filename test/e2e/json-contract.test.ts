@@ -355,6 +355,15 @@ const cases: Record<string, Case> = {
   'job list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
   'job show': { ok: () => [finishedJob], fails: () => ['j-nothing'], exitCode: 2 },
   'job wait': { ok: () => [finishedJob], fails: () => ['j-nothing'], exitCode: 2 },
+  // The one that 'job cancel' has ended.
+  'job retry': {
+    ok: () => [openJob, '--cancelled', '--dry-run'],
+    fails: () => ['j-nothing', '--failed'],
+    exitCode: 2,
+  },
+  'job diff': { ok: () => [finishedJob], fails: () => ['j-nothing'], exitCode: 2 },
+  'job export': { ok: () => [finishedJob], fails: () => ['j-nothing'], exitCode: 2 },
+  'job history': { ok: () => ['d-1'], fails: () => ['d-1', '--limit', '0'], exitCode: 2 },
   'job cancel': { ok: () => [openJob], fails: () => ['j-nothing'], exitCode: 2 },
 
   'release publish': {

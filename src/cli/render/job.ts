@@ -1,4 +1,4 @@
-import { formatAction, type DeviceResult, type Job } from '../../client/contract/index.ts';
+import { formatAction, type DeviceJob, type DeviceResult, type Job } from '../../client/contract/index.ts';
 import { formatAge, formatDuration, formatTime, plural } from '../human.ts';
 import type { JobProgress } from '../follow-job.ts';
 import { paint, styleOfState } from '../paint.ts';
@@ -93,12 +93,32 @@ export function formatJobs(jobs: readonly Job[], nowMs: number, option: TableOpt
   );
 }
 
+/** `job history`. */
+export function formatDeviceJobs(jobs: readonly DeviceJob[], nowMs: number, option: TableOption = {}): string {
+  if (jobs.length === 0) return 'no jobs\n';
+  const resultOf = ({ result: { state, outcome, exitCode } }: DeviceJob): string =>
+    outcome === 'succeeded' || exitCode === undefined ? (outcome ?? state) : `${outcome ?? state} (exit ${exitCode})`;
+  return formatTable(
+    jobs,
+    [
+      { title: 'JOB', value: ({ job }) => job.id },
+      { title: 'RESULT', value: resultOf, style: ({ result }) => styleOfState(result.outcome ?? result.state) },
+      { title: 'SUBMITTED', value: ({ job }) => formatAge(job.submittedAtMs, nowMs) },
+      { title: 'BY', value: ({ job }) => job.submittedBy },
+      { title: 'COMMAND', value: ({ job }) => formatAction(job.action), shrink: true },
+    ],
+    option,
+  );
+}
+
 export function formatJob(job: Job, nowMs: number, option: TableOption = {}): string {
   const fields = formatFields({
     job: job.id,
     state: job.state,
     selector: job.selector,
     command: formatAction(job.action),
+    'retry of': job.retryOf,
+    schedule: job.schedule,
     'submitted by': job.submittedBy,
     submitted: `${formatTime(job.submittedAtMs)} (${formatAge(job.submittedAtMs, nowMs)})`,
     finished: job.finishedAtMs === undefined ? undefined : formatTime(job.finishedAtMs),
@@ -106,6 +126,7 @@ export function formatJob(job: Job, nowMs: number, option: TableOption = {}): st
     timeout: formatDuration(job.timeoutSeconds * 1000),
     ramp: job.rampSeconds === undefined ? undefined : formatDuration(job.rampSeconds * 1000),
     held: job.hold === undefined ? undefined : formatHold(job.hold),
+    stopped: job.stopped,
     devices: `${job.matched}: ${formatCounts(job.counts)}`,
   });
   const results = (job.results ?? []).map((result) => formatResult(result, option)).join('');

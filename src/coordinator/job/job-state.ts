@@ -53,6 +53,10 @@ export interface JobDocument {
   finishedAtMs?: number;
   /** Why no further device is started. */
   stopped?: string;
+  /** The job of whose devices these are some. */
+  retryOf?: string;
+  /** The schedule that has started it. */
+  schedule?: string;
   matched: number;
   /** Finished devices by outcome, unfinished ones by state. */
   counts: Record<string, number>;
@@ -67,6 +71,8 @@ export interface JobState {
   scanFrom: number;
   /** With a window: the devices that were started and have not finished. */
   working: ReadonlySet<string>;
+  /** Before this time no timer ends a device. */
+  dueAtMs: number;
 }
 
 export function createJobState(document: JobDocument, devices: readonly JobDevice[]): JobState {
@@ -76,6 +82,7 @@ export function createJobState(document: JobDocument, devices: readonly JobDevic
     index: new Map(devices.map(({ deviceId }, position) => [deviceId, position])),
     scanFrom: 0,
     working: new Set(document.window === 0 ? [] : devices.filter(isWorking).map(({ deviceId }) => deviceId)),
+    dueAtMs: 0,
   };
 }
 

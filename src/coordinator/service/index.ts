@@ -25,6 +25,7 @@ export * from './event-service.ts';
 export { followDevices } from './follow-device.ts';
 export { followJob } from './follow-job.ts';
 export { followRollout } from './follow-rollout.ts';
+export * from './job-history-service.ts';
 export * from './job-service.ts';
 export * from './operator-service.ts';
 export * from './product-request-service.ts';

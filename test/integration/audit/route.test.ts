@@ -174,6 +174,11 @@ const cases: Record<string, Case> = {
       await core.client.uploadContent(bundle, sha256);
     },
   },
+  'POST /v1/jobs/:id/retry': {
+    action: 'job.retry',
+    devices: ['gw-2'],
+    run: () => core.client.retryJob(kept['job']!, { outcomes: ['cancelled'] }),
+  },
   'PUT /v1/releases': {
     action: 'release.publish',
     subject: 'p/1.0.0/stable',
