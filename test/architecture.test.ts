@@ -24,7 +24,7 @@ const arrows: Record<string, string[]> = {
   manifest: ['config'],
   enrollment: ['config', 'manifest', 'pki'],
   provision: ['config', 'pki', 'firmware', 'client', 'device', 'manifest'],
-  agent: ['protocol', 'session', 'transport', 'eventlog', 'firmware', 'config', 'pki', 'door'],
+  agent: ['protocol', 'session', 'transport', 'eventlog', 'firmware', 'config', 'pki', 'door', 'device'],
   device: ['config', 'pki', 'door', 'transport'],
   board: ['firmware', 'config'],
   coordinator: [

@@ -1,4 +1,5 @@
 import type { AuditExportRow } from '../audit/index.ts';
+import type { Content } from '../protocol/job-action.ts';
 import type {
   AuthorityDetail,
   AuthorityOverview,
@@ -43,6 +44,7 @@ import type {
   HandlerRow,
   Job,
   JobFollowRow,
+  JobFile,
   JobListQuery,
   JobRequest,
   JobRetryRequest,
@@ -180,6 +182,9 @@ export class CoordinatorClient {
   deviceJobs = (id: string, query: { limit?: number } = {}) =>
     this.#http.get<DeviceJob[]>(`/v1/devices/${encodeURIComponent(id)}/jobs`, query);
   cancelJob = (id: string) => this.#http.post<Job>(`/v1/jobs/${encodeURIComponent(id)}/cancel`, {});
+  uploadContent = (path: string, sha256: string) => this.#http.upload<Content>('/v1/contents', path, { sha256 });
+  jobFile = (id: string, deviceId: string) =>
+    this.#http.get<JobFile>(`/v1/jobs/${encodeURIComponent(id)}/files/${encodeURIComponent(deviceId)}`);
   /** All results so far, then each as it comes; ends with the finished job. */
   followJob = (id: string, signal?: AbortSignal) =>
     this.#http.rows<JobFollowRow>(`/v1/jobs/${encodeURIComponent(id)}/follow`, {}, signal);

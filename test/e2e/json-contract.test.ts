@@ -46,6 +46,20 @@ const cases: Record<string, Case> = {
   demo: { missing: 'it takes a minute: test/e2e/demo.test.ts', fails: () => ['--devices', '0'], exitCode: 2 },
   why: { ok: () => ['d-1'], fails: () => ['d-1', '--rollout', 'r-nothing'], exitCode: 2 },
   run: { ok: () => ['d-1', '--', 'true'], fails: () => [malformed, '--', 'true'], exitCode: 2 },
+  ping: { ok: () => ['d-1'], fails: () => [malformed], exitCode: 2 },
+  reboot: { ok: () => ['d-1', '--dry-run'], fails: () => [nobody, '--dry-run'], exitCode: 3 },
+  'service restart': { ok: () => ['d-1', 'modem', '--dry-run'], fails: () => [nobody, 'modem'], exitCode: 3 },
+  'device refresh': { ok: () => ['d-1'], fails: () => [malformed], exitCode: 2 },
+  'file put': {
+    ok: () => ['d-1', inFleet('coordinator.yaml'), scratch('put.yaml')],
+    fails: () => ['d-1', scratch('no-such-file'), scratch('put.yaml')],
+    exitCode: 2,
+  },
+  'file get': {
+    ok: () => ['d-1', '/etc/passwd', '--output', scratch('got')],
+    fails: () => [malformed, '/etc/passwd', '--output', scratch('got')],
+    exitCode: 2,
+  },
 
   'audit show': { ok: () => ['--limit', '3'], fails: () => ['999999'], exitCode: 2 },
   'audit head': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },

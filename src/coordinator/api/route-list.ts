@@ -3,6 +3,7 @@ import { auditRoutes } from './audit-route.ts';
 import { certificateRoutes } from './certificate-route.ts';
 import { configRoutes } from './config-route.ts';
 import { consumerRoutes } from './consumer-route.ts';
+import { contentRoutes } from './content-route.ts';
 import { coordinatorRoutes } from './coordinator-route.ts';
 import { deadLetterRoutes } from './dead-letter-route.ts';
 import { deviceRoutes } from './device-route.ts';
@@ -35,6 +36,7 @@ export const routes: readonly Route[] = [
   ...eventRoutes,
   ...groupRoutes,
   ...jobRoutes,
+  ...contentRoutes,
   ...operatorRoutes,
   openApiRoute(() => routes),
   ...releaseRoutes,

@@ -14,6 +14,7 @@ export * from './audit-service.ts';
 export * from './certificate-service.ts';
 export * from './config-service.ts';
 export * from './consumer-service.ts';
+export { maxContentBytes, showJobFile, uploadContent } from './content-service.ts';
 export { ConsumerStreams } from './consumer-streams.ts';
 export { streamConsumer, streamHandler } from './consumer-stream.ts';
 export type { IssuingAuthority, ServiceContext } from './context.ts';

@@ -2,7 +2,7 @@
  * Made from the list of routes: each that changes something leaves a row in the audit log that names who, from where,
  * what and how it ended; and a row when it is refused. A new route without a case here fails.
  */
-import { sign } from 'node:crypto';
+import { createHash, sign } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -165,6 +165,15 @@ const cases: Record<string, Case> = {
     },
   },
   'POST /v1/jobs/:id/cancel': { action: 'job.cancel', run: () => core.client.cancelJob(kept['job']!) },
+  'PUT /v1/contents': {
+    action: 'content.upload',
+    run: async () => {
+      const sha256 = createHash('sha256')
+        .update(await readFile(bundle))
+        .digest('hex');
+      await core.client.uploadContent(bundle, sha256);
+    },
+  },
   'POST /v1/jobs/:id/retry': {
     action: 'job.retry',
     devices: ['gw-2'],

@@ -60,6 +60,8 @@ const decisions: Record<string, string> = {
   'POST /v1/select/explain': 'read',
   'GET /v1/why/:id': 'read',
   'POST /v1/jobs': 'operate',
+  'PUT /v1/contents': 'operate',
+  'GET /v1/jobs/:id/files/:device': 'read',
   'GET /v1/jobs': 'read',
   'GET /v1/jobs/:id': 'read',
   'POST /v1/jobs/:id/cancel': 'operate',
