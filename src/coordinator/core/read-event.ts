@@ -14,6 +14,7 @@ import {
   type GrainsEvent,
   type HistoryEvent,
   type JobEvent,
+  type JobFileEvent,
   type LogEvent,
   type ReplyEvent,
   type SchemaEvent,
@@ -29,6 +30,7 @@ export type Meaning =
   | { kind: 'grains'; event: GrainsEvent }
   | { kind: 'grains-change'; event: GrainsChangeEvent }
   | { kind: 'job'; event: JobEvent }
+  | { kind: 'job-file'; event: JobFileEvent }
   | { kind: 'update'; event: UpdateEvent }
   | { kind: 'log'; event: LogEvent }
   | { kind: 'gap'; event: GapEvent }
@@ -62,6 +64,7 @@ export const maxFactBytes = 262_144;
 /** Which field of the payload the key must repeat. */
 const keyFields: Partial<Record<string, string>> = {
   'flotilla.job': 'jobId',
+  'flotilla.job-file': 'jobId',
   'flotilla.update': 'rolloutId',
   'flotilla.schema': 'fingerprint',
   'flotilla.config': 'name',
