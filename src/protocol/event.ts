@@ -98,6 +98,10 @@ export const EvidenceSchema = Type.Object({
   slotDigestMatches: Type.Optional(Type.Boolean()),
   health: Type.Array(HealthResultSchema),
   downloadedBytes: Type.Number(),
+  /** The bundle that the installed delta was made from; absent: the whole bundle was fetched. */
+  deltaFrom: Type.Optional(text(36)),
+  /** Why a delta was given up and the whole bundle fetched. */
+  deltaFailed: Type.Optional(text(512)),
   installedAtMs: Type.Optional(Type.Number()),
   testingSinceMs: Type.Optional(Type.Number()),
   decidedAtMs: Type.Optional(Type.Number()),
