@@ -14,6 +14,8 @@ import {
   writeToken,
 } from './enrollment-table.ts';
 import { writeEvent, writeEventBlock } from './event-table.ts';
+import { removeGroup, writeGroup } from './group-table.ts';
+import { removeSchedule, writeSchedule } from './job-table.ts';
 import { writeOperator } from './operator-table.ts';
 import { redactEvents } from './redaction-table.ts';
 import { removeRenewal, writeRenewal } from './renewal-table.ts';
@@ -56,6 +58,10 @@ export function applyWrite(statements: Statements, chain: AuditChain, write: Wri
       return writeConsumer(statements, write.consumer);
     case 'consumer-removed':
       return removeConsumer(statements, write.name);
+    case 'group':
+      return writeGroup(statements, write.group);
+    case 'group-removed':
+      return removeGroup(statements, write.name);
     case 'suspect':
       return writeSuspect(statements, write.suspect);
     case 'device-log':
@@ -106,5 +112,9 @@ export function applyWrite(statements: Statements, chain: AuditChain, write: Wri
       return removeChallenge(statements, write.nonce);
     case 'operator':
       return writeOperator(statements, write.operator);
+    case 'schedule':
+      return writeSchedule(statements, write.schedule);
+    case 'schedule-removed':
+      return removeSchedule(statements, write.name);
   }
 }

@@ -42,13 +42,17 @@ export function readDocument(statements: Statements, table: DocumentTable, id: s
 export function readMembers(statements: Statements, table: DocumentTable, id: string, output: boolean): MemberRow[] {
   const columns = output ? '*' : 'parent, position, device, document, NULL AS output';
   const rows = statements.get(`SELECT ${columns} FROM ${table}_device WHERE parent = ? ORDER BY position`).all(id);
-  return (rows as Columns[]).map((row) => ({
+  return (rows as Columns[]).map(memberOf);
+}
+
+export function memberOf(row: Columns): MemberRow {
+  return {
     parentId: String(row['parent']),
     position: Number(row['position']),
     deviceId: String(row['device']),
     document: JSON.parse(String(row['document'])),
     ...(row['output'] === null ? {} : { output: JSON.parse(String(row['output'])) }),
-  }));
+  };
 }
 
 export function writeRelease(statements: Statements, release: ReleaseRow): void {

@@ -300,4 +300,17 @@ export const migrations: readonly (string | ((database: DatabaseSync) => void))[
     '$.argv', '$.shell')
   WHERE json_type(document, '$.argv') = 'array';
   `,
+  `
+  CREATE INDEX job_device_device ON job_device (device);
+  CREATE TABLE schedule (
+    name TEXT PRIMARY KEY,
+    document TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE selector_group (
+    name TEXT PRIMARY KEY,
+    document TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

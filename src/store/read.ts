@@ -4,6 +4,7 @@ import { readCertificateOfKey } from './device-table.ts';
 import { readDocument, readDocuments, readMembers, type DocumentTable } from './document-table.ts';
 import { scanEvents, type EventScan } from './event-scan.ts';
 import { readEvents, type EventPage } from './event-table.ts';
+import { readDeviceJobs, readJobDevices, readJobs, type JobQuery } from './job-table.ts';
 import { readMeta, readSnapshot } from './snapshot.ts';
 import type { Statements } from './statement.ts';
 
@@ -18,6 +19,9 @@ export type Read =
   | { kind: 'certificate-by-key'; keySha256: string }
   | { kind: 'documents'; table: DocumentTable; limit: number }
   | { kind: 'document'; table: DocumentTable; id: string }
+  | { kind: 'jobs'; query: JobQuery }
+  | { kind: 'job-devices'; id: string; from: number; limit: number }
+  | { kind: 'device-jobs'; deviceId: string; limit: number }
   | { kind: 'meta' }
   | { kind: 'audit'; scan: AuditScan }
   | { kind: 'raw-audit'; from: number; limit: number }
@@ -43,6 +47,12 @@ export function answerRead(statements: Statements, read: Read): unknown {
       return readDocuments(statements, read.table, read.limit);
     case 'document':
       return readDocument(statements, read.table, read.id);
+    case 'jobs':
+      return readJobs(statements, read.query);
+    case 'job-devices':
+      return readJobDevices(statements, read.id, read.from, read.limit);
+    case 'device-jobs':
+      return readDeviceJobs(statements, read.deviceId, read.limit);
     case 'meta':
       return readMeta(statements);
     case 'audit':

@@ -156,6 +156,15 @@ export interface TriedRow {
   error: string;
 }
 
+/** A selector that others name: `N@name`. */
+export interface GroupRow {
+  name: string;
+  expression: string;
+  changedBy: string;
+  createdAtMs: number;
+  changedAtMs: number;
+}
+
 /** How far a reader of the log has come; kept under a name. */
 export interface ConsumerRow {
   name: string;
@@ -266,6 +275,11 @@ export interface MemberRow {
   document: unknown;
   /** Large and never needed to continue (output of a command); kept when a later write has none. */
   output?: unknown;
+}
+
+export interface ScheduleRow {
+  name: string;
+  document: unknown;
 }
 
 export interface ReleaseRow {

@@ -7,7 +7,9 @@ import { readCertificates, readCursors, readDevices } from './device-table.ts';
 import { readActiveDocuments, readMembers, readReleases, type DocumentTable } from './document-table.ts';
 import { readBoundGrains, readPreregistrations, readTokens } from './enrollment-table.ts';
 import { readLastOffset } from './event-table.ts';
+import { readGroups } from './group-table.ts';
 import { readRenewals } from './renewal-table.ts';
+import { readSchedules } from './job-table.ts';
 import { readOperators } from './operator-table.ts';
 import { readRequestSeqs, readRequests } from './request-table.ts';
 import { readParked, readSchemas } from './schema-table.ts';
@@ -23,6 +25,7 @@ import type {
   DeviceRow,
   DocumentRow,
   EnrollmentTokenRow,
+  GroupRow,
   LaneCursor,
   MemberRow,
   OperatorRow,
@@ -31,6 +34,7 @@ import type {
   ReleaseRow,
   RenewalRow,
   RequestRow,
+  ScheduleRow,
   SchemaRow,
   SuspectRow,
 } from './row.ts';
@@ -55,6 +59,7 @@ export interface Snapshot {
   /** The highest id. */
   lastDeadLetter: number;
   consumers: ConsumerRow[];
+  groups: GroupRow[];
   deviceLogs: DeviceLogRow[];
   suspects: SuspectRow[];
   enrollmentTokens: EnrollmentTokenRow[];
@@ -64,6 +69,7 @@ export interface Snapshot {
   challenges: ChallengeRow[];
   renewals: RenewalRow[];
   operators: OperatorRow[];
+  schedules: ScheduleRow[];
 }
 
 export interface DocumentWithMembers extends DocumentRow {
@@ -92,6 +98,7 @@ export function readSnapshot(statements: Statements): Snapshot {
     lastOffset: readLastOffset(statements),
     lastDeadLetter: readLastDeadLetter(statements),
     consumers: readConsumers(statements),
+    groups: readGroups(statements),
     deviceLogs: readDeviceLogs(statements),
     suspects: readSuspects(statements),
     enrollmentTokens: readTokens(statements),
@@ -101,6 +108,7 @@ export function readSnapshot(statements: Statements): Snapshot {
     challenges: readChallenges(statements),
     renewals: readRenewals(statements),
     operators: readOperators(statements),
+    schedules: readSchedules(statements),
   };
 }
 

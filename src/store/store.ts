@@ -6,6 +6,7 @@ import type { DeadLetterDepth, DeadLetterQuery } from './dead-letter-table.ts';
 import type { DocumentTable } from './document-table.ts';
 import type { EventScan, EventSlice } from './event-scan.ts';
 import type { EventPage } from './event-table.ts';
+import type { DeviceJobRow, JobQuery } from './job-table.ts';
 import type { Read } from './read.ts';
 import type { ErasableTable } from './redaction-table.ts';
 import type { DeadLetterRow, DocumentRow, EventRow, MemberRow } from './row.ts';
@@ -25,6 +26,11 @@ export interface Store {
   documents(table: DocumentTable, limit: number): Promise<DocumentRow[]>;
   document(table: DocumentTable, id: string): Promise<DocumentRow | undefined>;
   members(table: DocumentTable, id: string, output: boolean): Promise<MemberRow[]>;
+  jobs(query: JobQuery): Promise<DocumentRow[]>;
+  /** With their output, from this position on. */
+  jobDevices(id: string, from: number, limit: number): Promise<MemberRow[]>;
+  /** What a device was part of, the newest first. */
+  deviceJobs(deviceId: string, limit: number): Promise<DeviceJobRow[]>;
   /** The serial number of the newest certificate for this public key. */
   certificateOfKey(keySha256: string): Promise<string | undefined>;
   /** In order of id. */
@@ -87,6 +93,9 @@ export async function openStore({ entry, onLost, ...database }: StoreOption): Pr
     documents: (table, limit) => read({ kind: 'documents', table, limit }),
     document: (table, id) => read({ kind: 'document', table, id }),
     members: (table, id, output) => read({ kind: 'members', table, id, output }),
+    jobs: (query) => read({ kind: 'jobs', query }),
+    jobDevices: (id, from, limit) => read({ kind: 'job-devices', id, from, limit }),
+    deviceJobs: (deviceId, limit) => read({ kind: 'device-jobs', deviceId, limit }),
     certificateOfKey: (keySha256) => read({ kind: 'certificate-by-key', keySha256 }),
     deadLetters: (query) => read({ kind: 'dead-letters', query }),
     deadLetterDepth: () => read({ kind: 'dead-letter-depth' }),

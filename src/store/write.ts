@@ -15,6 +15,7 @@ import type {
   EnrollmentTokenRow,
   EventBlockRow,
   EventRow,
+  GroupRow,
   LaneCursor,
   MemberRow,
   OperatorRow,
@@ -25,6 +26,7 @@ import type {
   SchemaRow,
   ReleaseRow,
   RequestRow,
+  ScheduleRow,
   SuspectRow,
 } from './row.ts';
 
@@ -45,6 +47,8 @@ export type Write =
   | { kind: 'dead-letters-removed'; ids: readonly number[] }
   | { kind: 'consumer'; consumer: ConsumerRow }
   | { kind: 'consumer-removed'; name: string }
+  | { kind: 'group'; group: GroupRow }
+  | { kind: 'group-removed'; name: string }
   | { kind: 'suspect'; suspect: SuspectRow }
   | { kind: 'device-log'; log: DeviceLogRow }
   /** Takes key and payload out of rows of the log, for good. */
@@ -72,4 +76,6 @@ export type Write =
   | { kind: 'challenge'; challenge: ChallengeRow }
   | { kind: 'challenge-removed'; nonce: string }
   | { kind: 'operator'; operator: OperatorRow }
+  | { kind: 'schedule'; schedule: ScheduleRow }
+  | { kind: 'schedule-removed'; name: string }
   | { kind: 'audit'; audit: AuditRow };

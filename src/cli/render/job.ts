@@ -1,4 +1,4 @@
-import { formatAction, type DeviceResult, type Job } from '../../client/contract/index.ts';
+import { formatAction, type DeviceJob, type DeviceResult, type Job } from '../../client/contract/index.ts';
 import { formatAge, formatDuration, formatTime, plural } from '../human.ts';
 import type { JobProgress } from '../follow-job.ts';
 import { paint, styleOfState } from '../paint.ts';
@@ -8,12 +8,14 @@ import { formatFields, formatTable, type TableOption } from '../table.ts';
 /** One device's end: a line with the outcome, its output indented below. */
 export function formatResult(result: DeviceResult, option: TableOption = {}): string {
   const outcome = result.outcome ?? result.state;
+  const held = result.state === 'holding' ? ', held' : '';
   const lines = [
-    `${result.deviceId}: ${paint(styleOfState(outcome), outcome, option.color ?? false)}${formatResultDetail(result)}`,
+    `${result.deviceId}: ${paint(styleOfState(outcome), outcome, option.color ?? false)}${held}${formatResultDetail(result)}`,
     ...indented(result.stdout, '  '),
     ...indented(result.stderr, '  ! '),
   ];
   if (result.truncatedBytes) lines.push(`  (${result.truncatedBytes} more bytes were not kept)`);
+  lines.push(...restoreLines(result));
   return `${lines.join('\n')}\n`;
 }
 
@@ -26,6 +28,19 @@ function formatResultDetail(result: DeviceResult): string {
     parts.push(formatDuration(result.finishedAtMs - result.startedAtMs));
   }
   return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
+}
+
+/** What took it back. */
+function restoreLines({ restore }: DeviceResult): string[] {
+  if (restore === undefined) return [];
+  const { outcome = 'unknown', exitCode, reason } = restore;
+  const detail = [exitCode === undefined || exitCode === 0 ? '' : `exit ${exitCode}`, printable(reason ?? '')];
+  const told = detail.filter((text) => text !== '').join(', ');
+  return [
+    `  then: ${outcome}${told === '' ? '' : ` (${told})`}`,
+    ...indented(restore.stdout, '    '),
+    ...indented(restore.stderr, '    ! '),
+  ];
 }
 
 function indented(text: string | undefined, prefix: string): string[] {
@@ -78,21 +93,48 @@ export function formatJobs(jobs: readonly Job[], nowMs: number, option: TableOpt
   );
 }
 
+/** `job history`. */
+export function formatDeviceJobs(jobs: readonly DeviceJob[], nowMs: number, option: TableOption = {}): string {
+  if (jobs.length === 0) return 'no jobs\n';
+  const resultOf = ({ result: { state, outcome, exitCode } }: DeviceJob): string =>
+    outcome === 'succeeded' || exitCode === undefined ? (outcome ?? state) : `${outcome ?? state} (exit ${exitCode})`;
+  return formatTable(
+    jobs,
+    [
+      { title: 'JOB', value: ({ job }) => job.id },
+      { title: 'RESULT', value: resultOf, style: ({ result }) => styleOfState(result.outcome ?? result.state) },
+      { title: 'SUBMITTED', value: ({ job }) => formatAge(job.submittedAtMs, nowMs) },
+      { title: 'BY', value: ({ job }) => job.submittedBy },
+      { title: 'COMMAND', value: ({ job }) => formatAction(job.action), shrink: true },
+    ],
+    option,
+  );
+}
+
 export function formatJob(job: Job, nowMs: number, option: TableOption = {}): string {
   const fields = formatFields({
     job: job.id,
     state: job.state,
     selector: job.selector,
     command: formatAction(job.action),
+    'retry of': job.retryOf,
+    schedule: job.schedule,
     'submitted by': job.submittedBy,
     submitted: `${formatTime(job.submittedAtMs)} (${formatAge(job.submittedAtMs, nowMs)})`,
     finished: job.finishedAtMs === undefined ? undefined : formatTime(job.finishedAtMs),
     expires: job.state === 'running' ? formatAge(job.expiresAtMs, nowMs) : undefined,
     timeout: formatDuration(job.timeoutSeconds * 1000),
+    ramp: job.rampSeconds === undefined ? undefined : formatDuration(job.rampSeconds * 1000),
+    held: job.hold === undefined ? undefined : formatHold(job.hold),
+    stopped: job.stopped,
     devices: `${job.matched}: ${formatCounts(job.counts)}`,
   });
   const results = (job.results ?? []).map((result) => formatResult(result, option)).join('');
   return results === '' ? fields : `${fields}\n${results}`;
+}
+
+function formatHold({ forSeconds, restore }: NonNullable<Job['hold']>): string {
+  return `for ${formatDuration(forSeconds * 1000)}, then ${formatAction(restore)}`;
 }
 
 /** What `run --dry-run` would do, and to whom. */

@@ -35,6 +35,38 @@ export const JobRequestSchema = Type.Object({
 });
 export type JobRequest = Static<typeof JobRequestSchema>;
 
+/** Of a job's devices, those that ended so. Others are never run again by a retry. */
+export const retryOutcomes = ['failed', 'timed-out', 'expired', 'unknown', 'rejected', 'cancelled'] as const;
+export const JobRetryRequestSchema = Type.Object({
+  outcomes: Type.Array(Type.Enum(retryOutcomes), { minItems: 1, maxItems: retryOutcomes.length }),
+  batch: JobRequestSchema.properties.batch,
+  maxFailures: JobRequestSchema.properties.maxFailures,
+  timeoutSeconds: JobRequestSchema.properties.timeoutSeconds,
+  expiresSeconds: JobRequestSchema.properties.expiresSeconds,
+  max: JobRequestSchema.properties.max,
+  expect: JobRequestSchema.properties.expect,
+  dryRun: JobRequestSchema.properties.dryRun,
+});
+export type JobRetryRequest = Static<typeof JobRetryRequestSchema>;
+
+/** Query of `GET /v1/jobs`. */
+export const jobQueryFields = {
+  state: Type.Optional(Type.Enum(['running', 'finished'])),
+  /** `operator:anna`, `local:1000`. */
+  submittedBy: Type.Optional(Type.String({ maxLength: 256 })),
+  /** Of this schedule. */
+  schedule: Type.Optional(Type.String({ maxLength: 256 })),
+  sinceMs: Type.Optional(Type.Integer({ minimum: 0 })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
+};
+export interface JobListQuery {
+  state?: 'running' | 'finished';
+  submittedBy?: string;
+  schedule?: string;
+  sinceMs?: number;
+  limit?: number;
+}
+
 export const DeviceResultSchema = Type.Object({
   deviceId: Type.String(),
   /**
@@ -51,6 +83,8 @@ export const DeviceResultSchema = Type.Object({
   ]),
   outcome: Type.Optional(JobOutcomeSchema),
   exitCode: Type.Optional(Type.Integer()),
+  /** Of `get`: the file that the device has read. */
+  file: JobEventSchema.properties.file,
   signal: Type.Optional(Type.String()),
   stdout: Type.Optional(Type.String()),
   stderr: Type.Optional(Type.String()),
@@ -67,6 +101,17 @@ export const DeviceResultSchema = Type.Object({
 });
 export type DeviceResult = Static<typeof DeviceResultSchema>;
 
+/** What a device has read for a job. */
+export const JobFileSchema = Type.Object({
+  deviceId: Type.String(),
+  sha256: Type.String(),
+  sizeBytes: Type.Integer(),
+  /** False while pieces are on their way: ask again. */
+  complete: Type.Boolean(),
+  base64: Type.Optional(Type.String()),
+});
+export type JobFile = Static<typeof JobFileSchema>;
+
 export const JobSchema = Type.Object({
   id: Type.String(),
   selector: Type.String(),
@@ -79,6 +124,12 @@ export const JobSchema = Type.Object({
   timeoutSeconds: Type.Number(),
   state: Type.Union([Type.Literal('running'), Type.Literal('finished')]),
   finishedAtMs: Type.Optional(Type.Number()),
+  /** Why no further device is started. */
+  stopped: Type.Optional(Type.String()),
+  /** The job of whose devices these are some. */
+  retryOf: Type.Optional(Type.String()),
+  /** The schedule that has started it. */
+  schedule: Type.Optional(Type.String()),
   matched: Type.Integer(),
   /** Finished devices by outcome, unfinished ones by state. */
   counts: Type.Record(Type.String(), Type.Integer()),
@@ -88,4 +139,9 @@ export type Job = Static<typeof JobSchema>;
 
 /** NDJSON row of following a job; the last row is the finished job. */
 export type JobFollowRow = { kind: 'result'; result: DeviceResult } | { kind: 'job'; job: Job };
+/** What a device was part of. */
+export interface DeviceJob {
+  job: Job;
+  result: DeviceResult;
+}
 export type { JobOutcome };

@@ -1,5 +1,11 @@
 import { Type } from 'typebox';
-import { JobRequestSchema, JobSchema } from '../../client/contract/index.ts';
+import {
+  DeviceResultSchema,
+  jobQueryFields,
+  JobRequestSchema,
+  JobRetryRequestSchema,
+  JobSchema,
+} from '../../client/contract/index.ts';
 import * as service from '../service/index.ts';
 import { EmptyBody, Id } from './path-field.ts';
 import { route, rowsRoute, type Route } from './route.ts';
@@ -19,8 +25,9 @@ export const jobRoutes: readonly Route[] = [
     path: '/v1/jobs',
     right: 'read',
     summary: 'List jobs',
+    query: Type.Object(jobQueryFields),
     reply: Type.Array(JobSchema),
-    run: (context) => service.listJobs(context),
+    run: (context, { query }) => service.listJobs(context, query),
   }),
   route({
     method: 'GET',
@@ -40,6 +47,34 @@ export const jobRoutes: readonly Route[] = [
     body: EmptyBody,
     reply: JobSchema,
     run: (context, { params }) => service.cancelJob(context, params.id),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/jobs/:id/retry',
+    right: 'operate',
+    summary: 'Run a job again on those of its devices that ended in certain ways',
+    params: Id,
+    body: JobRetryRequestSchema,
+    reply: JobSchema,
+    run: (context, { params, body }) => service.retryJob(context, params.id, body),
+  }),
+  rowsRoute({
+    method: 'GET',
+    path: '/v1/jobs/:id/results',
+    right: 'read',
+    summary: 'Export the results of a job as they are now',
+    params: Id,
+    reply: DeviceResultSchema,
+    run: (context, { params }) => service.exportResults(context, params.id),
+  }),
+  route({
+    method: 'GET',
+    path: '/v1/devices/:id/jobs',
+    right: 'read',
+    summary: 'List the jobs of a device',
+    params: Id,
+    query: Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })) }),
+    run: (context, { params, query }) => service.listDeviceJobs(context, params.id, query.limit),
   }),
   rowsRoute({
     method: 'GET',

@@ -25,6 +25,7 @@ import { expireRequests } from './request-operation.ts';
 import { stepRollout } from './rollout-operation.ts';
 import { defineSchema } from './schema-operation.ts';
 import { columnSchemas } from './schema-state.ts';
+import { newestChanges, newestWrites } from './newest.ts';
 import { settle } from './settle.ts';
 import type { SeqRange, SuspectFile } from './suspect-file.ts';
 import { attemptsOf, clearSuspect, countAttempt, isSuspect, judgeSuspect } from './suspect-operation.ts';
@@ -340,7 +341,7 @@ export class Core {
       }
     }
     try {
-      if (turn.writes.length > 0) await this.#store.commit(turn.writes);
+      if (turn.writes.length > 0) await this.#store.commit(newestWrites(turn.writes));
     } catch (error) {
       turn.rollback(start);
       if (done.length === 1) done[0]!.input.reject(error);
@@ -348,7 +349,7 @@ export class Core {
       return;
     }
     turn.release();
-    for (const change of turn.changes) for (const listener of this.#listeners) listener(change);
+    for (const change of newestChanges(turn.changes)) for (const listener of this.#listeners) listener(change);
     for (const { input, value } of done) input.resolve(value);
   }
 

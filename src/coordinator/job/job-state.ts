@@ -19,6 +19,7 @@ export interface JobDevice {
   /** While it is held, of the first action. */
   outcome?: JobOutcome;
   exitCode?: number;
+  file?: NonNullable<JobEvent['file']>;
   signal?: string;
   truncatedBytes?: number;
   reason?: string;
@@ -52,6 +53,10 @@ export interface JobDocument {
   finishedAtMs?: number;
   /** Why no further device is started. */
   stopped?: string;
+  /** The job of whose devices these are some. */
+  retryOf?: string;
+  /** The schedule that has started it. */
+  schedule?: string;
   matched: number;
   /** Finished devices by outcome, unfinished ones by state. */
   counts: Record<string, number>;
@@ -66,6 +71,8 @@ export interface JobState {
   scanFrom: number;
   /** With a window: the devices that were started and have not finished. */
   working: ReadonlySet<string>;
+  /** Before this time no timer ends a device. */
+  dueAtMs: number;
 }
 
 export function createJobState(document: JobDocument, devices: readonly JobDevice[]): JobState {
@@ -75,6 +82,7 @@ export function createJobState(document: JobDocument, devices: readonly JobDevic
     index: new Map(devices.map(({ deviceId }, position) => [deviceId, position])),
     scanFrom: 0,
     working: new Set(document.window === 0 ? [] : devices.filter(isWorking).map(({ deviceId }) => deviceId)),
+    dueAtMs: 0,
   };
 }
 

@@ -11,8 +11,7 @@ export function overdue(
   connected: boolean,
   nowMs: number,
 ): { outcome: JobOutcome; reason: string } | undefined {
-  const rampMs = Math.max(0, (device.startAtMs ?? 0) - device.atMs);
-  const limitMs = job.timeoutSeconds * 1000 + graceMs + (device.state === 'started' ? 0 : rampMs);
+  const limitMs = limitOf(job, device);
   const lastMs = job.expiresAtMs + limitMs;
   switch (device.state) {
     case 'finished':
@@ -43,6 +42,39 @@ export function overdue(
       return { outcome: 'unknown', reason: 'held, then the connection was lost; it takes it back by itself' };
     }
   }
+}
+
+/**
+ * Before this time `overdue` ends nobody like this device, connected or not: what is added to one of them is added to
+ * the other.
+ */
+export function earliestEndMs(
+  job: Pick<JobDocument, 'expiresAtMs' | 'timeoutSeconds' | 'hold'>,
+  device: JobDevice,
+): number {
+  const limitMs = limitOf(job, device);
+  const lastMs = job.expiresAtMs + limitMs;
+  switch (device.state) {
+    case 'finished':
+      return Number.POSITIVE_INFINITY;
+    case 'waiting':
+      return job.expiresAtMs;
+    case 'queued':
+      if (device.wasSent !== true) return job.expiresAtMs;
+      return device.sentAtMs === undefined ? lastMs : Math.min(device.sentAtMs + limitMs, lastMs);
+    case 'delivered':
+      return Math.min(device.atMs + limitMs, lastMs);
+    case 'started':
+      return device.atMs + limitMs;
+    case 'holding':
+      return device.atMs + (job.hold?.forSeconds ?? 0) * 1000 + limitMs;
+  }
+}
+
+/** Of the action on the device; until it starts, with the time to its place in the ramp. */
+function limitOf({ timeoutSeconds }: Pick<JobDocument, 'timeoutSeconds'>, device: JobDevice): number {
+  const rampMs = device.state === 'started' ? 0 : Math.max(0, (device.startAtMs ?? 0) - device.atMs);
+  return timeoutSeconds * 1000 + graceMs + rampMs;
 }
 
 function silent(what: string): { outcome: JobOutcome; reason: string } {

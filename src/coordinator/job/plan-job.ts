@@ -1,6 +1,7 @@
 import type { JobRequest } from '../../client/contract/job.ts';
 import { FlotillaError } from '../../error.ts';
-import { createJobState, type JobState } from './job-state.ts';
+import { templateKeys, templatesOf } from './argument-template.ts';
+import { createJobState, type JobDocument, type JobState } from './job-state.ts';
 import { rampOffsets } from './ramp.ts';
 
 export interface JobPolicy {
@@ -17,6 +18,8 @@ export interface PlanContext {
   fleetSize: number;
   submittedBy: string;
   nowMs: number;
+  /** What the job comes from, where it is not an operator's own. */
+  origin?: Pick<JobDocument, 'retryOf' | 'schedule'>;
   /** Uniform in [0, 1). */
   random(): number;
 }
@@ -31,6 +34,7 @@ const defaultMaxOutputBytes = 64 * 1024;
  * @throws FlotillaError `none-matched`, or `refused` by a safety rule
  */
 export function planJob(request: JobRequest, matched: readonly string[], context: PlanContext): JobState {
+  templateKeys([...templatesOf(request.action), ...(request.hold === undefined ? [] : request.hold.restore.argv)]);
   requireSize('job', request, matched.length, context.fleetSize, context.policy.confirmAboveShare);
   const ids = request.subset === undefined ? matched : sample(matched, request.subset, context.random);
   const { nowMs, policy } = context;
@@ -57,6 +61,7 @@ export function planJob(request: JobRequest, matched: readonly string[], context
       expiresAtMs: nowMs + Math.round(expiresSeconds * 1000),
       window: request.batch === undefined ? 0 : windowOf(request.batch, ids.length),
       maxFailures: request.maxFailures ?? 0,
+      ...context.origin,
       state: 'running',
       matched: ids.length,
       counts: { waiting: ids.length },

@@ -8,10 +8,12 @@
  * and changes no outcome.
  */
 import { jobOutcomes, type JobEvent, type JobOutcome } from '../../protocol/event.ts';
+import { contentOf } from '../../protocol/job-action.ts';
 import type { Effect, Reduced } from '../effect.ts';
+import { ValueMissing } from './argument-template.ts';
 import { endOf, outputOf, restoreOf, type JobOutput } from './job-report.ts';
 import { jobRequest, needsRun } from './job-request.ts';
-import { overdue } from './job-timer.ts';
+import { earliestEndMs, overdue } from './job-timer.ts';
 import { countName, type JobDevice, type JobState } from './job-state.ts';
 
 export type JobInput =
@@ -36,6 +38,8 @@ export interface JobFacts {
   connected(deviceId: string): boolean;
   /** Does its agent take `job.run`? Undefined: it has not said yet what it takes. */
   takesRun(deviceId: string): boolean | undefined;
+  /** What a key in an argument means there; undefined: nothing. */
+  value(deviceId: string, key: string): unknown;
 }
 
 export function reduceJob(state: JobState, input: JobInput, facts: JobFacts, nowMs: number): Reduced<JobState> {
@@ -80,10 +84,7 @@ function step(job: Draft, input: JobInput): void {
       job.cancelRunning();
       break;
     case 'tick':
-      for (const device of job.state.devices) {
-        const end = overdue(job.state.document, device, job.facts.connected(device.deviceId), job.nowMs);
-        if (end !== undefined) job.end(device.deviceId, end.outcome, end.reason);
-      }
+      job.endOverdue();
       break;
   }
   job.fillWindow();
@@ -99,6 +100,8 @@ class Draft {
   readonly effects: Effect[] = [];
   readonly facts: JobFacts;
   readonly nowMs: number;
+  /** Of `state.document`, once it is this draft's own. */
+  #counts: Record<string, number> | undefined;
 
   constructor(state: JobState, facts: JobFacts, nowMs: number) {
     this.state = state;
@@ -123,14 +126,15 @@ class Draft {
     const before = this.state.devices.at(position);
     if (!from.includes(before.state)) return;
     const after = next(before);
-    const counts = { ...this.state.document.counts };
-    move(counts, countName(before), countName(after));
+    const [left, to] = [countName(before), countName(after)];
+    if (left !== to) this.#count(left, to);
+    const { document, dueAtMs } = this.state;
     this.state = {
       ...this.state,
       devices: this.state.devices.with(position, after),
-      document: { ...this.state.document, counts },
+      dueAtMs: Math.min(dueAtMs, earliestEndMs(document, after)),
     };
-    if (this.state.document.window > 0) this.#trackWork(before, after);
+    if (document.window > 0) this.#trackWork(before, after);
     const member = { parentId: this.state.document.id, position, deviceId, document: after };
     this.effects.push({ kind: 'member', member: output === undefined ? member : { ...member, output } });
     if (after.state === 'finished' && before.state !== 'finished') this.#countFailure(after);
@@ -215,6 +219,21 @@ class Draft {
     }
   }
 
+  /** Nobody is looked at before the first of them can be late: a tick of a large job costs nothing. */
+  endOverdue(): void {
+    if (this.nowMs < this.state.dueAtMs) return;
+    this.state = { ...this.state, dueAtMs: Number.POSITIVE_INFINITY };
+    for (const device of this.state.devices) {
+      if (device.state === 'finished') continue;
+      const end = overdue(this.state.document, device, this.facts.connected(device.deviceId), this.nowMs);
+      if (end !== undefined) this.end(device.deviceId, end.outcome, end.reason);
+      else {
+        const dueAtMs = Math.min(this.state.dueAtMs, earliestEndMs(this.state.document, device));
+        this.state = { ...this.state, dueAtMs };
+      }
+    }
+  }
+
   lookAgainAt(deviceId: string): void {
     const position = this.state.index.get(deviceId);
     if (position === undefined || position >= this.state.scanFrom) return;
@@ -249,9 +268,18 @@ class Draft {
 
   #start(deviceId: string): void {
     this.change(deviceId, ['waiting'], (device) => ({ ...device, state: 'queued', atMs: this.nowMs }));
-    const request = jobRequest(this.state.document, this.device(deviceId)!);
-    this.effects.push({ kind: 'request', deviceId, request });
-    this.refuseOld(deviceId);
+    try {
+      const valueOf = (key: string) => this.facts.value(deviceId, key);
+      const request = jobRequest(this.state.document, this.device(deviceId)!, valueOf);
+      const content = contentOf(this.state.document.action);
+      // First: the device asks for it as soon as it has the request.
+      if (content !== undefined) this.effects.push({ kind: 'grant', deviceId, sha256: content.sha256 });
+      this.effects.push({ kind: 'request', deviceId, request });
+      this.refuseOld(deviceId);
+    } catch (error) {
+      if (!(error instanceof ValueMissing)) throw error;
+      this.end(deviceId, 'rejected', error.message);
+    }
   }
 
   /** An agent that can't take this job is not waited for: it would not know it when it comes back either. */
@@ -285,6 +313,15 @@ class Draft {
       if (this.facts.connected(deviceId) || this.device(deviceId)?.state === 'started') count += 1;
     }
     return count;
+  }
+
+  /** The document is copied once for each input, however many devices it moves. */
+  #count(from: string, to: string): void {
+    if (this.#counts === undefined) {
+      this.#counts = { ...this.state.document.counts };
+      this.state = { ...this.state, document: { ...this.state.document, counts: this.#counts } };
+    }
+    move(this.#counts, from, to);
   }
 
   #trackWork(before: JobDevice, after: JobDevice): void {

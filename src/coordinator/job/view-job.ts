@@ -30,6 +30,9 @@ export function viewJob(document: JobDocument): Job {
     timeoutSeconds,
     state,
     ...(document.finishedAtMs === undefined ? {} : { finishedAtMs: document.finishedAtMs }),
+    ...(document.stopped === undefined ? {} : { stopped: document.stopped }),
+    ...(document.retryOf === undefined ? {} : { retryOf: document.retryOf }),
+    ...(document.schedule === undefined ? {} : { schedule: document.schedule }),
     matched,
     counts,
   };

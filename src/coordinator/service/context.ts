@@ -92,7 +92,7 @@ export interface IssuingAuthority {
  */
 export function audit(
   turn: Turn,
-  context: ServiceContext,
+  context: Caller,
   action: string,
   subject: string,
   detail: unknown,

@@ -1,45 +1,105 @@
-import type { Job, JobRequest } from '../../client/contract/job.ts';
+import type { Job, JobRequest, JobRetryRequest } from '../../client/contract/job.ts';
 import { FlotillaError } from '../../error.ts';
 import { openJob, stepJob } from '../core/job-operation.ts';
-import type { JobDocument } from '../job/job-state.ts';
-import { planJob } from '../job/plan-job.ts';
+import type { Turn } from '../core/turn.ts';
+import type { JobDevice, JobDocument } from '../job/job-state.ts';
+import { planJob, type PlanContext } from '../job/plan-job.ts';
+import type { Caller } from '../operator/caller.ts';
 import { viewJob, viewResult } from '../job/view-job.ts';
 import { audit, type ServiceContext } from './context.ts';
+import { requireContent } from './require-content.ts';
 import { countAccepted, matchAccepted } from './target.ts';
 
-/** Jobs in a list. */
-const maxListed = 200;
+export async function startJob(context: ServiceContext, request: JobRequest): Promise<Job> {
+  if (request.dryRun !== true) await requireContent(context, request.action);
+  return context.core.submit((turn) =>
+    beginJob(turn, context, { request, matched: matchAccepted(turn, request.selector), action: 'job.start' }),
+  );
+}
 
-export function startJob(context: ServiceContext, request: JobRequest): Promise<Job> {
+/**
+ * A new job with the same action, on those of the devices that ended in one of these ways and are still accepted. It is
+ * what a person asks for: by itself nothing is ever run again.
+ */
+export async function retryJob(context: ServiceContext, id: string, request: JobRetryRequest): Promise<Job> {
+  const row = await context.core.store.document('job', id);
+  if (row === undefined) throw unknownJob(id);
+  const { outcomes, ...over } = request;
+  await requireContent(context, (row.document as JobDocument).action);
+  const members = await context.core.store.members('job', id, false);
+  const ended = members.filter(({ document }) => {
+    const { state, outcome } = document as JobDevice;
+    return state === 'finished' && (outcomes as readonly (string | undefined)[]).includes(outcome);
+  });
   return context.core.submit((turn) => {
-    const job = planJob(request, matchAccepted(turn, request.selector), {
-      id: request.dryRun === true ? '' : context.newId('j'),
-      policy: context.jobs,
-      fleetSize: countAccepted(turn.state),
-      submittedBy: context.actor,
-      nowMs: turn.nowMs,
-      random: () => context.random(),
-    });
-    const results = [...job.devices].map(({ deviceId, state }) => ({ deviceId, state }));
-    if (request.dryRun === true) return { ...viewJob(job.document), results };
-    openJob(turn, job);
-    const { id, matched, action, hold } = job.document;
-    const detail = { selector: request.selector, matched, action, ...(hold === undefined ? {} : { hold }) };
-    audit(
-      turn,
-      context,
-      'job.start',
-      id,
-      detail,
-      [...job.devices].map(({ deviceId }) => deviceId),
-    );
-    return viewJob(turn.state.jobs.get(id)!.document);
+    const matched = ended
+      .map(({ deviceId }) => deviceId)
+      .filter((deviceId) => turn.state.devices.get(deviceId)?.state === 'accepted')
+      .toSorted();
+    if (matched.length === 0) {
+      throw new FlotillaError('none-matched', 'job-retry-none', `no accepted device of job ${id} has ended so`, {
+        seen: `${ended.length} ended as ${outcomes.join(', ')}`,
+        suggestion: `flotilla job show ${id}`,
+      });
+    }
+    const again = { ...requestOf(row.document as JobDocument), ...over };
+    return beginJob(turn, context, { request: again, matched, action: 'job.retry', origin: { retryOf: id } });
   });
 }
 
-/** The newest first. */
-export async function listJobs({ core }: ServiceContext): Promise<Job[]> {
-  return (await core.store.documents('job', maxListed)).map(({ document }) => viewJob(document as JobDocument));
+/** The one way in which a job comes to be: planned by the safety rules, stored, started, audited. */
+export function beginJob(
+  turn: Turn,
+  context: Pick<ServiceContext, 'newId' | 'jobs' | 'random'> & Caller,
+  {
+    request,
+    matched,
+    action,
+    origin,
+  }: {
+    request: JobRequest;
+    matched: readonly string[];
+    action: 'job.start' | 'job.retry';
+    origin?: NonNullable<PlanContext['origin']>;
+  },
+): Job {
+  const job = planJob(request, matched, {
+    id: request.dryRun === true ? '' : context.newId('j'),
+    policy: context.jobs,
+    fleetSize: countAccepted(turn.state),
+    submittedBy: context.actor,
+    nowMs: turn.nowMs,
+    random: () => context.random(),
+    ...(origin === undefined ? {} : { origin }),
+  });
+  const results = [...job.devices].map(({ deviceId, state }) => ({ deviceId, state }));
+  if (request.dryRun === true) return { ...viewJob(job.document), results };
+  openJob(turn, job);
+  const { id, selector, action: does, hold } = job.document;
+  const detail = {
+    selector,
+    matched: job.document.matched,
+    action: does,
+    ...(hold === undefined ? {} : { hold }),
+    ...origin,
+  };
+  const devices = results.map(({ deviceId }) => deviceId);
+  audit(turn, context, action, id, detail, devices);
+  return viewJob(turn.state.jobs.get(id)!.document);
+}
+
+/** What asked for this job, but for the devices and the safety rules, which are asked about anew. */
+export function requestOf(document: JobDocument): JobRequest {
+  const { selector, action, hold, rampSeconds, timeoutSeconds, maxOutputBytes, maxFailures } = document;
+  return {
+    selector,
+    action,
+    timeoutSeconds,
+    maxOutputBytes,
+    ...(hold === undefined ? {} : { hold }),
+    ...(rampSeconds === undefined ? {} : { rampSeconds }),
+    ...(maxFailures === 0 ? {} : { maxFailures }),
+  };
 }
 
 export async function showJob({ core }: ServiceContext, id: string): Promise<Job> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { JobFollowRow } from '../../../src/client/contract/index.ts';
+import type { JobFollowRow, JobRetryRequest } from '../../../src/client/contract/index.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { startCore, type CoreBench, type FakeDevice } from './core-bench.ts';
 import { enroll } from './enroll.ts';
@@ -126,5 +126,37 @@ describe('a job', () => {
     await expect(start({ expect: 2 })).rejects.toMatchObject({ fault: 'refused', code: 'job-count-changed' });
     await expect(core.client.job('j-nothing')).rejects.toMatchObject({ code: 'job-unknown' });
     await expect(core.client.followJob('j-nothing').next()).rejects.toMatchObject({ code: 'job-unknown' });
+  });
+
+  it('is run again on those that failed alone, by a new job; and every device has its history', async () => {
+    await using directory = await temporaryDirectory();
+    await using core = await startCore(directory.path);
+    const [one, two] = [await connected(core, 'gw-1'), await connected(core, 'gw-2')];
+    const job = await core.client.startJob({ selector: 'gw-*', action: { kind: 'command', argv: ['uname'] } });
+    await finish(one, 'succeeded', 'Linux');
+    await finish(two, 'failed', 'no');
+    const retry = (outcomes: JobRetryRequest['outcomes'], over = {}) =>
+      core.client.retryJob(job.id, { outcomes, ...over });
+    await expect(retry(['unknown'])).rejects.toMatchObject({ code: 'job-retry-none', fault: 'none-matched' });
+    await expect(retry(['failed'], { expect: 2 })).rejects.toMatchObject({ code: 'job-count-changed' });
+    expect(await retry(['failed'], { dryRun: true })).toMatchObject({ id: '', results: [{ deviceId: 'gw-2' }] });
+    const again = await retry(['failed', 'timed-out']);
+    expect(again).toMatchObject({ retryOf: job.id, matched: 1, action: { argv: ['uname'] } });
+
+    const results = [];
+    for await (const result of core.client.jobResults(job.id)) results.push(result);
+    expect(results).toMatchObject([
+      { deviceId: 'gw-1', outcome: 'succeeded', stdout: 'Linux' },
+      { deviceId: 'gw-2', outcome: 'failed', stdout: 'no' },
+    ]);
+    expect((await core.client.deviceJobs('gw-2')).map((row) => [row.job.id, row.result.state])).toEqual([
+      [again.id, 'queued'],
+      [job.id, 'finished'],
+    ]);
+    expect(await core.client.deviceJobs('gw-3')).toEqual([]);
+    expect((await core.client.jobs({ state: 'running' })).map(({ id }) => id)).toEqual([again.id]);
+    expect(await core.client.jobs({ submittedBy: 'operator:nobody' })).toEqual([]);
+    expect(await core.client.jobs({ limit: 1 })).toHaveLength(1);
+    await expect(core.client.jobResults('j-nothing').next()).rejects.toMatchObject({ code: 'job-unknown' });
   });
 });

@@ -1,0 +1,158 @@
+/**
+ * `npm run bench:job`: jobs on many devices, until every result is stored. Sessions of agents, many in a process, over
+ * real TLS; coordinator, gateways and devices share the cores of this machine. One JSON document on stdout, progress on
+ * stderr; exit code 1 when a target is missed. What it says of this machine is only as good as the machine is idle:
+ * `loadAverage` stands beside the figures, and ratios are taken in turns.
+ */
+import { cpus, loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { createCountingProxy } from '../support/counting-proxy.ts';
+import { CrowdFleet, type JobTiming } from './job/crowd-fleet.ts';
+import { spawnRate, startRealAgents } from './job/real-agent.ts';
+
+const scenarioNames = ['crowd', 'crowds', 'stuck', 'spawn'] as const;
+const usage = `bench:job [--agents N] [--rounds N] [--scenarios ${scenarioNames.join(',')}]`;
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+const { values } = parseArgs({
+  options: {
+    agents: { type: 'string', default: '5000' },
+    rounds: { type: 'string', default: '5' },
+    scenarios: { type: 'string', default: scenarioNames.join(',') },
+  },
+});
+const agents = Number(values.agents);
+const rounds = Number(values.rounds);
+const wanted = values.scenarios.split(',');
+const isCount = (value: number): boolean => Number.isInteger(value) && value > 0;
+if (
+  !isCount(agents) ||
+  !isCount(rounds) ||
+  wanted.some((name) => !(scenarioNames as readonly string[]).includes(name))
+) {
+  say(usage);
+  process.exit(2);
+}
+
+interface Target {
+  target: string;
+  measured: number;
+  met: boolean;
+}
+
+/** A second, all stored. */
+const leastResults = 10_000;
+/** Of the others' last result, with a stuck device among them and without. */
+const mostDelay = 1.1;
+/** A process that is larger takes longer to spawn from, and an agent has one to itself. */
+const agentsInProcess = 25;
+/** Of what the machine itself can do. */
+const leastOfSpawnRate = 0.7;
+
+const report: Record<string, unknown> = {};
+const targets: Record<string, Target> = {};
+
+if (wanted.includes('crowd')) report['crowd'] = await crowd('crowd', agents, 1);
+if (wanted.includes('crowds')) report['crowds'] = await crowd('crowds', agents * 4, 2);
+if (wanted.includes('stuck')) report['stuck'] = await stuck(Math.max(10, Math.round(agents / 10)));
+if (wanted.includes('spawn')) report['spawn'] = await spawn(Math.max(5, Math.round(agents / 10)));
+
+const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version, loadAverage: loadavg() };
+process.stdout.write(`${JSON.stringify({ scenarios: report, targets, machine }, undefined, 2)}\n`);
+for (const [name, { target, measured, met }] of Object.entries(targets)) {
+  if (!met) say(`missed: ${name}: ${measured}, ${target}`);
+}
+process.exitCode = Object.values(targets).every(({ met }) => met) ? 0 : 1;
+
+/** A job to `*` on sessions whose executor answers at once: it has no process, so this is the way there and back alone. */
+async function crowd(name: string, count: number, processes: number) {
+  await using fleet = await CrowdFleet.start({ gateways: processes });
+  for (let n = 0; n < processes; n += 1) {
+    const share = Math.floor(((n + 1) * count) / processes) - Math.floor((n * count) / processes);
+    await fleet.addCrowd(Array.from({ length: share }, (_, at) => `c${n}-${at}`));
+    say(`${name}: ${fleet.devices} sessions`);
+  }
+  const timings: JobTiming[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    timings.push(await fleet.run({ selector: '*', expect: count }));
+    say(`${name}: ${JSON.stringify(timings.at(-1))}`);
+  }
+  const middle = medianBy(timings, ({ resultsPerSecond }) => resultsPerSecond);
+  least(name, leastResults, middle.resultsPerSecond, 'results a second');
+  return {
+    sessions: count,
+    clientProcesses: processes,
+    job: 'ping',
+    executor: 'simulated',
+    loadAverage: loadavg()[0],
+    middle,
+    timings,
+  };
+}
+
+/** Jobs with and without three devices of which no answer will come, in turns. */
+async function stuck(count: number) {
+  await using stack = new AsyncDisposableStack();
+  const fleet = stack.use(await CrowdFleet.start({ gateways: 1 }));
+  const proxy = stack.use(await createCountingProxy(fleet.fleet.port));
+  await fleet.addCrowd(Array.from({ length: count }, (_, at) => `well-${at}`));
+  const stoppedPid = await fleet.startCrowd(['ill-stopped']);
+  await fleet.startCrowd(['ill-hole'], proxy.port);
+  await fleet.enroll(['ill-offline']);
+  process.kill(stoppedPid, 'SIGSTOP');
+  proxy.freeze();
+  const timings: { with: JobTiming[]; without: JobTiming[] } = { with: [], without: [] };
+  // The first job finds cold code: it is nobody's.
+  await fleet.run({ selector: 'well-*', expect: count });
+  for (let round = 0; round < 2 * rounds; round += 1) {
+    timings.without.push(await fleet.run({ selector: 'well-*', expect: count }));
+    timings.with.push(await fleet.run({ selector: '*', expect: count + 3 }, { whole: false }));
+  }
+  const lastMs = ({ storedMs }: JobTiming): number => storedMs.last;
+  const withMs = medianBy(timings.with, lastMs).storedMs;
+  const withoutMs = medianBy(timings.without, lastMs).storedMs;
+  // Neighbours in time, so that a machine that is busy for a while is busy for both.
+  const ratios = timings.with.map((timing, round) => lastMs(timing) / lastMs(timings.without[round]!));
+  const ratio = Math.round(medianBy(ratios, (value) => value) * 100) / 100;
+  targets['stuck'] = { target: `at most ${mostDelay}`, measured: ratio, met: ratio <= mostDelay };
+  say(`stuck: the others' last result ${withMs.last} ms with, ${withoutMs.last} ms without`);
+  return { devices: count, stuck: ['stopped', 'black hole', 'offline'], rounds: 2 * rounds, withMs, withoutMs, ratio };
+}
+
+/** Real agents and real processes, beside what the machine itself can spawn. */
+async function spawn(count: number) {
+  await using stack = new AsyncDisposableStack();
+  const fleet = stack.use(await CrowdFleet.start({ gateways: 1 }));
+  const agentProcesses = Math.ceil(count / agentsInProcess);
+  await startRealAgents(
+    { fleet: fleet.fleet, client: fleet.client, enroll: (ids) => fleet.enroll(ids) },
+    { count, processes: agentProcesses, stack },
+  );
+  say(`spawn: ${count} agents`);
+  const rates: { job: number; machine: number }[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const machineRate = await spawnRate(Math.max(200, count));
+    const began = performance.now();
+    const { id } = await fleet.client.startJob({
+      selector: '*',
+      action: { kind: 'command', argv: ['true'] },
+      expect: count,
+    });
+    for await (const row of fleet.client.followJob(id)) {
+      if (row.kind === 'job' && row.job.counts['succeeded'] !== count) throw new Error(JSON.stringify(row.job.counts));
+    }
+    rates.push({ job: Math.round(count / ((performance.now() - began) / 1_000)), machine: Math.round(machineRate) });
+    say(`spawn: ${JSON.stringify(rates.at(-1))}`);
+  }
+  const middle = medianBy(rates, ({ job, machine: rate }) => job / rate);
+  const ratio = Math.round((middle.job / middle.machine) * 100) / 100;
+  targets['spawn'] = { target: `at least ${leastOfSpawnRate}`, measured: ratio, met: ratio >= leastOfSpawnRate };
+  return { agents: count, agentProcesses, perSecond: middle, ratio, rates };
+}
+
+function least(name: string, target: number, measured: number, unit: string): void {
+  targets[name] = { target: `at least ${target} ${unit}`, measured, met: measured >= target };
+}
+
+function medianBy<T>(items: readonly T[], value: (item: T) => number): T {
+  return items.toSorted((a, b) => value(a) - value(b))[Math.floor(items.length / 2)]!;
+}

@@ -1,0 +1,176 @@
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
+import { CoordinatorClient } from '../../../src/client/coordinator-client.ts';
+import type { JobRequest } from '../../../src/client/contract/index.ts';
+import { HttpConnection } from '../../../src/client/http-connection.ts';
+import { coordinatorServerName, createDeviceKeyAndCsr } from '../../../src/pki/index.ts';
+import { inTurn } from '../../support/bare-device.ts';
+import { createFleet, type TestFleet } from '../../support/fleet.ts';
+import { cpuSecondsOf } from '../ingest/process-cpu.ts';
+import type { CrowdLine, CrowdSetup } from './setup.ts';
+
+const waitMs = 300_000;
+
+export interface JobTiming {
+  devices: number;
+  /** From the request to `POST /v1/jobs`; of the results that the coordinator has acknowledged, which it does after the commit. */
+  storedMs: { p50: number; p99: number; last: number };
+  /** Until the job itself is stored as finished, read from the SQLite file. */
+  finishedMs: number;
+  resultsPerSecond: number;
+  cpuMsAResult: { core: number; gateways: number; crowd: number };
+}
+
+/** A coordinator as `flotilla coordinator start` starts it, and sessions of many devices in processes of their own. */
+export class CrowdFleet implements AsyncDisposable {
+  readonly fleet: TestFleet;
+  readonly client: CoordinatorClient;
+  readonly serverName: string;
+  readonly #pids: { core: number; gateways: number[] };
+  readonly #database: DatabaseSync;
+  readonly #stack: AsyncDisposableStack;
+  readonly #jobs = new Map<string, Extract<CrowdLine, { kind: 'job' }>[]>();
+  #processes = 0;
+  /** Of the crowds. */
+  devices = 0;
+
+  private constructor(
+    fleet: TestFleet,
+    client: CoordinatorClient,
+    {
+      serverName,
+      pids,
+      databasePath,
+    }: { serverName: string; pids: { core: number; gateways: number[] }; databasePath: string },
+    stack: AsyncDisposableStack,
+  ) {
+    this.fleet = fleet;
+    this.client = client;
+    this.serverName = serverName;
+    this.#pids = pids;
+    this.#stack = stack;
+    this.#database = new DatabaseSync(databasePath, { readOnly: true });
+    stack.defer(() => this.#database.close());
+  }
+
+  static async start(option: { gateways: number }): Promise<CrowdFleet> {
+    await using started = new AsyncDisposableStack();
+    const fleet = started.use(await createFleet(option));
+    const client = new CoordinatorClient(new HttpConnection(join(fleet.dir, 'run', 'api.sock')));
+    const { fleetId, pid, gateways, store } = await client.status();
+    const pids = { core: pid, gateways: gateways.map((gateway) => gateway.pid) };
+    const serverName = coordinatorServerName(fleetId);
+    return new CrowdFleet(fleet, client, { serverName, pids, databasePath: store.path }, started.move());
+  }
+
+  /** Real keys and certificates, signed over the API. */
+  async enroll(ids: readonly string[]): Promise<CrowdSetup['devices']> {
+    const devices: CrowdSetup['devices'] = [];
+    await inTurn(ids, 16, async (id) => {
+      const { csrPem, privateKeyPem } = await createDeviceKeyAndCsr(id);
+      const { certificate, authority } = await this.client.sign({ csr: csrPem });
+      devices.push({ id, keyPem: privateKeyPem, certificatePem: certificate.pem, authorityPem: authority });
+    });
+    return devices;
+  }
+
+  /** Devices that answer, in a process of their own; connected when this resolves. */
+  async addCrowd(ids: readonly string[]): Promise<void> {
+    await this.startCrowd(ids);
+    this.#processes += 1;
+    this.devices += ids.length;
+  }
+
+  /** The same, but nobody waits for what they answer. Resolves with the pid. */
+  async startCrowd(ids: readonly string[], port = this.fleet.port): Promise<number> {
+    const setup: CrowdSetup = { port, serverName: this.serverName, devices: await this.enroll(ids) };
+    const child = execa(
+      process.execPath,
+      ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'crowd.ts')],
+      { input: JSON.stringify(setup), stderr: 'inherit', buffer: false, reject: false },
+    );
+    this.#stack.defer(async () => {
+      child.kill('SIGKILL');
+      await child;
+    });
+    const ready = Promise.withResolvers<void>();
+    createInterface({ input: child.stdout }).on('line', (text) => {
+      const line = JSON.parse(text) as CrowdLine;
+      if (line.kind === 'ready') ready.resolve();
+      else this.#jobs.set(line.jobId, [...(this.#jobs.get(line.jobId) ?? []), line]);
+    });
+    void child.then(() => ready.reject(new Error('a crowd has ended')));
+    await ready.promise;
+    return child.pid!;
+  }
+
+  /** Runs one job. Not `whole`: only the devices of the crowds are waited for, and the job is cancelled then. */
+  async run(request: Pick<JobRequest, 'selector'> & Partial<JobRequest>, { whole = true } = {}): Promise<JobTiming> {
+    const cpuBefore = this.#cpu();
+    const atMs = Date.now();
+    const { id, matched } = await this.client.startJob({ action: { kind: 'ping' }, ...request });
+    const lines = await this.#until(`the crowds have their acknowledgements of ${id}`, () => {
+      const told = this.#jobs.get(id) ?? [];
+      return told.length === this.#processes ? told : undefined;
+    });
+    if (whole)
+      await this.#until(`${id} is stored as finished`, () => (this.#finishedAtMs(id) === undefined ? undefined : 1));
+    const cpu = this.#cpu();
+    const finishedMs = whole ? this.#finishedAtMs(id)! - atMs : 0;
+    const storedMs = lines.flatMap(({ storedAtMs }) => storedAtMs.map((ms) => ms - atMs)).toSorted((a, b) => a - b);
+    this.#requireStored(id, whole ? matched : this.devices);
+    if (!whole) await this.client.cancelJob(id);
+    const last = storedMs.at(-1)!;
+    const perResult = (seconds: number): number => Math.round((seconds * 1e6) / storedMs.length) / 1e3;
+    return {
+      devices: storedMs.length,
+      storedMs: { p50: at(storedMs, 0.5), p99: at(storedMs, 0.99), last },
+      finishedMs,
+      resultsPerSecond: Math.round(storedMs.length / (Math.max(last, finishedMs) / 1_000)),
+      cpuMsAResult: {
+        core: perResult(cpu.core - cpuBefore.core),
+        gateways: perResult(cpu.gateways - cpuBefore.gateways),
+        crowd: perResult(lines.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0)),
+      },
+    };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
+  }
+
+  #cpu(): { core: number; gateways: number } {
+    return { core: cpuSecondsOf([this.#pids.core]), gateways: cpuSecondsOf(this.#pids.gateways) };
+  }
+
+  #finishedAtMs(id: string): number | undefined {
+    const row = this.#database.prepare('SELECT document FROM job WHERE id = ? AND active = 0').get(id);
+    return row === undefined
+      ? undefined
+      : (JSON.parse(String(row['document'])) as { finishedAtMs: number }).finishedAtMs;
+  }
+
+  /** What an acknowledgement says is not believed. */
+  #requireStored(id: string, expected: number): void {
+    const sql = `SELECT count(*) AS rows FROM job_device WHERE parent = ? AND document ->> '$.outcome' = 'succeeded'`;
+    const stored = Number(this.#database.prepare(sql).get(id)?.['rows']);
+    if (stored !== expected) throw new Error(`${expected} results were acknowledged, ${stored} are stored`);
+  }
+
+  async #until<T>(what: string, look: () => T | undefined): Promise<T> {
+    const deadlineMs = Date.now() + waitMs;
+    for (;;) {
+      const seen = look();
+      if (seen !== undefined) return seen;
+      if (Date.now() > deadlineMs) throw new Error(`not within ${waitMs} ms: ${what}`);
+      await sleep(2);
+    }
+  }
+}
+
+function at(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
+}
