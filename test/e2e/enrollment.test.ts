@@ -144,9 +144,9 @@ describe('a token', () => {
     const [lost, won] = ran[0]!.exitCode === 0 ? ['r-2', 'r-1'] : ['r-1', 'r-2'];
     const { error } = ran.find(({ exitCode }) => exitCode !== 0)!.json();
     expect(error).toMatchObject({ code: 'enrollment-token-used-up', seen: expect.stringContaining(id) });
-    expect((await readdir(at(lost!))).toSorted()).toEqual(['device.key']);
-    expect((await must(['device', 'show', won!])).state).toBe('accepted');
-    expect((await fleet.cli(['device', 'show', lost!, '--json'])).exitCode).toBe(2);
+    expect((await readdir(at(lost))).toSorted()).toEqual(['device.key']);
+    expect((await must(['device', 'show', won])).state).toBe('accepted');
+    expect((await fleet.cli(['device', 'show', lost, '--json'])).exitCode).toBe(2);
   });
 
   it('outlives a crash of the coordinator, with what it was used', async () => {
