@@ -24,7 +24,7 @@ const arrows: Record<string, string[]> = {
   manifest: ['config'],
   enrollment: ['config', 'manifest', 'pki'],
   provision: ['config', 'pki', 'firmware', 'client', 'device', 'manifest'],
-  agent: ['protocol', 'session', 'transport', 'eventlog', 'firmware', 'config', 'pki', 'door'],
+  agent: ['protocol', 'session', 'transport', 'eventlog', 'firmware', 'config', 'pki', 'door', 'device'],
   device: ['config', 'pki', 'door', 'transport'],
   board: ['firmware', 'config'],
   coordinator: [
@@ -41,7 +41,7 @@ const arrows: Record<string, string[]> = {
     'config',
     'enrollment',
   ],
-  cli: ['audit', 'store', 'client', 'config', 'pki', 'firmware', 'eventlog', 'door', 'provision'],
+  cli: ['audit', 'store', 'selector', 'client', 'config', 'pki', 'firmware', 'eventlog', 'door', 'provision'],
   demo: ['cli', 'client', 'config', 'board', 'firmware', 'protocol', 'eventlog', 'agent'],
   commands: [
     'audit',

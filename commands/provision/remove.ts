@@ -38,7 +38,7 @@ Revokes the certificates, removes service, files, key and log from the host, and
       yes: flags.yes,
       json: this.json,
     });
-    const context = { client, hostKeys: await openHostKeys(flags), nowMs: () => Date.now() };
+    const context = { client, hostKeys: await openHostKeys(flags, planned), nowMs: () => Date.now() };
     const hosts = await runHostRows(planned, {
       parallel: flags.parallel,
       silent: this.json,

@@ -1,4 +1,5 @@
 import { Args, Flags } from '@oclif/core';
+import { hostname, userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BaseCommand } from '../../src/cli/base-command.ts';
 import { parseDuration } from '../../src/cli/duration.ts';
@@ -52,7 +53,7 @@ Puts the agent on each (with a Node where none is new enough), makes its key the
     const runtimes = new Map<string, Promise<Parcel>>();
     const context = {
       client,
-      hostKeys: await openHostKeys(flags),
+      hostKeys: await openHostKeys(flags, planned),
       agent,
       runtime(file: string): Promise<Parcel> {
         const packing = runtimes.get(file) ?? Parcel.pack(file, folder.path);
@@ -60,6 +61,7 @@ Puts the agent on each (with a Node where none is new enough), makes its key the
         return packing;
       },
       ...(flags.runtime === undefined ? {} : { runtimeFile: flags.runtime }),
+      who: `${userInfo().username}@${hostname()}`,
       reconnectMs,
       connectMs,
       sleep: (ms: number) => sleep(ms),

@@ -35,7 +35,7 @@ Files, runtime, service, identity, how the fleet sees the device, tags, clock. E
     await using folder = await parcelFolder();
     const agent = await Parcel.pack(await findAgentFile(), folder.path);
     const setting = await createSetting(flags, { status, agentSha256: agent.sha256 });
-    const context = { client, hostKeys: await openHostKeys(flags), nowMs: () => Date.now() };
+    const context = { client, hostKeys: await openHostKeys(flags, planned), nowMs: () => Date.now() };
     const hosts = await runHostRows(planned, {
       parallel: flags.parallel,
       silent: this.json,

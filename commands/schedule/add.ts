@@ -55,8 +55,8 @@ A time that is named without a wildcard comes exactly once a day, also when the 
 
   protected async execute(): Promise<Schedule> {
     const end = this.argv.indexOf('--');
-    const { args, flags } = await this.parse(Add, end < 0 ? [...this.argv] : this.argv.slice(0, end));
     const argv = end < 0 ? [] : this.argv.slice(end + 1);
+    const { args, flags } = await this.parse(Add, end < 0 ? [...this.argv] : this.argv.slice(0, end));
     if (argv.length === 0 || (flags.shell && argv.length !== 1)) {
       throw new FlotillaError('usage', 'schedule-command', 'the command stands behind --', {
         seen: argv.length === 0 ? 'none' : `--shell with ${argv.length} words`,

@@ -11,6 +11,7 @@ import type { UpdateOffer } from '../protocol/request.ts';
 import { logOption } from './event-rule.ts';
 import { Door } from './door/door.ts';
 import { SchemaShelf } from './door/schema-shelf.ts';
+import { ContentCache } from './executor/content-cache.ts';
 import { Executor } from './executor/executor.ts';
 import { sectionPolicy } from './executor/job-policy.ts';
 import { createActions } from './executor/perform-action.ts';
@@ -128,11 +129,20 @@ export function createAgent(option: AgentOption): Agent {
     onSkew: () => void grains.refresh(),
   });
   const policy = sectionPolicy(config.jobs);
+  const content = new ContentCache({ directory: join(config.state, 'content'), link });
   const executor = new Executor({
     ...parts,
     policy: () => policy,
     machine: createBootTime(config.boot.idFile),
-    perform: createActions({ refreshGrains: () => grains.refresh({ always: true }) }),
+    content,
+    perform: createActions({
+      clock,
+      log,
+      content,
+      rebootCommand: config.update?.reboot.command ?? ['reboot'],
+      rebootHold: () => door.rebootHold(),
+      refreshGrains: () => grains.refresh({ always: true }),
+    }),
   });
   const stopping = new AbortController();
   const grains = new GrainReporter({

@@ -16,6 +16,8 @@ process.removeAllListeners('warning');
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit();
 });
+// What is told on the way has no reader any more: the work goes on, and the exit code says how it ended.
+process.stderr.on('error', () => undefined);
 
 const argv = process.argv.slice(2);
 const root = resolve(import.meta.dirname, '..', '..'); // the checkout, or dist/

@@ -66,7 +66,7 @@ async function copy(
 }
 
 function csvOf(result: DeviceResult): string {
-  const { startedAtMs, finishedAtMs, restore, ...row } = result;
+  const { startedAtMs, finishedAtMs, restore, file: _, ...row } = result;
   const times = { startedAt: timeOf(startedAtMs), finishedAt: timeOf(finishedAtMs), restored: restore?.outcome };
   const fields: Partial<Record<string, string | number>> = { ...row, ...times };
   return formatCsvLine(columns.map((name) => fields[name]));

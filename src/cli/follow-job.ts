@@ -30,11 +30,11 @@ export class JobProgress {
     this.matched = matched;
   }
 
-  /** True when this result is the device's end, seen for the first time. */
+  /** True when this result is the end of the device's action, or of what took it back, seen for the first time. */
   take(result: DeviceResult): boolean {
     const before = this.results.get(result.deviceId);
     this.results.set(result.deviceId, result);
-    return result.state === 'finished' && before?.state !== 'finished';
+    return (result.state === 'finished' || result.state === 'holding') && before?.state !== result.state;
   }
 
   /** Finished devices by outcome, the others by state. */

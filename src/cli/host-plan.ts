@@ -7,13 +7,19 @@ import { isDeviceId } from '../pki/profile.ts';
 import { readSecretFile } from '../pki/secret-file.ts';
 import {
   HostKeys,
+  isEncryptedKey,
+  meetHost,
   parseProvisionManifest,
   parseTarget,
+  readPrivateKey,
   type HostEntry,
+  type Place,
+  type PrivateKey,
   type SshCredential,
   type SshTarget,
 } from '../provision/index.ts';
 import { askSecret } from './ask-secret.ts';
+import { askLine } from './confirm.ts';
 import type { SshFlagValues } from './provision-flag.ts';
 
 export interface PlannedHost {
@@ -25,23 +31,40 @@ export interface PlannedHost {
 /** @throws FlotillaError or ConfigError with all that is wrong */
 export async function planHosts(hosts: readonly string[], flags: SshFlagValues): Promise<PlannedHost[]> {
   const entries = await readEntries(hosts, flags);
-  const secrets = new SecretShelf();
+  const secrets = new SecretShelf(flags['identity-passphrase-file']);
   const shared = await sharedCredential(flags, secrets);
+  const sudoFile = flags['sudo-password-file'];
   const planned: PlannedHost[] = [];
   for (const entry of entries) {
-    const credential = await credentialOf(entry, shared, secrets);
+    const credential = await credentialOf(entry, { shared, secrets, sudoFile });
     planned.push({ entry, target: targetOf(entry, flags), credential });
   }
   return planned;
 }
 
-export function openHostKeys(flags: SshFlagValues): Promise<HostKeys> {
+/** With --ask-host-keys a person has answered for the unknown ones when this returns. */
+export async function openHostKeys(flags: SshFlagValues, planned: readonly PlannedHost[]): Promise<HostKeys> {
   const own = join(homedir(), '.ssh', 'known_hosts');
   const named = flags['known-hosts'];
-  return HostKeys.load({
+  const hostKeys = await HostKeys.load({
     files: ['/etc/ssh/ssh_known_hosts', own, ...(named === undefined ? [] : [named])],
     acceptNew: flags['accept-new-host-keys'],
   });
+  if (!flags['ask-host-keys']) return hostKeys;
+  requireTerminal('whether to trust a host key', 'pin the keys in the manifest, or put them into --known-hosts FILE');
+  for (const { target, credential } of planned) await meetHost(target, { hostKeys, credential, confirm: askAboutKey });
+  return hostKeys;
+}
+
+async function askAboutKey({ host, port }: Place, shown: string): Promise<boolean> {
+  const place = port === 22 ? host : `${host}:${port}`;
+  const question = `Nobody knows ${place}. It shows ${shown}\nIs that what ssh-keygen -lf prints on the device? Type yes to trust it: `;
+  return (await askLine(question)) === 'yes';
+}
+
+function requireTerminal(what: string, suggestion: string): void {
+  if (process.stdin.isTTY && process.stderr.isTTY) return;
+  throw new FlotillaError('usage', 'terminal-missing', `there is no terminal to ask ${what}`, { suggestion });
 }
 
 async function readEntries(hosts: readonly string[], { manifest, id }: SshFlagValues): Promise<HostEntry[]> {
@@ -122,50 +145,74 @@ async function sharedCredential(flags: SshFlagValues, secrets: SecretShelf): Pro
     passwordFile !== undefined
       ? await secrets.line(passwordFile)
       : flags['ask-password']
-        ? await askSecret('Password of the hosts')
+        ? await askPassword()
         : undefined;
   const sudoFile = flags['sudo-password-file'];
   const sudoPassword = sudoFile === undefined ? password : await secrets.line(sudoFile);
   return {
+    ...(flags.identity === undefined ? {} : { privateKey: await secrets.key(flags.identity) }),
     ...(agentSocket ? { agentSocket } : {}),
-    ...(flags.identity === undefined
-      ? {}
-      : { privateKey: await secrets.key(flags.identity, flags['identity-passphrase-file']) }),
     ...(password === undefined ? {} : { password }),
     ...(sudoPassword === undefined ? {} : { sudoPassword }),
   };
 }
 
-async function credentialOf(entry: HostEntry, shared: SshCredential, secrets: SecretShelf): Promise<SshCredential> {
-  const { identityFile, passwordFile, sudoPasswordFile } = entry;
+async function askPassword(): Promise<string> {
+  requireTerminal('for the password', 'give --password-file FILE');
+  return askSecret('Password of the hosts');
+}
+
+async function credentialOf(
+  entry: HostEntry,
+  { shared, secrets, sudoFile }: { shared: SshCredential; secrets: SecretShelf; sudoFile: string | undefined },
+): Promise<SshCredential> {
+  const { identityFile, passwordFile, sudoPasswordFile = sudoFile } = entry;
   const password = passwordFile === undefined ? undefined : await secrets.line(passwordFile);
   const sudoPassword = sudoPasswordFile === undefined ? password : await secrets.line(sudoPasswordFile);
   return {
     ...shared,
-    ...(identityFile === undefined ? {} : { privateKey: await secrets.key(identityFile, undefined) }),
+    ...(identityFile === undefined ? {} : { privateKey: await secrets.key(identityFile) }),
     ...(password === undefined ? {} : { password }),
     ...(sudoPassword === undefined ? {} : { sudoPassword }),
   };
 }
 
-/** Each file is read once, whatever the number of hosts. */
+/** Each file is read once, and each key opened once, whatever the number of hosts. */
 class SecretShelf {
+  readonly #passphraseFile: string | undefined;
   readonly #texts = new Map<string, string>();
+  readonly #keys = new Map<string, PrivateKey>();
+
+  constructor(passphraseFile: string | undefined) {
+    this.#passphraseFile = passphraseFile;
+  }
 
   async line(file: string): Promise<string> {
     return (await this.#read(file)).split(/\r?\n/)[0]!;
   }
 
-  async key(file: string, passphraseFile: string | undefined): Promise<NonNullable<SshCredential['privateKey']>> {
+  async key(file: string): Promise<PrivateKey> {
+    const known = this.#keys.get(file);
+    if (known !== undefined) return known;
     const pem = await this.#read(file);
-    if (passphraseFile !== undefined) return { pem, passphrase: await this.line(passphraseFile) };
-    // OpenSSH's own format tells only inside whether it is encrypted; all say so to who looks for the cipher "none".
-    const isOpenSsh = pem.includes('BEGIN OPENSSH PRIVATE KEY');
-    const body = Buffer.from(pem.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64')
-      .subarray(0, 64)
-      .toString('latin1');
-    const isEncrypted = isOpenSsh ? !body.includes('none') : pem.includes('ENCRYPTED');
-    return isEncrypted ? { pem, passphrase: await askSecret(`Passphrase of ${file}`) } : { pem };
+    const key = isEncryptedKey(pem) ? await this.#open(pem, file) : readPrivateKey(pem);
+    this.#keys.set(file, key);
+    return key;
+  }
+
+  /** By its passphrase, which is asked for up to three times where no file holds it. */
+  async #open(pem: string, file: string): Promise<PrivateKey> {
+    if (this.#passphraseFile !== undefined) return readPrivateKey(pem, await this.line(this.#passphraseFile));
+    requireTerminal(`for the passphrase of ${file}`, 'give --identity-passphrase-file FILE, or load it into ssh-agent');
+    for (let attempt = 1; ; attempt += 1) {
+      const passphrase = await askSecret(`Passphrase of ${file}`);
+      try {
+        return readPrivateKey(pem, passphrase);
+      } catch (error) {
+        if (attempt === 3) throw error;
+        process.stderr.write('That does not open it.\n');
+      }
+    }
   }
 
   async #read(file: string): Promise<string> {

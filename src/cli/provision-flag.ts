@@ -23,7 +23,7 @@ export const sshFlags = {
   }),
   identity: Flags.string({ char: 'i', description: 'private key file', helpValue: 'FILE', helpGroup: 'SSH' }),
   'identity-passphrase-file': Flags.string({
-    description: 'its passphrase (0600); asked for on a terminal when it needs one',
+    description: 'passphrase of private keys (0600); asked for on a terminal when one is needed',
     helpValue: 'FILE',
     helpGroup: 'SSH',
   }),
@@ -48,6 +48,11 @@ export const sshFlags = {
     description: 'trust the key of a host that nobody knows, and write it down; a changed key is refused all the same',
     helpGroup: 'SSH',
   }),
+  'ask-host-keys': Flags.boolean({
+    description: 'show the key of a host that nobody knows, and ask whether to trust it',
+    exclusive: ['accept-new-host-keys', 'json'],
+    helpGroup: 'SSH',
+  }),
   parallel: Flags.integer({ description: 'hosts at a time', default: 8, min: 1, max: 64 }),
   reconnect: Flags.string({
     description: 'how long a host whose line broke is tried again',
@@ -70,6 +75,7 @@ export interface SshFlagValues {
   jump?: string | undefined;
   'known-hosts'?: string | undefined;
   'accept-new-host-keys': boolean;
+  'ask-host-keys': boolean;
   parallel: number;
   reconnect: string;
   report?: string | undefined;

@@ -1,4 +1,5 @@
 import type { AuditExportRow } from '../audit/index.ts';
+import type { Content } from '../protocol/job-action.ts';
 import type {
   AuthorityDetail,
   AuthorityOverview,
@@ -37,9 +38,13 @@ import type {
   EventQuery,
   EventSchemaDocument,
   ExportRow,
+  Group,
+  GroupAdded,
+  GroupRequest,
   HandlerRow,
   Job,
   JobFollowRow,
+  JobFile,
   JobListQuery,
   JobRequest,
   JobRetryRequest,
@@ -73,9 +78,11 @@ import type {
   ScheduleRequest,
   ScheduleTimes,
   SchemaList,
+  SelectCount,
   SelectExplanation,
   SelectMatch,
   SelectRequest,
+  SelectValues,
   Self,
   SentRequest,
   Settled,
@@ -86,11 +93,13 @@ import type {
   TagChange,
   TimeResets,
   TimeResetSent,
+  ValuesRequest,
   Why,
 } from './contract/index.ts';
 import type { HttpConnection } from './http-connection.ts';
 
 const schedulePath = (name: string): string => `/v1/schedules/${encodeURIComponent(name)}`;
+const groupPath = (name: string): string => `/v1/groups/${encodeURIComponent(name)}`;
 const consumerPath = (name: string): string => `/v1/consumers/${encodeURIComponent(name)}`;
 
 /** One method for each route. Throws FlotillaError: the coordinator's own, or `coordinator-unreachable`. */
@@ -157,7 +166,14 @@ export class CoordinatorClient {
   removeAuthority = (id: string) => this.#http.delete<EndedAuthority>(`/v1/authorities/${encodeURIComponent(id)}`);
 
   match = (request: SelectRequest) => this.#http.post<SelectMatch>('/v1/select/match', request);
+  count = (request: SelectRequest) => this.#http.post<SelectCount>('/v1/select/count', request);
+  values = (request: ValuesRequest) => this.#http.post<SelectValues>('/v1/select/values', request);
   explain = (request: SelectRequest) => this.#http.post<SelectExplanation>('/v1/select/explain', request);
+
+  groups = () => this.#http.get<Group[]>('/v1/groups');
+  group = (name: string) => this.#http.get<Group>(groupPath(name));
+  addGroup = (request: GroupRequest) => this.#http.post<GroupAdded>('/v1/groups', request);
+  removeGroup = (name: string) => this.#http.delete<{ removed: string }>(groupPath(name));
 
   startJob = (request: JobRequest) => this.#http.post<Job>('/v1/jobs', request);
   jobs = (query: JobListQuery = {}) => this.#http.get<Job[]>('/v1/jobs', { ...query });
@@ -170,6 +186,9 @@ export class CoordinatorClient {
   deviceJobs = (id: string, query: { limit?: number } = {}) =>
     this.#http.get<DeviceJob[]>(`/v1/devices/${encodeURIComponent(id)}/jobs`, query);
   cancelJob = (id: string) => this.#http.post<Job>(`/v1/jobs/${encodeURIComponent(id)}/cancel`, {});
+  uploadContent = (path: string, sha256: string) => this.#http.upload<Content>('/v1/contents', path, { sha256 });
+  jobFile = (id: string, deviceId: string) =>
+    this.#http.get<JobFile>(`/v1/jobs/${encodeURIComponent(id)}/files/${encodeURIComponent(deviceId)}`);
   /** All results so far, then each as it comes; ends with the finished job. */
   followJob = (id: string, signal?: AbortSignal) =>
     this.#http.rows<JobFollowRow>(`/v1/jobs/${encodeURIComponent(id)}/follow`, {}, signal);

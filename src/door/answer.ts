@@ -134,6 +134,8 @@ export const okSchemas = {
   'requests.withdraw': TypesSchema,
   'requests.done': Type.Object({}),
   'requests.failed': Type.Object({}),
+  'reboot.hold': Type.Object({}),
+  'reboot.release': Type.Object({}),
   'time.reset': Type.Object({}),
 } as const satisfies Record<string, TSchema>;
 export type OkOf<Shape extends keyof typeof okSchemas> = Static<(typeof okSchemas)[Shape]>;

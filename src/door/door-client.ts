@@ -117,6 +117,15 @@ export class DoorClient implements AsyncDisposable {
     await this.#call('time.reset', { reset });
   }
 
+  /** No job restarts the machine until `releaseReboot`, or until this program is gone. `defer`: it will be soon. */
+  async holdReboot(reason: string, { defer = false } = {}): Promise<void> {
+    await this.#call('reboot.hold', { reason, defer });
+  }
+
+  async releaseReboot(): Promise<void> {
+    await this.#call('reboot.release', {});
+  }
+
   async documents(): Promise<DocumentList['documents']> {
     return (await this.#call('config.list', {})).documents;
   }

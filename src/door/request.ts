@@ -123,6 +123,20 @@ export const requestSchemas = {
     },
     closed,
   ),
+  /**
+   * While this program is connected the machine is not restarted by a job; `defer`: it will let go soon, and a job may
+   * wait for that.
+   */
+  'reboot.hold': Type.Object(
+    {
+      id: IdSchema,
+      verb: Type.Literal('reboot.hold'),
+      reason: Type.String({ minLength: 1, maxLength: 128 }),
+      defer: Type.Optional(Type.Boolean()),
+    },
+    closed,
+  ),
+  'reboot.release': Type.Object({ id: IdSchema, verb: Type.Literal('reboot.release') }, closed),
   /** An order of the fleet's root to forget a wrong time, as `ca sign-time-reset` has written it. */
   'time.reset': Type.Object(
     {

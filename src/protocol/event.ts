@@ -5,6 +5,7 @@
 import { Type, type Static } from 'typebox';
 
 const text = (maxLength: number) => Type.String({ maxLength });
+const count = () => Type.Integer({ minimum: 0 });
 export const DeviceIdSchema = Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,62}$' });
 
 /** What ran when: read from the machine, never remembered. `bundleUuid` is of the slot that booted. */
@@ -47,6 +48,8 @@ const actionEnd = {
   reason: Type.Optional(text(256)), // of rejected, unknown, spawn failure
   startedAtMs: Type.Optional(Type.Number()),
   finishedAtMs: Type.Optional(Type.Number()),
+  /** Of `get`: what comes as `flotilla.job-file`. */
+  file: Type.Optional(Type.Object({ sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }), sizeBytes: count() })),
 };
 
 /**
@@ -63,6 +66,15 @@ export const JobEventSchema = Type.Object({
   restore: Type.Optional(Type.Object(actionEnd)),
 });
 export type JobEvent = Static<typeof JobEventSchema>;
+
+/** `flotilla.job-file`, lane bulk, key = job id: a piece of the file that a job reads, in order; the last one ends it. */
+export const JobFileEventSchema = Type.Object({
+  jobId: text(64),
+  offset: count(),
+  sizeBytes: count(), // of the whole file
+  base64: text(262_144),
+});
+export type JobFileEvent = Static<typeof JobFileEventSchema>;
 
 export const updateStates = [
   'idle',
@@ -116,8 +128,6 @@ export const UpdateEventSchema = Type.Object({
   evidence: Type.Optional(EvidenceSchema),
 });
 export type UpdateEvent = Static<typeof UpdateEventSchema>;
-
-const count = () => Type.Integer({ minimum: 0 });
 
 /** `flotilla.log`, lane control: what waits on the device, and what writing it has cost. */
 export const LogEventSchema = Type.Object({
@@ -266,6 +276,7 @@ export const eventSchemas = {
   'flotilla.boot': BootEventSchema,
   'flotilla.grains': GrainsEventSchema,
   'flotilla.job': JobEventSchema,
+  'flotilla.job-file': JobFileEventSchema,
   'flotilla.update': UpdateEventSchema,
   'flotilla.log': LogEventSchema,
   'flotilla.gap': GapEventSchema,

@@ -3,18 +3,19 @@
  * ended and a host that is as it should be is not written to. A failure takes back what this run has made, here, on the
  * host, and in the fleet; on a host that has lost its line, its guard does.
  */
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, X509Certificate } from 'node:crypto';
 import type { CoordinatorClient } from '../client/coordinator-client.ts';
 import type { Device } from '../client/contract/index.ts';
 import { FlotillaError, type ErrorDocument } from '../error.ts';
-import { X509Certificate } from 'node:crypto';
 import { parseCsr } from '../pki/csr.ts';
 import { fitNode } from './host/fit-node.ts';
 import { findDevice, requireWelcome, setTags, takeBack, waitConnected } from './host/fleet-side.ts';
 import { startGuard, undoLine, type Guard } from './host/guard.ts';
 import { parseHostFacts, probeScript, type HostFacts } from './host/host-fact.ts';
 import { findDifferences, judgeIdentity, type Wanted } from './host/installed-state.ts';
-import { must, uploadText, type Parcel } from './host/upload.ts';
+import { requireRoom } from './host/room.ts';
+import { uploadText, type Parcel } from './host/upload.ts';
+import { claimWorkFolder, releaseLine } from './host/work-folder.ts';
 import { findRuntime } from './runtime/find-runtime.ts';
 import type { HostKeys } from './ssh/host-key.ts';
 import { shellQuote } from './ssh/shell-quote.ts';
@@ -37,6 +38,8 @@ export interface ProvisionContext {
   runtime(file: string): Promise<Parcel>;
   /** Instead of the one that is found for a host's architecture. */
   runtimeFile?: string;
+  /** Whose run this is, for others who want the same host: `user@machine`. */
+  who: string;
   /** A host whose line broke is tried again for so long; its guard waits a little longer. */
   reconnectMs: number;
   connectMs: number;
@@ -152,9 +155,19 @@ class HostRun {
   }
 
   async #bring(): Promise<Done> {
+    this.#say('looking');
+    const before = await this.#look();
+    if (before.isDone && !before.facts.isClaimed) return this.#finish({ changes: 0, isNew: false });
+    await this.#claim();
+    // Again, with the host to itself: until then another run may have been at work.
+    const { facts, hasIdentity } = await this.#look();
+    const changes = await this.#install(facts, hasIdentity);
+    return this.#finish({ changes, isNew: this.#isFresh });
+  }
+
+  async #look(): Promise<{ facts: HostFacts; hasIdentity: boolean; isDone: boolean }> {
     const { client, nowMs } = this.#context;
     const { wanted } = this.#task;
-    this.#say('looking');
     const probe = await this.#asRoot(probeScript);
     const facts = parseHostFacts(probe.stdout, nowMs());
     const known = await findDevice(client, wanted.deviceId);
@@ -168,12 +181,9 @@ class HostRun {
         suggestion: 'flotilla provision remove first, or give its id',
       });
     }
-    const isGood = identity.kind === 'good' && known !== undefined && (await this.#isOnRecord(identity.serialHex));
-    const differences = findDifferences(facts, wanted);
-    if (isGood && differences.length === 0 && (await this.#isWhole()))
-      return this.#finish({ changes: 0, isNew: false });
-    const changes = await this.#install(facts, isGood);
-    return this.#finish({ changes, isNew: this.#isFresh });
+    const hasIdentity = identity.kind === 'good' && known !== undefined && (await this.#isOnRecord(identity.serialHex));
+    const isDone = hasIdentity && findDifferences(facts, wanted).length === 0 && (await this.#isWhole());
+    return { facts, hasIdentity, isDone };
   }
 
   /** A certificate that the fleet has not revoked. */
@@ -190,8 +200,9 @@ class HostRun {
 
   /** Returns how many steps had an effect. */
   async #install(facts: HostFacts, hasIdentity: boolean): Promise<number> {
+    const folder = this.#folder!;
     const { digests, certificatePem } = facts.installed;
-    const folder = await this.#workFolder(Object.keys(digests).length === 0 && certificatePem === undefined);
+    this.#isFresh ||= Object.keys(digests).length === 0 && certificatePem === undefined;
     await this.#sendPrograms(facts, folder);
     const node = fitNode(facts) ?? `${folder}/node`;
     const { configText, grainsText } = this.#task.wanted;
@@ -207,19 +218,17 @@ class HostRun {
     return readInstalled(ran.stdout, ran.stderr);
   }
 
-  /** Of this run, also after a broken line; with a guard that has not ended. */
-  async #workFolder(isFresh: boolean): Promise<string> {
+  /** The folder of this run, also after a broken line; with a guard that has not ended. */
+  async #claim(): Promise<void> {
     const kept = this.#folder;
-    if (kept !== undefined && (await this.#ssh.run(`test -d ${shellQuote([kept])}`)).exitCode === 0) {
-      this.#guard ??= await startGuard(this.#ssh, kept, this.#silenceSeconds);
-      return kept;
+    if (kept === undefined || (await this.#ssh.run(`test -d ${shellQuote([kept])}`)).exitCode !== 0) {
+      // After a broken line the guard may have taken everything back: then all begins anew.
+      this.#folder = undefined;
+      const { path, wasFresh } = await claimWorkFolder(this.#ssh, this.#context.who);
+      this.#folder = path;
+      this.#isFresh = wasFresh;
     }
-    // After a broken line the guard may have taken everything back: then all begins anew.
-    this.#isFresh = isFresh;
-    const folder = (await must(this.#ssh, 'mktemp -d /var/tmp/flotilla-provision.XXXXXX', {})).trim();
-    this.#folder = folder;
-    this.#guard = await startGuard(this.#ssh, folder, this.#silenceSeconds);
-    return folder;
+    this.#guard ??= await startGuard(this.#ssh, this.#folder!, this.#silenceSeconds);
   }
 
   get #silenceSeconds(): number {
@@ -230,13 +239,14 @@ class HostRun {
     const { agent, runtime, runtimeFile } = this.#context;
     const progress = (what: string, total: number) => (sent: number) =>
       this.#say(`sending ${what}: ${Math.floor((100 * sent) / total)} % of ${(total / 1e6).toFixed(1)} MB`);
+    const parcel =
+      fitNode(facts) === undefined ? await runtime(runtimeFile ?? (await findRuntime(facts)).path) : undefined;
+    requireRoom(facts, parcel === undefined ? [agent] : [agent, parcel]);
     await agent.send(this.#ssh, `${folder}/flotilla-agent.js`, {
       mode: '644',
       onBytes: progress('the agent', agent.packedBytes),
     });
-    if (fitNode(facts) !== undefined) return;
-    const parcel = await runtime(runtimeFile ?? (await findRuntime(facts)).path);
-    await parcel.send(this.#ssh, `${folder}/node`, { mode: '755', onBytes: progress('Node', parcel.packedBytes) });
+    await parcel?.send(this.#ssh, `${folder}/node`, { mode: '755', onBytes: progress('Node', parcel.packedBytes) });
   }
 
   /** The key is made there and stays there. */
@@ -282,7 +292,7 @@ class HostRun {
   }
 
   async #clear(): Promise<void> {
-    if (this.#folder !== undefined) await this.#asRoot(`rm -rf ${shellQuote([this.#folder])}`);
+    if (this.#folder !== undefined) await this.#asRoot(releaseLine(this.#folder));
     this.#folder = undefined;
     await this.#close();
   }
@@ -291,9 +301,8 @@ class HostRun {
   async takeBack(): Promise<string | undefined> {
     const left: string[] = [];
     if (this.#session !== undefined && this.#folder !== undefined) {
-      const folder = shellQuote([this.#folder]);
-      const undo = this.#isFresh ? `${undoLine(folder)}; ` : '';
-      await this.#asRoot(`${undo}rm -rf ${folder}`).catch(() => {
+      const undo = this.#isFresh ? `${undoLine(shellQuote([this.#folder]))}; ` : '';
+      await this.#asRoot(`${undo}${releaseLine(this.#folder)}`).catch(() => {
         left.push(`the guard on ${this.#task.target.host} takes back what is there in ${this.#silenceSeconds} s`);
       });
     } else if (this.#folder !== undefined) {
@@ -340,7 +349,8 @@ function failedOnHost(stdout: string, stderr: string): FlotillaError {
   }
   return new FlotillaError('failed', 'host-command-failed', 'the agent could not be started on the host', {
     seen: (stderr.trim() || stdout.trim()).slice(-400) || 'no output',
-    suggestion: 'log in and try: node /var/tmp/… --version; a file system that forbids programs is one cause',
+    suggestion:
+      'log in, and try to start what is in /usr/lib/flotilla; a file system that forbids programs is one cause',
   });
 }
 

@@ -46,6 +46,20 @@ const cases: Record<string, Case> = {
   demo: { missing: 'it takes a minute: test/e2e/demo.test.ts', fails: () => ['--devices', '0'], exitCode: 2 },
   why: { ok: () => ['d-1'], fails: () => ['d-1', '--rollout', 'r-nothing'], exitCode: 2 },
   run: { ok: () => ['d-1', '--', 'true'], fails: () => [malformed, '--', 'true'], exitCode: 2 },
+  ping: { ok: () => ['d-1'], fails: () => [malformed], exitCode: 2 },
+  reboot: { ok: () => ['d-1', '--dry-run'], fails: () => [nobody, '--dry-run'], exitCode: 3 },
+  'service restart': { ok: () => ['d-1', 'modem', '--dry-run'], fails: () => [nobody, 'modem'], exitCode: 3 },
+  'device refresh': { ok: () => ['d-1'], fails: () => [malformed], exitCode: 2 },
+  'file put': {
+    ok: () => ['d-1', inFleet('coordinator.yaml'), scratch('put.yaml')],
+    fails: () => ['d-1', scratch('no-such-file'), scratch('put.yaml')],
+    exitCode: 2,
+  },
+  'file get': {
+    ok: () => ['d-1', '/etc/passwd', '--output', scratch('got')],
+    fails: () => [malformed, '/etc/passwd', '--output', scratch('got')],
+    exitCode: 2,
+  },
 
   'audit show': { ok: () => ['--limit', '3'], fails: () => ['999999'], exitCode: 2 },
   'audit head': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
@@ -338,6 +352,11 @@ const cases: Record<string, Case> = {
     exitCode: 2,
   },
 
+  'group add': { ok: () => ['pair', 'd-1 or d-2'], fails: () => ['loop', 'N@loop'], exitCode: 2 },
+  'group list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
+  'group show': { ok: () => ['g-1'], fails: () => ['g-9'], exitCode: 2 },
+  'group remove': { ok: () => ['g-2', '--yes'], fails: () => ['g-1'], exitCode: 6 },
+
   'job list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
   'job show': { ok: () => [finishedJob], fails: () => ['j-nothing'], exitCode: 2 },
   'job wait': { ok: () => [finishedJob], fails: () => ['j-nothing'], exitCode: 2 },
@@ -392,6 +411,8 @@ const cases: Record<string, Case> = {
   'rollout resume': { ok: () => [rollouts['x-2'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
   'rollout abort': { ok: () => [rollouts['x-3'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
 
+  'select count': { ok: () => ['d-*'], fails: () => [malformed], exitCode: 2 },
+  'select values': { ok: () => ['G@'], fails: () => ['site'], exitCode: 2 },
   'select match': { ok: () => ['d-*'], fails: () => [malformed], exitCode: 2 },
   'select explain': { ok: () => ['d-*', '--device', 'd-1'], fails: () => ['not G@site'], exitCode: 2 },
 };
@@ -417,6 +438,7 @@ beforeAll(async () => {
   await writeFile(scratch('worse.avsc'), reading('mV'));
 
   await must(['operator', 'add', 'carl', '--role', 'viewer', '--token', '--expires', '1h']);
+  for (const name of ['g-1', 'g-2']) await must(['group', 'add', name, 'd-*']);
   for (const name of ['here', 'gone']) await must(['context', 'add', ...contextAdd(name)]);
   await writeFile(scratch('p12.pass'), 'correct horse battery\n', { mode: 0o600 });
   const own = [inFleet('pki', 'coordinator.crt'), '--key', inFleet('pki', 'coordinator.key')];

@@ -125,11 +125,9 @@ describe.skipIf(skip)('provision ssh', () => {
     await eventually(
       'the eighth is half way',
       async () => {
-        const folders = await readdir(join(machine(8).written, 'var', 'tmp')).catch(() => []);
-        const folder = folders.find((name) => name.startsWith('flotilla-provision.'));
-        return (
-          folder !== undefined && (await readdir(join(machine(8).written, 'var', 'tmp', folder))).includes('node.gz')
-        );
+        const folder = join(machine(8).written, 'var', 'lib', 'flotilla-provision');
+        const [run] = await readdir(folder).catch(() => []);
+        return run !== undefined && (await readdir(join(folder, run))).includes('node.gz');
       },
       { timeoutMs: 120_000, everyMs: 20 },
     );

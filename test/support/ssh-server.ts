@@ -22,6 +22,9 @@ export interface SshServer extends AsyncDisposable {
   cut(): Promise<void>;
 }
 
+/** Bash, started by sshd, would read the user's own .bashrc for every command; not when it takes itself for an inner shell. */
+const noShellFiles = 'SetEnv SHLVL=2\n';
+
 export async function startSshServer(): Promise<SshServer> {
   const scratch = await temporaryDirectory();
   const at = (name: string): string => join(scratch.path, name);
@@ -31,7 +34,7 @@ export async function startSshServer(): Promise<SshServer> {
   await mkdir('/run/sshd', { recursive: true }).catch(() => undefined); // wanted where sshd is root
   await writeFile(at('authorized'), await readFile(at('user.pub')), { mode: 0o600 });
   const port = await freePort();
-  const config = `Port ${port}\nListenAddress 127.0.0.1\nHostKey ${at('host')}\nAuthorizedKeysFile ${at('authorized')}\nPidFile none\nUsePAM no\nStrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n`;
+  const config = `Port ${port}\nListenAddress 127.0.0.1\nHostKey ${at('host')}\nAuthorizedKeysFile ${at('authorized')}\nPidFile none\nUsePAM no\nStrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n${noShellFiles}`;
   await writeFile(at('config'), config);
   const { stdout: sshd } = await tool('sh', ['-c', 'command -v sshd']);
   const server = execa(sshd, ['-D', '-e', '-f', at('config')], {

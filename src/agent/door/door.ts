@@ -62,6 +62,7 @@ export class Door {
   readonly #documents: DocumentDesk;
   readonly #requests: RequestDesk;
   readonly #announcement: Announcement;
+  readonly #rebootHolds = new Map<DoorConnection, { reason: string; defer: boolean }>();
   #server: Server | undefined;
   #unsubscribe: (() => void) | undefined;
   #stopped = false;
@@ -139,6 +140,12 @@ export class Door {
     cancel();
   }
 
+  /** Why the machine is not to be restarted now: a program that will not let go says more than one that soon will. */
+  rebootHold(): { reason: string; defer: boolean } | undefined {
+    const holds = [...this.#rebootHolds.values()];
+    return holds.find(({ defer }) => !defer) ?? holds[0];
+  }
+
   status(): DoorStatus {
     const { agentVersion, link, schemas, log } = this.#option;
     const { byType, faults } = schemas.current;
@@ -189,6 +196,14 @@ export class Door {
     },
     'requests.failed': ({ requestId, ...detail }) => {
       this.#requests.answer(requestId, 'failed', checked(detail));
+      return {};
+    },
+    'reboot.hold': ({ reason, defer = false }, from) => {
+      this.#rebootHolds.set(from, { reason, defer });
+      return {};
+    },
+    'reboot.release': (_, from) => {
+      this.#rebootHolds.delete(from);
       return {};
     },
     'time.reset': async ({ reset }) => {
@@ -264,6 +279,7 @@ export class Door {
     this.#watch.remove(connection);
     this.#documents.forget(connection);
     this.#requests.forget(connection);
+    this.#rebootHolds.delete(connection);
   }
 }
 

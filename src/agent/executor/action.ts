@@ -6,12 +6,17 @@ export interface ActionContext {
   jobId: string;
   timeoutMs: number;
   maxOutputBytes: number;
+  /** What the owner's policy says of another form of this action: of the place that a path leads to. */
+  objection(action: JobAction): string | undefined;
   /** Fires when the job is cancelled, or the agent stops. */
   signal: AbortSignal;
 }
 
 /** How it ended; `aborted` when the signal has ended it, which means something only the executor knows. */
-export type ActionEnd = Pick<JobEvent, 'exitCode' | 'signal' | 'stdout' | 'stderr' | 'truncatedBytes' | 'reason'> & {
+export type ActionEnd = Pick<
+  JobEvent,
+  'exitCode' | 'signal' | 'stdout' | 'stderr' | 'truncatedBytes' | 'reason' | 'file'
+> & {
   outcome: JobOutcome | 'aborted';
 };
 

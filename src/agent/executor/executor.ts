@@ -7,8 +7,12 @@ import { Lane } from '../../protocol/lane.ts';
 import type { JobCancel, JobRun, JobStart } from '../../protocol/request.ts';
 import type { Link } from '../link/port.ts';
 import type { BootTime } from '../machine/boot-time.ts';
+import { sleep } from '../wait.ts';
 import { createJobTable, type JobTable } from '../state/job-table.ts';
+import { contentOf } from '../../protocol/job-action.ts';
 import type { ActionEnd, Perform } from './action.ts';
+import { ContentDesk } from './content-desk.ts';
+import type { ContentCache } from './content-cache.ts';
 import { advanceHold, beginHold, holdOutcome, recordEveryMs, type ActionFate, type HoldRecord } from './hold.ts';
 import { fitJobEvent } from './job-event.ts';
 import type { JobPolicy } from './job-policy.ts';
@@ -21,6 +25,7 @@ export interface ExecutorOption {
   logger: Log;
   machine: BootTime;
   perform: Perform;
+  content: Pick<ContentCache, 'fetch'>;
   /** As it is now: the owner may change it. */
   policy(): JobPolicy;
 }
@@ -42,6 +47,8 @@ interface HeldJob {
 /** What is remembered of a job that has started. */
 interface JobNote {
   hold?: HoldRecord;
+  /** Of a reboot: what the machine ran before it. */
+  bootId?: string;
 }
 
 const longestTimerMs = 3_600_000;
@@ -52,6 +59,7 @@ export class Executor {
   readonly #table: JobTable;
   readonly #running = new Map<string, RunningJob>();
   readonly #held = new Map<string, HeldJob>();
+  readonly #content: ContentDesk;
   #unsubscribe: (() => void) | undefined;
   #cancelTimer: (() => void) | undefined;
   #stopped = false;
@@ -59,6 +67,7 @@ export class Executor {
   constructor(option: ExecutorOption) {
     this.#option = option;
     this.#table = createJobTable(option.database);
+    this.#content = new ContentDesk({ ...option, cache: option.content, onChange: () => this.#fill() });
   }
 
   /** Owns up to the jobs that an earlier process started and never saw end, then goes on with those that wait. */
@@ -83,7 +92,7 @@ export class Executor {
     }
     const running = [...this.#running.values()];
     for (const { controller } of running) controller.abort();
-    await Promise.all(running.map(({ done }) => done));
+    await Promise.all([this.#content.stop(), ...running.map(({ done }) => done)]);
   }
 
   /** `settle` runs in the same transaction as the job's row. A job id that was ever seen is ignored. */
@@ -149,8 +158,13 @@ export class Executor {
     const { maxConcurrent } = this.#option.policy().limits;
     for (const run of this.#table.queued()) {
       if (this.#running.size >= maxConcurrent) return;
-      const { jobId, expiresAtMs, startAtMs = 0 } = run;
+      const { jobId, action, expiresAtMs, startAtMs = 0 } = run;
+      const content = contentOf(action);
+      const has = content === undefined || nowMs >= expiresAtMs ? 'ready' : this.#content.look(content);
       if (nowMs >= expiresAtMs) this.#finish(jobId, 'expired');
+      else if (typeof has === 'object')
+        this.#finish(jobId, 'rejected', { reason: `its content can't be had: ${has.failed}` });
+      else if (has === 'coming') nextMs = Math.min(nextMs, expiresAtMs);
       else if (nowMs < startAtMs) nextMs = Math.min(nextMs, startAtMs);
       else this.#launch(run);
       this.#option.link.wake();
@@ -167,7 +181,7 @@ export class Executor {
     const record = hold === undefined ? undefined : beginHold(machine, link.coordinatorNowMs());
     // On disk before the process exists: whatever happens now, it is never run a second time, and it is taken back.
     this.#within(() => {
-      const note: JobNote | undefined = record === undefined ? undefined : { hold: record };
+      const note = noteOf(action.kind === 'reboot' ? machine.bootId() : undefined, record);
       this.#table.markStarted(jobId, startedAtMs, note);
       this.#append({ jobId, state: 'started', startedAtMs });
     });
@@ -180,6 +194,8 @@ export class Executor {
     const { jobId, action, hold } = run;
     const end = await this.#perform(run, action, running, hold?.forSeconds);
     this.#running.delete(jobId);
+    // The agent ends because the machine does: the next one will know.
+    if (action.kind === 'reboot' && end.outcome === 'aborted' && !running.cancelled) return;
     const detail = { ...end, startedAtMs };
     const outcome = this.#outcome(end, running);
     if (held === undefined) this.#finish(jobId, outcome.outcome, { ...detail, ...outcome });
@@ -189,7 +205,7 @@ export class Executor {
   }
 
   #perform(
-    { jobId, timeoutSeconds, maxOutputBytes }: JobRun,
+    { jobId, timeoutSeconds, maxOutputBytes, submittedBy }: JobRun,
     action: JobRun['action'],
     running: RunningJob,
     mostSeconds = Infinity,
@@ -200,6 +216,7 @@ export class Executor {
       timeoutMs: Math.min(timeoutSeconds, limits.timeoutSeconds, mostSeconds) * 1_000,
       maxOutputBytes: Math.min(maxOutputBytes, limits.maxOutputBytes),
       signal: running.controller.signal,
+      objection: (other) => this.#option.policy().objection(other, submittedBy),
     });
   }
 
@@ -209,8 +226,9 @@ export class Executor {
   }
 
   /** What an earlier process had begun. */
-  #resume(run: JobRun, startedAtMs: number, { hold }: JobNote): void {
+  #resume(run: JobRun, startedAtMs: number, { hold, bootId }: JobNote): void {
     const { jobId } = run;
+    if (bootId !== undefined && hold === undefined) return this.#rebooted(run, startedAtMs, bootId);
     const reason = 'the agent or the machine stopped while it ran';
     if (hold === undefined || run.hold === undefined) return this.#finish(jobId, 'unknown', { reason, startedAtMs });
     if (hold.restoring === true) {
@@ -222,6 +240,21 @@ export class Executor {
     if (hold.first === undefined)
       this.#told(held, { outcome: 'unknown', reason, startedAtMs }, hold.cancelled === true);
     else if (hold.cancelled === true) this.#restore(held);
+  }
+
+  /** Another boot id is the proof; with the same one the machine may still be about to go. */
+  #rebooted(run: JobRun, startedAtMs: number, bootId: string): void {
+    const { machine, clock } = this.#option;
+    const { jobId, timeoutSeconds } = run;
+    if (machine.bootId() !== bootId) return this.#finish(jobId, 'succeeded', { startedAtMs });
+    const reason = 'the agent was restarted meanwhile, and the machine was not';
+    this.#track(jobId, async (running) => {
+      await sleep(clock, timeoutSeconds * 1_000, running.controller.signal).catch(() => undefined);
+      this.#running.delete(jobId);
+      if (running.controller.signal.aborted && !running.cancelled) return;
+      this.#finish(jobId, 'unknown', { reason, startedAtMs });
+      this.#option.link.wake();
+    });
   }
 
   #hold(run: JobRun, startedAtMs: number, record: HoldRecord): HeldJob {
@@ -326,6 +359,11 @@ export class Executor {
   #within<Result>(work: () => Result): Result {
     return this.#option.log.transact(work);
   }
+}
+
+function noteOf(bootId: string | undefined, hold: HoldRecord | undefined): JobNote | undefined {
+  if (bootId === undefined && hold === undefined) return undefined;
+  return { ...(bootId === undefined ? {} : { bootId }), ...(hold === undefined ? {} : { hold }) };
 }
 
 /** A job of the first form: a command. */

@@ -32,7 +32,10 @@ export function sectionPolicy(section: JobSection): JobPolicy {
     objection(action) {
       if (isHarmless(action)) return undefined;
       if (action.kind === 'command') return commandObjection(section, action.argv, action.shell ?? false);
-      return undefined;
+      // What can write a file or end a service can do what any program can.
+      if (section.allow.includes('*')) return undefined;
+      const only = section.allow.join(', ').slice(0, 100) || 'empty';
+      return `jobs.allow on this device (${only}) names programs; ${action.kind} jobs need '*', or a policy file`;
     },
   };
 }

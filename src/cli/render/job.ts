@@ -8,12 +8,14 @@ import { formatFields, formatTable, type TableOption } from '../table.ts';
 /** One device's end: a line with the outcome, its output indented below. */
 export function formatResult(result: DeviceResult, option: TableOption = {}): string {
   const outcome = result.outcome ?? result.state;
+  const held = result.state === 'holding' ? ', held' : '';
   const lines = [
-    `${result.deviceId}: ${paint(styleOfState(outcome), outcome, option.color ?? false)}${formatResultDetail(result)}`,
+    `${result.deviceId}: ${paint(styleOfState(outcome), outcome, option.color ?? false)}${held}${formatResultDetail(result)}`,
     ...indented(result.stdout, '  '),
     ...indented(result.stderr, '  ! '),
   ];
   if (result.truncatedBytes) lines.push(`  (${result.truncatedBytes} more bytes were not kept)`);
+  lines.push(...restoreLines(result));
   return `${lines.join('\n')}\n`;
 }
 
@@ -26,6 +28,19 @@ function formatResultDetail(result: DeviceResult): string {
     parts.push(formatDuration(result.finishedAtMs - result.startedAtMs));
   }
   return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
+}
+
+/** What took it back. */
+function restoreLines({ restore }: DeviceResult): string[] {
+  if (restore === undefined) return [];
+  const { outcome = 'unknown', exitCode, reason } = restore;
+  const detail = [exitCode === undefined || exitCode === 0 ? '' : `exit ${exitCode}`, printable(reason ?? '')];
+  const told = detail.filter((text) => text !== '').join(', ');
+  return [
+    `  then: ${outcome}${told === '' ? '' : ` (${told})`}`,
+    ...indented(restore.stdout, '    '),
+    ...indented(restore.stderr, '    ! '),
+  ];
 }
 
 function indented(text: string | undefined, prefix: string): string[] {
@@ -109,11 +124,17 @@ export function formatJob(job: Job, nowMs: number, option: TableOption = {}): st
     finished: job.finishedAtMs === undefined ? undefined : formatTime(job.finishedAtMs),
     expires: job.state === 'running' ? formatAge(job.expiresAtMs, nowMs) : undefined,
     timeout: formatDuration(job.timeoutSeconds * 1000),
+    ramp: job.rampSeconds === undefined ? undefined : formatDuration(job.rampSeconds * 1000),
+    held: job.hold === undefined ? undefined : formatHold(job.hold),
     stopped: job.stopped,
     devices: `${job.matched}: ${formatCounts(job.counts)}`,
   });
   const results = (job.results ?? []).map((result) => formatResult(result, option)).join('');
   return results === '' ? fields : `${fields}\n${results}`;
+}
+
+function formatHold({ forSeconds, restore }: NonNullable<Job['hold']>): string {
+  return `for ${formatDuration(forSeconds * 1000)}, then ${formatAction(restore)}`;
 }
 
 /** What `run --dry-run` would do, and to whom. */

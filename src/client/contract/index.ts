@@ -11,6 +11,7 @@ export * from './dead-letter.ts';
 export * from './device.ts';
 export * from './enrollment.ts';
 export * from './event.ts';
+export * from './group.ts';
 export * from './job.ts';
 export * from './job-action.ts';
 export * from './operator.ts';

@@ -83,6 +83,8 @@ export const DeviceResultSchema = Type.Object({
   ]),
   outcome: Type.Optional(JobOutcomeSchema),
   exitCode: Type.Optional(Type.Integer()),
+  /** Of `get`: the file that the device has read. */
+  file: JobEventSchema.properties.file,
   signal: Type.Optional(Type.String()),
   stdout: Type.Optional(Type.String()),
   stderr: Type.Optional(Type.String()),
@@ -98,6 +100,17 @@ export const DeviceResultSchema = Type.Object({
   restore: JobEventSchema.properties.restore,
 });
 export type DeviceResult = Static<typeof DeviceResultSchema>;
+
+/** What a device has read for a job. */
+export const JobFileSchema = Type.Object({
+  deviceId: Type.String(),
+  sha256: Type.String(),
+  sizeBytes: Type.Integer(),
+  /** False while pieces are on their way: ask again. */
+  complete: Type.Boolean(),
+  base64: Type.Optional(Type.String()),
+});
+export type JobFile = Static<typeof JobFileSchema>;
 
 export const JobSchema = Type.Object({
   id: Type.String(),

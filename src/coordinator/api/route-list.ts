@@ -3,11 +3,13 @@ import { auditRoutes } from './audit-route.ts';
 import { certificateRoutes } from './certificate-route.ts';
 import { configRoutes } from './config-route.ts';
 import { consumerRoutes } from './consumer-route.ts';
+import { contentRoutes } from './content-route.ts';
 import { coordinatorRoutes } from './coordinator-route.ts';
 import { deadLetterRoutes } from './dead-letter-route.ts';
 import { deviceRoutes } from './device-route.ts';
 import { enrollmentRoutes } from './enrollment-route.ts';
 import { eventRoutes } from './event-route.ts';
+import { groupRoutes } from './group-route.ts';
 import { jobRoutes } from './job-route.ts';
 import { openApiRoute } from './openapi-route.ts';
 import { operatorRoutes } from './operator-route.ts';
@@ -33,7 +35,9 @@ export const routes: readonly Route[] = [
   ...deviceRoutes,
   ...enrollmentRoutes,
   ...eventRoutes,
+  ...groupRoutes,
   ...jobRoutes,
+  ...contentRoutes,
   ...operatorRoutes,
   openApiRoute(() => routes),
   ...releaseRoutes,

@@ -46,6 +46,7 @@ export function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
       return takeCertificateRequest(turn, deviceId, meaning.event);
     case 'certificate':
       return takeCertificateOutcome(turn, deviceId, meaning.event);
+    case 'job-file':
     case 'reply':
     case 'history':
     case 'plain':

@@ -7,6 +7,7 @@ import type {
   DeviceLogRow,
   DeviceRow,
   EnrollmentTokenRow,
+  GroupRow,
   LaneCursor,
   MemberRow,
   PreregistrationRow,
@@ -95,6 +96,8 @@ export interface CoreState {
   /** Documents of settings, by device and name. */
   readonly configs: Map<string, ReadonlyMap<string, ConfigDocument>>;
   readonly consumers: Map<string, ConsumerRow>;
+  /** By name. */
+  readonly groups: Map<string, GroupRow>;
   readonly deviceLogs: Map<string, DeviceLogRow>;
   /** When the newest stored row of each lane was written, by device. */
   readonly laneTimes: Map<string, readonly number[]>;

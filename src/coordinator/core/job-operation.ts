@@ -1,6 +1,8 @@
+import { contentOf } from '../../protocol/job-action.ts';
 import { reduceJob, type JobInput } from '../job/reduce-job.ts';
+import { factValue } from '../job/fact-value.ts';
 import type { JobState } from '../job/job-state.ts';
-import { isServed, takesRequest } from './core-state.ts';
+import { isServed, takesRequest, type CoreState } from './core-state.ts';
 import { takeEffects } from './take-effect.ts';
 import type { Turn } from './turn.ts';
 
@@ -24,6 +26,10 @@ export function stepJob(turn: Turn, jobId: string, input: JobInput): void {
   if ('deviceId' in input && !before.index.has(input.deviceId)) return;
   const facts = {
     connected: (deviceId: string) => isServed(turn.state, deviceId),
+    value(deviceId: string, key: string) {
+      const device = turn.state.devices.get(deviceId);
+      return device === undefined ? undefined : factValue(key, device);
+    },
     takesRun: (deviceId: string) => takesRequest(turn.state, deviceId, 'job.run'),
   };
   const { state, effects } = reduceJob(before, input, facts, turn.nowMs);
@@ -44,4 +50,15 @@ function forgetOldest(turn: Turn): void {
   for (const { document } of finished.slice(0, Math.max(0, finished.length - maxFinishedJobs))) {
     turn.delete(turn.state.jobs, document.id);
   }
+}
+
+/** Contents of jobs that the device may fetch now. */
+export function jobContents(state: CoreState, deviceId: string): string[] {
+  return [...state.jobs.values()].flatMap(({ document, devices, index }) => {
+    const content = contentOf(document.action);
+    const position = content === undefined ? undefined : index.get(deviceId);
+    if (content === undefined || position === undefined) return [];
+    const { state: reached } = devices.at(position);
+    return reached === 'queued' || reached === 'delivered' ? [content.sha256] : [];
+  });
 }

@@ -27,7 +27,7 @@ import { haunt, layGhost } from './ghost-operation.ts';
 import { factsOf, knownCertificates, welcomeRegistered } from './registration-operation.ts';
 import { appendOwnEvent } from './event-operation.ts';
 import { noteHistory } from './history-operation.ts';
-import { stepJob } from './job-operation.ts';
+import { jobContents, stepJob } from './job-operation.ts';
 import { proveCertificate, wantIfRotated } from './renewal-operation.ts';
 import { acknowledgeRequests, loseSentJobs } from './request-operation.ts';
 import { neededBlobs, stepRollout } from './rollout-operation.ts';
@@ -194,7 +194,8 @@ function admit(
   proveCertificate(turn, deviceId, serial);
   wantIfRotated(turn, deviceId, serial);
   resendConfigs(turn, deviceId);
-  for (const sha256 of neededBlobs(state, deviceId)) turn.afterCommit((port) => port.grantBlob(connection, sha256));
+  for (const sha256 of [...neededBlobs(state, deviceId), ...jobContents(state, deviceId)])
+    turn.afterCommit((port) => port.grantBlob(connection, sha256));
   for (const id of state.jobs.keys()) stepJob(turn, id, { kind: 'connected', deviceId });
   for (const id of state.rollouts.keys()) stepRollout(turn, id, { kind: 'presence', deviceId });
 }

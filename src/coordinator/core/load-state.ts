@@ -65,6 +65,7 @@ function stateOf(snapshot: Snapshot, fleetId: string, instanceId: string, nowMs:
     schemas: loadSchemaState(snapshot.schemas, snapshot.parked),
     configs: new Map(),
     consumers: new Map(snapshot.consumers.map((consumer) => [consumer.name, consumer])),
+    groups: new Map(snapshot.groups.map((group) => [group.name, group])),
     deviceLogs: new Map(snapshot.deviceLogs.map((log) => [log.deviceId, log])),
     laneTimes: new Map(),
     operators: new Map(snapshot.operators.map((operator) => [operator.name, operator])),

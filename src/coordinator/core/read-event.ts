@@ -13,6 +13,7 @@ import {
   type GrainsEvent,
   type HistoryEvent,
   type JobEvent,
+  type JobFileEvent,
   type LogEvent,
   type ReplyEvent,
   type SchemaEvent,
@@ -27,6 +28,7 @@ export type Meaning =
   | { kind: 'boot'; event: BootEvent }
   | { kind: 'grains'; event: GrainsEvent }
   | { kind: 'job'; event: JobEvent }
+  | { kind: 'job-file'; event: JobFileEvent }
   | { kind: 'update'; event: UpdateEvent }
   | { kind: 'log'; event: LogEvent }
   | { kind: 'gap'; event: GapEvent }
@@ -60,6 +62,7 @@ const maxFactBytes = 262_144;
 /** Which field of the payload the key must repeat. */
 const keyFields: Partial<Record<string, string>> = {
   'flotilla.job': 'jobId',
+  'flotilla.job-file': 'jobId',
   'flotilla.update': 'rolloutId',
   'flotilla.schema': 'fingerprint',
   'flotilla.config': 'name',

@@ -22,12 +22,13 @@ function textOf({ stdout, stderr }: JobText): JobText | undefined {
 
 /** Of an action that has ended, what stands in the device's row. */
 export function endOf(event: JobEvent): Partial<JobDevice> {
-  const { exitCode, signal, truncatedBytes, startedAtMs } = event;
+  const { exitCode, signal, truncatedBytes, startedAtMs, file } = event;
   return {
     ...(exitCode === undefined ? {} : { exitCode }),
     ...(signal === undefined ? {} : { signal }),
     ...(truncatedBytes === undefined ? {} : { truncatedBytes }),
     ...(startedAtMs === undefined ? {} : { startedAtMs }),
+    ...(file === undefined ? {} : { file }),
   };
 }
 

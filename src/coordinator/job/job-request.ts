@@ -1,4 +1,6 @@
 import type { NewRequest } from '../effect.ts';
+import { fillAction, type ValueOf } from './argument-template.ts';
+import type { CommandAction } from '../../protocol/job-action.ts';
 import type { JobDevice, JobDocument } from './job-state.ts';
 
 /** Does a device need `job.run` for it? `job.start` can say a command alone, and every agent takes it. */
@@ -6,8 +8,14 @@ export function needsRun({ action, hold, rampSeconds }: Pick<JobDocument, 'actio
   return action.kind !== 'command' || hold !== undefined || rampSeconds !== undefined;
 }
 
-export function jobRequest(document: JobDocument, { startAtMs }: Pick<JobDevice, 'startAtMs'>): NewRequest {
-  const { id, action, hold, timeoutSeconds, expiresAtMs, maxOutputBytes, submittedBy } = document;
+/** @throws ValueMissing when the device has nothing for a key in an argument */
+export function jobRequest(
+  document: JobDocument,
+  { startAtMs }: Pick<JobDevice, 'startAtMs'>,
+  valueOf: ValueOf,
+): NewRequest {
+  const { id, hold, timeoutSeconds, expiresAtMs, maxOutputBytes, submittedBy } = document;
+  const action = fillAction(document.action, valueOf);
   const shared = { jobId: id, timeoutSeconds, expiresAtMs, maxOutputBytes, submittedBy };
   if (action.kind === 'command' && !needsRun(document)) {
     const payload = { ...shared, argv: action.argv, shell: action.shell ?? false };
@@ -16,8 +24,12 @@ export function jobRequest(document: JobDocument, { startAtMs }: Pick<JobDevice,
   const payload = {
     ...shared,
     action,
-    ...(hold === undefined ? {} : { hold }),
+    ...(hold === undefined ? {} : { hold: { ...hold, restore: fillCommand(hold.restore, valueOf) } }),
     ...(startAtMs === undefined ? {} : { startAtMs }),
   };
   return { type: 'job.run', key: id, payload, expiresAtMs };
+}
+
+function fillCommand(action: CommandAction, valueOf: ValueOf): CommandAction {
+  return fillAction(action, valueOf) as CommandAction;
 }

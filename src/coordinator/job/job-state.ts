@@ -19,6 +19,7 @@ export interface JobDevice {
   /** While it is held, of the first action. */
   outcome?: JobOutcome;
   exitCode?: number;
+  file?: NonNullable<JobEvent['file']>;
   signal?: string;
   truncatedBytes?: number;
   reason?: string;

@@ -8,7 +8,9 @@
  * and changes no outcome.
  */
 import { jobOutcomes, type JobEvent, type JobOutcome } from '../../protocol/event.ts';
+import { contentOf } from '../../protocol/job-action.ts';
 import type { Effect, Reduced } from '../effect.ts';
+import { ValueMissing } from './argument-template.ts';
 import { endOf, outputOf, restoreOf, type JobOutput } from './job-report.ts';
 import { jobRequest, needsRun } from './job-request.ts';
 import { earliestEndMs, overdue } from './job-timer.ts';
@@ -36,6 +38,8 @@ export interface JobFacts {
   connected(deviceId: string): boolean;
   /** Does its agent take `job.run`? Undefined: it has not said yet what it takes. */
   takesRun(deviceId: string): boolean | undefined;
+  /** What a key in an argument means there; undefined: nothing. */
+  value(deviceId: string, key: string): unknown;
 }
 
 export function reduceJob(state: JobState, input: JobInput, facts: JobFacts, nowMs: number): Reduced<JobState> {
@@ -264,9 +268,18 @@ class Draft {
 
   #start(deviceId: string): void {
     this.change(deviceId, ['waiting'], (device) => ({ ...device, state: 'queued', atMs: this.nowMs }));
-    const request = jobRequest(this.state.document, this.device(deviceId)!);
-    this.effects.push({ kind: 'request', deviceId, request });
-    this.refuseOld(deviceId);
+    try {
+      const valueOf = (key: string) => this.facts.value(deviceId, key);
+      const request = jobRequest(this.state.document, this.device(deviceId)!, valueOf);
+      const content = contentOf(this.state.document.action);
+      // First: the device asks for it as soon as it has the request.
+      if (content !== undefined) this.effects.push({ kind: 'grant', deviceId, sha256: content.sha256 });
+      this.effects.push({ kind: 'request', deviceId, request });
+      this.refuseOld(deviceId);
+    } catch (error) {
+      if (!(error instanceof ValueMissing)) throw error;
+      this.end(deviceId, 'rejected', error.message);
+    }
   }
 
   /** An agent that can't take this job is not waited for: it would not know it when it comes back either. */

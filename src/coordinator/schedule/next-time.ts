@@ -58,7 +58,7 @@ function cronOf(cron: string, zone: string): Cron {
 
 function requireZone(zone: string): void {
   try {
-    new Intl.DateTimeFormat('en', { timeZone: zone });
+    new Intl.DateTimeFormat('en', { timeZone: zone }).format(0);
   } catch (cause) {
     throw new FlotillaError('usage', 'schedule-zone', 'there is no such time zone', {
       seen: zone,

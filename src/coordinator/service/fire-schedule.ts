@@ -36,7 +36,7 @@ export function fireSchedules(context: ServiceContext, log: Log): () => void {
 
 /** Everything that is due at this turn; each in the commit that also moves its schedule on. */
 export function fireDue(turn: Turn, context: Pick<ServiceContext, 'newId' | 'jobs' | 'random'>): void {
-  for (const document of [...turn.state.schedules.values()]) {
+  for (const document of turn.state.schedules.values()) {
     const due = takeDue(document, turn.nowMs);
     if (due === undefined) continue;
     putSchedule(turn, due.document);

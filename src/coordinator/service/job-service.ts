@@ -7,9 +7,11 @@ import { planJob, type PlanContext } from '../job/plan-job.ts';
 import type { Caller } from '../operator/caller.ts';
 import { viewJob, viewResult } from '../job/view-job.ts';
 import { audit, type ServiceContext } from './context.ts';
+import { requireContent } from './require-content.ts';
 import { countAccepted, matchAccepted } from './target.ts';
 
-export function startJob(context: ServiceContext, request: JobRequest): Promise<Job> {
+export async function startJob(context: ServiceContext, request: JobRequest): Promise<Job> {
+  if (request.dryRun !== true) await requireContent(context, request.action);
   return context.core.submit((turn) =>
     beginJob(turn, context, { request, matched: matchAccepted(turn, request.selector), action: 'job.start' }),
   );
@@ -23,6 +25,7 @@ export async function retryJob(context: ServiceContext, id: string, request: Job
   const row = await context.core.store.document('job', id);
   if (row === undefined) throw unknownJob(id);
   const { outcomes, ...over } = request;
+  await requireContent(context, (row.document as JobDocument).action);
   const members = await context.core.store.members('job', id, false);
   const ended = members.filter(({ document }) => {
     const { state, outcome } = document as JobDevice;

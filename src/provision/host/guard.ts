@@ -9,10 +9,12 @@ import { must } from './upload.ts';
 
 const beatMs = 2_000;
 
-/** What the guard knows by: names in the work folder. */
-const beatName = 'beat';
+/** What the guard knows by: names in the work folder. Another number in it: somebody is there. */
+export const beatName = 'beat';
 /** Nothing was installed before: what is there now is this command's, and goes with it. */
-const freshName = 'fresh';
+export const freshName = 'fresh';
+/** Of the folder's name while the guard takes back what is there: nobody goes on with that. */
+export const undoSuffix = '-undo';
 
 export interface Guard {
   /** From now on an installation is part of what is taken back. */
@@ -21,12 +23,14 @@ export interface Guard {
   stop(): void;
 }
 
-/** @param folder made by this command; the guard removes it. @param silenceSeconds after which it does */
+/** @param folder claimed by this command; the guard removes it. @param silenceSeconds after which it does */
 export async function startGuard(session: SshSession, folder: string, silenceSeconds: number): Promise<Guard> {
   const result = await session.runAsRoot(guardLine(folder, silenceSeconds));
   if (result.exitCode !== 0) await must({ run: () => Promise.resolve(result) }, 'start the guard', {});
+  let count = Date.now();
   const beat = (): void => {
-    session.run(`touch ${shellQuote([`${folder}/${beatName}`])}`).catch(() => undefined); // the next step says so
+    count += 1;
+    session.run(`echo ${count} > ${shellQuote([`${folder}/${beatName}`])}`).catch(() => undefined); // the next step says so
   };
   beat();
   const timer = setInterval(beat, beatMs);
@@ -38,16 +42,22 @@ export async function startGuard(session: SshSession, folder: string, silenceSec
   };
 }
 
-/** Ends by itself: with its folder, or by taking everything back. */
+/** Ends by itself: with its folder, or by taking everything back, in which it has a beat of its own. */
 export function guardLine(folder: string, silenceSeconds: number): string {
   const program = `
-silence=0
+silence=0 last=
 while [ -d "$1" ]; do
   sleep 1
-  if [ -e "$1/${beatName}" ]; then rm -f "$1/${beatName}"; silence=0; else silence=$((silence + 1)); fi
+  now=$(cat "$1/${beatName}" 2>/dev/null)
+  if [ "$now" = "$last" ]; then silence=$((silence + 1)); else silence=0 last=$now; fi
   [ "$silence" -lt "$2" ] && continue
+  mv "$1" "$1${undoSuffix}" || exit
+  set -- "$1${undoSuffix}"
+  while sleep 1; do echo "$((silence += 1))" > "$1/${beatName}"; done &
   if [ -e "$1/${freshName}" ]; then ${undoLine('"$1"')}; fi
+  kill "$!"
   rm -rf "$1"
+  rmdir "\${1%/*}"
 done`;
   const words = shellQuote(['sh', '-c', program, 'flotilla-guard', folder, String(silenceSeconds)]);
   return `cd / && { command -v setsid >/dev/null && exec setsid ${words} || exec nohup ${words}; } </dev/null >/dev/null 2>&1 & echo $!`;

@@ -1,6 +1,7 @@
 /** What a host is and has: asked by one script that writes nothing, in the shell that every Unix has. */
 import { FlotillaError } from '../../error.ts';
 import { deviceLayout } from '../../device/layout.ts';
+import { workRoot } from './work-folder.ts';
 
 export interface HostFacts {
   hostname: string;
@@ -12,7 +13,10 @@ export interface HostFacts {
   init: string;
   /** Programs that may run the agent. */
   nodes: { path: string; version: string }[];
-  freeBytes: number;
+  /** Where programs are unpacked, and where they are installed; one entry where both are on one disk. */
+  free: { path: string; bytes: number }[];
+  /** A run is at work there, or has died half way. */
+  isClaimed: boolean;
   /** The host's clock against ours. */
   clockOffsetMs: number;
   installed: InstalledFacts;
@@ -45,7 +49,8 @@ done
 for node in ${deviceLayout.runtime} /usr/bin/node /usr/local/bin/node; do
   [ -x "$node" ] && put node "$node $("$node" --version 2>/dev/null)"
 done
-put free "$(df -Pk /usr | tail -1 | awk '{ print $4 }')"
+df -Pk /var/lib /usr | awk 'NR > 1 && !seen[$1 $6]++ { print "free=" (NR == 2 ? "/var/lib" : "/usr") " " $4 }'
+[ -d ${workRoot} ] && put claimed yes
 for file in ${watched.join(' ')}; do
   [ -r "$file" ] && put sha256 "$file $(sha256sum < "$file" | cut -c1-64)"
 done
@@ -81,7 +86,11 @@ export function parseHostFacts(output: string, nowMs: number): HostFacts {
       const [path = '', version = ''] = text.split(' ');
       return version.startsWith('v') ? [{ path, version: version.slice(1) }] : [];
     }),
-    freeBytes: Number(one('free') || '0') * 1024,
+    free: (values.get('free') ?? []).map((text) => {
+      const [path = '', kibibytes] = text.split(' ');
+      return { path, bytes: Number(kibibytes) * 1024 };
+    }),
+    isClaimed: one('claimed') === 'yes',
     clockOffsetMs: Number(one('time') || '0') * 1000 - nowMs,
     installed: {
       digests: Object.fromEntries((values.get('sha256') ?? []).map((text) => text.split(' ') as [string, string])),

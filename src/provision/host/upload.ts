@@ -22,24 +22,27 @@ export async function uploadText(session: SshSession, path: string, text: string
 /** A file that is packed once and sent to many hosts. */
 export class Parcel {
   readonly sha256: string;
+  readonly bytes: number;
   readonly packedBytes: number;
   /** Of the packed copy. */
   readonly path: string;
 
-  private constructor(packed: string, packedBytes: number, sha256: string) {
-    this.path = packed;
-    this.packedBytes = packedBytes;
-    this.sha256 = sha256;
+  private constructor(packed: Pick<Parcel, 'path' | 'sha256' | 'bytes' | 'packedBytes'>) {
+    this.path = packed.path;
+    this.packedBytes = packed.packedBytes;
+    this.bytes = packed.bytes;
+    this.sha256 = packed.sha256;
   }
 
   /** `folder`: for the packed copy; the caller removes it. */
   static async pack(file: string, folder: string): Promise<Parcel> {
     const hash = createHash('sha256');
-    const packed = join(folder, `${createHash('sha256').update(file).digest('hex').slice(0, 16)}.gz`);
+    const path = join(folder, `${createHash('sha256').update(file).digest('hex').slice(0, 16)}.gz`);
     const source = createReadStream(file);
     source.on('data', (chunk) => hash.update(chunk));
-    await pipeline(source, createGzip({ level: 6 }), createWriteStream(packed, { mode: 0o600 }));
-    return new Parcel(packed, (await stat(packed)).size, hash.digest('hex'));
+    await pipeline(source, createGzip({ level: 6 }), createWriteStream(path, { mode: 0o600 }));
+    const packedBytes = (await stat(path)).size;
+    return new Parcel({ path, packedBytes, bytes: source.bytesRead, sha256: hash.digest('hex') });
   }
 
   /** Nothing is sent when the host has it already; after a broken line only what is missing. */

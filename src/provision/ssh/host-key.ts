@@ -66,12 +66,22 @@ export class HostKeys {
     }
     if (!this.#option.acceptNew) {
       throw new FlotillaError('refused', 'ssh-host-key-unknown', `nobody knows the key of ${host}`, {
-        seen: `${algorithmOf(key)} ${shown}`,
+        seen: describeKey(key),
         expected: `a key in ${this.#option.files.join(' or ')}, or pinned in the manifest (hostKey)`,
-        suggestion: 'compare it with what ssh-keygen -lf prints on the device; then pin it, or --accept-new-host-keys',
+        suggestion: 'compare it with what ssh-keygen -lf prints on the device; then pin it, or --ask-host-keys',
       });
     }
     await this.#remember(place, key);
+  }
+
+  /** A key of it is pinned or known: there is nothing to ask a person. */
+  isSettled({ host, port, hostKey }: Place): boolean {
+    return hostKey !== undefined || this.#of(host, port).length > 0;
+  }
+
+  /** Writes down a key that a person believes. */
+  accept(place: Place, key: Uint8Array): Promise<void> {
+    return this.#remember(place, key);
   }
 
   #of(host: string, port: number): KnownHost[] {
@@ -97,6 +107,11 @@ export class HostKeys {
 /** `SHA256:…` without padding, as OpenSSH prints it. */
 export function fingerprintOf(key: Uint8Array): string {
   return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`;
+}
+
+/** For a person to compare. */
+export function describeKey(key: Uint8Array): string {
+  return `${algorithmOf(key)} ${fingerprintOf(key)}`;
 }
 
 export function isFingerprint(text: string): boolean {

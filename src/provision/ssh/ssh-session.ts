@@ -1,8 +1,9 @@
 /** One authenticated connection to a host: runs lines of shell, as the user or as root, and streams bytes into files. */
 import type { Readable } from 'node:stream';
-import { Client, type ClientChannel, type ConnectConfig } from 'ssh2';
+import { Client, type AnyAuthMethod, type ClientChannel, type ConnectConfig } from 'ssh2';
 import { FlotillaError } from '../../error.ts';
 import type { HostKeys, Place } from './host-key.ts';
+import type { PrivateKey } from './private-key.ts';
 import { shellQuote } from './shell-quote.ts';
 
 export interface SshTarget extends Place {
@@ -11,10 +12,10 @@ export interface SshTarget extends Place {
   jump?: SshTarget;
 }
 
-/** How this target may be convinced. Tried in this order: agent, key, password. */
+/** How this target may be convinced. Tried in this order: a host gives up after a few attempts, and an agent may hold many keys. */
 export interface SshCredential {
+  privateKey?: PrivateKey;
   agentSocket?: string;
-  privateKey?: { pem: string; passphrase?: string };
   password?: string;
   /** For `sudo -S`; without it only `sudo -n` is tried. */
   sudoPassword?: string;
@@ -62,16 +63,50 @@ export class SshSession implements AsyncDisposable {
     option: { credential: SshCredential; jumpCredential?: SshCredential; hostKeys: HostKeys },
   ): Promise<SshSession> {
     const { credential, hostKeys } = option;
-    const jump =
-      target.jump === undefined
-        ? undefined
-        : await SshSession.open(target.jump, { ...option, credential: option.jumpCredential ?? credential });
+    const { jump, sock } = await SshSession.#through(target, option);
     try {
-      const sock = jump === undefined ? undefined : await jump.#forward(target);
-      const client = await connect(target, { credential, hostKeys, ...(sock === undefined ? {} : { sock }) });
+      const verify = (key: Buffer) => hostKeys.verify(target, key);
+      const algorithms = hostKeys.algorithms(target);
+      const client = await connect(target, { credential, algorithms, verify, sock });
       return new SshSession(target, credential, client, jump);
     } catch (error) {
       await jump?.[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** The key that a host shows; nothing else is said to it. @throws as `open` */
+  static async readHostKey(
+    target: SshTarget,
+    option: { credential: SshCredential; jumpCredential?: SshCredential; hostKeys: HostKeys },
+  ): Promise<Buffer> {
+    const { jump, sock } = await SshSession.#through(target, option);
+    let shown: Buffer | undefined;
+    try {
+      const verify = (key: Buffer) => {
+        shown = key;
+        return Promise.reject(new Error('that was all'));
+      };
+      await connect(target, { credential: {}, algorithms: [], verify, sock });
+    } catch (error) {
+      if (shown === undefined) throw error;
+    } finally {
+      await jump?.[Symbol.asyncDispose]();
+    }
+    return shown!;
+  }
+
+  /** The session to go through, and the way from there. */
+  static async #through(
+    { jump: through, ...target }: SshTarget,
+    option: { credential: SshCredential; jumpCredential?: SshCredential; hostKeys: HostKeys },
+  ): Promise<{ jump?: SshSession; sock?: ClientChannel }> {
+    if (through === undefined) return {};
+    const jump = await SshSession.open(through, { ...option, credential: option.jumpCredential ?? option.credential });
+    try {
+      return { jump, sock: await jump.#forward(target) };
+    } catch (error) {
+      await jump[Symbol.asyncDispose]();
       throw error;
     }
   }
@@ -81,16 +116,15 @@ export class SshSession implements AsyncDisposable {
     return Promise.race([this.#lost.promise, this.#exec(line, option)]);
   }
 
-  /** A line of shell as root, by sudo where the user is another. @throws also `ssh-not-root` */
-  async runAsRoot(line: string, option: SshRunOption = {}): Promise<SshRan> {
+  /** A line of shell as root, by sudo where the user is another; it has no input. @throws also `ssh-not-root` */
+  async runAsRoot(line: string, option: Pick<SshRunOption, 'timeoutMs'> = {}): Promise<SshRan> {
     if (await this.#userIsRoot()) return this.run(line, option);
     const { sudoPassword } = this.#credential;
-    if (sudoPassword === undefined) return this.run(shellQuote(['sudo', '-n', '--', 'sh', '-c', line]), option);
-    // The password is the first line that sudo reads; what follows is the program's.
-    const { input = '' } = option;
-    if (typeof input !== 'string') throw new FlotillaError('ours', 'ssh-sudo-input', 'bytes can not follow a password');
-    const quoted = shellQuote(['sudo', '-S', '-p', '', '--', 'sh', '-c', line]);
-    return this.run(quoted, { ...option, input: `${sudoPassword}\n${input}` });
+    // A sudo that asks for nothing leaves the password to be read: not by what it starts.
+    const words = ['sh', '-c', `exec </dev/null; ${line}`];
+    if (sudoPassword === undefined) return this.run(shellQuote(['sudo', '-n', '--', ...words]), option);
+    const input = `${sudoPassword}\n`;
+    return this.run(shellQuote(['sudo', '-S', '-p', '', '--', ...words]), { ...option, input });
   }
 
   async #userIsRoot(): Promise<boolean> {
@@ -108,19 +142,18 @@ export class SshSession implements AsyncDisposable {
     throw new FlotillaError('forbidden', 'ssh-not-root', `${user} may not become root on ${host}`, {
       seen: test.stderr.trim().split('\n').at(-1)?.slice(0, 200) || `sudo ended with ${test.exitCode}`,
       expected: 'root, or a user whom sudo lets in',
-      suggestion: 'log in as root, or give --sudo-password-file',
+      suggestion: 'log in as root, or give the password of sudo: --sudo-password-file, --ask-password',
     });
   }
 
   async #exec(line: string, { input, timeoutMs = defaultTimeoutMs }: SshRunOption): Promise<SshRan> {
-    const channel = await this.#channel(line);
+    const { channel, ran } = await this.#start(line);
     const tooLong = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
       channel.close();
       tooLong.reject(timedOut(this.#target, line, timeoutMs));
     }, timeoutMs);
     try {
-      const ran = collect(channel);
       if (input === undefined) channel.end();
       else if (typeof input === 'string' || input instanceof Uint8Array) channel.end(Buffer.from(input));
       else input.on('error', () => channel.destroy()).pipe(channel);
@@ -130,10 +163,11 @@ export class SshSession implements AsyncDisposable {
     }
   }
 
-  #channel(line: string): Promise<ClientChannel> {
+  /** Listens at once: a program may have ended, and its exit code be told, in what has arrived already. */
+  #start(line: string): Promise<{ channel: ClientChannel; ran: Promise<SshRan> }> {
     return new Promise((resolve, reject) => {
       this.#client.exec(line, (error, channel) => {
-        if (error === undefined) resolve(channel);
+        if (error === undefined) resolve({ channel, ran: collect(channel) });
         else reject(lost(this.#target, error));
       });
     });
@@ -155,19 +189,37 @@ export class SshSession implements AsyncDisposable {
   }
 }
 
-function connect(
-  target: SshTarget,
-  { credential, hostKeys, sock }: { credential: SshCredential; hostKeys: HostKeys; sock?: ClientChannel },
-): Promise<Client> {
+interface ConnectOption {
+  credential: SshCredential;
+  /** Of host keys; none: all of them. */
+  algorithms: readonly string[];
+  /** Rejects for a key that is not believed. */
+  verify(key: Buffer): Promise<void>;
+  sock: ClientChannel | undefined;
+}
+
+function connect(target: SshTarget, { credential, algorithms, verify, sock }: ConnectOption): Promise<Client> {
   const { host, port, user } = target;
   const { agentSocket, privateKey, password } = credential;
-  const algorithms = hostKeys.algorithms(target);
+  const methods: AnyAuthMethod[] = [{ type: 'none', username: user }]; // by it the host tells what it takes
+  if (privateKey !== undefined) methods.push({ type: 'publickey', username: user, key: privateKey });
+  if (agentSocket !== undefined) methods.push({ type: 'agent', username: user, agent: agentSocket });
+  if (password !== undefined) {
+    methods.push(
+      { type: 'password', username: user, password },
+      {
+        type: 'keyboard-interactive',
+        username: user,
+        prompt: (_name, _instructions, _language, prompts, finish) => finish(prompts.map(() => password)),
+      },
+    );
+  }
   return new Promise((resolve, reject) => {
     const client = new Client();
     let verdict: unknown;
     const judge = async (key: Buffer, done: (good: boolean) => void): Promise<void> => {
       try {
-        await hostKeys.verify(target, key);
+        await verify(key);
       } catch (error) {
         verdict = error;
       }
@@ -180,41 +232,28 @@ function connect(
       readyTimeout: readyTimeoutMs,
       keepaliveInterval: keepaliveMs,
       keepaliveCountMax: keepaliveCount,
-      tryKeyboard: password !== undefined,
+      authHandler: methods,
       hostVerifier: (key: Buffer, done: (good: boolean) => void) => void judge(key, done),
-      ...(algorithms.length === 0 ? {} : { algorithms: { serverHostKey: algorithms as never } }),
+      ...(algorithms.length === 0 ? {} : { algorithms: { serverHostKey: [...algorithms] as never } }),
       ...(sock === undefined ? {} : { sock }),
-      ...(agentSocket === undefined ? {} : { agent: agentSocket }),
-      ...(privateKey === undefined ? {} : { privateKey: privateKey.pem }),
-      ...(privateKey?.passphrase === undefined ? {} : { passphrase: privateKey.passphrase }),
-      ...(password === undefined ? {} : { password }),
     };
-    client.on('keyboard-interactive', (_name, _instructions, _language, prompts, finish) => {
-      finish(prompts.map(() => password ?? ''));
-    });
     client.once('ready', () => {
       client.removeAllListeners('error');
       resolve(client);
     });
-    client.once('error', (error: Error & { level?: string }) => {
-      client.on('error', () => undefined); // what follows the first says nothing new
-      client.destroy();
+    let isShaken = false;
+    client.once('handshake', () => (isShaken = true));
+    client.on('error', (error: Error & { level?: string; code?: unknown }) => {
+      if (error.level === 'agent') return; // one that does not answer: the next method is tried
+      client.destroy(); // what follows says nothing new
+      // A host that ends the conversation with a number and its reason: too many keys were tried, in most cases.
+      const isShownOut = isShaken && typeof error.code === 'number';
       if (verdict !== undefined) reject(verdict);
+      else if (isShownOut) reject(unauthenticated(target, credential, error.message));
       else if (error.level === 'client-authentication') reject(unauthenticated(target, credential));
       else reject(unreachable(target, error.message, error));
     });
-    try {
-      client.connect(config);
-    } catch (cause) {
-      // A private key that can't be read is thrown here.
-      reject(
-        new FlotillaError('usage', 'ssh-key-unreadable', 'the private key can not be used', {
-          seen: cause instanceof Error ? cause.message : String(cause),
-          suggestion: 'check the key file and its passphrase',
-          cause,
-        }),
-      );
-    }
+    client.connect(config);
   });
 }
 
@@ -238,14 +277,14 @@ function collect(channel: ClientChannel): Promise<SshRan> {
   });
 }
 
-function unauthenticated({ user, host }: SshTarget, credential: SshCredential): FlotillaError {
+function unauthenticated({ user, host }: SshTarget, credential: SshCredential, reason?: string): FlotillaError {
   const tried = [
-    ...(credential.agentSocket === undefined ? [] : ['the ssh agent']),
     ...(credential.privateKey === undefined ? [] : ['a private key']),
+    ...(credential.agentSocket === undefined ? [] : ['the ssh agent']),
     ...(credential.password === undefined ? [] : ['a password']),
   ];
   return new FlotillaError('forbidden', 'ssh-auth-failed', `${host} does not let ${user} in`, {
-    seen: tried.length === 0 ? 'nothing to show' : `it refused ${tried.join(', ')}`,
+    seen: `${tried.length === 0 ? 'nothing to show' : `it refused ${tried.join(', ')}`}${reason === undefined ? '' : `: ${reason}`}`,
     suggestion: 'check the user, and --identity, --password-file or SSH_AUTH_SOCK',
   });
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ContentCache } from '../../../src/agent/executor/content-cache.ts';
 import { Executor } from '../../../src/agent/executor/executor.ts';
 import { sectionPolicy, type JobSection } from '../../../src/agent/executor/job-policy.ts';
 import { createActions } from '../../../src/agent/executor/perform-action.ts';
@@ -38,8 +39,15 @@ function finished(parts: AgentParts, jobId: string): Promise<JobEvent> {
 
 function executorOf(parts: AgentParts, change: Partial<JobSection> = {}, machine = bootTime()): Executor {
   const allowed = sectionPolicy({ ...policy, ...change });
-  const perform = createActions({ refreshGrains: () => Promise.resolve() });
-  const executor = new Executor({ ...parts, machine, perform, policy: () => allowed });
+  const content = new ContentCache({ directory: join(parts.dir, 'content'), link: parts.link });
+  const perform = createActions({
+    ...parts,
+    content,
+    rebootCommand: ['true'],
+    rebootHold: () => undefined,
+    refreshGrains: () => Promise.resolve(),
+  });
+  const executor = new Executor({ ...parts, machine, perform, content, policy: () => allowed });
   executor.start();
   return executor;
 }

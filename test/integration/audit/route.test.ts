@@ -2,7 +2,7 @@
  * Made from the list of routes: each that changes something leaves a row in the audit log that names who, from where,
  * what and how it ended; and a row when it is refused. A new route without a case here fails.
  */
-import { sign } from 'node:crypto';
+import { createHash, sign } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -165,6 +165,15 @@ const cases: Record<string, Case> = {
     },
   },
   'POST /v1/jobs/:id/cancel': { action: 'job.cancel', run: () => core.client.cancelJob(kept['job']!) },
+  'PUT /v1/contents': {
+    action: 'content.upload',
+    run: async () => {
+      const sha256 = createHash('sha256')
+        .update(await readFile(bundle))
+        .digest('hex');
+      await core.client.uploadContent(bundle, sha256);
+    },
+  },
   'POST /v1/jobs/:id/retry': {
     action: 'job.retry',
     devices: ['gw-2'],
@@ -237,6 +246,16 @@ const cases: Record<string, Case> = {
     action: 'config.resolve',
     devices: ['gw-1'],
     run: () => core.client.resolveConfig('gw-1', 'limits', { take: 'desired' }),
+  },
+  'POST /v1/groups': {
+    action: 'group.add',
+    subject: 'pair',
+    run: () => core.client.addGroup({ name: 'pair', expression: 'gw-1 or gw-2' }),
+  },
+  'DELETE /v1/groups/:name': {
+    action: 'group.remove',
+    subject: 'pair',
+    run: () => core.client.removeGroup('pair'),
   },
   'GET /v1/consumers/:name/stream': {
     action: 'consumer.create',

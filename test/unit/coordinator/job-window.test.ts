@@ -75,7 +75,7 @@ function run(natures: readonly Nature[], request: Partial<JobRequest>, cancelAtM
     });
   };
   const feed = (input: JobInput): void => {
-    const facts = { connected: (id: string) => online.has(id), takesRun: () => true };
+    const facts = { connected: (id: string) => online.has(id), takesRun: () => true, value: () => undefined };
     const wasStopped = seen.job.document.stopped !== undefined;
     const { state, effects } = reduceJob(seen.job, input, facts, nowMs);
     seen.job = state;

@@ -32,7 +32,11 @@ class Bench {
   readonly online: Set<string>;
   /** Of which the coordinator knows that their agent does not take `job.run`. */
   readonly old = new Set<string>();
-  readonly facts: JobFacts = { connected: (id) => this.online.has(id), takesRun: (id) => !this.old.has(id) };
+  readonly facts: JobFacts = {
+    connected: (id) => this.online.has(id),
+    takesRun: (id) => !this.old.has(id),
+    value: () => undefined,
+  };
   nowMs = 0;
 
   constructor(job: JobState, online: string[]) {

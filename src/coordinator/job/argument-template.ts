@@ -1,0 +1,126 @@
+/**
+ * `{{key}}` in the arguments of a job, filled in for each device before it is sent, from what the coordinator knows:
+ * the same facts by which the selector has matched. So the tags are there, a dry run can show what each device would
+ * get, an agent of any version takes it, and the device's own policy judges the arguments as they will run.
+ *
+ * There is no logic in it. A value is one piece of text within one argument, never a second argument, and what stands in
+ * a value is never read as a template or by a shell.
+ */
+import { FlotillaError } from '../../error.ts';
+import type { JobAction } from '../../protocol/job-action.ts';
+
+/** What a key means on a device; undefined: it has nothing there. */
+export type ValueOf = (key: string) => unknown;
+
+/** `{{{{` stands for `{{` itself, and the `}}` behind it for itself. */
+const pattern = /\{\{\{\{|\{\{([^{}]*)\}\}|\{\{/g;
+const keyPattern = /^(?:id|tag:[\w.-]{1,64}|[\w-]{1,64}(?:[.:][\w-]{1,64}){0,7})$/;
+
+/** Thrown for a device that lacks a value; the reason names the key. */
+export class ValueMissing extends Error {}
+
+/** @throws FlotillaError when a `{{` is no key; says where */
+export function templateKeys(texts: readonly string[]): string[] {
+  const keys = new Set<string>();
+  for (const text of texts) {
+    for (const [whole, key] of text.matchAll(pattern)) {
+      if (whole === '{{{{') continue;
+      const name = key?.trim();
+      if (name === undefined || !keyPattern.test(name)) throw malformed(text, whole);
+      keys.add(name);
+    }
+  }
+  return [...keys];
+}
+
+export function fillText(text: string, valueOf: ValueOf, spell: (value: string) => string = (value) => value): string {
+  return text.replace(pattern, (whole: string, key: string | undefined) =>
+    whole === '{{{{' ? '{{' : spell(valueText(key!.trim(), valueOf)),
+  );
+}
+
+/**
+ * A string for `/bin/sh -c`. Each value goes into a variable first, quoted where nothing else has been opened, and only
+ * the variable's name stands in the command: a shell never reads what comes out of a variable as a command, whatever
+ * quotes, heredocs or comments stand around it.
+ */
+export function fillShell(text: string, valueOf: ValueOf): string {
+  const names = new Map<string, string>();
+  const filled = text.replace(pattern, (whole: string, key: string | undefined, at: number) => {
+    if (whole === '{{{{') return '{{';
+    const name = names.get(key!.trim()) ?? `flotilla_value_${names.size + 1}`;
+    names.set(key!.trim(), name);
+    // Within double quotes it is part of that word; outside it must not fall into several.
+    return isWithinDoubleQuotes(text.slice(0, at)) ? `\${${name}}` : `"\${${name}}"`;
+  });
+  const values = Array.from(names, ([key, name]) => `${name}='${valueText(key, valueOf).replaceAll("'", "'\\''")}'; `);
+  return values.join('') + filled;
+}
+
+/** An action as one device gets it. @throws ValueMissing */
+export function fillAction(action: JobAction, valueOf: ValueOf): JobAction {
+  switch (action.kind) {
+    case 'command':
+      if (action.shell === true) return { ...action, argv: [fillShell(action.argv.join(' '), valueOf)] };
+      return { ...action, argv: action.argv.map((each) => fillText(each, valueOf)) };
+    case 'script':
+      return { ...action, args: action.args.map((each) => fillText(each, valueOf)) };
+    case 'put':
+    case 'get':
+      return { ...action, path: fillText(action.path, valueOf, asPathPart) };
+    default:
+      return action;
+  }
+}
+
+/** The texts of an action that may hold keys. */
+export function templatesOf(action: JobAction): readonly string[] {
+  switch (action.kind) {
+    case 'command':
+      return action.argv;
+    case 'script':
+      return action.args;
+    case 'put':
+    case 'get':
+      return [action.path];
+    default:
+      return [];
+  }
+}
+
+function valueText(key: string, valueOf: ValueOf): string {
+  const value = valueOf(key);
+  if (value === undefined || value === null) throw new ValueMissing(`it has no ${key}`);
+  if (typeof value === 'object') throw new ValueMissing(`its ${key} is not a single value`);
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  if (text.includes('\0')) throw new ValueMissing(`its ${key} holds a NUL, which no argument can`);
+  return text;
+}
+
+/** A value must not lead a path to another folder. */
+function asPathPart(value: string): string {
+  if (value === '' || value === '.' || value === '..' || value.includes('/')) {
+    throw new ValueMissing(`${JSON.stringify(value.slice(0, 64))} can't be part of a path`);
+  }
+  return value;
+}
+
+/** As far as quotes and backslashes tell. Being wrong costs a quote in the output, never a command. */
+function isWithinDoubleQuotes(text: string): boolean {
+  let quote = '';
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at]!;
+    if (character === '\\' && quote !== "'") at++;
+    else if (quote === '' && (character === '"' || character === "'")) quote = character;
+    else if (character === quote) quote = '';
+  }
+  return quote === '"';
+}
+
+function malformed(text: string, seen: string): FlotillaError {
+  return new FlotillaError('usage', 'job-template', 'a {{ in an argument is not followed by a key', {
+    seen: text.slice(Math.max(0, text.indexOf(seen)), text.indexOf(seen) + 40),
+    expected: '{{id}}, {{tag:NAME}}, or a grain: {{site}}, {{net.ip}}',
+    suggestion: 'write {{{{ for two braces that mean themselves',
+  });
+}
