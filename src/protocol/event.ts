@@ -21,7 +21,7 @@ export type Running = Static<typeof RunningSchema>;
 export const BootEventSchema = Type.Object({ running: RunningSchema, agentVersion: text(64) });
 export type BootEvent = Static<typeof BootEventSchema>;
 
-/** `flotilla.grains`, lane state: the whole set, sent when it changed. */
+/** `flotilla.grains`, lane state: the whole set, sent when it changed. Lane control: of a device that is pending. */
 export const GrainsEventSchema = Type.Object({ grains: Type.Record(text(128), Type.Unknown()) });
 export type GrainsEvent = Static<typeof GrainsEventSchema>;
 
