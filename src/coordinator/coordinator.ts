@@ -42,6 +42,7 @@ import { ListPublisher } from './revocation/publish.ts';
 import { serveRevocationList } from './revocation/serve.ts';
 import { ConsumerStreams } from './service/consumer-streams.ts';
 import type { ServiceContext } from './service/context.ts';
+import { fireSchedules } from './service/fire-schedule.ts';
 import { recoverDevice } from './service/recover-device.ts';
 import { RenewalSigner } from './service/renewal-signer.ts';
 import { adoptOperator } from './service/operator-service.ts';
@@ -180,6 +181,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       // The answer leaves first.
       shutdown: () => setImmediate(() => end()),
     };
+    undo.defer(fireSchedules(context, log));
     const signer = new RenewalSigner(context, log);
     undo.defer(() => signer.stop());
     const trust = (): TrustDocument => recoveryTrust(core.state, option.authorities.rootPem);

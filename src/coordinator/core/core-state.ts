@@ -25,6 +25,7 @@ import type { HookVerdict } from '../hook/connect-hook.ts';
 import type { JobDocument, JobState } from '../job/job-state.ts';
 import type { Registry } from '../registry/registry.ts';
 import { isAnnounced, type Outbox } from '../request/outbox.ts';
+import type { ScheduleDocument } from '../schedule/schedule-document.ts';
 import type { SchemaState } from './schema-state.ts';
 import type { RolloutDocument, RolloutState } from '../rollout/rollout-state.ts';
 
@@ -93,6 +94,8 @@ export interface CoreState {
   readonly requestSeqs: Map<string, LaneCursor>;
   readonly jobs: Map<string, JobState>;
   readonly rollouts: Map<string, RolloutState>;
+  /** By name. */
+  readonly schedules: Map<string, ScheduleDocument>;
   readonly releases: Map<string, StoredRelease>;
   readonly schemas: SchemaState;
   /** Documents of settings, by device and name. */

@@ -2,6 +2,7 @@ import { FlotillaError } from '../../error.ts';
 import type { LaneCursor, Snapshot, Store } from '../../store/index.ts';
 import type { ConfigDocument } from '../config/config-document.ts';
 import { createJobState, type JobDevice, type JobDocument } from '../job/job-state.ts';
+import type { ScheduleDocument } from '../schedule/schedule-document.ts';
 import { createRolloutState, type RolloutDocument } from '../rollout/rollout-state.ts';
 import { type TargetDevice } from '../rollout/target-device.ts';
 import { Registry } from '../registry/registry.ts';
@@ -57,6 +58,7 @@ function stateOf(snapshot: Snapshot, fleetId: string, instanceId: string, nowMs:
     requestSeqs: new Map(snapshot.requestSeqs.map(({ deviceId, seq }) => [deviceId, seq])),
     jobs: new Map(),
     rollouts: new Map(),
+    schedules: new Map(snapshot.schedules.map(({ name, document }) => [name, document as ScheduleDocument])),
     releases: new Map(),
     schemas: loadSchemaState(snapshot.schemas, snapshot.parked),
     configs: new Map(),
