@@ -253,6 +253,7 @@ export function createAgent(option: AgentOption): Agent {
         if (common !== undefined) grains.meet({ takesChanges: (common & features.grainsChange) !== 0 });
         if (state === 'live') logger.info('connected');
         else if (state === 'held') logger.warn({ reason }, 'connected with the control lane alone');
+        if (state === 'held' && reason === 'pending') void grains.claim();
       });
       identity.start(link);
       link.start();

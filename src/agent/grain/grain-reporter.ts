@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.ts';
 import { jsonRow, type DeviceLog } from '../../eventlog/index.ts';
 import type { Log } from '../../log.ts';
 import { grainDigest } from '../../protocol/grain-digest.ts';
-import { Lane } from '../../protocol/lane.ts';
+import { Lane, type Row } from '../../protocol/lane.ts';
 import { changeOf } from './grain-change.ts';
 import type { Grains } from './machine-grain.ts';
 import { ReportedGrains } from './reported-grain.ts';
@@ -59,15 +59,32 @@ export class GrainReporter {
     if (!takesChanges && this.#reported.last?.isChange === true) void this.refresh({ always: true });
   }
 
-  async #report(always: boolean): Promise<void> {
+  /**
+   * For a device that waits for its operator, who decides by what it claims: on the one lane that is open to it. What is
+   * on the lane of states goes out as well, once that is open.
+   */
+  claim(): Promise<void> {
+    this.#reading = this.#reading.then(() =>
+      this.#read((grains) => void this.#option.log.append(Lane.control, this.#whole(grains))),
+    );
+    return this.#reading;
+  }
+
+  #report(always: boolean): Promise<void> {
+    return this.#read((grains) => {
+      const digest = grainDigest(grains);
+      if (!always && this.#reported.digest === digest) return;
+      this.#option.log.transact(() => this.#write(grains, digest, always));
+    });
+  }
+
+  async #read(use: (grains: Grains) => void): Promise<void> {
     if (this.#stopped) return;
-    const { log, logger, collect, onReport } = this.#option;
+    const { logger, collect, onReport } = this.#option;
     try {
       const grains = await collect();
       if (this.#stopped) return; // cut short, so not the whole set
-      const digest = grainDigest(grains);
-      if (!always && this.#reported.digest === digest) return;
-      log.transact(() => this.#write(grains, digest, always));
+      use(grains);
       onReport();
     } catch (error) {
       logger.error({ err: error }, 'the grains could not be read');
@@ -76,7 +93,7 @@ export class GrainReporter {
 
   #write(grains: Grains, digest: string, always: boolean): void {
     const { log, clock } = this.#option;
-    const whole = jsonRow({ type: 'flotilla.grains', timestampMs: clock.nowMs(), value: { grains } });
+    const whole = this.#whole(grains);
     const base = always ? undefined : this.#base();
     const change =
       base === undefined
@@ -85,6 +102,10 @@ export class GrainReporter {
     const isChange = change !== undefined && change.payload.length < whole.payload.length;
     const seq = log.append(Lane.state, isChange ? change : whole);
     this.#reported.put({ grains, digest, instanceId: log.instanceId.toString(16), seq, isChange });
+  }
+
+  #whole(grains: Grains): Row {
+    return jsonRow({ type: 'flotilla.grains', timestampMs: this.#option.clock.nowMs(), value: { grains } });
   }
 
   /** What the coordinator has, as far as it has said. What waits in the log is replaced by a whole set, not added to. */
