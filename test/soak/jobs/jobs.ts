@@ -92,6 +92,7 @@ export async function runJobs({ seed, runs, agents: count, say }: JobsOption): P
   for (let run = 0; run < runs; run += 1) {
     // Each run has dice of its own: `--seed SEED+RUN --points 1` is that run again.
     const dice = new Dice(seed + run);
+    const known = report.failures.length;
     const bench = { fleet, client, agents, folder: join(folder, String(run)), report };
     await mkdir(bench.folder);
     try {
@@ -100,6 +101,7 @@ export async function runJobs({ seed, runs, agents: count, say }: JobsOption): P
       report.failures.push({ run, seed: seed + run, reason: error instanceof Error ? error.message : String(error) });
     }
     report.runs += 1;
+    for (const { device = '', reason } of report.failures.slice(known)) say(`run ${run} ${device}: ${reason}`);
     if (run % 10 === 9) say(`${run + 1} runs, ${report.failures.length} failures`);
   }
   // A command that came back to life much later would show now.
