@@ -41,7 +41,7 @@ const arrows: Record<string, string[]> = {
     'config',
     'enrollment',
   ],
-  cli: ['audit', 'store', 'client', 'config', 'pki', 'firmware', 'eventlog', 'door', 'provision'],
+  cli: ['audit', 'store', 'selector', 'client', 'config', 'pki', 'firmware', 'eventlog', 'door', 'provision'],
   demo: ['cli', 'client', 'config', 'board', 'firmware', 'protocol', 'eventlog', 'agent'],
   commands: [
     'audit',

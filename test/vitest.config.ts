@@ -10,6 +10,7 @@ const long = [
   'e2e/agent-service.test.ts',
   'e2e/clock-update.test.ts',
   'e2e/connect-hook.test.ts',
+  'e2e/enrollment-crash.test.ts',
   'e2e/provision-crash.test.ts',
   'e2e/provision.test.ts',
   'e2e/rotation.test.ts',

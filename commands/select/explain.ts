@@ -1,8 +1,8 @@
 import { Args, Flags } from '@oclif/core';
 import { BaseCommand } from '../../src/cli/base-command.ts';
 import { defined } from '../../src/cli/defined.ts';
-import { openClient } from '../../src/cli/open-client.ts';
 import { formatExplanation } from '../../src/cli/render/select.ts';
+import { fleetFlag, openSelectSource } from '../../src/cli/select/select-source.ts';
 import { stdoutOption } from '../../src/cli/terminal.ts';
 import type { SelectExplanation } from '../../src/client/contract/index.ts';
 
@@ -18,13 +18,14 @@ export default class Explain extends BaseCommand<SelectExplanation> {
   ];
   static override args = { selector: Args.string({ description: 'the selector to explain', required: true }) };
   static override flags = {
+    fleet: fleetFlag,
     device: Flags.string({ description: 'say for this device why each term holds or not', helpValue: 'ID' }),
   };
 
   protected async execute(): Promise<SelectExplanation> {
     const { args, flags } = await this.parse(Explain);
-    const client = await openClient(flags);
-    return client.explain({ selector: args.selector, ...defined({ deviceId: flags.device }) });
+    const source = await openSelectSource(flags);
+    return source.explain({ selector: args.selector, ...defined({ deviceId: flags.device }) });
   }
 
   protected render(explanation: SelectExplanation): void {

@@ -251,6 +251,7 @@ export function createAgent(option: AgentOption): Agent {
       link.onChange(({ state, reason }) => {
         if (state === 'live') logger.info('connected');
         else if (state === 'held') logger.warn({ reason }, 'connected with the control lane alone');
+        if (state === 'held' && reason === 'pending') void grains.claim();
       });
       identity.start(link);
       link.start();

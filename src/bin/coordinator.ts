@@ -24,6 +24,7 @@ import {
 } from '../config/index.ts';
 import { AuthorityKeeper } from '../coordinator/authority/index.ts';
 import { type CoordinatorOption, startCoordinator } from '../coordinator/coordinator.ts';
+import { deltaProcess } from '../coordinator/delta/run-delta-process.ts';
 import { createHook } from '../coordinator/hook/create-hook.ts';
 import { createGatewayPool } from '../coordinator/gateway/index.ts';
 import { startRecoveryPort } from '../coordinator/recovery/recovery-port.ts';
@@ -109,6 +110,7 @@ async function run(): Promise<void> {
       }).catch(async (error: unknown) => {
         throw await withConfigLine(error, layout.config);
       }),
+    makeDelta: (signal) => deltaProcess(join(import.meta.dirname, `delta.${extension}`), signal),
     ...(config.recovery === undefined
       ? {}
       : { startRecovery: recoveryStarter(config, config.recovery, { layout, extension, log }) }),

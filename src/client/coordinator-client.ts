@@ -38,6 +38,9 @@ import type {
   EventQuery,
   EventSchemaDocument,
   ExportRow,
+  Group,
+  GroupAdded,
+  GroupRequest,
   HandlerRow,
   Job,
   JobFollowRow,
@@ -71,10 +74,15 @@ import type {
   RolloutChange,
   RolloutFollowRow,
   RolloutRequest,
+  Schedule,
+  ScheduleRequest,
+  ScheduleTimes,
   SchemaList,
+  SelectCount,
   SelectExplanation,
   SelectMatch,
   SelectRequest,
+  SelectValues,
   Self,
   SentRequest,
   Settled,
@@ -85,10 +93,13 @@ import type {
   TagChange,
   TimeResets,
   TimeResetSent,
+  ValuesRequest,
   Why,
 } from './contract/index.ts';
 import type { HttpConnection } from './http-connection.ts';
 
+const schedulePath = (name: string): string => `/v1/schedules/${encodeURIComponent(name)}`;
+const groupPath = (name: string): string => `/v1/groups/${encodeURIComponent(name)}`;
 const consumerPath = (name: string): string => `/v1/consumers/${encodeURIComponent(name)}`;
 
 /** One method for each route. Throws FlotillaError: the coordinator's own, or `coordinator-unreachable`. */
@@ -155,7 +166,14 @@ export class CoordinatorClient {
   removeAuthority = (id: string) => this.#http.delete<EndedAuthority>(`/v1/authorities/${encodeURIComponent(id)}`);
 
   match = (request: SelectRequest) => this.#http.post<SelectMatch>('/v1/select/match', request);
+  count = (request: SelectRequest) => this.#http.post<SelectCount>('/v1/select/count', request);
+  values = (request: ValuesRequest) => this.#http.post<SelectValues>('/v1/select/values', request);
   explain = (request: SelectRequest) => this.#http.post<SelectExplanation>('/v1/select/explain', request);
+
+  groups = () => this.#http.get<Group[]>('/v1/groups');
+  group = (name: string) => this.#http.get<Group>(groupPath(name));
+  addGroup = (request: GroupRequest) => this.#http.post<GroupAdded>('/v1/groups', request);
+  removeGroup = (name: string) => this.#http.delete<{ removed: string }>(groupPath(name));
 
   startJob = (request: JobRequest) => this.#http.post<Job>('/v1/jobs', request);
   jobs = (query: JobListQuery = {}) => this.#http.get<Job[]>('/v1/jobs', { ...query });
@@ -174,6 +192,16 @@ export class CoordinatorClient {
   /** All results so far, then each as it comes; ends with the finished job. */
   followJob = (id: string, signal?: AbortSignal) =>
     this.#http.rows<JobFollowRow>(`/v1/jobs/${encodeURIComponent(id)}/follow`, {}, signal);
+
+  addSchedule = (request: ScheduleRequest) => this.#http.post<Schedule>('/v1/schedules', request);
+  schedules = () => this.#http.get<Schedule[]>('/v1/schedules');
+  schedule = (name: string) => this.#http.get<Schedule>(schedulePath(name));
+  /** When it is due next, if it is not paused. */
+  scheduleTimes = (name: string, query: { count?: number } = {}) =>
+    this.#http.get<ScheduleTimes>(`${schedulePath(name)}/next`, query);
+  changeSchedule = (name: string, verb: 'pause' | 'resume') =>
+    this.#http.post<Schedule>(`${schedulePath(name)}/${verb}`, {});
+  removeSchedule = (name: string) => this.#http.delete<{ removed: string }>(schedulePath(name));
 
   /** Streams the file; the coordinator verifies the signature against the fleet's keys before it stores anything. */
   publish = (path: string, query: { channel: string }) => this.#http.upload<Release>('/v1/releases', path, query);

@@ -21,7 +21,7 @@ export type Running = Static<typeof RunningSchema>;
 export const BootEventSchema = Type.Object({ running: RunningSchema, agentVersion: text(64) });
 export type BootEvent = Static<typeof BootEventSchema>;
 
-/** `flotilla.grains`, lane state: the whole set, sent when it changed. */
+/** `flotilla.grains`, lane state: the whole set, sent when it changed. Lane control: of a device that is pending. */
 export const GrainsEventSchema = Type.Object({ grains: Type.Record(text(128), Type.Unknown()) });
 export type GrainsEvent = Static<typeof GrainsEventSchema>;
 
@@ -110,6 +110,10 @@ export const EvidenceSchema = Type.Object({
   slotDigestMatches: Type.Optional(Type.Boolean()),
   health: Type.Array(HealthResultSchema),
   downloadedBytes: Type.Number(),
+  /** The bundle that the installed delta was made from; absent: the whole bundle was fetched. */
+  deltaFrom: Type.Optional(text(36)),
+  /** Why a delta was given up and the whole bundle fetched. */
+  deltaFailed: Type.Optional(text(512)),
   installedAtMs: Type.Optional(Type.Number()),
   testingSinceMs: Type.Optional(Type.Number()),
   decidedAtMs: Type.Optional(Type.Number()),

@@ -307,6 +307,11 @@ function split(characters: WordCharacter[], delimiter: string): WordCharacter[][
   return parts;
 }
 
+/** The parts of a fact's word between delimiters, as globs. */
+export function levelsOf(word: WordToken): string[] {
+  return split(word.characters, word.prefix?.delimiter ?? ':').map(globOf);
+}
+
 function globOf(characters: WordCharacter[]): string {
   return characters.map(({ value, mode }) => (mode === 'escaped' ? escapeInGlob(value) : value)).join('');
 }

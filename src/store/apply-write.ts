@@ -14,6 +14,7 @@ import {
   writeToken,
 } from './enrollment-table.ts';
 import { writeEvent, writeEventBlock } from './event-table.ts';
+import { removeGroup, writeGroup } from './group-table.ts';
 import { removeSchedule, writeSchedule } from './job-table.ts';
 import { writeOperator } from './operator-table.ts';
 import { redactEvents } from './redaction-table.ts';
@@ -57,6 +58,10 @@ export function applyWrite(statements: Statements, chain: AuditChain, write: Wri
       return writeConsumer(statements, write.consumer);
     case 'consumer-removed':
       return removeConsumer(statements, write.name);
+    case 'group':
+      return writeGroup(statements, write.group);
+    case 'group-removed':
+      return removeGroup(statements, write.name);
     case 'suspect':
       return writeSuspect(statements, write.suspect);
     case 'device-log':

@@ -307,4 +307,10 @@ export const migrations: readonly (string | ((database: DatabaseSync) => void))[
     document TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE selector_group (
+    name TEXT PRIMARY KEY,
+    document TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -156,6 +156,15 @@ export interface TriedRow {
   error: string;
 }
 
+/** A selector that others name: `N@name`. */
+export interface GroupRow {
+  name: string;
+  expression: string;
+  changedBy: string;
+  createdAtMs: number;
+  changedAtMs: number;
+}
+
 /** How far a reader of the log has come; kept under a name. */
 export interface ConsumerRow {
   name: string;

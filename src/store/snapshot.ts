@@ -7,6 +7,7 @@ import { readCertificates, readCursors, readDevices } from './device-table.ts';
 import { readActiveDocuments, readMembers, readReleases, type DocumentTable } from './document-table.ts';
 import { readBoundGrains, readPreregistrations, readTokens } from './enrollment-table.ts';
 import { readLastOffset } from './event-table.ts';
+import { readGroups } from './group-table.ts';
 import { readRenewals } from './renewal-table.ts';
 import { readSchedules } from './job-table.ts';
 import { readOperators } from './operator-table.ts';
@@ -24,6 +25,7 @@ import type {
   DeviceRow,
   DocumentRow,
   EnrollmentTokenRow,
+  GroupRow,
   LaneCursor,
   MemberRow,
   OperatorRow,
@@ -57,6 +59,7 @@ export interface Snapshot {
   /** The highest id. */
   lastDeadLetter: number;
   consumers: ConsumerRow[];
+  groups: GroupRow[];
   deviceLogs: DeviceLogRow[];
   suspects: SuspectRow[];
   enrollmentTokens: EnrollmentTokenRow[];
@@ -95,6 +98,7 @@ export function readSnapshot(statements: Statements): Snapshot {
     lastOffset: readLastOffset(statements),
     lastDeadLetter: readLastDeadLetter(statements),
     consumers: readConsumers(statements),
+    groups: readGroups(statements),
     deviceLogs: readDeviceLogs(statements),
     suspects: readSuspects(statements),
     enrollmentTokens: readTokens(statements),

@@ -15,6 +15,7 @@ import type {
   EnrollmentTokenRow,
   EventBlockRow,
   EventRow,
+  GroupRow,
   LaneCursor,
   MemberRow,
   OperatorRow,
@@ -46,6 +47,8 @@ export type Write =
   | { kind: 'dead-letters-removed'; ids: readonly number[] }
   | { kind: 'consumer'; consumer: ConsumerRow }
   | { kind: 'consumer-removed'; name: string }
+  | { kind: 'group'; group: GroupRow }
+  | { kind: 'group-removed'; name: string }
   | { kind: 'suspect'; suspect: SuspectRow }
   | { kind: 'device-log'; log: DeviceLogRow }
   /** Takes key and payload out of rows of the log, for good. */

@@ -352,6 +352,11 @@ const cases: Record<string, Case> = {
     exitCode: 2,
   },
 
+  'group add': { ok: () => ['pair', 'd-1 or d-2'], fails: () => ['loop', 'N@loop'], exitCode: 2 },
+  'group list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
+  'group show': { ok: () => ['g-1'], fails: () => ['g-9'], exitCode: 2 },
+  'group remove': { ok: () => ['g-2', '--yes'], fails: () => ['g-1'], exitCode: 6 },
+
   'job list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
   'job show': { ok: () => [finishedJob], fails: () => ['j-nothing'], exitCode: 2 },
   'job wait': { ok: () => [finishedJob], fails: () => ['j-nothing'], exitCode: 2 },
@@ -365,6 +370,18 @@ const cases: Record<string, Case> = {
   'job export': { ok: () => [finishedJob], fails: () => ['j-nothing'], exitCode: 2 },
   'job history': { ok: () => ['d-1'], fails: () => ['d-1', '--limit', '0'], exitCode: 2 },
   'job cancel': { ok: () => [openJob], fails: () => ['j-nothing'], exitCode: 2 },
+
+  'schedule add': {
+    ok: () => ['nightly', 'd-1', '--cron', '0 3 * * *', '--zone', 'Europe/Berlin', '--', 'true'],
+    fails: () => ['nightly', 'd-1', '--cron', '61 * * * *', '--', 'true'],
+    exitCode: 2,
+  },
+  'schedule list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
+  'schedule next': { ok: () => ['kept'], fails: () => ['nothing'], exitCode: 2 },
+  'schedule pause': { ok: () => ['kept'], fails: () => ['nothing'], exitCode: 2 },
+  'schedule remove': { ok: () => ['nightly', '--yes'], fails: () => ['nothing', '--yes'], exitCode: 2 },
+  'schedule resume': { ok: () => ['kept'], fails: () => ['nothing'], exitCode: 2 },
+  'schedule show': { ok: () => ['kept'], fails: () => ['nothing'], exitCode: 2 },
 
   'release publish': {
     ok: () => [scratch('tiny.fw'), '--channel', 'beta'],
@@ -394,6 +411,8 @@ const cases: Record<string, Case> = {
   'rollout resume': { ok: () => [rollouts['x-2'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
   'rollout abort': { ok: () => [rollouts['x-3'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
 
+  'select count': { ok: () => ['d-*'], fails: () => [malformed], exitCode: 2 },
+  'select values': { ok: () => ['G@'], fails: () => ['site'], exitCode: 2 },
   'select match': { ok: () => ['d-*'], fails: () => [malformed], exitCode: 2 },
   'select explain': { ok: () => ['d-*', '--device', 'd-1'], fails: () => ['not G@site'], exitCode: 2 },
 };
@@ -419,6 +438,7 @@ beforeAll(async () => {
   await writeFile(scratch('worse.avsc'), reading('mV'));
 
   await must(['operator', 'add', 'carl', '--role', 'viewer', '--token', '--expires', '1h']);
+  for (const name of ['g-1', 'g-2']) await must(['group', 'add', name, 'd-*']);
   for (const name of ['here', 'gone']) await must(['context', 'add', ...contextAdd(name)]);
   await writeFile(scratch('p12.pass'), 'correct horse battery\n', { mode: 0o600 });
   const own = [inFleet('pki', 'coordinator.crt'), '--key', inFleet('pki', 'coordinator.key')];
@@ -438,6 +458,7 @@ beforeAll(async () => {
   await fleet.connected('d-1');
   finishedJob = last(await must(['run', 'd-1', '--', 'true'])).job.id;
   openJob = last(await must(['run', 'x-1', '--detach', '--', 'true'])).job.id;
+  await must(['schedule', 'add', 'kept', 'x-1', '--cron', '0 3 * * *', '--', 'true']);
   for (const id of ['x-1', 'x-2', 'x-3']) rollouts[id] = (await must(['rollout', 'start', 'tiny/1.0.0', id])).json().id;
   await must(['rollout', 'pause', rollouts['x-2'] ?? '']);
   await must(['event', 'schema', 'register', scratch('reading.avsc')]);

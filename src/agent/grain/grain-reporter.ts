@@ -48,23 +48,44 @@ export class GrainReporter {
     return this.#reading;
   }
 
-  async #report(always: boolean): Promise<void> {
-    if (this.#stopped) return;
-    const { database, log, clock, logger, collect, onReport } = this.#option;
-    try {
-      const grains = await collect();
-      if (this.#stopped) return; // cut short, so not the whole set
+  /**
+   * For a device that waits for its operator, who decides by what it claims: on the one lane that is open to it. What is
+   * on the lane of states goes out as well, once that is open.
+   */
+  claim(): Promise<void> {
+    this.#reading = this.#reading.then(() => this.#read((grains) => this.#append(Lane.control, grains)));
+    return this.#reading;
+  }
+
+  #report(always: boolean): Promise<void> {
+    const { database, log } = this.#option;
+    return this.#read((grains) => {
       const values = createValueTable(database);
       const digest = createHash('sha256').update(canonical(grains)).digest('hex');
       if (!always && values.get(digestName) === digest) return;
       log.transact(() => {
         values.set(digestName, digest);
-        log.append(Lane.state, jsonRow({ type: 'flotilla.grains', timestampMs: clock.nowMs(), value: { grains } }));
+        this.#append(Lane.state, grains);
       });
+    });
+  }
+
+  async #read(use: (grains: Grains) => void): Promise<void> {
+    if (this.#stopped) return;
+    const { logger, collect, onReport } = this.#option;
+    try {
+      const grains = await collect();
+      if (this.#stopped) return; // cut short, so not the whole set
+      use(grains);
       onReport();
     } catch (error) {
       logger.error({ err: error }, 'the grains could not be read');
     }
+  }
+
+  #append(lane: Lane, grains: Grains): void {
+    const { log, clock } = this.#option;
+    log.append(lane, jsonRow({ type: 'flotilla.grains', timestampMs: clock.nowMs(), value: { grains } }));
   }
 
   #schedule(): void {

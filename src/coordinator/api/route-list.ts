@@ -9,6 +9,7 @@ import { deadLetterRoutes } from './dead-letter-route.ts';
 import { deviceRoutes } from './device-route.ts';
 import { enrollmentRoutes } from './enrollment-route.ts';
 import { eventRoutes } from './event-route.ts';
+import { groupRoutes } from './group-route.ts';
 import { jobRoutes } from './job-route.ts';
 import { openApiRoute } from './openapi-route.ts';
 import { operatorRoutes } from './operator-route.ts';
@@ -17,6 +18,7 @@ import { revocationListRoutes } from './revocation-list-route.ts';
 import { renewalRoutes } from './renewal-route.ts';
 import { rolloutRoutes } from './rollout-route.ts';
 import type { Route } from './route.ts';
+import { scheduleRoutes } from './schedule-route.ts';
 import { schemaRoutes } from './schema-route.ts';
 import { selectRoutes } from './select-route.ts';
 import { standingRoutes } from './standing-route.ts';
@@ -33,6 +35,7 @@ export const routes: readonly Route[] = [
   ...deviceRoutes,
   ...enrollmentRoutes,
   ...eventRoutes,
+  ...groupRoutes,
   ...jobRoutes,
   ...contentRoutes,
   ...operatorRoutes,
@@ -41,6 +44,7 @@ export const routes: readonly Route[] = [
   ...revocationListRoutes,
   ...renewalRoutes,
   ...rolloutRoutes,
+  ...scheduleRoutes,
   ...schemaRoutes,
   ...selectRoutes,
   ...standingRoutes,

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { SelectRequestSchema } from '../../client/contract/index.ts';
+import { SelectRequestSchema, ValuesRequestSchema } from '../../client/contract/index.ts';
 import * as service from '../service/index.ts';
 import { Id, text } from './path-field.ts';
 import { route, type Route } from './route.ts';
@@ -12,6 +12,22 @@ export const selectRoutes: readonly Route[] = [
     summary: 'List the devices that a selector matches',
     body: SelectRequestSchema,
     run: (context, { body }) => service.matchSelector(context, body),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/select/count',
+    right: 'read',
+    summary: 'Count the devices that a selector matches',
+    body: SelectRequestSchema,
+    run: (context, { body }) => service.countSelector(context, body),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/select/values',
+    right: 'read',
+    summary: 'Count the values of a grain or a tag',
+    body: ValuesRequestSchema,
+    run: (context, { body }) => service.showValues(context, body),
   }),
   route({
     method: 'POST',

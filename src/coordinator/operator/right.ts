@@ -29,7 +29,8 @@ export const rights = {
   },
   tag: { purpose: 'set and remove tags', roles: ['technician', 'operator', 'admin'] },
   operate: {
-    purpose: 'run jobs, set configuration, send requests, read as a durable consumer, decide on dead letters',
+    purpose:
+      'run jobs, set configuration, name selectors, send requests, read as a durable consumer, decide on dead letters',
     roles: ['operator', 'admin'],
   },
   release: {

@@ -1,11 +1,11 @@
 import type { Consumer, ConsumerFilter, SettleRequest, Settled, Settlement } from '../../client/contract/consumer.ts';
 import { FlotillaError } from '../../error.ts';
-import { parseSelector } from '../../selector/index.ts';
 import type { ConsumerRow, EventRow } from '../../store/index.ts';
 import { newConsumer, type ConsumerInput } from '../consumer/reduce-consumer.ts';
 import { consumerOf, putConsumer, stepConsumer, type Buried } from '../core/consumer-operation.ts';
 import type { Turn } from '../core/turn.ts';
 import { audit, type ServiceContext } from './context.ts';
+import { parseFor } from './target.ts';
 
 /** In order of name. */
 export function listConsumers({ core, streams }: ServiceContext): Promise<Consumer[]> {
@@ -39,7 +39,7 @@ export function ensureConsumer(
   turn: Turn,
   { name, filter, offset }: { name: string; filter: ConsumerFilter; offset: number },
 ): ConsumerRow {
-  if (filter.selector !== undefined) parseSelector(filter.selector);
+  if (filter.selector !== undefined) parseFor(turn.state, filter.selector);
   const known = turn.state.consumers.get(name);
   if (known === undefined) {
     const made = newConsumer(name, filter, offset, turn.nowMs);

@@ -1,8 +1,9 @@
 import type { DeviceWatchRow } from '../../client/contract/device.ts';
-import { matches, momentOf, parseSelector } from '../../selector/index.ts';
+import { matches, momentOf } from '../../selector/index.ts';
 import type { ServiceContext } from './context.ts';
 import { viewDevice } from './device-service.ts';
 import { Mailbox } from './mailbox.ts';
+import { parseFor } from './target.ts';
 
 /** The fleet as it is, `synced`, then each change. Ends when `signal` aborts. */
 export async function* followDevices(
@@ -10,7 +11,7 @@ export async function* followDevices(
   text: string | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<DeviceWatchRow> {
-  const selector = text === undefined ? undefined : parseSelector(text);
+  const selector = text === undefined ? undefined : await core.submit(({ state }) => parseFor(state, text));
   const changed = new Mailbox<true>();
   const unsubscribe = core.subscribe((change) => {
     if (change.kind === 'device' || change.kind === 'device-removed') changed.put(change.id, true);

@@ -1,6 +1,14 @@
-import type { SelectExplanation, SelectMatch, SelectRequest } from '../../client/contract/select.ts';
+import type {
+  SelectCount,
+  SelectExplanation,
+  SelectMatch,
+  SelectRequest,
+  SelectValues,
+  ValuesRequest,
+} from '../../client/contract/select.ts';
+import { distributionOf, parsePlace } from '../../selector/index.ts';
 import type { ServiceContext } from './context.ts';
-import { explainAccepted, matchAccepted } from './target.ts';
+import { acceptedTargets, explainAccepted, matchAccepted } from './target.ts';
 
 /** The very code that jobs and rollouts resolve their devices with. */
 export function matchSelector({ core }: ServiceContext, { selector }: SelectRequest): Promise<SelectMatch> {
@@ -8,6 +16,21 @@ export function matchSelector({ core }: ServiceContext, { selector }: SelectRequ
     const ids = matchAccepted(turn, selector);
     return { selector, count: ids.length, ids };
   });
+}
+
+export function countSelector({ core }: ServiceContext, { selector }: SelectRequest): Promise<SelectCount> {
+  return core.submit((turn) => ({ selector, count: matchAccepted(turn, selector).length }));
+}
+
+const defaultValues = 20;
+
+/** Of the accepted devices, or of those among them that match. */
+export function showValues({ core }: ServiceContext, request: ValuesRequest): Promise<SelectValues> {
+  const { place, selector, limit = defaultValues } = request;
+  return core.submit((turn) => ({
+    place,
+    ...distributionOf(acceptedTargets(turn, selector), parsePlace(place), limit),
+  }));
 }
 
 export function explain({ core }: ServiceContext, { selector, deviceId }: SelectRequest): Promise<SelectExplanation> {

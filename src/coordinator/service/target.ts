@@ -1,7 +1,8 @@
 import { FlotillaError } from '../../error.ts';
-import { parseSelector, type Explanation, type Selector } from '../../selector/index.ts';
+import { parseSelector, type Explanation, type Selector, type Target } from '../../selector/index.ts';
 import { explainPlan, selectSet, type DeviceSet } from '../../selector/plan/index.ts';
 import type { CoreState } from '../core/core-state.ts';
+import { groupSource } from '../core/group-operation.ts';
 
 /** The state at one moment; every turn is one. */
 export interface FleetView {
@@ -9,9 +10,9 @@ export interface FleetView {
   readonly nowMs: number;
 }
 
-/** @throws FlotillaError for a selector that is not valid */
-export function parseFor(_state: CoreState, selector: string): Selector {
-  return parseSelector(selector);
+/** With the fleet's named groups. @throws FlotillaError for a selector that is not valid */
+export function parseFor(state: CoreState, selector: string): Selector {
+  return parseSelector(selector, groupSource(state));
 }
 
 /** Ids of accepted devices that match, sorted. @throws FlotillaError for a selector that is not valid */
@@ -38,6 +39,15 @@ export function requireKnown(view: FleetView, text: string): string[] {
     seen: text,
     suggestion: 'flotilla device list',
   });
+}
+
+/** Those that `matchAccepted` chooses from, or those of them that match. */
+export function* acceptedTargets(view: FleetView, selector?: string): Generator<Target> {
+  const { index, accepted } = view.state.registry;
+  for (const id of selector === undefined ? index.idsOf(accepted) : matchAccepted(view, selector)) {
+    const target = index.get(id);
+    if (target !== undefined) yield target;
+  }
 }
 
 /** What each part of a selector means among the accepted devices. @throws FlotillaError `usage` */

@@ -179,6 +179,32 @@ const cases: Record<string, Case> = {
     devices: ['gw-2'],
     run: () => core.client.retryJob(kept['job']!, { outcomes: ['cancelled'] }),
   },
+  'POST /v1/schedules': {
+    action: 'schedule.add',
+    subject: 'nightly',
+    run: () =>
+      core.client.addSchedule({
+        name: 'nightly',
+        trigger: { kind: 'cron', cron: '0 3 * * *', zone: 'Europe/Berlin' },
+        missed: 'skip',
+        job: { selector: 'gw-1', action: { kind: 'command', argv: ['true'] } },
+      }),
+  },
+  'POST /v1/schedules/:name/pause': {
+    action: 'schedule.pause',
+    subject: 'nightly',
+    run: () => core.client.changeSchedule('nightly', 'pause'),
+  },
+  'POST /v1/schedules/:name/resume': {
+    action: 'schedule.resume',
+    subject: 'nightly',
+    run: () => core.client.changeSchedule('nightly', 'resume'),
+  },
+  'DELETE /v1/schedules/:name': {
+    action: 'schedule.remove',
+    subject: 'nightly',
+    run: () => core.client.removeSchedule('nightly'),
+  },
   'PUT /v1/releases': {
     action: 'release.publish',
     subject: 'p/1.0.0/stable',
@@ -220,6 +246,16 @@ const cases: Record<string, Case> = {
     action: 'config.resolve',
     devices: ['gw-1'],
     run: () => core.client.resolveConfig('gw-1', 'limits', { take: 'desired' }),
+  },
+  'POST /v1/groups': {
+    action: 'group.add',
+    subject: 'pair',
+    run: () => core.client.addGroup({ name: 'pair', expression: 'gw-1 or gw-2' }),
+  },
+  'DELETE /v1/groups/:name': {
+    action: 'group.remove',
+    subject: 'pair',
+    run: () => core.client.removeGroup('pair'),
   },
   'GET /v1/consumers/:name/stream': {
     action: 'consumer.create',
