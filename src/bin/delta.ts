@@ -2,6 +2,7 @@
  * `delta.ts BEFORE AFTER OUTPUT`: makes a delta bundle for the core, which goes on meanwhile. Silent when it is made; when
  * there is none to be had, `{"refused": {code, message, seen}}` on stdout. Exits with 1 when anything else went wrong.
  */
+import '../no-maglev.ts';
 import { FlotillaError } from '../error.ts';
 import { buildDeltaBundle } from '../firmware/index.ts';
 
