@@ -16,7 +16,7 @@ import type {
   OperatorRow,
   SuspectRow,
 } from '../../store/row.ts';
-import type { BundleOffer, RequestType } from '../../protocol/request.ts';
+import type { BundleOffer, DeltaOffer, RequestType } from '../../protocol/request.ts';
 import type { Standing } from '../../protocol/message.ts';
 import type { TimeSigner } from '../../pki/signed-time.ts';
 import type { ConfigDocument } from '../config/config-document.ts';
@@ -60,7 +60,12 @@ export interface Ghost {
 export interface StoredRelease {
   release: Release;
   offer: BundleOffer;
+  /** One for each bundle that a delta was tried from. */
+  deltas?: readonly StoredDelta[];
 }
+
+/** A delta bundle that lies beside the whole one, or why there is none. */
+export type StoredDelta = { fromUuid: string; triedAtMs: number } & ({ offer: DeltaOffer } | { reason: string });
 
 /**
  * Everything that the core knows. The maps are changed through a Turn only, which can undo it when the commit fails;
@@ -138,6 +143,7 @@ export type Change =
   | { kind: 'authority'; id: string }
   | { kind: 'renewal'; deviceId: string; state: RenewalState | 'ended' }
   | { kind: 'operator'; name: string }
+  | { kind: 'release'; id: string }
   /** The log has grown. */
   | { kind: 'event' }
   | { kind: 'audit' }
