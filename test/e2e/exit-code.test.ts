@@ -1,4 +1,5 @@
 /** The exit codes that scripts rely on, from the real command line against real agents. */
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -78,7 +79,7 @@ describe('flotilla run', () => {
 
   /** The id of a job that was just begun by this command line, which streams. */
   const begun = async (child: ReturnType<typeof start>): Promise<string> => {
-    for await (const _ of child) break; // the first row: the job is stored
+    await once(child.stdout, 'data'); // the first row: the job is stored
     return (await fleet.cli(['job', 'list', '--limit', '1', '--json'])).json()[0].id;
   };
   /** A command that ends when it is let go. */

@@ -22,7 +22,9 @@ export function createCommandReturner(argv: readonly string[], directory: string
       const { exitCode, isCanceled, code, signal: endedBy, stderr } = await child;
       if (exitCode === 0) return;
       const why = isCanceled ? 'it took too long' : `exit ${exitCode ?? endedBy ?? code ?? '?'}`;
-      const last = String(stderr).trimEnd().split('\n').at(-1) ?? '';
+      // A program that is not there has said nothing at all.
+      const said: unknown = stderr;
+      const last = (typeof said === 'string' ? said : '').trimEnd().split('\n').at(-1) ?? '';
       throw new NotReturned(last === '' ? why : `${why}: ${last.slice(0, 200)}`, { retry: true });
     },
   };

@@ -102,14 +102,15 @@ describe('a returner', () => {
     await chmod(secretFile, 0o600);
     const seen: { key: string; signature: string; body: string; status: number }[] = [];
     const server = createServer((request, response) => {
-      void bodyOf(request).then((body) => {
+      void (async () => {
+        const body = await bodyOf(request);
         const { result } = JSON.parse(body) as ReturnedResult;
         const isFirst = !seen.some(({ body: before }) => before === body);
         const status = result.deviceId === 'gw-2' ? 400 : isFirst ? 503 : 204;
         const headers = request.headers as Record<string, string>;
         seen.push({ key: headers['idempotency-key']!, signature: headers['flotilla-signature']!, body, status });
         response.writeHead(status).end();
-      });
+      })();
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     try {
