@@ -7,6 +7,7 @@ import { createDeviceLog, jsonRow, openDeviceDatabase } from '../eventlog/index.
 import type { Log } from '../log.ts';
 import type { HistoryEvent, Running } from '../protocol/event.ts';
 import { Lane, type Row } from '../protocol/lane.ts';
+import { features } from '../protocol/message.ts';
 import type { UpdateOffer } from '../protocol/request.ts';
 import { logOption } from './event-rule.ts';
 import { Door } from './door/door.ts';
@@ -248,7 +249,8 @@ export function createAgent(option: AgentOption): Agent {
       executor.start();
       reporter.start();
       keeper.start();
-      link.onChange(({ state, reason }) => {
+      link.onChange(({ state, reason, features: common }) => {
+        if (common !== undefined) grains.meet({ takesChanges: (common & features.grainsChange) !== 0 });
         if (state === 'live') logger.info('connected');
         else if (state === 'held') logger.warn({ reason }, 'connected with the control lane alone');
         if (state === 'held' && reason === 'pending') void grains.claim();
