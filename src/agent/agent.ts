@@ -14,8 +14,8 @@ import { Door } from './door/door.ts';
 import { SchemaShelf } from './door/schema-shelf.ts';
 import { ContentCache } from './executor/content-cache.ts';
 import { Executor } from './executor/executor.ts';
-import { sectionPolicy } from './executor/job-policy.ts';
 import { createActions } from './executor/perform-action.ts';
+import { PolicySource } from './executor/policy-source.ts';
 import { collectGrains } from './grain/collect-grain.ts';
 import { GrainReporter } from './grain/grain-reporter.ts';
 import { Inbox } from './inbox.ts';
@@ -129,11 +129,11 @@ export function createAgent(option: AgentOption): Agent {
     authorityFile: config.identity.authority,
     onSkew: () => void grains.refresh(),
   });
-  const policy = sectionPolicy(config.jobs);
+  const policy = new PolicySource({ path: config.jobs.policy, section: config.jobs, logger });
   const content = new ContentCache({ directory: join(config.state, 'content'), link });
   const executor = new Executor({
     ...parts,
-    policy: () => policy,
+    policy: () => policy.current(),
     machine: createBootTime(config.boot.idFile),
     content,
     perform: createActions({
