@@ -7,14 +7,15 @@ import { createDeviceLog, jsonRow, openDeviceDatabase } from '../eventlog/index.
 import type { Log } from '../log.ts';
 import type { HistoryEvent, Running } from '../protocol/event.ts';
 import { Lane, type Row } from '../protocol/lane.ts';
+import { features } from '../protocol/message.ts';
 import type { UpdateOffer } from '../protocol/request.ts';
 import { logOption } from './event-rule.ts';
 import { Door } from './door/door.ts';
 import { SchemaShelf } from './door/schema-shelf.ts';
 import { ContentCache } from './executor/content-cache.ts';
 import { Executor } from './executor/executor.ts';
-import { sectionPolicy } from './executor/job-policy.ts';
 import { createActions } from './executor/perform-action.ts';
+import { PolicySource } from './executor/policy-source.ts';
 import { collectGrains } from './grain/collect-grain.ts';
 import { GrainReporter } from './grain/grain-reporter.ts';
 import { Inbox } from './inbox.ts';
@@ -128,11 +129,11 @@ export function createAgent(option: AgentOption): Agent {
     authorityFile: config.identity.authority,
     onSkew: () => void grains.refresh(),
   });
-  const policy = sectionPolicy(config.jobs);
+  const policy = new PolicySource({ path: config.jobs.policy, section: config.jobs, logger });
   const content = new ContentCache({ directory: join(config.state, 'content'), link });
   const executor = new Executor({
     ...parts,
-    policy: () => policy,
+    policy: () => policy.current(),
     machine: createBootTime(config.boot.idFile),
     content,
     perform: createActions({
@@ -248,9 +249,11 @@ export function createAgent(option: AgentOption): Agent {
       executor.start();
       reporter.start();
       keeper.start();
-      link.onChange(({ state, reason }) => {
+      link.onChange(({ state, reason, features: common }) => {
+        if (common !== undefined) grains.meet({ takesChanges: (common & features.grainsChange) !== 0 });
         if (state === 'live') logger.info('connected');
         else if (state === 'held') logger.warn({ reason }, 'connected with the control lane alone');
+        if (state === 'held' && reason === 'pending') void grains.claim();
       });
       identity.start(link);
       link.start();

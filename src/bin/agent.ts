@@ -3,6 +3,7 @@
  * stdout. Needs no coordinator to start, and waits for one for ever. `flotilla-agent COMMAND` is what a person or a
  * provisioning program does with it on the device. The build makes one file of this, which runs without anything beside.
  */
+import '../no-maglev.ts';
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { parseArgs } from 'node:util';

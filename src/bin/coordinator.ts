@@ -3,6 +3,7 @@
  * that fails is told on stderr, or with --json on stdout as `{"error": …}`. SIGTERM, SIGINT and `coordinator stop` drain
  * and exit with 0.
  */
+import '../no-maglev.ts';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
@@ -24,6 +25,7 @@ import {
 } from '../config/index.ts';
 import { AuthorityKeeper } from '../coordinator/authority/index.ts';
 import { type CoordinatorOption, startCoordinator } from '../coordinator/coordinator.ts';
+import { deltaProcess } from '../coordinator/delta/run-delta-process.ts';
 import { createHook } from '../coordinator/hook/create-hook.ts';
 import { createGatewayPool } from '../coordinator/gateway/index.ts';
 import { startRecoveryPort } from '../coordinator/recovery/recovery-port.ts';
@@ -109,6 +111,7 @@ async function run(): Promise<void> {
       }).catch(async (error: unknown) => {
         throw await withConfigLine(error, layout.config);
       }),
+    makeDelta: (signal) => deltaProcess(join(import.meta.dirname, `delta.${extension}`), signal),
     ...(config.recovery === undefined
       ? {}
       : { startRecovery: recoveryStarter(config, config.recovery, { layout, extension, log }) }),

@@ -1,4 +1,5 @@
 /** A gateway process. Started by the core with a socket as file descriptor 3; ends when that closes. */
+import '../no-maglev.ts';
 import { Socket } from 'node:net';
 import { systemClock } from '../clock.ts';
 import { runGateway } from '../coordinator/gateway/gateway.ts';

@@ -1,4 +1,5 @@
 /** The process that holds the recovery port. Started by the core with a socket as file descriptor 3; ends when that closes. */
+import '../no-maglev.ts';
 import { Socket } from 'node:net';
 import { systemClock } from '../clock.ts';
 import { runRecovery } from '../coordinator/recovery/recovery-server.ts';

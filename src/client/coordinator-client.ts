@@ -74,6 +74,9 @@ import type {
   RolloutChange,
   RolloutFollowRow,
   RolloutRequest,
+  Schedule,
+  ScheduleRequest,
+  ScheduleTimes,
   SchemaList,
   SelectCompletion,
   SelectCount,
@@ -96,6 +99,7 @@ import type {
 } from './contract/index.ts';
 import type { HttpConnection } from './http-connection.ts';
 
+const schedulePath = (name: string): string => `/v1/schedules/${encodeURIComponent(name)}`;
 const groupPath = (name: string): string => `/v1/groups/${encodeURIComponent(name)}`;
 const consumerPath = (name: string): string => `/v1/consumers/${encodeURIComponent(name)}`;
 
@@ -191,6 +195,16 @@ export class CoordinatorClient {
   /** All results so far, then each as it comes; ends with the finished job. */
   followJob = (id: string, signal?: AbortSignal) =>
     this.#http.rows<JobFollowRow>(`/v1/jobs/${encodeURIComponent(id)}/follow`, {}, signal);
+
+  addSchedule = (request: ScheduleRequest) => this.#http.post<Schedule>('/v1/schedules', request);
+  schedules = () => this.#http.get<Schedule[]>('/v1/schedules');
+  schedule = (name: string) => this.#http.get<Schedule>(schedulePath(name));
+  /** When it is due next, if it is not paused. */
+  scheduleTimes = (name: string, query: { count?: number } = {}) =>
+    this.#http.get<ScheduleTimes>(`${schedulePath(name)}/next`, query);
+  changeSchedule = (name: string, verb: 'pause' | 'resume') =>
+    this.#http.post<Schedule>(`${schedulePath(name)}/${verb}`, {});
+  removeSchedule = (name: string) => this.#http.delete<{ removed: string }>(schedulePath(name));
 
   /** Streams the file; the coordinator verifies the signature against the fleet's keys before it stores anything. */
   publish = (path: string, query: { channel: string }) => this.#http.upload<Release>('/v1/releases', path, query);

@@ -165,6 +165,7 @@ export const agentConfigField: Field<AgentConfig> = record<AgentConfig>(
         maxConcurrent: integer({ min: 1, max: 256 }),
         timeoutSeconds: seconds(1, 30),
         shell: boolean(),
+        policy: path,
       },
       defaults.jobs,
     ),

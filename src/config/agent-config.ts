@@ -47,6 +47,8 @@ export interface AgentConfig {
     timeoutSeconds: number;
     /** Whether a job may ask for a shell. */
     shell: boolean;
+    /** The owner's rules; where that file is, they hold instead of `allow` and `shell`. Absolute once loaded. */
+    policy: string;
   };
   /** Absent: this device takes no updates. */
   update?: UpdateConfig;

@@ -10,7 +10,14 @@ export const defaultAgentConfig: Omit<AgentConfig, 'coordinator' | 'update'> = {
   grains: { file: 'grains.yaml', directory: 'grains.d', refreshSeconds: 300, executableTimeoutMs: 10_000 },
   time: { maxSkewSeconds: 120 },
   boot: { idFile: '/proc/sys/kernel/random/boot_id' },
-  jobs: { allow: ['*'], maxOutputBytes: 262_144, maxConcurrent: 4, timeoutSeconds: 3_600, shell: false },
+  jobs: {
+    allow: ['*'],
+    maxOutputBytes: 262_144,
+    maxConcurrent: 4,
+    timeoutSeconds: 3_600,
+    shell: false,
+    policy: 'job-policy.yaml',
+  },
   link: {
     keepaliveSeconds: 240,
     maxKeepaliveSeconds: 1_680,

@@ -43,6 +43,7 @@ function resolveAgentPaths(config: AgentConfig, directory: string): AgentConfig 
       authority: at(identity.authority),
     },
     state: at(config.state),
+    jobs: { ...config.jobs, policy: at(config.jobs.policy) },
     grains: { ...grains, file: at(grains.file), directory: at(grains.directory) },
     boot: { idFile: at(boot.idFile), ...(boot.slotFile === undefined ? {} : { slotFile: at(boot.slotFile) }) },
     ...(update === undefined ? {} : { update: resolveUpdatePaths(update, at) }),

@@ -21,6 +21,7 @@ import { recoveryTrust, trustedAuthorities } from './core/authority-operation.ts
 import { wantRotated } from './core/renewal-operation.ts';
 import { Core } from './core/core.ts';
 import type { CoreState } from './core/core-state.ts';
+import { DeltaMaker, type MakeDelta } from './delta/delta-maker.ts';
 import { startEst } from './est/index.ts';
 import { loadState } from './core/load-state.ts';
 import { schemaSource } from './core/schema-state.ts';
@@ -41,6 +42,7 @@ import { ListPublisher } from './revocation/publish.ts';
 import { serveRevocationList } from './revocation/serve.ts';
 import { ConsumerStreams } from './service/consumer-streams.ts';
 import type { ServiceContext } from './service/context.ts';
+import { fireSchedules } from './service/fire-schedule.ts';
 import { recoverDevice } from './service/recover-device.ts';
 import { RenewalSigner } from './service/renewal-signer.ts';
 import { adoptOperator } from './service/operator-service.ts';
@@ -72,6 +74,8 @@ export interface CoordinatorOption {
   }): Promise<GatewayPool>;
   /** Starts what devices come to whose certificate has expired; absent: there is no such port. */
   startRecovery?(ask: RecoveryPortOption['ask'], trust: TrustDocument): Promise<RecoveryPort>;
+  /** Makes delta bundles. */
+  makeDelta(signal: AbortSignal): MakeDelta;
   /** An operator asked for the end, or the process can't go on (`error`). Called once. */
   onEnd(error?: FlotillaError): void;
 }
@@ -177,6 +181,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       // The answer leaves first.
       shutdown: () => setImmediate(() => end()),
     };
+    undo.defer(fireSchedules(context, log));
     const signer = new RenewalSigner(context, log);
     undo.defer(() => signer.stop());
     const trust = (): TrustDocument => recoveryTrust(core.state, option.authorities.rootPem);
@@ -189,6 +194,12 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       undo.defer(option.authorities.onCertificate(push));
       undo.defer(core.subscribe(({ kind }) => (kind === 'authority' ? push() : undefined)));
     }
+    const makingDeltas = new AbortController();
+    const deltas = new DeltaMaker({ core, clock, log, blobDirectory, make: option.makeDelta(makingDeltas.signal) });
+    undo.defer(() => {
+      makingDeltas.abort();
+      return deltas.stop();
+    });
     undo.defer(trimForEver(() => trimDeadLetters(context, config.deadLetters), clock, log));
     const { enrollment } = config;
     if (enrollment !== undefined) {

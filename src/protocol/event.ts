@@ -21,9 +21,21 @@ export type Running = Static<typeof RunningSchema>;
 export const BootEventSchema = Type.Object({ running: RunningSchema, agentVersion: text(64) });
 export type BootEvent = Static<typeof BootEventSchema>;
 
-/** `flotilla.grains`, lane state: the whole set, sent when it changed. */
+/** `flotilla.grains`, lane state: the whole set, sent when it changed. Lane control: of a device that is pending. */
 export const GrainsEventSchema = Type.Object({ grains: Type.Record(text(128), Type.Unknown()) });
 export type GrainsEvent = Static<typeof GrainsEventSchema>;
+
+/**
+ * `flotilla.grains-change`, lane state: what has changed since a report that was acknowledged; only in sessions with
+ * `features.grainsChange`. Digests as grain-digest.ts makes them, of the set before and after.
+ */
+export const GrainsChangeEventSchema = Type.Object({
+  base: Type.String({ pattern: '^[0-9a-f]{16}$' }),
+  result: Type.String({ pattern: '^[0-9a-f]{16}$' }),
+  set: Type.Record(text(128), Type.Unknown()),
+  unset: Type.Array(text(128)),
+});
+export type GrainsChangeEvent = Static<typeof GrainsChangeEventSchema>;
 
 export const jobOutcomes = [
   'succeeded',
@@ -110,6 +122,10 @@ export const EvidenceSchema = Type.Object({
   slotDigestMatches: Type.Optional(Type.Boolean()),
   health: Type.Array(HealthResultSchema),
   downloadedBytes: Type.Number(),
+  /** The bundle that the installed delta was made from; absent: the whole bundle was fetched. */
+  deltaFrom: Type.Optional(text(36)),
+  /** Why a delta was given up and the whole bundle fetched. */
+  deltaFailed: Type.Optional(text(512)),
   installedAtMs: Type.Optional(Type.Number()),
   testingSinceMs: Type.Optional(Type.Number()),
   decidedAtMs: Type.Optional(Type.Number()),
@@ -290,5 +306,6 @@ export const eventSchemas = {
   'flotilla.clock': ClockEventSchema,
   'flotilla.certificate-request': CertificateRequestEventSchema,
   'flotilla.certificate': CertificateEventSchema,
+  'flotilla.grains-change': GrainsChangeEventSchema,
 } as const;
 export type BuiltinEventType = keyof typeof eventSchemas;

@@ -17,8 +17,12 @@ export const protocolVersion = 1;
 /** What this code speaks; a session runs on the highest version that both speak. */
 export const spokenVersions = { min: 1, max: 1 } as const;
 
-/** Bits of `features`: what a side can do beyond the version. A session has those of both sides. None is defined yet. */
-export const spokenFeatures = 0;
+/** Bits of `features`: what a side can do beyond the version. A session has those of both sides. */
+export const features = {
+  /** The device may report a change of its grains as `flotilla.grains-change`. */
+  grainsChange: 1,
+} as const;
+export const spokenFeatures = features.grainsChange;
 
 export interface Hello {
   type: 'hello';

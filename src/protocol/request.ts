@@ -39,23 +39,36 @@ export type JobRun = Static<typeof JobRunSchema>;
 export const JobCancelSchema = Type.Object({ jobId: text(64) });
 export type JobCancel = Static<typeof JobCancelSchema>;
 
+/** A file to fetch, verified part by part. */
+const filePart = {
+  sizeBytes: Type.Integer({ minimum: 1 }),
+  sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }), // of the whole .fw; also its name for fetching
+  partBytes: Type.Integer({ minimum: 4096, maximum: 1_048_576 }), // 262144
+  partSha256: Type.Array(Type.String({ pattern: '^[0-9a-f]{64}$' }), { maxItems: 65_536 }),
+};
+const FileOfferSchema = Type.Object(filePart);
+export type FileOffer = Static<typeof FileOfferSchema>;
+
 /** What a device must know of a bundle before it takes a byte of it. */
 export const BundleOfferSchema = Type.Object({
   product: text(128),
   version: text(64),
   platform: Type.Optional(text(128)),
   bundleUuid: text(36),
-  sizeBytes: Type.Integer({ minimum: 1 }),
-  sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }), // of the whole .fw; also its name for fetching
-  partBytes: Type.Integer({ minimum: 4096, maximum: 1_048_576 }), // 262144
-  partSha256: Type.Array(Type.String({ pattern: '^[0-9a-f]{64}$' }), { maxItems: 65_536 }),
+  ...filePart,
 });
 export type BundleOffer = Static<typeof BundleOfferSchema>;
+
+/** The same bundle with patches in it: for a device that runs `fromUuid`. */
+export const DeltaOfferSchema = Type.Object({ fromUuid: text(36), ...filePart });
+export type DeltaOffer = Static<typeof DeltaOfferSchema>;
 
 /** `update.offer`, lane control, key = rollout id. */
 export const UpdateOfferSchema = Type.Object({
   rolloutId: text(64),
   bundle: BundleOfferSchema,
+  /** Less to fetch; agents that do not know it take the whole bundle. */
+  delta: Type.Optional(DeltaOfferSchema),
   expiresAtMs: Type.Number(),
 });
 export type UpdateOffer = Static<typeof UpdateOfferSchema>;

@@ -35,7 +35,7 @@ const typed: [line: string, words: string[], inBash?: string[]][] = [
   [`${count} gw`, ['gw-1', 'gw-2']],
   [`${count} G@si`, ['G@site:'], ['site:']],
   [`${count} G@site:`, ['G@site:fra', 'G@site:zrh'], ['fra', 'zrh']],
-  [`${count} 'G@city:S`, ['G@city:"São Paulo"'], []],
+  [`${count} 'G@city:`, ['G@city:Bern', 'G@city:"São Paulo"']],
   [`${count} 'G@site:fra and not ( I@r`, ['G@site:fra and not ( I@ring:']],
   [`${count} 'gw-2 or N@`, ['gw-2 or N@canary']],
   [`flotilla select count --fleet nowhere.json 'G@`, []],
@@ -71,9 +71,7 @@ for COMP_LINE in ${typed.map(([line]) => quoted(line)).join(' ')}; do
   _flotilla; printf '%s\\t' "\${COMPREPLY[@]}"; echo
 done`;
   const words = await offered('bash', ['--norc'], driver);
-  // A quote in a quote: the candidate stands for the whole text behind the open one.
-  const expected = typed.map(([line, whole, inBash]) => (line.includes("'G@city") ? whole : (inBash ?? whole)));
-  expect(words.slice(0, typed.length)).toEqual(expected);
+  expect(words.slice(0, typed.length)).toEqual(typed.map(([, whole, inBash]) => inBash ?? whole));
 });
 
 it.skipIf(!hasTools('completion in zsh', 'zsh'))('zsh offers what may follow', async () => {
@@ -83,7 +81,7 @@ compadd() {
   local -a list
   [[ $1 == -S ]] && shift 2
   list=("\${(@P)2}")
-  printf '%s\\t' \${(M)list:#\${(b)PREFIX}*}
+  local word; for word in "\${list[@]}"; do [[ $word == "$PREFIX"* ]] && printf '%s\\t' $word; done
 }
 source ${await script('zsh')}
 for line prefix in ${typed.map(([line]) => `${quoted(line)} ${quoted(lastWord(line))}`).join(' ')}; do

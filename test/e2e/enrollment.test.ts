@@ -1,6 +1,6 @@
 /** From no certificate to a connected device: tokens, manifests, and EST with programs that are not ours. */
 import { X509Certificate, createPublicKey } from 'node:crypto';
-import { mkdir, readFile, writeFile, rm, copyFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -117,10 +117,36 @@ describe('a token', () => {
     expect((await must(['device', 'show', 'b-1'])).state).toBe('accepted');
   });
 
-  it('makes a device wait where it was said', async () => {
-    await addToken('wait.token', '--pending');
-    expect((await enroll('w-1', 'wait.token')).exitCode).toBe(0);
-    expect((await must(['device', 'show', 'w-1'])).state).toBe('pending');
+  it('makes devices wait where it was said, and an operator decides by what they claim', async () => {
+    await addToken('wait.token', '--pending', '--uses', '3');
+    const sites = { 'w-1': 'quay', 'w-2': 'mole', 'w-3': 'mole' };
+    for (const [id, site] of Object.entries(sites)) {
+      expect((await enroll(id, 'wait.token')).exitCode).toBe(0);
+      await writeFile(at(id, 'grains.yaml'), `site: ${site}\n`);
+      await fleet.runAgent(id, at(id));
+    }
+    const stateOf = async (id: string): Promise<string> => (await must(['device', 'show', id])).state;
+    expect(await stateOf('w-1')).toBe('pending');
+    for (const id of Object.keys(sites)) await fleet.connected(id);
+    expect(await must(['device', 'accept', 'G@site:quay'])).toMatchObject({ changed: ['w-1'] });
+    expect(await must(['device', 'reject', 'G@site:mole and w-2'])).toMatchObject({ changed: ['w-2'] });
+    const why = ['--reason', 'who are you'];
+    expect(await must(['device', 'quarantine', 'G@site:mole and not w-2', ...why])).toMatchObject({ changed: ['w-3'] });
+    expect(await Promise.all(Object.keys(sites).map(stateOf))).toEqual(['accepted', 'rejected', 'quarantined']);
+    const none = await fleet.cli(['device', 'accept', 'G@site:nowhere', '--json']);
+    expect([none.exitCode, none.json().error.code]).toEqual([3, 'device-none-matched']);
+  });
+
+  it('of one use lets in one of two devices that come at once', async () => {
+    const id = await addToken('race.token');
+    const ran = await Promise.all(['r-1', 'r-2'].map((device) => enroll(device, 'race.token')));
+    expect(ran.map(({ exitCode }) => exitCode).toSorted()).toEqual([0, 6]);
+    const [lost, won] = ran[0]!.exitCode === 0 ? ['r-2', 'r-1'] : ['r-1', 'r-2'];
+    const { error } = ran.find(({ exitCode }) => exitCode !== 0)!.json();
+    expect(error).toMatchObject({ code: 'enrollment-token-used-up', seen: expect.stringContaining(id) });
+    expect((await readdir(at(lost))).toSorted()).toEqual(['device.key']);
+    expect((await must(['device', 'show', won])).state).toBe('accepted');
+    expect((await fleet.cli(['device', 'show', lost, '--json'])).exitCode).toBe(2);
   });
 
   it('outlives a crash of the coordinator, with what it was used', async () => {

@@ -371,6 +371,18 @@ const cases: Record<string, Case> = {
   'job history': { ok: () => ['d-1'], fails: () => ['d-1', '--limit', '0'], exitCode: 2 },
   'job cancel': { ok: () => [openJob], fails: () => ['j-nothing'], exitCode: 2 },
 
+  'schedule add': {
+    ok: () => ['nightly', 'd-1', '--cron', '0 3 * * *', '--zone', 'Europe/Berlin', '--', 'true'],
+    fails: () => ['nightly', 'd-1', '--cron', '61 * * * *', '--', 'true'],
+    exitCode: 2,
+  },
+  'schedule list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
+  'schedule next': { ok: () => ['kept'], fails: () => ['nothing'], exitCode: 2 },
+  'schedule pause': { ok: () => ['kept'], fails: () => ['nothing'], exitCode: 2 },
+  'schedule remove': { ok: () => ['nightly', '--yes'], fails: () => ['nothing', '--yes'], exitCode: 2 },
+  'schedule resume': { ok: () => ['kept'], fails: () => ['nothing'], exitCode: 2 },
+  'schedule show': { ok: () => ['kept'], fails: () => ['nothing'], exitCode: 2 },
+
   'release publish': {
     ok: () => [scratch('tiny.fw'), '--channel', 'beta'],
     fails: () => [scratch('unsigned.fw')],
@@ -448,6 +460,7 @@ beforeAll(async () => {
   await fleet.connected('d-1');
   finishedJob = last(await must(['run', 'd-1', '--', 'true'])).job.id;
   openJob = last(await must(['run', 'x-1', '--detach', '--', 'true'])).job.id;
+  await must(['schedule', 'add', 'kept', 'x-1', '--cron', '0 3 * * *', '--', 'true']);
   for (const id of ['x-1', 'x-2', 'x-3']) rollouts[id] = (await must(['rollout', 'start', 'tiny/1.0.0', id])).json().id;
   await must(['rollout', 'pause', rollouts['x-2'] ?? '']);
   await must(['event', 'schema', 'register', scratch('reading.avsc')]);

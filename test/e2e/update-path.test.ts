@@ -65,6 +65,38 @@ describe('a release whose agent never starts', () => {
   });
 });
 
+describe('a small change', () => {
+  it('goes to the devices as a delta that was made when it was published, and is proven like the whole', async () => {
+    await using boards = await createBoardFleet({ ids: ['hm-1'] });
+    await boards.cli.run(['release', 'publish', join(boards.fleet.scratch, 'harbour-meter-1.0.0.fw')]);
+    const published = await boards.cli.run<Release>(['release', 'publish', await buildFix(boards.fleet)]);
+    const release = await eventually(
+      'the delta is made',
+      async () => {
+        const shown = await boards.cli.run<Release>(['release', 'show', published.id]);
+        return shown.deltas !== undefined && shown;
+      },
+      { timeoutMs: 60_000, everyMs: 300 },
+    );
+    expect(release.deltas).toEqual([
+      { fromVersion: '1.0.0', fromUuid: expect.any(String), sizeBytes: expect.any(Number) },
+    ]);
+    const { sizeBytes } = release.deltas![0]!;
+    expect(sizeBytes).toBeLessThan(0.1 * release.sizeBytes);
+
+    const started = await start(boards, release.id);
+    const rollout = await ended(boards, started.id);
+    expect(rollout.state).toBe('completed');
+    const { evidence } = deviceIn(rollout, 'hm-1');
+    expect(evidence).toMatchObject({ slotDigestMatches: true, downloadedBytes: sizeBytes });
+    expect(evidence!.deltaFrom).toBe(evidence!.before.bundleUuid);
+    expect((await boards.boots('hm-1')).map(({ slot, version }) => [slot, version])).toEqual([
+      ['a', '1.0.0'],
+      ['b', '1.0.1'],
+    ]);
+  });
+});
+
 describe('an agent that is killed alone', () => {
   it('is started again and goes on; nothing takes that for a restart of the device', async () => {
     await using boards = await createBoardFleet({ ids: ['hm-1'] });
@@ -140,6 +172,24 @@ describe('a bundle without a good signature', () => {
 });
 
 /** 6.6.6, the same bytes at each call but for the signature. */
+/** 1.0.1: all of 1.0.0 but the files that name the version. */
+async function buildFix({ scratch, dir }: BoardFleet['fleet']): Promise<string> {
+  const productDir = productPath();
+  const name = await readFile(join(productDir, 'overlay', 'etc', 'os-release'), 'utf8');
+  const changes = { 'etc/os-release': name.replaceAll('@VERSION@', '1.0.1') };
+  const outDir = join(scratch, 'image', 'fix');
+  const { variables } = await buildProductImages({ productDir, outDir, version: '1.0.0', changes });
+  const outputPath = join(scratch, 'fix.fw');
+  await buildBundle({
+    configPath: join(productDir, 'fwup.conf'),
+    outputPath,
+    variables: { ...variables, HM_VERSION: '1.0.1' },
+    compressionLevel: 1,
+    privateKeyPath: join(dir, 'keys', 'firmware.priv'),
+  });
+  return outputPath;
+}
+
 async function build(scratch: string, key: { privateKeyPath?: string }): Promise<string> {
   const productDir = productPath();
   const outDir = join(scratch, 'image', 'hand-made');

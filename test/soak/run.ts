@@ -15,6 +15,8 @@ import { hoard, hoardVerdict } from './hoard.ts';
 import { fuzzDecoder, verdict } from './fuzz-decoder.ts';
 import { recordLog, type LogRecording } from './log-recording.ts';
 import { powerCutLog, verdict as powerCutLogVerdict } from './power-cut-log.ts';
+import { runDemand } from './demand/demand.ts';
+import { runJobs } from './jobs/jobs.ts';
 import { runRotation } from './rotation/rotation.ts';
 import { powerCutApply, recordUpgrades, verdict as powerCutVerdict } from './power-cut-apply.ts';
 
@@ -97,6 +99,25 @@ const soaks: Record<string, Soak> = {
         onProgress,
       });
       return { report, problems: powerCutVerdict(report) };
+    },
+  },
+  demand: {
+    async run() {
+      const { problems, ...report } = await runDemand({
+        agents: whole('agents', values.agents),
+        processes: 2,
+        holdSeconds: whole('seconds', values.seconds ?? '30'),
+        rampSeconds: 60,
+        say,
+      });
+      return { report, problems };
+    },
+  },
+  jobs: {
+    async run() {
+      const runs = whole('points', values.points ?? '300');
+      const report = await runJobs({ seed, runs, agents: Math.min(3, whole('agents', values.agents)), say });
+      return { report, problems: report.failures.map(({ run, reason }) => `run ${run}: ${reason}`) };
     },
   },
   rotation: {

@@ -23,6 +23,8 @@ export interface UpdateProcessOption {
   idFile: string;
   slotFile: string;
   bundle: string;
+  /** What is given when this digest is asked for. */
+  delta?: { path: string; sha256: string };
   partDelayMs: number;
   /** False: the coordinator is out of reach in this process. */
   linked: boolean;
@@ -37,6 +39,7 @@ const tell = (row: unknown) => void process.stdout.write(`${JSON.stringify(row)}
 
 const status: LinkStatus = { state: option.linked ? 'live' : 'waiting', sinceMs: 0 };
 const bundle = await open(option.bundle, 'r');
+const delta = option.delta && { sha256: option.delta.sha256, file: await open(option.delta.path, 'r') };
 const link: Link = {
   start() {},
   async stop() {},
@@ -44,10 +47,11 @@ const link: Link = {
   onChange: () => () => undefined,
   redial() {},
   wake() {},
-  async fetch({ offset, length }) {
-    tell({ fetch: offset });
+  async fetch({ sha256, offset, length }) {
+    const isDelta = sha256 === delta?.sha256;
+    tell({ fetch: offset, ...(isDelta ? { isDelta } : {}) });
     await new Promise((resolve) => setTimeout(resolve, option.partDelayMs));
-    const { buffer, bytesRead } = await bundle.read(Buffer.alloc(length), 0, length, offset);
+    const { buffer, bytesRead } = await (isDelta ? delta.file : bundle).read(Buffer.alloc(length), 0, length, offset);
     return buffer.subarray(0, bytesRead);
   },
   nacks: () => ({ retry: 0, 'need-schema': 0, reject: 0, 'too-large': 0, forbidden: 0 }),

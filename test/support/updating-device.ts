@@ -23,6 +23,7 @@ const partBytes = 262_144;
 /** What the process said just now. Return `agent` to kill it alone, `power` to cut the power of the whole device. */
 export type Sabotage = (said: {
   fetch?: number;
+  isDelta?: boolean;
   state?: string;
   msg?: string;
 }) => 'agent' | 'power' | undefined | Promise<'agent' | 'power' | undefined>;
@@ -37,6 +38,7 @@ export interface UpdatingDevice {
   configure(
     change: Partial<UpdateProcessOption['policy']> & {
       bundle?: string;
+      delta?: { path: string; sha256: string };
       partDelayMs?: number;
       linked?: (slot: string) => boolean;
     },
@@ -140,11 +142,12 @@ export async function updatingDevice(
       const start = (slot === 'a' ? 4096 : 20_480) * 512;
       return (await readFile(disk)).subarray(start, start + length);
     },
-    configure({ bundle, partDelayMs, linked: isLinked, ...policy }) {
+    configure({ bundle, delta, partDelayMs, linked: isLinked, ...policy }) {
       if (isLinked) linked = isLinked;
       processOption = {
         ...processOption,
         ...(bundle === undefined ? {} : { bundle }),
+        ...(delta === undefined ? {} : { delta }),
         ...(partDelayMs === undefined ? {} : { partDelayMs }),
         policy: { ...processOption.policy, ...policy },
       };

@@ -1,11 +1,12 @@
-import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../clock.ts';
 import { jsonRow, type DeviceLog } from '../../eventlog/index.ts';
 import type { Log } from '../../log.ts';
-import { Lane } from '../../protocol/lane.ts';
-import { createValueTable } from '../state/value-table.ts';
+import { grainDigest } from '../../protocol/grain-digest.ts';
+import { Lane, type Row } from '../../protocol/lane.ts';
+import { changeOf } from './grain-change.ts';
 import type { Grains } from './machine-grain.ts';
+import { ReportedGrains } from './reported-grain.ts';
 
 export interface GrainReporterOption {
   database: DatabaseSync;
@@ -18,17 +19,21 @@ export interface GrainReporterOption {
   onReport(): void;
 }
 
-const digestName = 'grains-sha256';
-
-/** Reads the grains now and then, and reports the whole set when it is not the one that was reported last. */
+/**
+ * Reads the grains now and then, and reports them when they are not what was reported last: what has changed, where the
+ * coordinator takes that and has acknowledged the report before; else the whole set. A coordinator that has another set
+ * than the change was made from asks for the whole one (`grains.refresh`).
+ */
 export class GrainReporter {
   readonly #option: GrainReporterOption;
+  readonly #reported: ReportedGrains;
   #cancel: (() => void) | undefined;
   #reading: Promise<void> = Promise.resolve();
   #stopped = false;
 
   constructor(option: GrainReporterOption) {
     this.#option = option;
+    this.#reported = new ReportedGrains(option.database);
   }
 
   async start(): Promise<void> {
@@ -48,23 +53,70 @@ export class GrainReporter {
     return this.#reading;
   }
 
-  async #report(always: boolean): Promise<void> {
+  /** Whose coordinator takes changes or not. One that does not has never understood a change that was sent. */
+  meet({ takesChanges }: { takesChanges: boolean }): void {
+    this.#reported.takesChanges = takesChanges;
+    if (!takesChanges && this.#reported.last?.isChange === true) void this.refresh({ always: true });
+  }
+
+  /**
+   * For a device that waits for its operator, who decides by what it claims: on the one lane that is open to it. What is
+   * on the lane of states goes out as well, once that is open.
+   */
+  claim(): Promise<void> {
+    this.#reading = this.#reading.then(() =>
+      this.#read((grains) => void this.#option.log.append(Lane.control, this.#whole(grains))),
+    );
+    return this.#reading;
+  }
+
+  #report(always: boolean): Promise<void> {
+    return this.#read((grains) => {
+      const digest = grainDigest(grains);
+      if (!always && this.#reported.digest === digest) return;
+      this.#option.log.transact(() => this.#write(grains, digest, always));
+    });
+  }
+
+  async #read(use: (grains: Grains) => void): Promise<void> {
     if (this.#stopped) return;
-    const { database, log, clock, logger, collect, onReport } = this.#option;
+    const { logger, collect, onReport } = this.#option;
     try {
       const grains = await collect();
       if (this.#stopped) return; // cut short, so not the whole set
-      const values = createValueTable(database);
-      const digest = createHash('sha256').update(canonical(grains)).digest('hex');
-      if (!always && values.get(digestName) === digest) return;
-      log.transact(() => {
-        values.set(digestName, digest);
-        log.append(Lane.state, jsonRow({ type: 'flotilla.grains', timestampMs: clock.nowMs(), value: { grains } }));
-      });
+      use(grains);
       onReport();
     } catch (error) {
       logger.error({ err: error }, 'the grains could not be read');
     }
+  }
+
+  #write(grains: Grains, digest: string, always: boolean): void {
+    const { log, clock } = this.#option;
+    const whole = this.#whole(grains);
+    const base = always ? undefined : this.#base();
+    const change =
+      base === undefined
+        ? undefined
+        : jsonRow({ type: 'flotilla.grains-change', timestampMs: clock.nowMs(), value: changeOf(base, grains) });
+    const isChange = change !== undefined && change.payload.length < whole.payload.length;
+    const seq = log.append(Lane.state, isChange ? change : whole);
+    this.#reported.put({ grains, digest, instanceId: log.instanceId.toString(16), seq, isChange });
+  }
+
+  #whole(grains: Grains): Row {
+    return jsonRow({ type: 'flotilla.grains', timestampMs: this.#option.clock.nowMs(), value: { grains } });
+  }
+
+  /** What the coordinator has, as far as it has said. What waits in the log is replaced by a whole set, not added to. */
+  #base(): Grains | undefined {
+    const { log } = this.#option;
+    const last = this.#reported.takesChanges ? this.#reported.last : undefined;
+    const isStored =
+      last !== undefined &&
+      last.instanceId === log.instanceId.toString(16) &&
+      (log.ackedSeq()[Lane.state] ?? 0) >= last.seq;
+    return isStored ? last.grains : undefined;
   }
 
   #schedule(): void {
@@ -76,13 +128,4 @@ export class GrainReporter {
     await this.refresh();
     if (!this.#stopped) this.#schedule();
   }
-}
-
-/** JSON with sorted names, so that an order that changes is no change. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_name, part: unknown) =>
-    typeof part === 'object' && part !== null && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  );
 }

@@ -34,6 +34,8 @@ class TlsLink implements Link {
   #running = false;
   #session: LiveSession | undefined;
   #liveSinceMs: number | undefined;
+  /** Of the session, once WELCOME has told. */
+  #features = 0;
   /** Ends what is under way between sessions: the dial, or the wait. */
   #cancel: () => void = () => undefined;
   /** Counts dials: what an earlier one still has to say is not heard. */
@@ -195,13 +197,14 @@ class TlsLink implements Link {
       onNack: (kind) => {
         this.#nacks[kind] += 1;
       },
-      onOpen: () => this.#enter('live'),
+      onOpen: () => this.#enter('live', { features: this.#features }),
       onMeeting: (meeting, lanes) => this.#option.onMeeting?.(meeting, lanes),
-      onWelcome: ({ serverTimeMs, standing }) => {
+      onWelcome: ({ serverTimeMs, standing, features }) => {
+        this.#features = features;
         this.#coordinatorOffsetMs = serverTimeMs - clock.monotonicMs();
         this.#liveSinceMs = clock.monotonicMs();
-        if (standing === 'accepted') this.#enter('live');
-        else this.#enter('held', { reason: standing });
+        if (standing === 'accepted') this.#enter('live', { features });
+        else this.#enter('held', { reason: standing, features });
       },
       onOver: (reason, close, retryAfterMs) => {
         if (dial === this.#dials) this.#over(reason, close, retryAfterMs);

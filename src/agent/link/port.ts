@@ -20,6 +20,8 @@ export interface LinkStatus {
   code?: string;
   /** How far the connection had come that ended: the socket or TLS, the time before WELCOME, a session. */
   stage?: 'dial' | 'hello' | 'session';
+  /** When `live` or `held`: what both sides can do, bits of `features`. */
+  features?: number;
   /** When `waiting`, the next try. */
   retryAtMs?: number;
 }

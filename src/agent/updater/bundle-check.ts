@@ -7,6 +7,8 @@ import type { SlotImage, UpdateReason } from './update.ts';
 export interface BundleCheckOption {
   path: string;
   offer: BundleOffer;
+  /** Hex SHA-256 of the file, which may be a delta of the bundle. */
+  sha256: string;
   product: string;
   platform: string;
   publicKeys: readonly Buffer[];
@@ -25,8 +27,8 @@ export type BundleCheck = { images: Record<string, SlotImage[]> } | { refused: U
  * intact, it is for this product and platform, and it is the one that was offered.
  */
 export async function checkBundle(option: BundleCheckOption): Promise<BundleCheck> {
-  const { path, offer, publicKeys } = option;
-  if ((await fileSha256(path)) !== offer.sha256) return { lost: true };
+  const { path, offer, sha256, publicKeys } = option;
+  if ((await fileSha256(path)) !== sha256) return { lost: true };
   const { verifyBundle } = await loadEngine();
   try {
     const bundle = await verifyBundle({ path, publicKeys });

@@ -3,12 +3,12 @@ import { open, statfs, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock } from '../../clock.ts';
 import { FlotillaError } from '../../error.ts';
-import type { BundleOffer } from '../../protocol/request.ts';
+import type { FileOffer } from '../../protocol/request.ts';
 import type { Link } from '../link/port.ts';
 import { linkIsLive, sleep } from '../wait.ts';
 
 export interface DownloadOption {
-  bundle: BundleOffer;
+  file: FileOffer;
   path: string;
   link: Pick<Link, 'fetch' | 'status' | 'onChange'>;
   clock: Clock;
@@ -28,21 +28,24 @@ const maxRefusals = 6;
 /** One request of the link carries no more. */
 const maxFetchBytes = 262_144;
 const partsInFlight = 2;
+/** Parts between two collections of everything: 8 MB. */
+const partsPerMajor = 32;
 /** Free room that stays beside the bundle. */
 const marginBytes = 1 << 20;
 
 /** Fetches what is missing of a bundle, each part verified before it is written. Ends with every part on disk. */
 export async function downloadBundle(option: DownloadOption): Promise<void> {
-  const { bundle, path, parts } = option;
-  const count = partCount(bundle);
+  const { file: wanted, path, parts } = option;
+  const count = partCount(wanted);
   const file = await open(path, parts.size === 0 ? 'w+' : 'r+', 0o600);
   try {
     await assertRoom(option, file);
+    collectGarbage(0);
     const missing: number[] = [];
     for (let part = 0; part < count; part++) if (!parts.has(part)) missing.push(part);
     const workers = Array.from({ length: partsInFlight }, async () => {
       // One for all its parts.
-      const buffer = Buffer.alloc(Math.min(bundle.partBytes, bundle.sizeBytes));
+      const buffer = Buffer.alloc(Math.min(wanted.partBytes, wanted.sizeBytes));
       try {
         for (let part = missing.shift(); part !== undefined; part = missing.shift())
           await takePart(option, file, part, buffer);
@@ -60,28 +63,28 @@ export async function downloadBundle(option: DownloadOption): Promise<void> {
   }
 }
 
-export function partCount({ sizeBytes, partBytes }: BundleOffer): number {
+export function partCount({ sizeBytes, partBytes }: FileOffer): number {
   return Math.ceil(sizeBytes / partBytes);
 }
 
 /** Bytes of these parts. */
-export function partsBytes(bundle: BundleOffer, parts: ReadonlySet<number>): number {
-  const last = partCount(bundle) - 1;
-  return parts.size * bundle.partBytes - (parts.has(last) ? bundle.partBytes * (last + 1) - bundle.sizeBytes : 0);
+export function partsBytes(file: FileOffer, parts: ReadonlySet<number>): number {
+  const last = partCount(file) - 1;
+  return parts.size * file.partBytes - (parts.has(last) ? file.partBytes * (last + 1) - file.sizeBytes : 0);
 }
 
 async function takePart(option: DownloadOption, file: FileHandle, part: number, buffer: Buffer): Promise<void> {
-  const { bundle, parts, onPart } = option;
-  const offset = part * bundle.partBytes;
-  const length = Math.min(bundle.partBytes, bundle.sizeBytes - offset);
+  const { file: wanted, parts, onPart } = option;
+  const offset = part * wanted.partBytes;
+  const length = Math.min(wanted.partBytes, wanted.sizeBytes - offset);
   for (let wrong = 0; ;) {
     const bytes = await fetchPart(option, offset, buffer.subarray(0, length));
-    if (bytes.length === length && createHash('sha256').update(bytes).digest('hex') === bundle.partSha256[part]) {
+    if (bytes.length === length && createHash('sha256').update(bytes).digest('hex') === wanted.partSha256[part]) {
       await writeAll(file, bytes, offset);
       await file.datasync(); // the mark must never say more than the disk
       parts.add(part);
       onPart(part);
-      collectGarbage();
+      collectGarbage(parts.size);
       return;
     }
     wrong += 1;
@@ -92,22 +95,26 @@ async function takePart(option: DownloadOption, file: FileHandle, part: number, 
 
 /**
  * What came from the socket is garbage by now, outside of V8's heap, where V8 lets it grow to 32 MB before it looks. The
- * service starts the agent with --expose-gc for this: a collection of the young takes a millisecond or two.
+ * service starts the agent with --expose-gc for this: a collection of the young takes a millisecond or two. Now and then
+ * all of it, which also drops compiled code that is not in use: three megabytes less all through a download.
  */
-function collectGarbage(): void {
-  globalThis.gc?.({ type: 'minor', execution: 'sync' });
+function collectGarbage(partsDone: number): void {
+  const isMajor = partsDone % partsPerMajor === 0;
+  globalThis.gc?.(
+    isMajor ? { type: 'major', execution: 'sync', flavor: 'last-resort' } : { type: 'minor', execution: 'sync' },
+  );
 }
 
 async function fetchPart(option: DownloadOption, offset: number, bytes: Buffer): Promise<Uint8Array> {
   const { length } = bytes;
   let refusals = 0;
   for (let done = 0; done < length;) {
-    const { bundle, link, clock, signal, assertWanted } = option;
+    const { file, link, clock, signal, assertWanted } = option;
     await linkIsLive(link, clock, { signal });
     assertWanted();
     try {
       const into = bytes.subarray(done, done + maxFetchBytes);
-      const range = { sha256: bundle.sha256, offset: offset + done, length: into.length, into };
+      const range = { sha256: file.sha256, offset: offset + done, length: into.length, into };
       const piece = await link.fetch(range, signal);
       if (piece.length === 0 || piece.length > length - done) return piece; // judged by its hash like any other answer
       if (piece.byteOffset !== into.byteOffset || piece.buffer !== into.buffer) bytes.set(piece, done);
@@ -130,9 +137,9 @@ async function writeAll(file: FileHandle, bytes: Uint8Array, offset: number): Pr
   }
 }
 
-async function assertRoom({ bundle, parts, path }: DownloadOption, file: FileHandle): Promise<void> {
+async function assertRoom({ file: wanted, parts, path }: DownloadOption, file: FileHandle): Promise<void> {
   const { bavail, bsize } = await statfs(dirname(path));
-  const needed = bundle.sizeBytes - Math.min((await file.stat()).size, partsBytes(bundle, parts)) + marginBytes;
+  const needed = wanted.sizeBytes - Math.min((await file.stat()).size, partsBytes(wanted, parts)) + marginBytes;
   if (bavail * bsize >= needed) return;
   throw new FlotillaError('failed', 'no-room', 'the state folder has no room for the bundle', {
     seen: `${bavail * bsize} bytes free`,

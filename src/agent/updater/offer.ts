@@ -1,4 +1,5 @@
-import type { UpdateOffer } from '../../protocol/request.ts';
+import type { FileOffer, UpdateOffer } from '../../protocol/request.ts';
+import type { Running } from '../../protocol/event.ts';
 import { slotObstacle, type MachineFact } from './boot-verdict.ts';
 import { wrongKind } from './bundle-check.ts';
 import { partCount } from './download.ts';
@@ -37,11 +38,17 @@ export function refusedUpdate(
 }
 
 function newUpdate(
-  { rolloutId, bundle, expiresAtMs }: UpdateOffer,
+  { rolloutId, bundle, delta, expiresAtMs }: UpdateOffer,
   { fact, nowMs }: Pick<OfferContext, 'fact' | 'nowMs'>,
 ) {
-  const before = fact instanceof Error ? { bootId: '' } : fact.running;
-  return { rolloutId, bundle, expiresAtMs, enteredAtMs: nowMs, before, health: [], downloadedBytes: 0 };
+  const before: Running = fact instanceof Error ? { bootId: '' } : fact.running;
+  const fits = delta !== undefined && delta.fromUuid === before.bundleUuid && hasAllParts(delta);
+  const chosen = fits ? { delta } : {};
+  return { rolloutId, bundle, ...chosen, expiresAtMs, enteredAtMs: nowMs, before, health: [], downloadedBytes: 0 };
+}
+
+function hasAllParts(file: FileOffer): boolean {
+  return file.partSha256.length === partCount(file);
 }
 
 function offerObstacle(
@@ -54,7 +61,7 @@ function offerObstacle(
   }
   const wrong = wrongKind(policy, bundle);
   if (wrong) return wrong;
-  if (bundle.partSha256.length !== partCount(bundle)) {
+  if (!hasAllParts(bundle)) {
     return {
       code: 'offer-malformed',
       message: `${bundle.partSha256.length} part hashes for ${partCount(bundle)} parts`,

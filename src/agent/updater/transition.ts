@@ -14,6 +14,8 @@ export type UpdateHappening =
   | { type: 'resumed'; progressed?: boolean; downloadedBytes?: number; before?: Running }
   | { type: 'bundle-verified'; images?: Record<string, SlotImage[]>; downloadedBytes: number }
   | { type: 'bundle-lost' }
+  /** The delta is of no use here: the whole bundle is fetched in its place. Nothing was switched over. */
+  | { type: 'delta-failed'; deltaFailed: string }
   | { type: 'refused'; reason: UpdateReason }
   | { type: 'cancelled'; reason: UpdateReason }
   | { type: 'failed'; reason: UpdateReason }
@@ -47,6 +49,7 @@ export const updateTable: Readonly<Record<DeviceUpdateState, Row>> = {
     resumed: 'downloading',
     'bundle-verified': 'verified',
     'bundle-lost': 'downloading',
+    'delta-failed': 'downloading',
     refused: 'rejected',
     cancelled: 'cancelled',
     failed: 'failed',
@@ -62,6 +65,7 @@ export const updateTable: Readonly<Record<DeviceUpdateState, Row>> = {
   installing: {
     resumed: 'installing',
     flipped: 'rebooting',
+    'delta-failed': 'downloading',
     'install-failed': 'reverting',
     'fell-back': 'rolled-back',
   },
@@ -111,8 +115,10 @@ export function transition(update: Update, happening: UpdateHappening, nowMs: nu
 }
 
 function learn(update: Update, happening: UpdateHappening): Update {
-  const { type: _, progressed: __, ...facts } = { progressed: undefined, ...happening };
-  return { ...update, ...facts };
+  const { type, progressed: _, ...facts } = { progressed: undefined, ...happening };
+  if (type !== 'delta-failed') return { ...update, ...facts };
+  const { delta: __, ...whole } = update;
+  return { ...whole, ...facts, downloadedBytes: 0 };
 }
 
 interface Entry {

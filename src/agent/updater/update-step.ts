@@ -8,7 +8,7 @@ import { checkBundle, loadEngine } from './bundle-check.ts';
 import { downloadBundle, partsBytes } from './download.ts';
 import { testSlot } from './probation.ts';
 import type { UpdateHappening } from './transition.ts';
-import type { Update, UpdateReason } from './update.ts';
+import { fileOf, type Update, type UpdateReason } from './update.ts';
 import type { UpdateStore } from './update-store.ts';
 import type { UpdaterOption } from './updater-option.ts';
 
@@ -33,7 +33,7 @@ export class UpdateSteps {
 
   /** What an update that an earlier process left finds in this one. */
   async resume(update: Update): Promise<UpdateHappening> {
-    const downloadedBytes = partsBytes(update.bundle, this.#store.table.parts(update.rolloutId));
+    const downloadedBytes = partsBytes(fileOf(update), this.#store.table.parts(update.rolloutId));
     const progressed = update.state === 'downloading' && downloadedBytes > update.downloadedBytes;
     const fact = await this.machineFact().catch(() => undefined);
     const verdict = fact && bootVerdict(update, fact);
@@ -77,12 +77,13 @@ export class UpdateSteps {
   async #download(update: Update, signal: AbortSignal): Promise<UpdateHappening> {
     const { link, clock, policy } = this.#option;
     const { bundle } = update;
+    const file = fileOf(update);
     if ((await this.#downloadSize()) === undefined) this.#store.table.clearParts(update.rolloutId);
     const parts = this.#store.table.parts(update.rolloutId);
-    let told = Math.floor((progressSteps * partsBytes(bundle, parts)) / bundle.sizeBytes);
+    let told = Math.floor((progressSteps * partsBytes(file, parts)) / file.sizeBytes);
     try {
       await downloadBundle({
-        bundle,
+        file,
         path: this.#downloadPath,
         link,
         clock,
@@ -92,8 +93,8 @@ export class UpdateSteps {
         onPart: (part) => {
           if (signal.aborted) return; // cancelled: its marks are gone
           this.#store.table.markPart(update.rolloutId, part);
-          const downloadedBytes = partsBytes(bundle, parts);
-          const step = Math.floor((progressSteps * downloadedBytes) / bundle.sizeBytes);
+          const downloadedBytes = partsBytes(file, parts);
+          const step = Math.floor((progressSteps * downloadedBytes) / file.sizeBytes);
           if (step === told || step === progressSteps) return;
           told = step;
           this.#store.announce({ ...update, downloadedBytes });
@@ -106,16 +107,21 @@ export class UpdateSteps {
     }
     const { product, platform, publicKeys, task, activeVariable } = policy;
     const path = this.#downloadPath;
-    const check = await checkBundle({ path, offer: bundle, product, platform, publicKeys, task, activeVariable });
+    const { sha256 } = file;
+    const trust = { product, platform, publicKeys, task, activeVariable };
+    const check = await checkBundle({ path, offer: bundle, sha256, ...trust });
     if ('lost' in check) return { type: 'bundle-lost' };
-    if ('refused' in check) return { type: 'refused', reason: check.refused };
-    return { type: 'bundle-verified', images: check.images, downloadedBytes: partsBytes(bundle, parts) };
+    if ('refused' in check) {
+      if (update.delta !== undefined) return { type: 'delta-failed', deltaFailed: check.refused.message };
+      return { type: 'refused', reason: check.refused };
+    }
+    return { type: 'bundle-verified', images: check.images, downloadedBytes: partsBytes(file, parts) };
   }
 
   /** The last moment at which the coordinator may have changed its mind: it is heard before anything is written. */
   async #prepareInstall(update: Update, signal: AbortSignal): Promise<UpdateHappening> {
     const { link, clock } = this.#option;
-    if ((await this.#downloadSize()) !== update.bundle.sizeBytes) return { type: 'bundle-lost' };
+    if ((await this.#downloadSize()) !== fileOf(update).sizeBytes) return { type: 'bundle-lost' };
     if (link.coordinatorNowMs() === undefined) await linkIsLive(link, clock, { signal });
     if (this.#isExpired(update)) return { type: 'cancelled', reason: expired };
     const fact = await this.machineFact();
@@ -132,13 +138,15 @@ export class UpdateSteps {
     if (verdict) return verdict;
     if (found.running.bootId !== update.before.bootId) return { type: 'resumed', before: found.running };
     const { applyBundle } = await loadEngine();
-    const { taskName, bytesWritten } = await applyBundle({
+    const applied = await applyBundle({
       path: this.#downloadPath,
       destinationPath: policy.destination,
       task: policy.task,
       publicKeys: policy.publicKeys,
       onInfo: (text) => logger.info({ rollout: update.rolloutId }, text),
-    });
+    }).catch(async (error: unknown) => this.#withoutDelta(update, error));
+    if ('type' in applied) return applied;
+    const { taskName, bytesWritten } = applied;
     logger.info({ rollout: update.rolloutId, task: taskName, bytes: bytesWritten }, 'installed');
     const { slots } = await this.machineFact();
     const failed = (code: string, message: string): UpdateHappening => ({
@@ -154,6 +162,14 @@ export class UpdateSteps {
     if (!slots.pending)
       return failed('slot-not-pending', `the task ${taskName} does not put the new slot on probation`);
     return { type: 'flipped', before: found.running };
+  }
+
+  /** A delta that does not fit what stands in the slot: as long as nothing was switched over, the whole bundle does. */
+  async #withoutDelta({ delta, before }: Update, error: unknown): Promise<UpdateHappening> {
+    if (delta === undefined || !(error instanceof FlotillaError) || !deltaFaults.has(error.code)) throw error;
+    const { slots } = await this.machineFact();
+    if (slots.active !== before.slot || slots.pending) throw error;
+    return { type: 'delta-failed', deltaFailed: error.message };
   }
 
   async #reboot(update: Update, signal: AbortSignal): Promise<UpdateHappening> {
@@ -258,6 +274,9 @@ const expired: UpdateReason = { code: 'offer-expired', message: 'the offer expir
 class OfferExpired extends Error {
   readonly reason = expired;
 }
+
+/** What applying a delta says when it was made for other bytes. */
+const deltaFaults: ReadonlySet<string> = new Set(['firmware-delta-failed', 'firmware-resource-damaged']);
 
 /** What an unforeseen error means for the state that it came up in. Behind the flip it always leads back to the old slot. */
 function failureOf({ state }: Update, error: unknown): UpdateHappening {

@@ -25,7 +25,7 @@ export class UpdateStore {
       if (current === undefined) throw new Error(`no update is under way that could take "${happening.type}"`);
       const next = transition(current, happening, this.#clock.nowMs());
       this.save(next);
-      if (happening.type === 'bundle-lost') this.table.clearParts(next.rolloutId);
+      if (happening.type === 'bundle-lost' || happening.type === 'delta-failed') this.table.clearParts(next.rolloutId);
       alongside?.();
       return next;
     });

@@ -1,6 +1,6 @@
 /** The record of one update on this device: all that must survive a power cut, as one JSON document in the database. */
 import type { Evidence, HealthResult, Running, UpdateEvent, UpdateState } from '../../protocol/event.ts';
-import type { BundleOffer } from '../../protocol/request.ts';
+import type { BundleOffer, DeltaOffer, FileOffer } from '../../protocol/request.ts';
 
 /**
  * The states of DESIGN §8, and one more that only the device knows: `reverting` (the decision to go back is on disk,
@@ -24,6 +24,10 @@ export interface SlotImage {
 export interface Update {
   rolloutId: string;
   bundle: BundleOffer;
+  /** What is fetched in place of the whole bundle, as long as it works. */
+  delta?: DeltaOffer;
+  /** Why it did not. */
+  deltaFailed?: string;
   expiresAtMs: number;
   state: DeviceUpdateState;
   /** How often each state was entered for this offer. */
@@ -46,6 +50,11 @@ export interface Update {
   installedAtMs?: number;
   testingSinceMs?: number;
   decidedAtMs?: number;
+}
+
+/** What is fetched and installed. */
+export function fileOf({ bundle, delta }: Pick<Update, 'bundle' | 'delta'>): FileOffer {
+  return delta ?? bundle;
 }
 
 const terminal: ReadonlySet<string> = new Set(['committed', 'rolled-back', 'failed', 'rejected', 'cancelled']);
@@ -76,10 +85,13 @@ export function updateEventOf(update: Update): UpdateEvent {
 function evidenceOf(update: Update): Evidence {
   const { before, after, slotDigestMatches, health, downloadedBytes, installedAtMs, testingSinceMs, decidedAtMs } =
     update;
+  const { delta, deltaFailed } = update;
   return {
     before,
     health,
     downloadedBytes,
+    ...(delta === undefined ? {} : { deltaFrom: delta.fromUuid }),
+    ...(deltaFailed === undefined ? {} : { deltaFailed: deltaFailed.slice(0, 512) }),
     ...(after === undefined ? {} : { after }),
     ...(slotDigestMatches === undefined ? {} : { slotDigestMatches }),
     ...(installedAtMs === undefined ? {} : { installedAtMs }),

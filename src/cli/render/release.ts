@@ -28,7 +28,8 @@ export function formatRelease(release: Release, option: TableOption = {}): strin
     sha256: release.sha256,
     published: `${formatTime(release.publishedAtMs)} by ${release.publishedBy}`,
   });
-  if (release.resources.length === 0) return fields;
+  const deltas = formatDeltas(release, option);
+  if (release.resources.length === 0) return fields + deltas;
   const resources = formatTable(
     release.resources,
     [
@@ -38,5 +39,27 @@ export function formatRelease(release: Release, option: TableOption = {}): strin
     ],
     option,
   );
-  return `${fields}\n${resources}`;
+  return `${fields}\n${resources}${deltas}`;
+}
+
+function formatDeltas({ deltas = [], sizeBytes }: Release, option: TableOption): string {
+  if (deltas.length === 0) return '';
+  const table = formatTable(
+    deltas,
+    [
+      { title: 'DELTA FROM', value: ({ fromVersion, fromUuid }) => fromVersion ?? fromUuid },
+      {
+        title: 'SIZE',
+        value: (delta) => (delta.sizeBytes === undefined ? '' : formatBytes(delta.sizeBytes)),
+        align: 'right',
+      },
+      {
+        title: 'NOTE',
+        value: (delta) => delta.reason ?? `${Math.round((100 * (delta.sizeBytes ?? 0)) / sizeBytes)} % of the whole`,
+        shrink: true,
+      },
+    ],
+    option,
+  );
+  return `\n${table}`;
 }

@@ -14,6 +14,17 @@ export const ReleaseSchema = Type.Object({
   sizeBytes: Type.Integer(),
   partBytes: Type.Integer(),
   resources: Type.Array(Type.Object({ name: Type.String(), lengthBytes: Type.Integer(), blake2b256: Type.String() })),
+  /** By what devices run: the size of the delta bundle that was made, or why there is none. */
+  deltas: Type.Optional(
+    Type.Array(
+      Type.Object({
+        fromUuid: Type.String(),
+        fromVersion: Type.Optional(Type.String()),
+        sizeBytes: Type.Optional(Type.Integer()),
+        reason: Type.Optional(Type.String()),
+      }),
+    ),
+  ),
   publishedAtMs: Type.Number(),
   publishedBy: Type.String(),
 });

@@ -18,6 +18,7 @@ import { revocationListRoutes } from './revocation-list-route.ts';
 import { renewalRoutes } from './renewal-route.ts';
 import { rolloutRoutes } from './rollout-route.ts';
 import type { Route } from './route.ts';
+import { scheduleRoutes } from './schedule-route.ts';
 import { schemaRoutes } from './schema-route.ts';
 import { selectRoutes } from './select-route.ts';
 import { standingRoutes } from './standing-route.ts';
@@ -43,6 +44,7 @@ export const routes: readonly Route[] = [
   ...revocationListRoutes,
   ...renewalRoutes,
   ...rolloutRoutes,
+  ...scheduleRoutes,
   ...schemaRoutes,
   ...selectRoutes,
   ...standingRoutes,

@@ -2,7 +2,7 @@ import { stepConfig } from './config-operation.ts';
 import { noteGivenUp } from './device-letter-operation.ts';
 import { noteDropped, noteReport } from './device-log-operation.ts';
 import { announceTypes, changeDevice } from './device-operation.ts';
-import { checkBoundGrains } from './enroll-operation.ts';
+import { takeGrains, takeGrainsChange } from './grain-operation.ts';
 import { stepJob } from './job-operation.ts';
 import type { Meaning } from './read-event.ts';
 import { takeCertificateOutcome, takeCertificateRequest } from './renewal-operation.ts';
@@ -19,9 +19,9 @@ export function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
       for (const id of turn.state.rollouts.keys()) stepRollout(turn, id, { kind: 'presence', deviceId });
       return;
     case 'grains':
-      changeDevice(turn, deviceId, { kind: 'grains', grains: meaning.event.grains });
-      checkBoundGrains(turn, deviceId);
-      return;
+      return takeGrains(turn, deviceId, meaning.event.grains);
+    case 'grains-change':
+      return takeGrainsChange(turn, deviceId, meaning.event);
     case 'job':
       return stepJob(turn, meaning.event.jobId, { kind: 'result', deviceId, event: meaning.event });
     case 'update':

@@ -16,7 +16,7 @@ import type {
   OperatorRow,
   SuspectRow,
 } from '../../store/row.ts';
-import type { BundleOffer, RequestType } from '../../protocol/request.ts';
+import type { BundleOffer, DeltaOffer, RequestType } from '../../protocol/request.ts';
 import type { Standing } from '../../protocol/message.ts';
 import type { TimeSigner } from '../../pki/signed-time.ts';
 import type { ConfigDocument } from '../config/config-document.ts';
@@ -25,6 +25,7 @@ import type { HookVerdict } from '../hook/connect-hook.ts';
 import type { JobDocument, JobState } from '../job/job-state.ts';
 import type { Registry } from '../registry/registry.ts';
 import { isAnnounced, type Outbox } from '../request/outbox.ts';
+import type { ScheduleDocument } from '../schedule/schedule-document.ts';
 import type { SchemaState } from './schema-state.ts';
 import type { RolloutDocument, RolloutState } from '../rollout/rollout-state.ts';
 
@@ -59,7 +60,12 @@ export interface Ghost {
 export interface StoredRelease {
   release: Release;
   offer: BundleOffer;
+  /** One for each bundle that a delta was tried from. */
+  deltas?: readonly StoredDelta[];
 }
+
+/** A delta bundle that lies beside the whole one, or why there is none. */
+export type StoredDelta = { fromUuid: string; triedAtMs: number } & ({ offer: DeltaOffer } | { reason: string });
 
 /**
  * Everything that the core knows. The maps are changed through a Turn only, which can undo it when the commit fails;
@@ -88,6 +94,8 @@ export interface CoreState {
   readonly requestSeqs: Map<string, LaneCursor>;
   readonly jobs: Map<string, JobState>;
   readonly rollouts: Map<string, RolloutState>;
+  /** By name. */
+  readonly schedules: Map<string, ScheduleDocument>;
   readonly releases: Map<string, StoredRelease>;
   readonly schemas: SchemaState;
   /** Documents of settings, by device and name. */
@@ -135,6 +143,7 @@ export type Change =
   | { kind: 'authority'; id: string }
   | { kind: 'renewal'; deviceId: string; state: RenewalState | 'ended' }
   | { kind: 'operator'; name: string }
+  | { kind: 'release'; id: string }
   /** The log has grown. */
   | { kind: 'event' }
   | { kind: 'audit' }

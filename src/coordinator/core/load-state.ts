@@ -1,13 +1,12 @@
-import type { Release } from '../../client/contract/release.ts';
 import { FlotillaError } from '../../error.ts';
-import type { BundleOffer } from '../../protocol/request.ts';
 import type { LaneCursor, Snapshot, Store } from '../../store/index.ts';
 import type { ConfigDocument } from '../config/config-document.ts';
 import { createJobState, type JobDevice, type JobDocument } from '../job/job-state.ts';
+import type { ScheduleDocument } from '../schedule/schedule-document.ts';
 import { createRolloutState, type RolloutDocument } from '../rollout/rollout-state.ts';
 import { type TargetDevice } from '../rollout/target-device.ts';
 import { Registry } from '../registry/registry.ts';
-import { zeroCursor, type CoreState, type LiveConnection } from './core-state.ts';
+import { zeroCursor, type CoreState, type LiveConnection, type StoredRelease } from './core-state.ts';
 import { loadSchemaState } from './schema-state.ts';
 import { suspectKey } from './suspect-operation.ts';
 
@@ -59,6 +58,7 @@ function stateOf(snapshot: Snapshot, fleetId: string, instanceId: string, nowMs:
     requestSeqs: new Map(snapshot.requestSeqs.map(({ deviceId, seq }) => [deviceId, seq])),
     jobs: new Map(),
     rollouts: new Map(),
+    schedules: new Map(snapshot.schedules.map(({ name, document }) => [name, document as ScheduleDocument])),
     releases: new Map(),
     schemas: loadSchemaState(snapshot.schemas, snapshot.parked),
     configs: new Map(),
@@ -121,8 +121,7 @@ function stateOf(snapshot: Snapshot, fleetId: string, instanceId: string, nowMs:
     state.rollouts.set(rollout.document.id, rollout);
   }
   for (const row of snapshot.releases) {
-    const { release, offer } = row.document as { release: Release; offer: BundleOffer };
-    state.releases.set(row.id, { release, offer });
+    state.releases.set(row.id, row.document as StoredRelease);
   }
   return state;
 }

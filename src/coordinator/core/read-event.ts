@@ -10,6 +10,7 @@ import {
   type ConfigEvent,
   type DeadLetterEvent,
   type GapEvent,
+  type GrainsChangeEvent,
   type GrainsEvent,
   type HistoryEvent,
   type JobEvent,
@@ -27,6 +28,7 @@ export type Meaning =
   | { kind: 'plain' }
   | { kind: 'boot'; event: BootEvent }
   | { kind: 'grains'; event: GrainsEvent }
+  | { kind: 'grains-change'; event: GrainsChangeEvent }
   | { kind: 'job'; event: JobEvent }
   | { kind: 'job-file'; event: JobFileEvent }
   | { kind: 'update'; event: UpdateEvent }
@@ -57,7 +59,7 @@ export type EventReader = (row: Row) => Meaning;
 
 const maxNameBytes = 256;
 /** Of what is kept in memory for each device; the output of jobs is bounded by the jobs. */
-const maxFactBytes = 262_144;
+export const maxFactBytes = 262_144;
 
 /** Which field of the payload the key must repeat. */
 const keyFields: Partial<Record<string, string>> = {

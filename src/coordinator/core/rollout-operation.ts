@@ -49,6 +49,14 @@ export function offerFacts(state: CoreState): OfferFacts {
       const sinceMs = live?.connectedAtMs ?? Math.max(device.sinceMs ?? 0, state.startedAtMs);
       return { ...device, sinceMs };
     },
+    delta(bundleUuid, fromUuid) {
+      for (const { release, deltas = [] } of state.releases.values()) {
+        if (release.bundleUuid !== bundleUuid) continue;
+        const made = deltas.find((delta) => delta.fromUuid === fromUuid);
+        if (made !== undefined && 'offer' in made) return made.offer;
+      }
+      return undefined;
+    },
   };
 }
 
@@ -63,9 +71,12 @@ export function heldBy(state: CoreState, deviceId: string): string | undefined {
 
 /** Blobs that the device needs now. */
 export function neededBlobs(state: CoreState, deviceId: string): string[] {
-  return [...state.rollouts.values()]
-    .filter((rollout) => isInFlight(deviceOf(rollout, deviceId)?.state ?? 'waiting'))
-    .map((rollout) => rollout.document.bundle.sha256);
+  return [...state.rollouts.values()].flatMap((rollout) => {
+    const device = deviceOf(rollout, deviceId);
+    if (device === undefined || !isInFlight(device.state)) return [];
+    const { sha256 } = rollout.document.bundle;
+    return device.deltaSha256 === undefined ? [sha256] : [sha256, device.deltaSha256];
+  });
 }
 
 function putDocument(turn: Turn, { document }: RolloutState): void {

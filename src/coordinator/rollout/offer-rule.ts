@@ -2,6 +2,7 @@
  * The rules that a device passes before it is offered a release, in order. `reduce-rollout` offers by them and `why`
  * prints them: one code for both.
  */
+import type { DeltaOffer } from '../../protocol/request.ts';
 import { type RolloutState } from './rollout-state.ts';
 import { isOpen, type TargetDevice } from './target-device.ts';
 import { sumTallies } from './tally.ts';
@@ -18,6 +19,8 @@ export interface OfferFacts {
         sinceMs?: number;
       }
     | undefined;
+  /** What brings a device from one bundle to another with less to fetch, if it was made. */
+  delta(bundleUuid: string, fromUuid: string): DeltaOffer | undefined;
 }
 
 export type RuleResult = 'ok' | 'waits' | 'already' | 'reject' | 'cancel';
@@ -58,6 +61,12 @@ export function* offerRules(state: RolloutState, target: TargetDevice, facts: Of
   const runs = device.running?.bundleUuid;
   yield rule('running', runs === bundle.bundleUuid ? 'already' : 'ok', () =>
     runs === bundle.bundleUuid ? `already runs ${bundle.bundleUuid}` : `runs ${runs ?? 'an unknown bundle'}`,
+  );
+  const delta = runs === undefined ? undefined : facts.delta(bundle.bundleUuid, runs);
+  yield rule('delta', 'ok', () =>
+    delta === undefined
+      ? `no delta for what it runs: the whole ${bundle.sizeBytes} bytes are offered`
+      : `a delta of ${delta.sizeBytes} instead of ${bundle.sizeBytes} bytes`,
   );
   const { inFlight } = sumTallies(state.tallies);
   yield rule(

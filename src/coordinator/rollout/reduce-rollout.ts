@@ -170,9 +170,14 @@ function offer(draft: RolloutDraft): void {
 function makeOffer(draft: RolloutDraft, position: number): void {
   const device = draft.state.devices.at(position);
   const { id, bundle, policy } = draft.document;
-  const bootIdAtOffer = draft.facts.device(device.deviceId)?.running?.bootId;
+  const running = draft.facts.device(device.deviceId)?.running;
+  const bootIdAtOffer = running?.bootId;
+  const from = running?.bundleUuid;
+  const delta = from === undefined ? undefined : draft.facts.delta(bundle.bundleUuid, from);
+  const { deltaSha256: _, ...asBefore } = device;
   draft.put(position, {
-    ...device,
+    ...asBefore,
+    ...(delta === undefined ? {} : { deltaSha256: delta.sha256 }),
     state: 'offered',
     sinceMs: draft.nowMs,
     activeAtMs: draft.nowMs,
@@ -181,11 +186,14 @@ function makeOffer(draft: RolloutDraft, position: number): void {
   });
   const { deviceId } = device;
   const expiresAtMs = draft.nowMs + policy.deadlineSeconds * 1000;
-  draft.effects.push({ kind: 'grant', deviceId, sha256: bundle.sha256 });
+  for (const { sha256 } of delta === undefined ? [bundle] : [bundle, delta]) {
+    draft.effects.push({ kind: 'grant', deviceId, sha256 });
+  }
+  const payload = { rolloutId: id, bundle, ...(delta === undefined ? {} : { delta }), expiresAtMs };
   draft.effects.push({
     kind: 'request',
     deviceId,
-    request: { type: 'update.offer', key: id, payload: { rolloutId: id, bundle, expiresAtMs }, expiresAtMs },
+    request: { type: 'update.offer', key: id, payload, expiresAtMs },
   });
 }
 

@@ -4,6 +4,8 @@ import type { RolloutDevice, RolloutDeviceState } from '../../client/contract/ro
 export interface TargetDevice extends RolloutDevice {
   /** The boot id that the coordinator knew when it made the offer; a success needs another one. */
   bootIdAtOffer?: string;
+  /** The delta that it was offered beside the whole bundle. */
+  deltaSha256?: string;
   /** `sinceMs` by the clock that judges silence: the last word about this device in this state. */
   activeAtMs: number;
   /** The device told something after it had ended here. */

@@ -59,6 +59,7 @@ export function beginJob(
   }: {
     request: JobRequest;
     matched: readonly string[];
+    /** Of the audit row. */
     action: 'job.start' | 'job.retry';
     origin?: NonNullable<PlanContext['origin']>;
   },

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import type { Release } from '../../client/contract/release.ts';
 import { FlotillaError } from '../../error.ts';
 import { readPublicKey, verifyBundle, type BundleSummary } from '../../firmware/index.ts';
-import type { StoredRelease } from '../core/core-state.ts';
+import type { CoreState, StoredRelease } from '../core/core-state.ts';
 import { appendOwnEvent } from '../core/event-operation.ts';
 import { receiveBlob, type ReceivedBlob } from './receive-blob.ts';
 import { audit, type ServiceContext } from './context.ts';
@@ -12,11 +12,22 @@ import { findRelease } from './rollout-service.ts';
 
 /** In order of publishing. */
 export function listReleases({ core }: ServiceContext): Promise<Release[]> {
-  return core.submit(({ state }) => [...state.releases.values()].map(({ release }) => release));
+  return core.submit(({ state }) => [...state.releases.values()].map((stored) => viewRelease(state, stored)));
 }
 
 export function showRelease({ core }: ServiceContext, id: string): Promise<Release> {
-  return core.submit(({ state }) => findRelease(state, id).release);
+  return core.submit(({ state }) => viewRelease(state, findRelease(state, id)));
+}
+
+function viewRelease({ releases }: CoreState, { release, deltas = [] }: StoredRelease): Release {
+  if (deltas.length === 0) return release;
+  const versions = new Map([...releases.values()].map(({ release: { bundleUuid, version } }) => [bundleUuid, version]));
+  const shown = deltas.map(({ fromUuid, ...delta }) => {
+    const fromVersion = versions.get(fromUuid);
+    const from = { fromUuid, ...(fromVersion === undefined ? {} : { fromVersion }) };
+    return 'offer' in delta ? { ...from, sizeBytes: delta.offer.sizeBytes } : { ...from, reason: delta.reason };
+  });
+  return { ...release, deltas: shown };
 }
 
 /**
@@ -42,6 +53,7 @@ export async function publishRelease(context: ServiceContext, channel: string, b
       turn.set(turn.state.releases, release.id, stored);
       const { id, sha256, publishedAtMs, bundleUuid } = release;
       turn.write({ kind: 'release', release: { id, sha256, publishedAtMs, document: stored } });
+      turn.notify({ kind: 'release', id });
       const payload = { bundleUuid, sha256, by: context.actor };
       appendOwnEvent(turn, { deviceId: '', type: 'coordinator.release-published', key: id, payload });
       audit(turn, context, 'release.publish', id, payload);

@@ -43,7 +43,7 @@ export async function waitConnected(
 ): Promise<Device> {
   for (let waitedMs = 0; ; waitedMs += 500) {
     const device = await findDevice(client, deviceId);
-    const isHeld = device !== undefined && device.state !== 'accepted';
+    const isHeld = device !== undefined && device.state !== 'accepted' && device.state !== 'pending';
     if (device?.connected === true && (isHeld || Object.keys(device.grains).length > 0)) return device;
     if (waitedMs >= limitMs) {
       throw new FlotillaError('undecided', 'device-not-connected', `${deviceId} did not connect to the coordinator`, {

@@ -8,6 +8,8 @@ export type ColumnTest = { column: ValueColumn; effort: number } & (
   /** These codes, and of the others those `among` that pass the test. */
   | { kind: 'codes'; codes: readonly number[]; test: ValueTest }
   | { kind: 'test'; test: ValueTest }
+  /** By the code alone; as good as a verdict that is known. */
+  | { kind: 'code'; test: (code: number) => boolean }
 );
 
 export type ValueTest = (value: unknown) => boolean;
@@ -64,6 +66,7 @@ function scanCodes(
 
 function codeTest(test: ColumnTest): (code: number) => boolean {
   if (test.kind === 'any') return () => true;
+  if (test.kind === 'code') return test.test;
   const { column } = test;
   const verdicts = new Uint8Array(column.codeRoom);
   if (test.kind === 'codes') {

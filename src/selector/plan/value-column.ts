@@ -1,21 +1,24 @@
 import { textOfFact } from '../fact-text.ts';
+import { AddressTable } from './address-table.ts';
 import { CodeColumn } from './code-column.ts';
 
 /**
  * The values of one path of the fleet's facts: each distinct value once, with a code, and the code for each device.
- * A pattern is tried on the distinct values; which devices it means follows from their codes. Texts (and what compares
- * as a text) are found by the text without case, as patterns see them; lists, and maps that are not split further, by
- * their JSON.
+ * A pattern is tried on the distinct values; which devices it means follows from their codes.
  */
 export class ValueColumn {
-  /** Codes by folded text; most texts have one code, but `true` and `"True"` have two. */
-  readonly #byText = new Map<string, number | number[]>();
+  /** Codes of texts, numbers and what else is no list or map. */
+  readonly #byValue = new Map<unknown, number>();
+  /** Codes of lists, and of maps that are not split further, by their JSON. */
   readonly #byJson = new Map<string, number>();
   /** By code; there is no code 0. */
   readonly #values: unknown[] = [undefined];
   readonly #uses: number[] = [0];
   readonly #free: number[] = [];
   readonly #composites = new Set<number>();
+  /** Codes by text as patterns see it, without case. Made when a column with many values is first asked for one. */
+  #byText: Map<string, number | number[]> | undefined;
+  #addresses: AddressTable | undefined;
   readonly codes = new CodeColumn();
 
   /** Devices that have the path. */
@@ -36,20 +39,27 @@ export class ValueColumn {
     return this.#values[code];
   }
 
-  /** Devices with this value. */
-  usesOf(code: number): number {
-    return this.#uses[code] ?? 0;
-  }
-
-  /** Codes of the values that are no lists or maps and have this text, whatever its case. */
-  codesOfText(folded: string): readonly number[] {
-    const found = this.#byText.get(folded);
-    return found === undefined ? [] : typeof found === 'number' ? [found] : found;
+  /** The values as addresses. */
+  get addresses(): AddressTable {
+    this.#addresses ??= new AddressTable((code) => this.#values[code]);
+    return this.#addresses;
   }
 
   /** Codes of lists and unsplit maps. */
   get composites(): ReadonlySet<number> {
     return this.#composites;
+  }
+
+  /** Codes of the values that are no lists or maps and have this text, whatever its case. */
+  codesOfText(folded: string): readonly number[] {
+    if (this.#byText === undefined && this.#byValue.size <= fewValues) {
+      return [...this.#byValue].filter(([value]) => fold(value) === folded).map(([, code]) => code);
+    }
+    if (this.#byText === undefined) {
+      this.#byText = new Map();
+      for (const [value, code] of this.#byValue) this.#addText(value, code);
+    }
+    return codesIn(this.#byText, folded);
   }
 
   set(device: number, value: unknown, room: number): void {
@@ -69,7 +79,7 @@ export class ValueColumn {
   }
 
   #intern(value: unknown): number {
-    if (typeof value === 'object' && value !== null) {
+    if (isComposite(value)) {
       const json = jsonOf(value);
       const known = json === undefined ? undefined : this.#byJson.get(json);
       if (known !== undefined) return known;
@@ -78,17 +88,11 @@ export class ValueColumn {
       if (json !== undefined) this.#byJson.set(json, code);
       return code;
     }
-    const folded = fold(value);
-    const found = this.#byText.get(folded);
-    if (found === undefined) {
-      const code = this.#take(value);
-      this.#byText.set(folded, code);
-      return code;
-    }
-    const codes = typeof found === 'number' ? [found] : found;
-    for (const code of codes) if (this.#values[code] === value) return code;
+    const known = this.#byValue.get(value);
+    if (known !== undefined) return known;
     const code = this.#take(value);
-    this.#byText.set(folded, [...codes, code]);
+    this.#byValue.set(value, code);
+    this.#addText(value, code);
     return code;
   }
 
@@ -104,17 +108,44 @@ export class ValueColumn {
     if (this.#uses[code] !== 0) return;
     const value = this.#values[code];
     if (this.#composites.delete(code)) {
-      const json = jsonOf(value);
+      const json = jsonOf(value as object);
       if (json !== undefined) this.#byJson.delete(json);
     } else {
-      const folded = fold(value);
-      const rest = this.codesOfText(folded).filter((other) => other !== code);
-      if (rest.length === 0) this.#byText.delete(folded);
-      else this.#byText.set(folded, rest.length === 1 ? rest[0]! : rest);
+      this.#byValue.delete(value);
+      this.#deleteText(value, code);
     }
     this.#values[code] = undefined;
+    this.#addresses?.forget(code);
     this.#free.push(code);
   }
+
+  #addText(value: unknown, code: number): void {
+    if (this.#byText === undefined) return;
+    const folded = fold(value);
+    const known = codesIn(this.#byText, folded);
+    this.#byText.set(folded, known.length === 0 ? code : [...known, code]);
+  }
+
+  #deleteText(value: unknown, code: number): void {
+    if (this.#byText === undefined) return;
+    const folded = fold(value);
+    const rest = codesIn(this.#byText, folded).filter((other) => other !== code);
+    if (rest.length === 0) this.#byText.delete(folded);
+    else this.#byText.set(folded, rest.length === 1 ? rest[0]! : rest);
+  }
+}
+
+/** Sooner looked through than kept in a table. */
+const fewValues = 64;
+
+/** Most texts have one code, but `true`, `"True"` and `"true"` have three. */
+function codesIn(table: ReadonlyMap<string, number | number[]>, folded: string): number[] {
+  const found = table.get(folded);
+  return found === undefined ? [] : typeof found === 'number' ? [found] : found;
+}
+
+function isComposite(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 function fold(value: unknown): string {
@@ -122,7 +153,7 @@ function fold(value: unknown): string {
 }
 
 /** Undefined for what is nested too deep to be printed: such a value has a code of its own. */
-function jsonOf(value: unknown): string | undefined {
+function jsonOf(value: object): string | undefined {
   try {
     return JSON.stringify(value);
   } catch (error) {

@@ -123,4 +123,51 @@ describe('the grains of a device', () => {
     expect(sites()).toEqual(['harbour', 'island', 'island']);
     await second.stop();
   });
+
+  it('are reported as changes to a coordinator that takes them and has the report before, as a whole to any other', async () => {
+    await using parts = await agentParts();
+    const filler = Object.fromEntries(Array.from({ length: 20 }, (_, n) => [`name-${n}`, `value ${n}`]));
+    let site: string | undefined = 'harbour';
+    const reporter = () =>
+      new GrainReporter({
+        ...parts,
+        collect: async () => (site === undefined ? filler : { ...filler, site }),
+        refreshMs: 3_600_000,
+        onReport: () => undefined,
+      });
+    /** Since the last acknowledgement. */
+    const told = (): string[] => {
+      const after = parts.log.ackedSeq()[Lane.state]!;
+      return parts.log.read(Lane.state, after, 100, 1 << 20).rows.map(({ type }) => type.slice('flotilla.'.length));
+    };
+    const lastChange = (): object | undefined => parts.events<object>(Lane.state, 'flotilla.grains-change').at(-1);
+    const acknowledge = (): void => parts.log.acknowledge(Lane.state, parts.log.nextSeq()[Lane.state]! - 1);
+    const first = reporter();
+    await first.start();
+    first.meet({ takesChanges: true });
+    site = 'island';
+    await first.refresh();
+    expect(told()).toEqual(['grains', 'grains']); // nobody has the first one yet
+    acknowledge();
+    site = 'quay';
+    await first.refresh();
+    expect(lastChange()).toMatchObject({ set: { site: 'quay' }, unset: [] });
+    site = 'pier';
+    await first.refresh(); // the change before waits: not one on top of it
+    expect(told()).toEqual(['grains-change', 'grains']);
+    acknowledge();
+    await first.stop();
+    const second = reporter(); // the next process remembers what was sent, and to whom
+    site = undefined;
+    await second.start();
+    expect(lastChange()).toMatchObject({ set: {}, unset: ['site'] });
+    second.meet({ takesChanges: false }); // an older coordinator, which has made nothing of it
+    await second.refresh();
+    expect(told()).toEqual(['grains-change', 'grains']);
+    acknowledge();
+    site = 'dock';
+    await second.refresh();
+    expect(told()).toEqual(['grains']);
+    await second.stop();
+  });
 });

@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { open, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildBundle, signBundle, writeKeyPair } from '../../../src/firmware/index.ts';
+import { buildBundle, buildDeltaBundle, inspectBundle, signBundle, writeKeyPair } from '../../../src/firmware/index.ts';
 import { productPath } from '../../../src/board/index.ts';
 import type { UpdateEvent } from '../../../src/protocol/event.ts';
+import type { DeltaOffer } from '../../../src/protocol/request.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { offerOf, updatingDevice, type Sabotage, type UpdatingDevice } from '../../support/updating-device.ts';
 
@@ -15,10 +16,14 @@ let v2: string;
 let made = 0;
 
 /** The example product's layout with a rootfs of noise: as large as it has to be for an install to take a while. */
-async function build(version: string, rootfsBytes: number, signed = true): Promise<string> {
+async function build(
+  version: string,
+  rootfsBytes: number,
+  { signed = true, rootfs = randomBytes(rootfsBytes) }: { signed?: boolean; rootfs?: Buffer } = {},
+): Promise<string> {
   const at = (name: string) => join(dir.path, `${version}-${name}`);
   await writeFile(at('boot.img'), 'boot');
-  await writeFile(at('rootfs.img'), randomBytes(rootfsBytes));
+  await writeFile(at('rootfs.img'), rootfs);
   const outputPath = at(signed ? 'signed.fw' : 'unsigned.fw');
   await buildBundle({
     configPath: join(productPath(), 'fwup.conf'),
@@ -95,6 +100,93 @@ describe('an update of a device', () => {
       'committed',
     ]);
     await expect(stat(join(on.disk, '..', 'state', 'download.fw'))).rejects.toThrow('ENOENT');
+  });
+
+  describe('with a delta', () => {
+    let near: string;
+    let patched: string;
+    let delta: DeltaOffer;
+
+    /** As 2.0.0 with a few bytes changed. */
+    beforeAll(async () => {
+      near = await build('2.1.0', 0, { rootfs: await nearRootfs() });
+      patched = join(dir.path, 'delta.fw');
+      await buildDeltaBundle({ beforePath: v2, afterPath: near, outputPath: patched });
+      const { bundle } = await offerOf(patched, '');
+      const { sizeBytes, sha256, partBytes, partSha256 } = bundle;
+      delta = { fromUuid: (await inspectBundle(v2)).uuid, sizeBytes, sha256, partBytes, partSha256 };
+    });
+
+    async function nearRootfs(): Promise<Buffer> {
+      const bytes = await readFile(join(dir.path, '2.0.0-rootfs.img'));
+      randomBytes(2_000).copy(bytes, 1_000_000);
+      return bytes;
+    }
+
+    async function onV2(): Promise<UpdatingDevice> {
+      const on = await updatingDevice(join(dir.path, `device-${++made}`), {
+        bundle: v2,
+        publicKeyPath: key.publicKeyPath,
+      });
+      on.configure({ bundle: near, delta: { path: patched, sha256: delta.sha256 } });
+      return on;
+    }
+
+    it('fetches the patch alone, and what it makes is proven like the whole', async () => {
+      const on = await onV2();
+      const fetched: boolean[] = [];
+      await on.run({ ...(await offerOf(near, 'r1')), delta }, (said) => {
+        if (said.fetch !== undefined) fetched.push(said.isDelta === true);
+        return undefined;
+      });
+      expect(fetched.length).toBeGreaterThan(0);
+      expect(fetched).not.toContain(false);
+      const last = on.events().at(-1)!;
+      expect(last).toMatchObject({
+        state: 'committed',
+        evidence: { slotDigestMatches: true, deltaFrom: delta.fromUuid, downloadedBytes: delta.sizeBytes },
+      });
+      expect(delta.sizeBytes).toBeLessThan(20_000);
+      const image = await readFile(join(dir.path, '2.1.0-rootfs.img'));
+      expect((await on.slotBytes('b', image.length)).equals(image)).toBe(true);
+    });
+
+    it('takes the whole bundle when the slot does not hold what the patch was made from', async () => {
+      const on = await onV2();
+      const disk = await open(on.disk, 'r+');
+      await disk.write(Buffer.from('worn'), 0, 4, 4096 * 512 + 2_000_000);
+      await disk.close();
+      await on.run({ ...(await offerOf(near, 'r1')), delta });
+      const events = on.events();
+      expect(states(events)).toEqual(['offered', 'downloading', 'verified', 'installing', 'downloading', 'verified', 'installing', 'rebooting', 'testing', 'committed']); // prettier-ignore
+      const { evidence } = events.at(-1)!;
+      expect(evidence).toMatchObject({ slotDigestMatches: true, deltaFailed: expect.stringMatching(/delta|damaged/) });
+      expect(evidence!.deltaFrom).toBeUndefined();
+      const image = await readFile(join(dir.path, '2.1.0-rootfs.img'));
+      expect((await on.slotBytes('b', image.length)).equals(image)).toBe(true);
+    });
+
+    it('does not take one that was made from another bundle, or that another key has signed', async () => {
+      const on = await onV2();
+      await on.run({
+        ...(await offerOf(near, 'r1')),
+        delta: { ...delta, fromUuid: 'ffffffff-0000-5000-8000-000000000000' },
+      });
+      expect(on.events().at(-1)).toMatchObject({ state: 'committed' });
+      expect(on.events().at(-1)!.evidence!.deltaFrom).toBeUndefined();
+      const cheated = await onV2();
+      const stranger = await writeKeyPair(join(dir.path, `stranger-${made}`));
+      const other = join(dir.path, 'other-delta.fw');
+      await signBundle({ inputPath: patched, outputPath: other, privateKeyPath: stranger.privateKeyPath });
+      const { sizeBytes, sha256, partBytes, partSha256 } = (await offerOf(other, '')).bundle;
+      cheated.configure({ delta: { path: other, sha256 } });
+      const offer = { ...(await offerOf(near, 'r1')), delta: { ...delta, sizeBytes, sha256, partBytes, partSha256 } };
+      await cheated.run(offer);
+      expect(cheated.events().at(-1)).toMatchObject({
+        state: 'committed',
+        evidence: { deltaFailed: expect.stringContaining('signature') },
+      });
+    });
   });
 
   for (const what of ['agent', 'power'] as const) {
@@ -240,7 +332,7 @@ describe('what a device does not take', () => {
   };
 
   it('is a bundle that nobody signed, or somebody else', async () => {
-    const unsigned = await build('2.0.1', 5_000, false);
+    const unsigned = await build('2.0.1', 5_000, { signed: false });
     expect(await refused(await device(unsigned), unsigned, 'r1')).toMatchObject({
       state: 'rejected',
       reason: { code: 'bundle-untrusted' },

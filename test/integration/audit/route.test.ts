@@ -179,6 +179,32 @@ const cases: Record<string, Case> = {
     devices: ['gw-2'],
     run: () => core.client.retryJob(kept['job']!, { outcomes: ['cancelled'] }),
   },
+  'POST /v1/schedules': {
+    action: 'schedule.add',
+    subject: 'nightly',
+    run: () =>
+      core.client.addSchedule({
+        name: 'nightly',
+        trigger: { kind: 'cron', cron: '0 3 * * *', zone: 'Europe/Berlin' },
+        missed: 'skip',
+        job: { selector: 'gw-1', action: { kind: 'command', argv: ['true'] } },
+      }),
+  },
+  'POST /v1/schedules/:name/pause': {
+    action: 'schedule.pause',
+    subject: 'nightly',
+    run: () => core.client.changeSchedule('nightly', 'pause'),
+  },
+  'POST /v1/schedules/:name/resume': {
+    action: 'schedule.resume',
+    subject: 'nightly',
+    run: () => core.client.changeSchedule('nightly', 'resume'),
+  },
+  'DELETE /v1/schedules/:name': {
+    action: 'schedule.remove',
+    subject: 'nightly',
+    run: () => core.client.removeSchedule('nightly'),
+  },
   'PUT /v1/releases': {
     action: 'release.publish',
     subject: 'p/1.0.0/stable',

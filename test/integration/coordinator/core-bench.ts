@@ -5,6 +5,7 @@ import { HttpConnection } from '../../../src/client/http-connection.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { defaultCoordinatorConfig, type CoordinatorConfig } from '../../../src/config/index.ts';
 import { startCoordinator, type Coordinator } from '../../../src/coordinator/index.ts';
+import { deltaProcess } from '../../../src/coordinator/delta/run-delta-process.ts';
 import type { GatewayPool } from '../../../src/coordinator/gateway/index.ts';
 import type {
   Admittance,
@@ -21,6 +22,7 @@ import { writePackedRows } from '../../../src/protocol/packed-rows.ts';
 import { Lane, type Row } from '../../../src/protocol/lane.ts';
 import { eventually } from '../../support/eventually.ts';
 
+export const deltaEntry = join(import.meta.dirname, '..', '..', '..', 'src', 'bin', 'delta.ts');
 export const storeEntry = new URL('../../../src/bin/store-thread.ts', import.meta.url);
 export const fleetId = 'harbour';
 
@@ -188,6 +190,7 @@ export async function startCore(
     ...(maxStoreBytes === undefined ? {} : { maxStoreBytes }),
     clock: systemClock,
     log: createLog({ name: 'test', level: 'silent' }),
+    makeDelta: (signal) => deltaProcess(deltaEntry, signal),
     startGateways: async ({ handler }) => {
       gateways.handler = handler;
       return gateways.pool;

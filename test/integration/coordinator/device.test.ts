@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { changeOf } from '../../../src/agent/grain/grain-change.ts';
 import { HttpConnection } from '../../../src/client/http-connection.ts';
 import { Lane } from '../../../src/protocol/lane.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
@@ -39,6 +40,37 @@ describe('an identity', () => {
       'coordinator.disconnected',
     ]);
     expect(events.at(-1)!.payload).toMatchObject({ reason: 'ping timeout' });
+  });
+
+  it('tells what has changed of its grains, and all of them again when that was not made from what is known', async () => {
+    await using directory = await temporaryDirectory();
+    await using core = await startCore(directory.path);
+    const identity = await enroll(core.client, 'gw-1');
+    const device = core.gateways.connect(identity);
+    await device.admitted.promise;
+    const [first, second, third] = [{ os: 'linux', site: 'fra' }, { os: 'linux', site: 'zrh' }, { site: 'zrh' }];
+    device.say('flotilla.grains', { grains: first }, { lane: Lane.state });
+    device.say('flotilla.grains-change', changeOf(first, second), { lane: Lane.state });
+    await device.heard(Lane.state);
+    expect((await core.client.match({ selector: 'G@site:zrh' })).ids).toEqual(['gw-1']);
+    expect((await core.client.match({ selector: 'G@site:fra' })).ids).toEqual([]);
+    device.say('flotilla.grains-change', changeOf(second, third), { lane: Lane.state });
+    await device.heard(Lane.state);
+    expect((await core.client.device('gw-1')).grains).toEqual(third);
+    expect(device.requests).toEqual([]);
+    // It was removed and let in again: what it said before is forgotten here, and not there.
+    await core.client.removeDevice('gw-1');
+    device.leave('removed');
+    const again = core.gateways.connect(await enroll(core.client, 'gw-1'), { nextSeq: device.seq });
+    await again.admitted.promise;
+    again.seq.splice(0, 4, ...device.seq);
+    again.say('flotilla.grains-change', changeOf(third, second), { lane: Lane.state });
+    again.say('flotilla.grains-change', changeOf(second, first), { lane: Lane.state });
+    await again.request('grains.refresh');
+    expect(again.requests.filter(({ row: { type } }) => type === 'grains.refresh')).toHaveLength(1);
+    expect((await core.client.device('gw-1')).grains).toEqual({});
+    again.say('flotilla.grains', { grains: first }, { lane: Lane.state });
+    await expect.poll(async () => (await core.client.device('gw-1')).grains).toEqual(first);
   });
 
   it('waits in pending when it is valid and unknown, and comes in once it is accepted', async () => {

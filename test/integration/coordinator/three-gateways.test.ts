@@ -9,6 +9,7 @@ import { HttpConnection } from '../../../src/client/http-connection.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { defaultCoordinatorConfig } from '../../../src/config/index.ts';
 import { createGatewayPool } from '../../../src/coordinator/gateway/index.ts';
+import { deltaProcess } from '../../../src/coordinator/delta/run-delta-process.ts';
 import { startCoordinator } from '../../../src/coordinator/index.ts';
 import { createDeviceLog, openDeviceDatabase, type DeviceLog } from '../../../src/eventlog/index.ts';
 import { createLog } from '../../../src/log.ts';
@@ -20,7 +21,7 @@ import { eventually } from '../../support/eventually.ts';
 import { gatewayEntry, opensslConfigFile, textRow } from '../../support/link-bench.ts';
 import { preparePki } from '../../support/pki-folder.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
-import { storeEntry } from './core-bench.ts';
+import { deltaEntry, storeEntry } from './core-bench.ts';
 
 const fleetId = 'harbour';
 const silent = createLog({ name: 'test', level: 'silent' });
@@ -53,6 +54,7 @@ async function startThree() {
     storeEntry,
     clock: systemClock,
     log: silent,
+    makeDelta: (signal) => deltaProcess(deltaEntry, signal),
     startGateways: ({ handler, blobDirectory }) =>
       createGatewayPool({
         count: 3,

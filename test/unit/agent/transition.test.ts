@@ -12,6 +12,7 @@ const happenings: UpdateHappening[] = [
   { type: 'resumed', progressed: true, downloadedBytes: 4096 },
   { type: 'bundle-verified', downloadedBytes: 8192 },
   { type: 'bundle-lost' },
+  { type: 'delta-failed', deltaFailed: 'made for other bytes' },
   { type: 'refused', reason },
   { type: 'cancelled', reason },
   { type: 'failed', reason },

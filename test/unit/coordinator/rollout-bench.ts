@@ -6,6 +6,7 @@ import { reduceRollout, type RolloutInput } from '../../../src/coordinator/rollo
 import type { RolloutState } from '../../../src/coordinator/rollout/rollout-state.ts';
 import type { TargetDevice } from '../../../src/coordinator/rollout/target-device.ts';
 import type { Evidence, Running, UpdateEvent } from '../../../src/protocol/event.ts';
+import type { DeltaOffer } from '../../../src/protocol/request.ts';
 
 export const newUuid = '00000000-0000-4000-8000-000000000002';
 export const oldUuid = '00000000-0000-4000-8000-000000000001';
@@ -33,6 +34,7 @@ interface World {
 export class RolloutBench {
   state: RolloutState;
   readonly effects: Effect[] = [];
+  readonly deltas: DeltaOffer[] = [];
   readonly world = new Map<string, World>();
   nowMs = 0;
 
@@ -70,6 +72,8 @@ export class RolloutBench {
         const device = this.world.get(id);
         return device === undefined ? undefined : { state: 'accepted', ...device };
       },
+      delta: (bundleUuid, fromUuid) =>
+        this.deltas.find((delta) => bundleUuid === newUuid && delta.fromUuid === fromUuid),
     };
   }
 

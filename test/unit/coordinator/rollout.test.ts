@@ -6,6 +6,31 @@ import { isOpen } from '../../../src/coordinator/rollout/target-device.ts';
 import { updateStates, type Evidence, type Running } from '../../../src/protocol/event.ts';
 import { evidence, ids, newUuid, oldUuid, RolloutBench, timers } from './rollout-bench.ts';
 
+describe('a delta', () => {
+  it('is offered beside the whole bundle to a device that runs what it was made from, and let be fetched', () => {
+    const delta = {
+      fromUuid: oldUuid,
+      sizeBytes: 10,
+      sha256: 'd'.repeat(64),
+      partBytes: 262_144,
+      partSha256: ['e'.repeat(64)],
+    };
+    const offered = (runs: string) => {
+      const bench = new RolloutBench(ids(1));
+      bench.deltas.push(delta);
+      bench.world.get('d00')!.running = { bootId: 'boot', slot: 'a', bundleUuid: runs };
+      bench.open();
+      const offers = bench.effects.flatMap((effect) => (effect.kind === 'request' ? [effect.request.payload] : []));
+      const granted = bench.effects.flatMap((effect) => (effect.kind === 'grant' ? [effect.sha256[0]] : []));
+      return { offers, granted, deltaSha256: bench.device('d00').deltaSha256 };
+    };
+    expect(offered(oldUuid)).toMatchObject({ offers: [{ delta }], granted: ['a', 'd'], deltaSha256: delta.sha256 });
+    const other = offered('33333333-0000-5000-8000-000000000000');
+    expect(other).toMatchObject({ granted: ['a'], deltaSha256: undefined });
+    expect(other.offers[0]).not.toHaveProperty('delta');
+  });
+});
+
 describe('evidence', () => {
   const before: Running = { bootId: 'boot-1', slot: 'a', bundleUuid: oldUuid };
   const after: Running = { bootId: 'boot-2', slot: 'b', bundleUuid: newUuid };

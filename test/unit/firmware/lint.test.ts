@@ -85,10 +85,10 @@ const harmless: Record<string, [string, string][]> = {
 
 /** Slips that a person makes in a starter. */
 const mistaken: [FirmwareBoard, string, [string, string][], string][] = [
-  ['x86-gpt', 'the wrong slot', [['on-resource rootfs { raw_write(${ROOTFS_B_OFFSET}) }', 'on-resource rootfs { raw_write(${ROOTFS_A_OFFSET}) }']], 'writes-running-slot'],
+  ['x86-gpt', 'the wrong slot', [['raw_write(${ROOTFS_B_OFFSET})', 'raw_write(${ROOTFS_A_OFFSET})']], 'writes-running-slot'],
   ['x86-gpt', 'the wrong requirement', [['"slot.cfg", "slot=a"', '"slot.cfg", "slot=b"']], 'writes-running-slot'],
   ['x86-gpt', 'the switch first', [['info("writing slot a")', 'fat_cp(${EFI_OFFSET}, "slot-a.cfg", "slot.cfg")']], 'switch-before-data'],
-  ['x86-gpt', 'a data partition for a slot', [['on-resource rootfs { raw_write(${ROOTFS_B_OFFSET}) }', 'on-resource rootfs { raw_write(${DATA_OFFSET}) }']], 'writes-data-partition'],
+  ['x86-gpt', 'a data partition for a slot', [['raw_write(${ROOTFS_B_OFFSET})', 'raw_write(${DATA_OFFSET})']], 'writes-data-partition'],
   ['x86-gpt', 'a folder that was not made', [['fat_mkdir(${EFI_OFFSET}, "EFI/BOOT")', '']], 'fat-directory-missing'],
   ['raspberry-pi', 'the rootfs of the other slot', [['raw_write(${ROOTFS_B_OFFSET})', 'raw_write(${ROOTFS_A_OFFSET})']], 'writes-running-slot'],
   ['raspberry-pi', 'a FAT over the next one', [['fat_mkfs(${BOOT_A_OFFSET}, ${BOOT_COUNT})', 'fat_mkfs(${BOOT_A_OFFSET}, ${ROOTFS_COUNT})']], 'past-partition'],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { encodeMessage } from '../../../src/protocol/encode.ts';
 import type { Lane, Row } from '../../../src/protocol/lane.ts';
-import type { Hello, Message, Standing } from '../../../src/protocol/message.ts';
+import { spokenFeatures, type Hello, type Message, type Standing } from '../../../src/protocol/message.ts';
 import { CoordinatorSession } from '../../../src/session/coordinator-session.ts';
 import { DeviceSession } from '../../../src/session/device-session.ts';
 import type { Effect } from '../../../src/session/effect.ts';
@@ -256,7 +256,7 @@ describe('negotiation', () => {
     coordinator.admit(admission);
     const device = new DeviceSession(greeting, option, 0);
     expect(device.receive(coordinator.flush(0, 1e6)!, 0)).toMatchObject([
-      { kind: 'live', welcome: { version: 1, features: 0 } },
+      { kind: 'live', welcome: { version: 1, features: spokenFeatures } },
     ]);
   });
 
@@ -268,7 +268,7 @@ describe('negotiation', () => {
 
   it.each([
     ['a version', { version: 2 }],
-    ['a feature', { features: 1 }],
+    ['a feature', { features: 2 }],
   ])('ends at %s that was never offered', (_, more) => {
     const device = new DeviceSession(greeting, option, 0);
     const welcome: Message = {

@@ -1,0 +1,22 @@
+import { Args } from '@oclif/core';
+import { BaseCommand } from '../../src/cli/base-command.ts';
+import { openClient } from '../../src/cli/open-client.ts';
+import { formatSchedule } from '../../src/cli/render/schedule.ts';
+import type { Schedule } from '../../src/client/contract/index.ts';
+
+export default class Pause extends BaseCommand<Schedule> {
+  static override description = `pause a schedule: it does not fire until it is resumed
+What was due meanwhile is not made up for. Jobs that it has started go on.`;
+  static override examples = ['<%= config.bin %> <%= command.id %> rotate-logs'];
+  static override args = { name: Args.string({ description: 'of the schedule', required: true }) };
+
+  protected async execute(): Promise<Schedule> {
+    const { args, flags } = await this.parse(Pause);
+    const client = await openClient(flags);
+    return client.changeSchedule(args.name, 'pause');
+  }
+
+  protected render(schedule: Schedule): void {
+    this.print(formatSchedule(schedule, Date.now()));
+  }
+}

@@ -1,0 +1,16 @@
+/**
+ * `delta.ts BEFORE AFTER OUTPUT`: makes a delta bundle for the core, which goes on meanwhile. Silent when it is made; when
+ * there is none to be had, `{"refused": {code, message, seen}}` on stdout. Exits with 1 when anything else went wrong.
+ */
+import '../no-maglev.ts';
+import { FlotillaError } from '../error.ts';
+import { buildDeltaBundle } from '../firmware/index.ts';
+
+const [beforePath = '', afterPath = '', outputPath = ''] = process.argv.slice(2);
+try {
+  await buildDeltaBundle({ beforePath, afterPath, outputPath });
+} catch (error) {
+  if (!(error instanceof FlotillaError) || error.fault !== 'refused') throw error;
+  const { code, message, detail } = error;
+  process.stdout.write(JSON.stringify({ refused: { code, message, seen: detail.seen } }));
+}
