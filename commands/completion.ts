@@ -1,7 +1,7 @@
 import { Args } from '@oclif/core';
 import { BaseCommand } from '../src/cli/base-command.ts';
 import { bashScript } from '../src/cli/completion/bash-script.ts';
-import { commandRows, topicRows, type CommandFacts } from '../src/cli/completion/command-table.ts';
+import { commandRows, topicRows } from '../src/cli/completion/command-table.ts';
 import { fishScript } from '../src/cli/completion/fish-script.ts';
 import { zshScript } from '../src/cli/completion/zsh-script.ts';
 
@@ -29,7 +29,7 @@ source <(<%= config.bin %> <%= command.id %> zsh)`,
 
   protected async execute(): Promise<Script> {
     const { args } = await this.parse(Completion);
-    const rows = commandRows(this.config.commands as readonly CommandFacts[]);
+    const rows = commandRows(this.config.commands);
     return { shell: args.shell, script: scripts[args.shell as keyof typeof scripts](rows, topicRows(rows)) };
   }
 

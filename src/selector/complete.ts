@@ -1,5 +1,5 @@
 import { FlotillaError } from '../error.ts';
-import { distributionOf, parsePlace } from './distribution.ts';
+import { distributionOf, parsePlace, type Distribution } from './distribution.ts';
 import { engines } from './engine.ts';
 import type { Target } from './evaluate.ts';
 import { writeLiteral } from './format.ts';
@@ -73,13 +73,13 @@ function* factCandidates([, letter = '', mark = '', rest = '']: string[], fleet:
   for (const key of found.keys) yield `${prefix}${writeLiteral(key, delimiter)}${delimiter}`;
   // A regex is not one of the values.
   if (letter === 'P' || letter === 'J') return;
-  for (const value of found.values) yield prefix + writeLiteral(value === null ? 'none' : String(value), delimiter);
+  for (const { value } of found.values) yield prefix + writeLiteral(value === null ? 'none' : String(value), delimiter);
 }
 
-function distribution(text: string, fleet: CompletionFleet): { keys: string[]; values: unknown[] } {
+function distribution(text: string, fleet: CompletionFleet): { keys: string[]; values: Distribution['values'] } {
   try {
     const { keys, values } = distributionOf(fleet.targets(), parsePlace(text), maxCandidates);
-    return { keys: keys.map(({ key }) => key), values: values.map(({ value }) => value) };
+    return { keys: keys.map(({ key }) => key), values };
   } catch (error) {
     if (error instanceof FlotillaError) return { keys: [], values: [] };
     throw error;

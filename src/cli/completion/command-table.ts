@@ -35,9 +35,7 @@ export interface CommandRow {
 export type TopicRow = [topic: string, words: string[]];
 
 const selectorArgs = new Set(['selector', 'device', 'old', 'place']);
-const fileArgs = new Set([
-  ...['file', 'bundle', 'before', 'after', 'certificate', 'csr', 'request', 'local', 'prefix', 'dir', 'command'],
-]);
+const fileArgs = new Set('file bundle before after certificate csr request local prefix dir command'.split(' '));
 
 export function commandRows(commands: readonly CommandFacts[]): CommandRow[] {
   return commands
@@ -73,7 +71,10 @@ function flagWords({ name, type, char, helpValue, options, hidden }: FlagFacts):
   if (hidden === true) return [];
   const names = [`--${name}`, ...(char === undefined ? [] : [`-${char}`])];
   if (type !== 'option') return names;
-  const kind = options === undefined ? valueKind(name, String(helpValue ?? '')) : `options:${options.join(',')}`;
+  const kind =
+    options === undefined
+      ? valueKind(name, typeof helpValue === 'string' ? helpValue : '')
+      : `options:${options.join(',')}`;
   return names.map((word) => `${word}=${kind}`);
 }
 
