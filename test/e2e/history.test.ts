@@ -1,5 +1,5 @@
 /** What may happen to storages: each has its named outcome, and histories never mix. */
-import { cp, rm } from 'node:fs/promises';
+import { cp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDoor } from '../../src/door/index.ts';
@@ -36,6 +36,18 @@ async function publish({ dir }: TestAgent, ...numbers: number[]): Promise<void> 
 
 const arrived = (where: TestFleet, id: string, n: number) =>
   eventually(`reading ${n} of ${id}`, async () => (await readings(where, id)).includes(n));
+/** The agent reads its grains anew when it starts. */
+async function moveTo(agent: TestAgent, site: string): Promise<void> {
+  await writeFile(join(agent.dir, 'grains.yaml'), JSON.stringify({ site }));
+  await agent.kill();
+  await agent.restart();
+}
+const atSite = (id: string, site: string) =>
+  eventually(`${id} is at ${site} and nowhere else`, async () => {
+    const here = await fleet.cli(['select', 'match', `L@${id} and G@site:${site}`, '--json']);
+    const elsewhere = await fleet.cli(['select', 'match', `L@${id} and not G@site:${site}`, '--json']);
+    return here.exitCode === 0 && elsewhere.exitCode === 3;
+  });
 const stateOf = ({ dir }: TestAgent): string => join(dir, 'state');
 
 describe('the history of a device', () => {
@@ -85,7 +97,7 @@ describe('the history of a device', () => {
   });
 
   it('is filled up again in a coordinator that was restored from an old backup', async () => {
-    const agent = await fleet.addAgent('steady');
+    const agent = await fleet.addAgent('steady', { grains: { site: 'harbour' } });
     await fleet.connected('steady');
     await publish(agent, 1, 2, 3);
     await arrived(fleet, 'steady', 3);
@@ -100,6 +112,9 @@ describe('the history of a device', () => {
       const status = await fleet.cli(['agent', 'status', '--socket', join(agent.dir, 'door.sock'), '--json']);
       return status.json<{ lanes: { ackedSeq: number }[] }>().lanes[3]!.ackedSeq === 6;
     });
+    await moveTo(agent, 'island');
+    await atSite('steady', 'island');
+    expect((await tail(fleet, 'steady')).map(({ type }) => type)).toContain('flotilla.grains-change');
     await fleet.stopCoordinator();
     await rm(data, { recursive: true });
     await cp(backup, data, { recursive: true });
@@ -109,6 +124,9 @@ describe('the history of a device', () => {
     expect(await readings(fleet, 'steady')).toEqual([1, 2, 3, 4, 5, 6, 7]);
     expect(await outcomes(fleet, 'steady')).toContain('coordinator-set-back');
     await fleet.connected('steady');
+    // Whatever the backup knows of its grains, a change of them leaves no wrong set behind.
+    await moveTo(agent, 'quay');
+    await atSite('steady', 'quay');
   });
 
   it('goes on where it was when it was removed and let in again, and its facts are back', async () => {

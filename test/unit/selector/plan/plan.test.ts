@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SelectorNode } from '../../../../src/selector/ast.ts';
-import { explainSelector, selectIds, Selector, type Target } from '../../../../src/selector/index.ts';
+import { explainSelector, parseSelector, selectIds, Selector, type Target } from '../../../../src/selector/index.ts';
 import { explainPlan, FleetIndex, selectSet } from '../../../../src/selector/plan/index.ts';
 import { change, device, tree } from './random-fleet.ts';
 
@@ -49,6 +49,26 @@ describe('the plan', () => {
       },
     );
     fc.assert(property, { numRuns: 250 });
+  });
+
+  it.each([
+    ['G@x:a:b', { x: { 'a:b': 1 } }],
+    ['G@x:a:b', { x: { 'a:b': { deeper: [] } } }],
+    ['G@x:a', { x: { a: {} } }],
+    ['G@x:1:web', { x: ['db', 'web'] }],
+    ['G@x:*:web', { x: [{ role: 'web' }] }],
+    ['G@**:web', { x: { y: [{ z: { role: ['web'] } }] } }],
+    ['G@x:TRUE', { x: true }],
+    ['G@" x":1', { x: 1 }],
+    ['G@__proto__:x', JSON.parse('{"__proto__":"x"}') as object],
+    ['G@x:>=2.1.0', { x: { y: '1.0.0' }, z: '3.0.0' }],
+    ['G@x:!=3', { x: [3, 4] }],
+  ])('means by %s what the reference means of %j', (text, grains) => {
+    const twin = new Twin();
+    const root = parseSelector(text).root;
+    twin.take({ id: 'it', grains: grains as Record<string, unknown>, tags: {} });
+    twin.take({ id: 'other', grains: { y: 1 }, tags: grains as Record<string, unknown> });
+    expect(twin.byPlan(root)).toEqual(twin.byWalk(root));
   });
 
   it('obeys the laws of sets', () => {
