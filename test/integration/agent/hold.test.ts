@@ -4,7 +4,7 @@ import type { ActionEnd } from '../../../src/agent/executor/action.ts';
 import { Executor } from '../../../src/agent/executor/executor.ts';
 import { sectionPolicy } from '../../../src/agent/executor/job-policy.ts';
 import type { Clock } from '../../../src/clock.ts';
-import type { JobEvent } from '../../../src/protocol/event.ts';
+import type { JobBeatEvent, JobEvent } from '../../../src/protocol/event.ts';
 import { Lane } from '../../../src/protocol/lane.ts';
 import type { JobRun } from '../../../src/protocol/request.ts';
 import { agentParts, type AgentParts } from '../../support/agent-parts.ts';
@@ -172,6 +172,22 @@ describe('an action that is taken back', () => {
     at.machine.pass(1_800_000);
     expect(await told(next, 'finished')).toMatchObject({ outcome: 'unknown', restore: { outcome: 'succeeded' } });
     expect(at.ran).toEqual(['hang', 'on']);
+  });
+
+  it('tells that it runs, now and then, while it does', async () => {
+    const at = await bench(new Machine(), []);
+    at.executor.accept(shed('j', 'hang'), () => undefined);
+    await told(at, 'started');
+    const beats = () => at.agent.events<JobBeatEvent>(Lane.state, 'flotilla.job-beat');
+    at.machine.pass(29_000);
+    expect(beats()).toEqual([]);
+    at.machine.pass(1_000);
+    expect(beats()).toEqual([{ running: [{ jobId: 'j', startedAtMs: at.machine.wallMs }] }]);
+    at.executor.cancel({ jobId: 'j' }, () => undefined);
+    await told(at, 'finished');
+    const { length } = beats();
+    at.machine.pass(600_000);
+    expect(beats()).toHaveLength(length);
   });
 
   it('is taken back at once when it is cancelled', async () => {
