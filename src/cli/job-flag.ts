@@ -20,6 +20,11 @@ export const jobFlags = {
   'max-failures': Flags.integer({ description: 'start no more devices after this many failures', min: 1 }),
   timeout: Flags.string({ description: 'of the work on the device, from its start', helpValue: 'DURATION' }),
   expires: Flags.string({ description: 'how long an offline device may take to come back', helpValue: 'DURATION' }),
+  return: Flags.string({
+    description: 'send each result to this returner of coordinator.yaml, too',
+    helpValue: 'NAME',
+    multiple: true,
+  }),
   max: Flags.integer({ description: 'refuse when more devices match', min: 1 }),
   expect: Flags.integer({ description: 'refuse unless exactly this many devices match', min: 0 }),
   yes: Flags.boolean({ char: 'y', description: 'do not ask; only together with --expect' }),
@@ -50,6 +55,7 @@ export interface JobFlagValues {
   'max-failures'?: number | undefined;
   timeout?: string | undefined;
   expires?: string | undefined;
+  return?: string[] | undefined;
   max?: number | undefined;
   expect?: number | undefined;
   yes: boolean;
@@ -66,6 +72,7 @@ export function jobTerms(flags: JobFlagValues): Omit<JobRequest, 'selector' | 'a
     batch: flags.batch,
     maxFailures: flags.failhard ? 1 : flags['max-failures'],
     subset: flags.subset,
+    returners: flags.return,
     max: flags.max,
     dryRun: flags['dry-run'] || undefined,
   });

@@ -4,6 +4,7 @@ import type { LogLevel } from '../log.ts';
 import { isFleetId } from '../pki/profile.ts';
 import { connectHookField, type ConnectHookConfig } from './connect-hook.ts';
 import { type Field, check, choice, either, integer, list, number, record, text } from './field.ts';
+import { placeReturners, returnersField, type ReturnersConfig } from './returner.ts';
 import { readConfigFile } from './read-config.ts';
 import { host, logLevels, maxSocketPathBytes, milliseconds, path, seconds } from './rule.ts';
 
@@ -35,6 +36,8 @@ export interface CoordinatorConfig {
   };
   /** Absent: nobody else is asked who may connect. */
   connectHook?: ConnectHookConfig;
+  /** Where results of jobs go, by name; absent: nowhere but to who asks. */
+  returners?: ReturnersConfig;
   /** For operators elsewhere; without an address there is the unix socket alone. */
   api: {
     /** Takes certificates of operators. Port 0 takes a free one. */
@@ -179,6 +182,7 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
       ['minAgentVersion'],
     ),
     connectHook: connectHookField,
+    returners: returnersField,
     api: record<CoordinatorConfig['api']>(
       {
         listen: apiAddress,
@@ -257,7 +261,7 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
     log: record({ level: choice(logLevels) }, defaults.log),
   },
   defaults,
-  ['connectHook', 'enrollment', 'recovery'],
+  ['connectHook', 'returners', 'enrollment', 'recovery'],
 );
 
 /** Reads and checks a coordinator.yaml; `data` and `socket` become absolute. Throws ConfigError with every problem. */
@@ -274,7 +278,7 @@ export async function loadCoordinatorConfig(file: string): Promise<CoordinatorCo
     };
   });
   const config = await readConfigFile(file, field, 'flotilla init makes a fleet with its coordinator.yaml');
-  const { connectHook, enrollment } = config;
+  const { connectHook, enrollment, returners } = config;
   const placed = (hook: ConnectHookConfig): ConnectHookConfig =>
     hook.caFile === undefined ? hook : { ...hook, caFile: resolve(directory, hook.caFile) };
   return {
@@ -282,6 +286,7 @@ export async function loadCoordinatorConfig(file: string): Promise<CoordinatorCo
     data: resolve(directory, config.data),
     socket: resolve(directory, config.socket),
     certificates: { ...config.certificates, profiles: resolve(directory, config.certificates.profiles) },
+    ...(returners === undefined ? {} : { returners: placeReturners(returners, directory) }),
     ...(connectHook === undefined ? {} : { connectHook: placed(connectHook) }),
     ...(enrollment?.hook === undefined ? {} : { enrollment: { ...enrollment, hook: placed(enrollment.hook) } }),
   };

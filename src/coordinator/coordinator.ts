@@ -42,6 +42,7 @@ import { ListPublisher } from './revocation/publish.ts';
 import { serveRevocationList } from './revocation/serve.ts';
 import { ConsumerStreams } from './service/consumer-streams.ts';
 import type { ServiceContext } from './service/context.ts';
+import { returnerNames, startReturners } from './service/start-returners.ts';
 import { fireSchedules } from './service/fire-schedule.ts';
 import { recoverDevice } from './service/recover-device.ts';
 import { RenewalSigner } from './service/renewal-signer.ts';
@@ -154,6 +155,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       version: option.version,
       ...localCaller(),
       jobs: config.jobs,
+      returners: returnerNames(config.returners),
       rolloutTimers: timersOf(config),
       renewal,
       payloads: new PayloadReader(schemaSource(state.schemas)),
@@ -181,6 +183,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       // The answer leaves first.
       shutdown: () => setImmediate(() => end()),
     };
+    undo.defer(await startReturners(context, config.returners, runDirectory, log));
     undo.defer(fireSchedules(context, log));
     const signer = new RenewalSigner(context, log);
     undo.defer(() => signer.stop());

@@ -21,8 +21,7 @@ import { top } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
 import { createFleet } from '../support/fleet.ts';
 
-/** Of memory: 70 MiB, which is what ps, top and systemd call 70 M. */
-const target = { rssBytes: 70 << 20, idleCpuPercent: 0.1, fileBytes: 1_500_000 };
+const target = { rssBytes: 70_000_000, idleCpuPercent: 0.1, fileBytes: 1_500_000 };
 /** After the start: what it has compiled and read is given back by then. */
 const fillerBytes = 48 << 20;
 const settleSeconds = 10;

@@ -1,5 +1,9 @@
 /** The exit codes that scripts rely on, from the real command line against real agents. */
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { start } from '../support/cli.ts';
 import { createFleet, type TestAgent, type TestFleet } from '../support/fleet.ts';
 
 let fleet: TestFleet;
@@ -71,6 +75,49 @@ describe('flotilla run', () => {
     } finally {
       agents.get('d-2')?.signal('SIGCONT');
     }
+  });
+
+  /** The id of a job that was just begun by this command line, which streams. */
+  const begun = async (child: ReturnType<typeof start>): Promise<string> => {
+    await once(child.stdout, 'data'); // the first row: the job is stored
+    return (await fleet.cli(['job', 'list', '--limit', '1', '--json'])).json()[0].id;
+  };
+  /** A command that ends when it is let go. */
+  const streaming = (go: string) => {
+    const script = `while [ ! -e ${go} ]; do sleep 0.1; done; echo done`;
+    const args = ['run', 'd-1', '--json', '--', 'sh', '-c', script];
+    return start(args, { env: { FLOTILLA_FLEET_DIR: fleet.dir } });
+  };
+  const letGo = (go: string) => writeFile(join(agents.get('d-1')!.dir, go), '');
+
+  it('exits 130 at Ctrl-C, which leaves the job running: `job wait` goes on with it', async () => {
+    const child = streaming('first');
+    const id = await begun(child);
+    child.kill('SIGINT');
+    const { exitCode, stderr } = await child;
+    expect([exitCode, stderr]).toEqual([130, expect.stringContaining(`flotilla job wait ${id}`)]);
+    await letGo('first');
+    const waited = await fleet.cli(['job', 'wait', id, '--json']);
+    expect(waited.exitCode).toBe(0);
+    expect(waited.rows().at(-2)).toMatchObject({ result: { outcome: 'succeeded', stdout: 'done\n' } });
+  });
+
+  it('may be killed with -9: the job goes on, and each device runs it once', async () => {
+    const child = streaming('second');
+    const id = await begun(child);
+    child.kill('SIGKILL');
+    await child;
+    await letGo('second');
+    expect((await fleet.cli(['job', 'wait', id, '--json'])).exitCode).toBe(0);
+  });
+
+  it('says in a dry run what it would do, and to whom, by the same rules', async () => {
+    const dry = await fleet.cli(['run', '*', '--dry-run', '--json', '--', 'true']);
+    expect(dry.rows()).toMatchObject([{ kind: 'job', job: { id: '', matched: 3 } }]);
+    expect((await fleet.cli(['run', '*', '--dry-run', '--max', '2', '--', 'true'])).exitCode).toBe(6);
+    expect((await fleet.cli(['run', 'nobody', '--dry-run', '--', 'true'])).exitCode).toBe(3);
+    expect((await fleet.cli(['run', '*', '--yes', '--', 'true'])).exitCode).toBe(2);
+    expect((await fleet.cli(['run', '*', '--yes', '--expect', '4', '--', 'true'])).exitCode).toBe(6);
   });
 
   it('keeps a command for an offline device and runs it once when the device is back', async () => {

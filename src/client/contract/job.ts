@@ -26,6 +26,8 @@ export const JobRequestSchema = Type.Object({
   /** A random sample of this size, drawn once. */
   subset: Type.Optional(Type.Integer({ minimum: 1 })),
   maxOutputBytes: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 })),
+  /** Returners of coordinator.yaml that get each result, beside those that get every job's. */
+  returners: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { maxItems: 32 })),
   /** Refuse above this many matched devices. */
   max: Type.Optional(Type.Integer({ minimum: 1 })),
   /** The operator typed this size; needed above the fleet share that asks for confirmation. */
@@ -133,6 +135,7 @@ export const JobSchema = Type.Object({
   retryOf: Type.Optional(Type.String()),
   /** The schedule that has started it. */
   schedule: Type.Optional(Type.String()),
+  returners: Type.Optional(Type.Array(Type.String())),
   matched: Type.Integer(),
   /** Finished devices by outcome, unfinished ones by state. */
   counts: Type.Record(Type.String(), Type.Integer()),

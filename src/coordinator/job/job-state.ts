@@ -61,6 +61,8 @@ export interface JobDocument {
   retryOf?: string;
   /** The schedule that has started it. */
   schedule?: string;
+  /** Where each result goes, by the names of coordinator.yaml. */
+  returners?: string[];
   matched: number;
   /** Finished devices by outcome, unfinished ones by state. */
   counts: Record<string, number>;

@@ -20,6 +20,8 @@ export interface PlanContext {
   nowMs: number;
   /** What the job comes from, where it is not an operator's own. */
   origin?: Pick<JobDocument, 'retryOf' | 'schedule'>;
+  /** Of coordinator.yaml: every job's, and those that a job may ask for. */
+  returners?: { always: readonly string[]; known: ReadonlySet<string> };
   /** Uniform in [0, 1). */
   random(): number;
 }
@@ -62,6 +64,7 @@ export function planJob(request: JobRequest, matched: readonly string[], context
       window: request.batch === undefined ? 0 : windowOf(request.batch, ids.length),
       maxFailures: request.maxFailures ?? 0,
       ...context.origin,
+      ...returnersOf(request, context),
       state: 'running',
       matched: ids.length,
       counts: { waiting: ids.length },
@@ -115,6 +118,21 @@ export function requireSize(
       suggestion: `add --expect ${count} if that is what you mean`,
     });
   }
+}
+
+function returnersOf(
+  { returners = [] }: JobRequest,
+  { returners: given }: PlanContext,
+): Pick<JobDocument, 'returners'> {
+  const unknown = returners.find((name) => given?.known.has(name) !== true);
+  if (unknown !== undefined) {
+    throw new FlotillaError('usage', 'returner-unknown', `the coordinator has no returner ${unknown}`, {
+      seen: unknown,
+      expected: [...(given?.known ?? [])].join(', ') || 'none is in coordinator.yaml',
+    });
+  }
+  const all = [...new Set([...(given?.always ?? []), ...returners])];
+  return all.length === 0 ? {} : { returners: all };
 }
 
 /** "50" devices or "10%" of them, at least one. */

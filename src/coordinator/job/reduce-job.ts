@@ -12,6 +12,7 @@ import { contentOf } from '../../protocol/job-action.ts';
 import type { Effect, Reduced } from '../effect.ts';
 import { ValueMissing } from './argument-template.ts';
 import { endOf, outputOf, restoreOf, type JobOutput } from './job-report.ts';
+import { resultEvent } from './job-result.ts';
 import { jobRequest, needsRun } from './job-request.ts';
 import { earliestEndMs, overdue } from './job-timer.ts';
 import { countName, type JobDevice, type JobState } from './job-state.ts';
@@ -144,7 +145,10 @@ class Draft {
     if (document.window > 0) this.#trackWork(before, after);
     const member = { parentId: this.state.document.id, position, deviceId, document: after };
     this.effects.push({ kind: 'member', member: output === undefined ? member : { ...member, output } });
-    if (after.state === 'finished' && before.state !== 'finished') this.#countFailure(after);
+    if (after.state !== 'finished' || before.state === 'finished') return;
+    const event = resultEvent(this.state.document, deviceId, position, countName(after));
+    if (event !== undefined) this.effects.push(event);
+    this.#countFailure(after);
   }
 
   found(deviceId: string): void {

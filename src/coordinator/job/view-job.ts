@@ -32,6 +32,7 @@ export function viewJob(document: JobDocument): Job {
     ...(document.finishedAtMs === undefined ? {} : { finishedAtMs: document.finishedAtMs }),
     ...(document.stopped === undefined ? {} : { stopped: document.stopped }),
     ...(document.retryOf === undefined ? {} : { retryOf: document.retryOf }),
+    ...(document.returners === undefined ? {} : { returners: document.returners }),
     ...(document.schedule === undefined ? {} : { schedule: document.schedule }),
     matched,
     counts,

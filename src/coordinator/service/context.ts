@@ -11,7 +11,7 @@ import type { EnrollGate } from '../hook/enroll-gate.ts';
 import type { Turn } from '../core/turn.ts';
 import type { ListPublisher } from '../revocation/publish.ts';
 import type { ConnectGate } from '../hook/connect-gate.ts';
-import type { JobPolicy } from '../job/plan-job.ts';
+import type { JobPolicy, PlanContext } from '../job/plan-job.ts';
 import type { Caller } from '../operator/caller.ts';
 import type { LiveConnections } from '../operator/live-connections.ts';
 import type { RenewalPolicy } from '../renewal/reduce-renewal.ts';
@@ -28,6 +28,8 @@ export interface ServiceContext extends Caller {
   fleetId: string;
   version: string;
   jobs: JobPolicy;
+  /** Where results of jobs go. */
+  returners: NonNullable<PlanContext['returners']>;
   rolloutTimers: TimerPolicy;
   renewal: RenewalPolicy;
   /** Reads Avro payloads by what the registry holds at that time. */

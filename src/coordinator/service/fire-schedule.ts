@@ -9,6 +9,8 @@ import type { ServiceContext } from './context.ts';
 import { beginJob } from './job-service.ts';
 import { matchAccepted } from './target.ts';
 
+type JobContext = Pick<ServiceContext, 'newId' | 'jobs' | 'random' | 'returners'>;
+
 /** How late a firing may be at most, beside what the load adds. */
 const lookEveryMs = 500;
 
@@ -35,7 +37,7 @@ export function fireSchedules(context: ServiceContext, log: Log): () => void {
 }
 
 /** Everything that is due at this turn; each in the commit that also moves its schedule on. */
-export function fireDue(turn: Turn, context: Pick<ServiceContext, 'newId' | 'jobs' | 'random'>): void {
+export function fireDue(turn: Turn, context: JobContext): void {
   for (const document of turn.state.schedules.values()) {
     const due = takeDue(document, turn.nowMs);
     if (due === undefined) continue;
@@ -45,12 +47,7 @@ export function fireDue(turn: Turn, context: Pick<ServiceContext, 'newId' | 'job
 }
 
 /** A job, or the reason why there is none; never an error for the next schedule. */
-function fire(
-  turn: Turn,
-  context: Pick<ServiceContext, 'newId' | 'jobs' | 'random'>,
-  document: ScheduleDocument,
-  dueAtMs: number,
-): void {
+function fire(turn: Turn, context: JobContext, document: ScheduleDocument, dueAtMs: number): void {
   const { name } = document;
   const mark = turn.mark();
   const at = { dueAtMs, firedAtMs: turn.nowMs };
@@ -72,7 +69,7 @@ function fire(
   }
 }
 
-function start(turn: Turn, context: Pick<ServiceContext, 'newId' | 'jobs' | 'random'>, document: ScheduleDocument) {
+function start(turn: Turn, context: JobContext, document: ScheduleDocument) {
   const { name, job, expected, createdBy } = document;
   requireOperator(turn, createdBy);
   const matched = matchAccepted(turn, job.selector);
@@ -86,7 +83,13 @@ function start(turn: Turn, context: Pick<ServiceContext, 'newId' | 'jobs' | 'ran
   };
   return beginJob(
     turn,
-    { ...caller, newId: context.newId, random: context.random, jobs: { ...context.jobs, confirmAboveShare: share } },
+    {
+      ...caller,
+      newId: context.newId,
+      random: context.random,
+      returners: context.returners,
+      jobs: { ...context.jobs, confirmAboveShare: share },
+    },
     { request: job, matched, action: 'job.start', origin: { schedule: name } },
   );
 }

@@ -50,7 +50,7 @@ export async function retryJob(context: ServiceContext, id: string, request: Job
 /** The one way in which a job comes to be: planned by the safety rules, stored, started, audited. */
 export function beginJob(
   turn: Turn,
-  context: Pick<ServiceContext, 'newId' | 'jobs' | 'random'> & Caller,
+  context: Pick<ServiceContext, 'newId' | 'jobs' | 'random' | 'returners'> & Caller,
   {
     request,
     matched,
@@ -70,6 +70,7 @@ export function beginJob(
     fleetSize: countAccepted(turn.state),
     submittedBy: context.actor,
     nowMs: turn.nowMs,
+    returners: context.returners,
     random: () => context.random(),
     ...(origin === undefined ? {} : { origin }),
   });
@@ -91,7 +92,7 @@ export function beginJob(
 
 /** What asked for this job, but for the devices and the safety rules, which are asked about anew. */
 export function requestOf(document: JobDocument): JobRequest {
-  const { selector, action, hold, rampSeconds, timeoutSeconds, maxOutputBytes, maxFailures } = document;
+  const { selector, action, hold, rampSeconds, timeoutSeconds, maxOutputBytes, maxFailures, returners } = document;
   return {
     selector,
     action,
@@ -99,6 +100,7 @@ export function requestOf(document: JobDocument): JobRequest {
     maxOutputBytes,
     ...(hold === undefined ? {} : { hold }),
     ...(rampSeconds === undefined ? {} : { rampSeconds }),
+    ...(returners === undefined ? {} : { returners }),
     ...(maxFailures === 0 ? {} : { maxFailures }),
   };
 }
