@@ -107,14 +107,20 @@ function asPathPart(value: string): string {
 
 /** As far as quotes and backslashes tell. Being wrong costs a quote in the output, never a command. */
 function isWithinDoubleQuotes(text: string): boolean {
-  let quote = '';
+  // The quote that is open, in each `$(` that is open.
+  const open = [''];
   for (let at = 0; at < text.length; at++) {
     const character = text[at]!;
+    const quote = open.at(-1)!;
     if (character === '\\' && quote !== "'") at++;
-    else if (quote === '' && (character === '"' || character === "'")) quote = character;
-    else if (character === quote) quote = '';
+    else if (character === '$' && text[at + 1] === '(' && quote !== "'") {
+      open.push('');
+      at++;
+    } else if (quote === '' && character === ')' && open.length > 1) open.pop();
+    else if (quote === '' && (character === '"' || character === "'")) open[open.length - 1] = character;
+    else if (character === quote) open[open.length - 1] = '';
   }
-  return quote === '"';
+  return open.at(-1) === '"';
 }
 
 function malformed(text: string, seen: string): FlotillaError {
