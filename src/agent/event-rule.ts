@@ -5,6 +5,8 @@ import { freeRoom, wholeRoom, type DeviceLogOption, type RetentionRule } from '.
 
 /** How the agent's own events stay, where it is not as `defaultEventType` says. */
 const ownRules: Readonly<Record<string, RetentionRule>> = {
+  // What ran a while ago says nothing once there is a newer one.
+  'flotilla.job-beat': { ...defaultEventType, latestOnly: true },
   // The coordinator has it then, and nobody else asks.
   'flotilla.job-file': { ...defaultEventType, keepRows: 0, keepBytes: 0, keepSeconds: 0 },
   // The whole set each time: what an operator has not seen yet is worth nothing once there is a newer one.

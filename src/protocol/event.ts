@@ -79,6 +79,12 @@ export const JobEventSchema = Type.Object({
 });
 export type JobEvent = Static<typeof JobEventSchema>;
 
+/** `flotilla.job-beat`, lane state: what runs longer than some seconds, told at a slow rhythm while it does. */
+export const JobBeatEventSchema = Type.Object({
+  running: Type.Array(Type.Object({ jobId: text(64), startedAtMs: Type.Number() }), { maxItems: 256 }),
+});
+export type JobBeatEvent = Static<typeof JobBeatEventSchema>;
+
 /** `flotilla.job-file`, lane bulk, key = job id: a piece of the file that a job reads, in order; the last one ends it. */
 export const JobFileEventSchema = Type.Object({
   jobId: text(64),
@@ -292,6 +298,7 @@ export const eventSchemas = {
   'flotilla.boot': BootEventSchema,
   'flotilla.grains': GrainsEventSchema,
   'flotilla.job': JobEventSchema,
+  'flotilla.job-beat': JobBeatEventSchema,
   'flotilla.job-file': JobFileEventSchema,
   'flotilla.update': UpdateEventSchema,
   'flotilla.log': LogEventSchema,

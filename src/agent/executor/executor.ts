@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../clock.ts';
 import { jsonRow, type DeviceLog } from '../../eventlog/index.ts';
 import type { Log } from '../../log.ts';
-import type { JobEvent, JobOutcome } from '../../protocol/event.ts';
+import type { JobBeatEvent, JobEvent, JobOutcome } from '../../protocol/event.ts';
 import { Lane } from '../../protocol/lane.ts';
 import type { JobCancel, JobRun, JobStart } from '../../protocol/request.ts';
 import type { Link } from '../link/port.ts';
@@ -15,6 +15,7 @@ import { ContentDesk } from './content-desk.ts';
 import type { ContentCache } from './content-cache.ts';
 import { advanceHold, beginHold, holdOutcome, recordEveryMs, type ActionFate, type HoldRecord } from './hold.ts';
 import { fitJobEvent } from './job-event.ts';
+import { asRun, dropAbsent, programOf } from './job-run.ts';
 import type { JobPolicy } from './job-policy.ts';
 
 export interface ExecutorOption {
@@ -31,6 +32,7 @@ export interface ExecutorOption {
 }
 
 interface RunningJob {
+  startedAtMs: number;
   controller: AbortController;
   cancelled: boolean;
   done: Promise<void>;
@@ -52,6 +54,8 @@ interface JobNote {
 }
 
 const longestTimerMs = 3_600_000;
+/** A job is told as running when it has run for so long, and again so often. */
+const beatMs = 30_000;
 
 /** Runs the jobs of the coordinator, each at most once, and puts each outcome into the log with the job's row. */
 export class Executor {
@@ -62,6 +66,7 @@ export class Executor {
   readonly #content: ContentDesk;
   #unsubscribe: (() => void) | undefined;
   #cancelTimer: (() => void) | undefined;
+  #cancelBeat: (() => void) | undefined;
   #stopped = false;
 
   constructor(option: ExecutorOption) {
@@ -86,6 +91,7 @@ export class Executor {
     this.#stopped = true;
     this.#unsubscribe?.();
     this.#cancelTimer?.();
+    this.#cancelBeat?.();
     for (const held of this.#held.values()) {
       held.cancelTimer();
       this.#note(held);
@@ -334,9 +340,31 @@ export class Executor {
   }
 
   #track(jobId: string, work: (running: RunningJob) => Promise<void>): void {
-    const running: RunningJob = { controller: new AbortController(), cancelled: false, done: Promise.resolve() };
+    const running: RunningJob = {
+      startedAtMs: this.#option.clock.nowMs(),
+      controller: new AbortController(),
+      cancelled: false,
+      done: Promise.resolve(),
+    };
     this.#running.set(jobId, running);
     running.done = work(running);
+    this.#cancelBeat ??= this.#option.clock.schedule(beatMs, () => this.#beat());
+  }
+
+  /** Tells what runs, in one small event that replaces the one before, so that nobody has to ask. */
+  #beat(): void {
+    this.#cancelBeat = undefined;
+    if (this.#stopped || this.#running.size === 0) return;
+    const { log, clock, link, logger } = this.#option;
+    const running = Array.from(this.#running, ([jobId, { startedAtMs }]) => ({ jobId, startedAtMs }));
+    this.#cancelBeat = clock.schedule(beatMs, () => this.#beat());
+    try {
+      const value: JobBeatEvent = { running };
+      log.append(Lane.state, jsonRow({ type: 'flotilla.job-beat', timestampMs: clock.nowMs(), value }));
+      link.wake();
+    } catch (error) {
+      logger.warn({ err: error }, 'what runs could not be told'); // a full log: the next time
+    }
   }
 
   #finish(jobId: string, outcome: JobOutcome, detail: Partial<JobEvent> = {}): void {
@@ -364,19 +392,4 @@ export class Executor {
 function noteOf(bootId: string | undefined, hold: HoldRecord | undefined): JobNote | undefined {
   if (bootId === undefined && hold === undefined) return undefined;
   return { ...(bootId === undefined ? {} : { bootId }), ...(hold === undefined ? {} : { hold }) };
-}
-
-/** A job of the first form: a command. */
-function asRun({ argv, shell, ...rest }: JobStart): JobRun {
-  return { ...rest, action: { kind: 'command', argv, shell } };
-}
-
-function programOf({ action }: JobRun): string | undefined {
-  return action.kind === 'command' ? action.argv[0] : undefined;
-}
-
-type Present<T> = { [K in keyof T]: Exclude<T[K], undefined> };
-
-function dropAbsent<T extends object>(value: T): Present<T> {
-  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as Present<T>;
 }

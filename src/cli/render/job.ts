@@ -68,9 +68,9 @@ export function formatJobProgress(job: Job, progress: JobProgress, nowMs: number
   const age = formatDuration(nowMs - job.submittedAtMs);
   const head = `job ${job.id}: ${progress.finished()} of ${job.matched} done after ${age} (${formatCounts(progress.counts())})`;
   const open = [...progress.results.values()].filter(({ state }) => state !== 'finished' && state !== 'waiting');
-  const shown = open.slice(0, 8).map(({ deviceId, state, startedAtMs }) => {
+  const shown = open.slice(0, 8).map(({ deviceId, state, startedAtMs, lostAtMs }) => {
     const since = startedAtMs === undefined ? '' : ` for ${formatDuration(nowMs - startedAtMs)}`;
-    return `  ${deviceId}  ${state === 'started' ? 'running' : state}${since}`;
+    return `  ${deviceId}  ${state === 'started' ? 'running' : state}${since}${lostAtMs === undefined ? '' : `, link lost for ${formatDuration(nowMs - lostAtMs)}`}`;
   });
   if (open.length > shown.length) shown.push(`  … and ${open.length - shown.length} more`);
   return [head, ...shown, 'Ctrl-C leaves the job running'];

@@ -94,6 +94,9 @@ export const DeviceResultSchema = Type.Object({
   reason: Type.Optional(Type.String()),
   startedAtMs: Type.Optional(Type.Number()),
   finishedAtMs: Type.Optional(Type.Number()),
+  /** When it last told that it runs, and since when its link is lost; by the coordinator's clock. */
+  heardAtMs: Type.Optional(Type.Number()),
+  lostAtMs: Type.Optional(Type.Number()),
   /** Its place in a ramp, by the coordinator's clock. */
   startAtMs: Type.Optional(Type.Number()),
   /** Of a job with a hold: when the restoring action is due, by the device's clock. */

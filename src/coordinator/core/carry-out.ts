@@ -46,6 +46,11 @@ export function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
       return takeCertificateRequest(turn, deviceId, meaning.event);
     case 'certificate':
       return takeCertificateOutcome(turn, deviceId, meaning.event);
+    case 'job-beat':
+      for (const { jobId, startedAtMs } of meaning.event.running) {
+        stepJob(turn, jobId, { kind: 'heard', deviceId, startedAtMs });
+      }
+      return;
     case 'job-file':
     case 'reply':
     case 'history':

@@ -14,6 +14,7 @@ import {
   type GrainsEvent,
   type HistoryEvent,
   type JobEvent,
+  type JobBeatEvent,
   type JobFileEvent,
   type LogEvent,
   type ReplyEvent,
@@ -30,6 +31,7 @@ export type Meaning =
   | { kind: 'grains'; event: GrainsEvent }
   | { kind: 'grains-change'; event: GrainsChangeEvent }
   | { kind: 'job'; event: JobEvent }
+  | { kind: 'job-beat'; event: JobBeatEvent }
   | { kind: 'job-file'; event: JobFileEvent }
   | { kind: 'update'; event: UpdateEvent }
   | { kind: 'log'; event: LogEvent }

@@ -25,6 +25,10 @@ export interface JobDevice {
   reason?: string;
   startedAtMs?: number;
   finishedAtMs?: number;
+  /** When it last told that it runs, by the coordinator's clock. */
+  heardAtMs?: number;
+  /** Since when its link is lost, while it runs or is held. */
+  lostAtMs?: number;
   /** When the restoring action is due, by the device's clock. */
   returnsAtMs?: number;
   /** What became of the restoring action, without its outputs. */

@@ -26,6 +26,8 @@ export type JobInput =
   | { kind: 'delivered'; deviceId: string }
   | { kind: 'result'; deviceId: string; event: JobEvent }
   | { kind: 'connected'; deviceId: string }
+  /** It tells that the job runs there. */
+  | { kind: 'heard'; deviceId: string; startedAtMs: number }
   /** It has said which requests it takes. */
   | { kind: 'announced'; deviceId: string }
   | { kind: 'disconnected'; deviceId: string }
@@ -64,13 +66,18 @@ function step(job: Draft, input: JobInput): void {
       job.result(input.deviceId, input.event);
       break;
     case 'connected':
+      if (job.device(input.deviceId)?.lostAtMs !== undefined) job.found(input.deviceId);
       job.lookAgainAt(input.deviceId);
+      break;
+    case 'heard':
+      job.heard(input.deviceId, input.startedAtMs);
       break;
     case 'announced':
       job.refuseOld(input.deviceId);
       break;
     case 'disconnected':
       job.change(input.deviceId, ['queued'], ({ sentAtMs: _, ...device }) => device);
+      job.change(input.deviceId, ['started', 'holding'], (device) => ({ ...device, lostAtMs: job.nowMs }));
       break;
     case 'history-lost':
       job.change(input.deviceId, underWay, (device) =>
@@ -142,6 +149,19 @@ class Draft {
     const event = resultEvent(this.state.document, deviceId, position, countName(after));
     if (event !== undefined) this.effects.push(event);
     this.#countFailure(after);
+  }
+
+  found(deviceId: string): void {
+    this.change(deviceId, ['started', 'holding'], ({ lostAtMs: _, ...device }) => device);
+  }
+
+  /** Perhaps its `started` is still on the way, on another lane. */
+  heard(deviceId: string, startedAtMs: number): void {
+    this.change(deviceId, ['queued', 'delivered', 'started'], ({ lostAtMs: _, ...device }) => ({
+      ...device,
+      ...(device.state === 'started' ? {} : { state: 'started', atMs: this.nowMs, startedAtMs }),
+      heardAtMs: this.nowMs,
+    }));
   }
 
   result(deviceId: string, event: JobEvent): void {
@@ -345,7 +365,7 @@ class Draft {
 }
 
 function finished(device: JobDevice, outcome: JobOutcome, atMs: number, reason: string | undefined): JobDevice {
-  const { sentAtMs: _s, reason: _r, ...rest } = device;
+  const { sentAtMs: _s, reason: _r, heardAtMs: _h, lostAtMs: _l, ...rest } = device;
   return { ...rest, state: 'finished', outcome, atMs, finishedAtMs: atMs, ...(reason === undefined ? {} : { reason }) };
 }
 

@@ -44,8 +44,8 @@ async function* rows(
 ): AsyncGenerator<JobFollowRow> {
   const shown = new Map<string, string>();
   function* show(member: MemberRow): Generator<JobFollowRow> {
-    const { state, outcome, late } = member.document as JobDevice;
-    const mark = `${state} ${outcome ?? ''} ${late === true}`;
+    const { state, outcome, late, lostAtMs } = member.document as JobDevice;
+    const mark = `${state} ${outcome ?? ''} ${late === true} ${lostAtMs !== undefined}`;
     if (state === 'waiting' || shown.get(member.deviceId) === mark) return;
     shown.set(member.deviceId, mark);
     yield { kind: 'result', result: viewResult(member) };

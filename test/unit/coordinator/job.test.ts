@@ -245,4 +245,31 @@ describe('a job', () => {
       { numRuns: 300 },
     );
   });
+
+  it('is rejected for an agent that is too old, as soon as that is known', () => {
+    const bench = new Bench(plan(['d0', 'd1'], { action: { kind: 'ping' } }), ['d0', 'd1']);
+    bench.old.add('d0');
+    bench.feed({ kind: 'announced', deviceId: 'd0' });
+    expect(bench.device('d0')).toMatchObject({ outcome: 'rejected', reason: expect.stringContaining('agent too old') });
+    expect(bench.device('d1')).toMatchObject({ state: 'queued' });
+  });
+
+  it('says since when it was not heard of, and that it is held', () => {
+    const bench = new Bench(plan(['d0'], { hold: { forSeconds: 60, restore: { kind: 'command', argv: ['on'] } } }), [
+      'd0',
+    ]);
+    bench.feed({ kind: 'heard', deviceId: 'd0', startedAtMs: 5 }, 10);
+    expect(bench.device('d0')).toMatchObject({ state: 'started', heardAtMs: 10, startedAtMs: 5 });
+    bench.feed({ kind: 'disconnected', deviceId: 'd0' }, 20);
+    expect(bench.device('d0')).toMatchObject({ lostAtMs: 20 });
+    bench.feed({ kind: 'connected', deviceId: 'd0' }, 30);
+    expect(bench.device('d0').lostAtMs).toBeUndefined();
+    bench.feed({ kind: 'result', deviceId: 'd0', event: { jobId: 'j1', state: 'held', outcome: 'succeeded' } }, 40);
+    expect(bench.device('d0')).toMatchObject({ state: 'holding', outcome: 'succeeded' });
+    expect(bench.job.document).toMatchObject({ state: 'running', counts: { holding: 1 } });
+    const restore = { outcome: 'failed', exitCode: 2, stdout: 'x' } as const;
+    bench.feed({ kind: 'result', deviceId: 'd0', event: done('failed', { restore }) }, 50);
+    expect(bench.device('d0')).toMatchObject({ state: 'finished', restore: { outcome: 'failed', exitCode: 2 } });
+    expect(bench.job.document.state).toBe('finished');
+  });
 });
