@@ -78,6 +78,7 @@ import type {
   ScheduleRequest,
   ScheduleTimes,
   SchemaList,
+  SelectCompletion,
   SelectCount,
   SelectExplanation,
   SelectMatch,
@@ -168,6 +169,8 @@ export class CoordinatorClient {
   match = (request: SelectRequest) => this.#http.post<SelectMatch>('/v1/select/match', request);
   count = (request: SelectRequest) => this.#http.post<SelectCount>('/v1/select/count', request);
   values = (request: ValuesRequest) => this.#http.post<SelectValues>('/v1/select/values', request);
+  complete = (text: string, signal?: AbortSignal) =>
+    this.#http.get<SelectCompletion>('/v1/select/complete', { text }, signal);
   explain = (request: SelectRequest) => this.#http.post<SelectExplanation>('/v1/select/explain', request);
 
   groups = () => this.#http.get<Group[]>('/v1/groups');

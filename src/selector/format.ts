@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import type { ComparisonTerm, FactTerm, SelectorNode, Term } from './ast.ts';
+import { escapeInGlob } from './glob.ts';
 import { isBlank, isInvisible } from './lexer.ts';
 import { parseExpression } from './parser.ts';
 
@@ -92,6 +93,11 @@ function readsAs(text: string, term: Term): boolean {
   } catch {
     return false;
   }
+}
+
+/** A text as the value of a term, matching itself and nothing else. */
+export function writeLiteral(text: string, delimiter: string): string {
+  return quoteIfNeeded(Array.from(text, escapeInGlob).join(''), delimiter);
 }
 
 function quoteIfNeeded(source: string, delimiter: string): string {

@@ -7,6 +7,7 @@ export { momentOf, type Moment, type Predicate, type Target } from './evaluate.t
 export type { Comparison, SampleTerm, SelectorNode } from './ast.ts';
 export type { FactRecord } from './fact-text.ts';
 export { engines, type Engine } from './engine.ts';
+export { completeSelector, type CompletionFleet } from './complete.ts';
 export { distributionOf, parsePlace, type Distribution, type FactPlace } from './distribution.ts';
 export { groupsNamedIn, noGroups, type GroupSource } from './group.ts';
 export { explainSelector, type Explanation } from './explain.ts';

@@ -411,6 +411,8 @@ const cases: Record<string, Case> = {
   'rollout resume': { ok: () => [rollouts['x-2'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
   'rollout abort': { ok: () => [rollouts['x-3'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
 
+  completion: { ok: () => ['bash'], fails: () => ['tcsh'], exitCode: 2 },
+  'select complete': { ok: () => ['N@'], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
   'select count': { ok: () => ['d-*'], fails: () => [malformed], exitCode: 2 },
   'select values': { ok: () => ['G@'], fails: () => ['site'], exitCode: 2 },
   'select match': { ok: () => ['d-*'], fails: () => [malformed], exitCode: 2 },

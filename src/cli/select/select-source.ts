@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core';
 import type {
+  SelectCompletion,
   SelectCount,
   SelectExplanation,
   SelectMatch,
@@ -8,6 +9,7 @@ import type {
   ValuesRequest,
 } from '../../client/contract/index.ts';
 import {
+  completeSelector,
   distributionOf,
   explainSelector,
   parsePlace,
@@ -25,6 +27,7 @@ export interface SelectSource {
   count(request: SelectRequest): Promise<SelectCount>;
   explain(request: SelectRequest): Promise<SelectExplanation>;
   values(request: ValuesRequest): Promise<SelectValues>;
+  complete(text: string, signal?: AbortSignal): Promise<SelectCompletion>;
 }
 
 export const fleetFlag = Flags.string({
@@ -68,6 +71,12 @@ export class FileSource implements SelectSource {
     const wanted = selector === undefined ? undefined : new Set(this.#ids(selector));
     const fleet = wanted === undefined ? devices : devices.filter(({ id }) => wanted.has(id));
     return { place, ...distributionOf(fleet, parsePlace(place), limit) };
+  }
+
+  async complete(text: string): Promise<SelectCompletion> {
+    const { devices, groups } = this.#fleet;
+    const fleet = { targets: () => devices, ids: () => devices.map(({ id }) => id).toSorted(), groups };
+    return { candidates: completeSelector(text, fleet) };
   }
 
   #ids(selector: string): string[] {

@@ -44,3 +44,8 @@ export interface SelectValues {
   /** Keys that lead further down. */
   keys: { key: string; count: number }[];
 }
+
+/** What a selector that is being typed may go on as: whole texts. */
+export interface SelectCompletion {
+  candidates: string[];
+}

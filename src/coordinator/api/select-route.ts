@@ -30,6 +30,14 @@ export const selectRoutes: readonly Route[] = [
     run: (context, { body }) => service.showValues(context, body),
   }),
   route({
+    method: 'GET',
+    path: '/v1/select/complete',
+    right: 'read',
+    summary: 'Say how a selector that is being typed may go on',
+    query: Type.Object({ text: Type.Optional(Type.String({ maxLength: 10_240 })) }),
+    run: (context, { query }) => service.completeText(context, query.text ?? ''),
+  }),
+  route({
     method: 'POST',
     path: '/v1/select/explain',
     right: 'read',

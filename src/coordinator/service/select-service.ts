@@ -1,4 +1,5 @@
 import type {
+  SelectCompletion,
   SelectCount,
   SelectExplanation,
   SelectMatch,
@@ -6,7 +7,8 @@ import type {
   SelectValues,
   ValuesRequest,
 } from '../../client/contract/select.ts';
-import { distributionOf, parsePlace } from '../../selector/index.ts';
+import { completeSelector, distributionOf, parsePlace, type Target } from '../../selector/index.ts';
+import { groupSource } from '../core/group-operation.ts';
 import type { ServiceContext } from './context.ts';
 import { acceptedTargets, explainAccepted, matchAccepted } from './target.ts';
 
@@ -31,6 +33,18 @@ export function showValues({ core }: ServiceContext, request: ValuesRequest): Pr
     place,
     ...distributionOf(acceptedTargets(turn, selector), parsePlace(place), limit),
   }));
+}
+
+/** From all known devices: some verbs decide on those that nobody has accepted. */
+export function completeText({ core }: ServiceContext, text: string): Promise<SelectCompletion> {
+  return core.submit(({ state }) => {
+    const { index } = state.registry;
+    const targets = function* (): Generator<Target> {
+      for (const id of index.idsOf(index.all)) yield index.get(id)!;
+    };
+    const ids = (): string[] => index.idsOf(index.all);
+    return { candidates: completeSelector(text, { targets, ids, groups: groupSource(state) }) };
+  });
 }
 
 export function explain({ core }: ServiceContext, { selector, deviceId }: SelectRequest): Promise<SelectExplanation> {

@@ -55,6 +55,7 @@ const decisions: Record<string, string> = {
   'GET /v1/renewals': 'read',
   'POST /v1/certificates/renew': 'operate',
   'POST /v1/select/match': 'read',
+  'GET /v1/select/complete': 'read',
   'POST /v1/select/count': 'read',
   'POST /v1/select/values': 'read',
   'POST /v1/select/explain': 'read',
