@@ -33,6 +33,10 @@ describe.skipIf(skip)('provision ssh, when something goes wrong', () => {
   /** As from any host, without what the agent's own service is. */
   const foreign = async (host: BareHost): Promise<string[]> =>
     (await host.traces()).filter((line) => line.includes('flotilla-provision') || line.includes('flotilla-guard'));
+  /** What it leaves on its own machine goes with the host's folder. */
+  const provisionAndDie = ({ folder }: BareHost, order: ProvisionOrder) =>
+    execa(process.execPath, [program, JSON.stringify(order)], { reject: false, env: { TMPDIR: folder } });
+
   /** A guard ends within a second after its folder; one that takes an installation back needs longer. */
   const withoutTrace = (traces: () => Promise<string[]>) =>
     eventually('nothing is left', async () => (await traces()).length === 0, { timeoutMs: 60_000 });
@@ -61,7 +65,7 @@ describe.skipIf(skip)('provision ssh, when something goes wrong', () => {
         killAt,
         killAfterMs,
       };
-      const killed = await execa(process.execPath, [program, JSON.stringify(order)], { reject: false });
+      const killed = await provisionAndDie(host, order);
       expect([killed.signal, killed.stderr]).toEqual(['SIGKILL', '']);
       expect(await provision(host, deviceId)).toMatchObject({ exitCode: 0, outcome: 'provisioned' });
       // Longer than the guard of the first try is silent: it has ended, and has taken nothing along.
@@ -79,7 +83,7 @@ describe.skipIf(skip)('provision ssh, when something goes wrong', () => {
     const { port, keyFile, fingerprint } = host;
     const order = { fleetDir: fleet.dir, coordinatorPort: fleet.port, host: { port, keyFile, fingerprint } };
     const last = { ...order, deviceId: 'gone-1', killAt: 'waiting', killAfterMs: 0 };
-    await execa(process.execPath, [program, JSON.stringify(last)], { reject: false });
+    await provisionAndDie(host, last);
     expect(await host.traces()).not.toEqual([]);
     await withoutTrace(() => host.traces());
   }, 120_000);
