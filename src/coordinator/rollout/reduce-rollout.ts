@@ -170,9 +170,7 @@ function offer(draft: RolloutDraft): void {
 function makeOffer(draft: RolloutDraft, position: number): void {
   const device = draft.state.devices.at(position);
   const { id, bundle, policy } = draft.document;
-  const running = draft.facts.device(device.deviceId)?.running;
-  const bootIdAtOffer = running?.bootId;
-  const from = running?.bundleUuid;
+  const { bootId: bootIdAtOffer, bundleUuid: from } = draft.facts.device(device.deviceId)?.running ?? {};
   const delta = from === undefined ? undefined : draft.facts.delta(bundle.bundleUuid, from);
   const { deltaSha256: _, ...asBefore } = device;
   draft.put(position, {
