@@ -22,13 +22,15 @@ export function groupOf({ groups }: Pick<CoreState, 'groups'>, name: string): Gr
 }
 
 /** What names the group directly, and would mean other devices, or none at all, without it. */
-export function usersOf(state: Pick<CoreState, 'groups' | 'consumers'>, name: string): string[] {
+export function usersOf(state: Pick<CoreState, 'groups' | 'consumers' | 'schedules'>, name: string): string[] {
   const names = (expression: string): boolean => groupsNamedIn(expression).includes(name);
   const groups = [...state.groups.values()].filter(({ expression }) => names(expression));
   const consumers = [...state.consumers.values()].filter(({ filter }) => names(filter.selector ?? ''));
+  const schedules = [...state.schedules.values()].filter((each) => each.state !== 'done' && names(each.job.selector));
   return [
     ...groups.map((group) => `group ${group.name}`).toSorted(),
     ...consumers.map((consumer) => `consumer ${consumer.name}`).toSorted(),
+    ...schedules.map((schedule) => `schedule ${schedule.name}`).toSorted(),
   ];
 }
 

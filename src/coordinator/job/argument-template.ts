@@ -51,7 +51,7 @@ export function fillShell(text: string, valueOf: ValueOf): string {
     const name = names.get(key!.trim()) ?? `flotilla_value_${names.size + 1}`;
     names.set(key!.trim(), name);
     // Within double quotes it is part of that word; outside it must not fall into several.
-    return isWithinDoubleQuotes(text.slice(0, at)) ? `\${${name}}` : `"\${${name}}"`;
+    return openQuote(text.slice(0, at)) === '"' ? `\${${name}}` : `"\${${name}}"`;
   });
   const values = Array.from(names, ([key, name]) => `${name}='${valueText(key, valueOf).replaceAll("'", "'\\''")}'; `);
   return values.join('') + filled;
@@ -70,6 +70,26 @@ export function fillAction(action: JobAction, valueOf: ValueOf): JobAction {
       return { ...action, path: fillText(action.path, valueOf, asPathPart) };
     default:
       return action;
+  }
+}
+
+/** @throws FlotillaError when an argument holds a `{{` that is no key, or one that a shell would not see */
+export function requireTemplates(action: JobAction): void {
+  const texts = templatesOf(action);
+  templateKeys(texts);
+  if (action.kind !== 'command' || action.shell !== true) return;
+  const text = texts.join(' ');
+  for (const { 0: whole, index } of text.matchAll(pattern)) {
+    if (whole === '{{{{' || openQuote(text.slice(0, index)) !== "'") continue;
+    throw new FlotillaError(
+      'usage',
+      'job-template-quoted',
+      `${whole} stands in single quotes, where a shell expands nothing`,
+      {
+        seen: text.slice(Math.max(0, index - 20), index + 40),
+        suggestion: 'put it in double quotes, or outside of any: its value is one word there, too',
+      },
+    );
   }
 }
 
@@ -105,8 +125,8 @@ function asPathPart(value: string): string {
   return value;
 }
 
-/** As far as quotes and backslashes tell. Being wrong costs a quote in the output, never a command. */
-function isWithinDoubleQuotes(text: string): boolean {
+/** The quote that is open behind a text, as far as quotes and backslashes tell. Being wrong costs a quote in the output, never a command. */
+function openQuote(text: string): string {
   // The quote that is open, in each `$(` that is open.
   const open = [''];
   for (let at = 0; at < text.length; at++) {
@@ -120,7 +140,7 @@ function isWithinDoubleQuotes(text: string): boolean {
     else if (quote === '' && (character === '"' || character === "'")) open[open.length - 1] = character;
     else if (character === quote) open[open.length - 1] = '';
   }
-  return open.at(-1) === '"';
+  return open.at(-1)!;
 }
 
 function malformed(text: string, seen: string): FlotillaError {

@@ -1,6 +1,6 @@
 import type { JobRequest } from '../../client/contract/job.ts';
 import { FlotillaError } from '../../error.ts';
-import { templateKeys, templatesOf } from './argument-template.ts';
+import { requireTemplates } from './argument-template.ts';
 import { createJobState, type JobDocument, type JobState } from './job-state.ts';
 import { rampOffsets } from './ramp.ts';
 
@@ -36,7 +36,8 @@ const defaultMaxOutputBytes = 64 * 1024;
  * @throws FlotillaError `none-matched`, or `refused` by a safety rule
  */
 export function planJob(request: JobRequest, matched: readonly string[], context: PlanContext): JobState {
-  templateKeys([...templatesOf(request.action), ...(request.hold === undefined ? [] : request.hold.restore.argv)]);
+  requireTemplates(request.action);
+  if (request.hold !== undefined) requireTemplates(request.hold.restore);
   requireSize('job', request, matched.length, context.fleetSize, context.policy.confirmAboveShare);
   const ids = request.subset === undefined ? matched : sample(matched, request.subset, context.random);
   const { nowMs, policy } = context;

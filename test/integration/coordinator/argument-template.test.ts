@@ -1,6 +1,12 @@
 import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
-import { fillAction, fillShell, fillText, templateKeys } from '../../../src/coordinator/job/argument-template.ts';
+import {
+  fillAction,
+  fillShell,
+  fillText,
+  requireTemplates,
+  templateKeys,
+} from '../../../src/coordinator/job/argument-template.ts';
 import { factValue } from '../../../src/coordinator/job/fact-value.ts';
 
 const nasty = `a'b"c $(echo hacked) \`echo hacked\` \\ ; echo hacked & | > * ~ {{id}}\n-n`;
@@ -34,12 +40,19 @@ describe('a value in an argument', () => {
     );
   });
 
+  it('is refused in single quotes, where a shell expands nothing', () => {
+    const command = (text: string, shell: boolean) => () => requireTemplates({ kind: 'command', argv: [text], shell });
+    expect(command(`echo '{{id}}'`, true)).toThrow('{{id}} stands in single quotes');
+    expect(command(`echo "it's {{id}}"`, true)).not.toThrow();
+    expect(command(`echo '{{{{.Names}}' {{id}}`, true)).not.toThrow();
+    expect(command(`it's {{id}}`, false)).not.toThrow();
+  });
+
   it.each([
     ['bare', `printf '%s.' {{site}}`, `${nasty}.`],
     ['within a word', `printf '%s.' x{{site}}y`, `x${nasty}y.`],
     ['in double quotes', `printf '%s.' "<{{site}}>" {{id}}`, `<${nasty}>.d-1.`],
     ['behind an escaped quote', `printf '%s.' \\"{{id}} "\\"{{site}}"`, `"d-1."${nasty}.`],
-    ['in single quotes, where a shell expands nothing', `printf '%s.' '{{id}}'`, '"${flotilla_value_1}".'],
     ['in a heredoc', `cat <<EOF\n{{site}}\nEOF`, `"${nasty}"\n`],
     ['in a command substitution', `printf '%s.' "$(printf '%s' {{site}})"`, `${nasty}.`],
   ])('is never a command for a shell: %s', async (_, text, expected) => {

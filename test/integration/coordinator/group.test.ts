@@ -73,13 +73,21 @@ describe('a named group', () => {
     expect((await core.client.job(job.id)).results?.map(({ deviceId }) => deviceId)).toEqual(['gw-1', 'gw-2']);
   });
 
-  it('is not removed while a group or a reader of the log names it', async () => {
+  it('is not removed while a group, a reader of the log or a schedule names it', async () => {
     const rows = core.client.streamConsumer('billing', { session: 's', selector: 'N@outer', from: 1 });
     await rows.next();
     await rows.return(undefined);
     await expect(core.client.removeGroup('either')).rejects.toMatchObject({ detail: { seen: 'group outer' } });
     await expect(core.client.removeGroup('outer')).rejects.toMatchObject({ detail: { seen: 'consumer billing' } });
     await core.client.removeConsumer('billing');
+    await core.client.addSchedule({
+      name: 'nightly',
+      trigger: { kind: 'cron', cron: '0 3 * * *', zone: 'Europe/Berlin' },
+      missed: 'skip',
+      job: { selector: 'N@outer', action: { kind: 'command', argv: ['true'], shell: false } },
+    });
+    await expect(core.client.removeGroup('outer')).rejects.toMatchObject({ detail: { seen: 'schedule nightly' } });
+    await core.client.removeSchedule('nightly');
     await core.client.removeGroup('outer');
     expect((await core.client.groups()).map(({ name }) => name)).toEqual(['either']);
     await expect(core.client.group('outer')).rejects.toMatchObject({ code: 'group-unknown' });
