@@ -16,6 +16,8 @@ const long = [
   'e2e/provision.test.ts',
   'e2e/rotation.test.ts',
 ];
+/** Of these, `npm test` runs a sample. */
+const sampled = ['e2e/update-path-crash.test.ts'];
 const isLong = process.env['FLOTILLA_TESTS'] === 'long';
 
 /** unit: pure code. integration: real files, sockets, SQLite, processes. e2e: the built CLI, coordinator and agents. */
@@ -38,7 +40,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
-          include: isLong ? long : ['e2e/**/*.test.ts'],
+          include: isLong ? [...long, ...sampled] : ['e2e/**/*.test.ts'],
           exclude: isLong ? configDefaults.exclude : [...configDefaults.exclude, ...long],
           isolate: false,
           testTimeout: 180_000,

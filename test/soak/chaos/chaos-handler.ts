@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,7 +8,10 @@ import type { TestFleet } from '../../support/fleet.ts';
 import type { Confirmed } from './door-publisher.ts';
 
 export interface ChaosHandler extends AsyncDisposable {
-  /** SIGKILL to `event handle`; another is started. */
+  /**
+   * SIGKILL to `event handle`; another is started. Not before it has handled something since the last time: an event that
+   * its handler ends with three times is a dead letter, whoever ended it.
+   */
   kill(): void;
   /** Resolves when everything but poison was noted, and says why when it was not in time. */
   caughtUp(ledger: readonly Confirmed[]): Promise<void>;
@@ -37,12 +41,19 @@ export async function chaosHandler(fleet: TestFleet): Promise<ChaosHandler> {
       child = run();
     }
   })();
+  let handledAtKill = -1;
+  const kill = (): void => {
+    const handled = new Set(readFileSync(notes, 'utf8').split('\n')).size;
+    if (handled === handledAtKill) return;
+    handledAtKill = handled;
+    child.kill('SIGKILL');
+  };
   const missing = async (ledger: readonly Confirmed[]): Promise<Confirmed[]> => {
     const noted = new Set((await readFile(notes, 'utf8')).split('\n'));
     return ledger.filter(({ device, type, n, poison }) => !poison && !noted.has(`${device} ${type} ${n}`));
   };
   return {
-    kill: () => void child.kill('SIGKILL'),
+    kill,
     missing,
     async caughtUp(ledger) {
       await eventually('the handler has had everything', async () => (await missing(ledger)).length === 0, {
