@@ -24,7 +24,7 @@ source <(<%= config.bin %> <%= command.id %> zsh)`,
 <%= config.bin %> <%= command.id %> fish > ~/.config/fish/completions/flotilla.fish`,
   ];
   static override args = {
-    shell: Args.string({ description: 'your shell', required: true, options: Object.keys(scripts), ignoreStdin: true }),
+    shell: Args.string({ description: 'your shell', required: true, options: Object.keys(scripts) }),
   };
 
   protected async execute(): Promise<Script> {

@@ -24,11 +24,10 @@ lane 3 seq 1042`,
     `read-meter | <%= config.bin %> <%= command.id %> meter.Reading m-17 -`,
     `tail -f readings.ndjson | <%= config.bin %> <%= command.id %> --lines --json`,
   ];
-  // oclif would read standard input for a missing argument.
   static override args = {
-    type: Args.string({ description: 'the type of the event, such as meter.Reading', ignoreStdin: true }),
-    key: Args.string({ description: "what it is about within the type; '' when there is but one", ignoreStdin: true }),
-    value: Args.string({ description: "its value, JSON; '-' reads it from standard input", ignoreStdin: true }),
+    type: Args.string({ description: 'the type of the event, such as meter.Reading' }),
+    key: Args.string({ description: "what it is about within the type; '' when there is but one" }),
+    value: Args.string({ description: "its value, JSON; '-' reads it from standard input" }),
   };
   static override flags = {
     ...doorFlags,

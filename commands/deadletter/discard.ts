@@ -20,9 +20,8 @@ They are not offered for a replay again, and are forgotten before the others. Wi
 discarded 1 dead letter: 12`,
     `<%= config.bin %> <%= command.id %> --all --layer frame --device gw-007 --note 'bad radio' --yes`,
   ];
-  // oclif would read standard input for a missing argument.
   static override args = {
-    id: Args.string({ description: 'ids of dead letters; as many as you like', ignoreStdin: true }),
+    id: Args.string({ description: 'ids of dead letters; as many as you like' }),
   };
   static override flags = {
     ...deadLetterFilterFlags,

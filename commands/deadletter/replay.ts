@@ -20,9 +20,8 @@ An event is read and stored under the number that it came with, once; a handler 
 replayed 1 dead letter: 12`,
     `<%= config.bin %> <%= command.id %> --all --layer handler --consumer billing --yes`,
   ];
-  // oclif would read standard input for a missing argument.
   static override args = {
-    id: Args.string({ description: 'ids of dead letters; as many as you like', ignoreStdin: true }),
+    id: Args.string({ description: 'ids of dead letters; as many as you like' }),
   };
   static override flags = {
     ...deadLetterFilterFlags,

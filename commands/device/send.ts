@@ -31,21 +31,18 @@ q-1kf3v2h8-9ab3`,
     `<%= config.bin %> <%= command.id %> gw-001 screen.Show '' - --json < notice.json`,
   ];
   static override args = {
-    device: Args.string({ description: 'the id of the device', required: true, ignoreStdin: true }),
+    device: Args.string({ description: 'the id of the device', required: true }),
     type: Args.string({
       description: 'the type of the request, such as valve.Close',
       required: true,
-      ignoreStdin: true,
     }),
     key: Args.string({
       description: "what it is about within the type; '' when there is but one",
       required: true,
-      ignoreStdin: true,
     }),
     value: Args.string({
       description: "its value, JSON; '-' reads it from standard input",
       required: true,
-      ignoreStdin: true,
     }),
   };
   static override flags = {

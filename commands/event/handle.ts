@@ -30,10 +30,9 @@ offset 9907: dead letter 12: its handler ended 3 times with it`,
     `<%= config.bin %> <%= command.id %> billing --once -- ./bill.py`,
     `<%= config.bin %> <%= command.id %> alarms --selector 'G@site:harbour' --lane 1 --timeout 5s --json -- node alarm.js`,
   ];
-  // oclif would read standard input for a missing argument.
   static override args = {
     name: Args.string({ description: 'the consumer whose cursor it moves', required: true }),
-    command: Args.string({ description: 'your program and its arguments, after --', ignoreStdin: true }),
+    command: Args.string({ description: 'your program and its arguments, after --' }),
   };
   static override flags = {
     ...eventFilterFlags,

@@ -22,8 +22,7 @@ The rows stay, with who took their content out, when, and why; so do the audit t
 redacted 2 events, offsets 9841 to 9842; their bytes are gone from the database`,
     `<%= config.bin %> <%= command.id %> --selector gw-007 --type 'app.log' --since 2h --reason 'token' --dry-run`,
   ];
-  // oclif would read standard input for a missing argument.
-  static override args = { offset: Args.string({ description: 'offsets, or a filter by flags', ignoreStdin: true }) };
+  static override args = { offset: Args.string({ description: 'offsets, or a filter by flags' }) };
   static override flags = {
     ...eventFilterFlags,
     ...eventTimeFlags,

@@ -15,7 +15,7 @@ For the scripts of \`flotilla completion\`, which hide its errors.`;
 G@site:fra and I@ring:`,
   ];
   static override args = {
-    text: Args.string({ description: 'what was typed so far', ignoreStdin: true, default: '' }),
+    text: Args.string({ description: 'what was typed so far', default: '' }),
   };
 
   static override flags = { fleet: fleetFlag };

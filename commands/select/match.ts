@@ -23,7 +23,7 @@ Error: 1:19: nothing to select after and
                       ^`,
     `<%= config.bin %> <%= command.id %> --fleet fleet.json --expressions selectors.txt --json`,
   ];
-  static override args = { selector: Args.string({ description: 'the selector to try', ignoreStdin: true }) };
+  static override args = { selector: Args.string({ description: 'the selector to try' }) };
   static override flags = {
     fleet: fleetFlag,
     expressions: Flags.string({

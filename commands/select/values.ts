@@ -19,7 +19,7 @@ airport       98
   ];
   static override args = {
     place: Args.string({ description: 'engine and keys: G@site, G@fw:version, I@ring', required: true }),
-    selector: Args.string({ description: 'only of devices that match; of all when left out', ignoreStdin: true }),
+    selector: Args.string({ description: 'only of devices that match; of all when left out' }),
   };
   static override flags = {
     fleet: fleetFlag,

@@ -66,6 +66,15 @@ export abstract class BaseCommand<Data> extends Command {
     process.exitCode = this.exitCode(data);
   }
 
+  /**
+   * What was not typed is missing. oclif would take it from standard input, which belongs to whoever runs the command:
+   * the rest of a script, the list that a loop reads.
+   */
+  override async init(): Promise<void> {
+    await super.init();
+    for (const arg of Object.values(this.ctor.args)) arg.ignoreStdin = true;
+  }
+
   protected override async catch(error: Error): Promise<void> {
     reportAndExit(error, this.json);
   }

@@ -24,8 +24,7 @@ gw-003: conflict, version 3 (changed on both sides: /flow/max)`,
   static override args = {
     selector: Args.string({ description: 'which devices', required: true }),
     name: Args.string({ description: 'the name of the document', required: true }),
-    // oclif would read standard input for a missing argument.
-    file: Args.string({ description: 'a YAML or JSON file; - is stdin', required: true, ignoreStdin: true }),
+    file: Args.string({ description: 'a YAML or JSON file; - is stdin', required: true }),
   };
   static override flags = {
     max: Flags.integer({ description: 'refuse when more devices match', min: 1 }),
