@@ -1,24 +1,12 @@
 import { Args, Flags } from '@oclif/core';
-import { BaseCommand } from '../../src/cli/base-command.ts';
 import { defined } from '../../src/cli/defined.ts';
 import { parseDuration } from '../../src/cli/duration.ts';
-import { ExitCode } from '../../src/cli/exit-code.ts';
-import { jobExitCode } from '../../src/cli/job-exit-code.ts';
+import { JobCommand, type Ran } from '../../src/cli/job-command.ts';
 import { openClient } from '../../src/cli/open-client.ts';
-import { formatDryJob, formatJobSummary } from '../../src/cli/render/job.ts';
-import { sendConfirmed } from '../../src/cli/send-confirmed.ts';
-import { stdoutOption } from '../../src/cli/terminal.ts';
-import { waitJob } from '../../src/cli/wait-job.ts';
-import type { Job, JobRetryRequest } from '../../src/client/contract/index.ts';
+import type { JobRetryRequest } from '../../src/client/contract/index.ts';
 import { FlotillaError } from '../../src/error.ts';
 
-interface Retried {
-  job?: Job;
-  kind: 'finished' | 'started' | 'dry-run' | 'detached';
-}
-
-export default class Retry extends BaseCommand<Retried> {
-  static override streams = true;
+export default class Retry extends JobCommand {
   static override description = `run a job again on those of its devices where it went wrong
 Makes a new job with the same action, linked to the old one, on the devices that ended in the states you name. Nothing is ever run again without this: a device whose state is unknown may have run the command, so it is taken only with --unknown.
 
@@ -48,7 +36,7 @@ job j-7mx1: 1 device, 1 succeeded in 0.3s`,
     detach: Flags.boolean({ description: 'start the job and leave; `job wait` shows the results' }),
   };
 
-  protected async execute(): Promise<Retried> {
+  protected async execute(): Promise<Ran> {
     const { args, flags } = await this.parse(Retry);
     const names = ['failed', 'timed-out', 'expired', 'unknown', 'rejected', 'cancelled'] as const;
     const outcomes = names.filter((name) => flags[name]);
@@ -70,33 +58,6 @@ job j-7mx1: 1 device, 1 succeeded in 0.3s`,
       }),
     };
     const client = await openClient(flags);
-    const job = await sendConfirmed({
-      send: (expect) => client.retryJob(args.job, { ...request, ...defined({ expect }) }),
-      expect: flags.expect,
-      yes: flags.yes,
-      json: this.json,
-    });
-    if (flags['dry-run'] || flags.detach) {
-      if (this.json) this.emit({ kind: 'job', job });
-      return { kind: flags.detach ? 'started' : 'dry-run', job };
-    }
-    const finished = await waitJob(client, job, {
-      json: this.json,
-      emit: (row) => this.emit(row),
-      print: (text) => this.print(text),
-    });
-    return finished === undefined ? { kind: 'detached' } : { kind: 'finished', job: finished };
-  }
-
-  protected render({ kind, job }: Retried): void {
-    if (job === undefined) return;
-    if (kind === 'dry-run') this.print(formatDryJob(job));
-    else if (kind === 'started') this.print(`${job.id}\n`);
-    else this.print(formatJobSummary(job, stdoutOption()));
-  }
-
-  protected override exitCode({ kind, job }: Retried): ExitCode {
-    if (kind === 'finished' && job !== undefined) return jobExitCode(job);
-    return kind === 'detached' ? ExitCode.interrupted : ExitCode.ok;
+    return this.follow(client, flags, (expect) => client.retryJob(args.job, { ...request, ...defined({ expect }) }));
   }
 }

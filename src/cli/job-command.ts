@@ -33,8 +33,17 @@ export abstract class JobCommand extends BaseCommand<Ran> {
   protected async start(client: CoordinatorClient, flags: JobFlagValues, work: JobWork): Promise<Ran> {
     const { selector, action, hold, maxOutputBytes } = work;
     const request: JobRequest = { selector, action, ...jobTerms(flags), ...defined({ hold, maxOutputBytes }) };
+    return this.follow(client, flags, (expect) => client.startJob({ ...request, ...defined({ expect }) }));
+  }
+
+  /** Asks for the job, with a confirmation where one is due, and stays for its results where it is to. */
+  protected async follow(
+    client: CoordinatorClient,
+    flags: Pick<JobFlagValues, 'expect' | 'yes' | 'dry-run' | 'detach'>,
+    send: (expect: number | undefined) => Promise<Job>,
+  ): Promise<Ran> {
     const job = await sendConfirmed({
-      send: (expect) => client.startJob({ ...request, ...defined({ expect }) }),
+      send,
       expect: flags.expect,
       yes: flags.yes,
       json: this.json,
