@@ -117,6 +117,11 @@ export class DoorClient implements AsyncDisposable {
     await this.#call('time.reset', { reset });
   }
 
+  /** Lets the device take a bundle again that it went back from; false when it had not. */
+  async allowBundle(bundleUuid: string): Promise<boolean> {
+    return (await this.#call('bundle.allow', { bundleUuid })).wasReverted;
+  }
+
   /** No job restarts the machine until `releaseReboot`, or until this program is gone. `defer`: it will be soon. */
   async holdReboot(reason: string, { defer = false } = {}): Promise<void> {
     await this.#call('reboot.hold', { reason, defer });

@@ -58,6 +58,7 @@ export async function openBench(parts: AgentParts, option: DoorBenchOption = {})
       },
       schemas: shelf,
       agentVersion: option.agentVersion ?? '1.2.3',
+      onAllowBundle: () => false,
       onTimeReset: (reset) => Promise.resolve(void bench.resets.push(reset)),
       onFatal: (error) => bench.fatal.push(error),
     }),

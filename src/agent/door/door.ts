@@ -41,9 +41,11 @@ export interface DoorOption {
   clock: Clock;
   logger: Log;
   /** Of this device: who it is, and how its clock stands. */
-  describe?(): Pick<DoorStatus, 'deviceId' | 'clock' | 'update'>;
+  describe?(): Pick<DoorStatus, 'deviceId' | 'clock' | 'update' | 'revertedBundles'>;
   /** An order of the root came in by hand. */
   onTimeReset(reset: TimeResetRequest): Promise<void>;
+  /** Somebody at the device lets it take a bundle again; false when it had not gone back from it. */
+  onAllowBundle(bundleUuid: string): boolean;
   onFatal(error: unknown): void;
 }
 
@@ -210,6 +212,7 @@ export class Door {
       await this.#option.onTimeReset(reset);
       return {};
     },
+    'bundle.allow': ({ bundleUuid }) => ({ wasReverted: this.#option.onAllowBundle(bundleUuid) }),
   };
 
   #row(event: Parameters<typeof eventRow>[0], n?: number): LaneRow {

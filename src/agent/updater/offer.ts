@@ -3,11 +3,14 @@ import type { Running } from '../../protocol/event.ts';
 import { slotObstacle, type MachineFact } from './boot-verdict.ts';
 import { wrongKind } from './bundle-check.ts';
 import { partCount } from './download.ts';
+import type { RevertedBundle } from '../state/reverted-bundle-table.ts';
 import type { Update, UpdateReason } from './update.ts';
 
 export interface OfferContext {
   /** What runs, or why that can't be said. */
   fact: MachineFact | Error;
+  /** Where this device went back from the offered bundle, and nobody has allowed it since. */
+  reverted?: RevertedBundle | undefined;
   /** The update under way. */
   current: Update | undefined;
   policy: { product: string; platform: string };
@@ -53,7 +56,7 @@ function hasAllParts(file: FileOffer): boolean {
 
 function offerObstacle(
   { bundle, expiresAtMs }: UpdateOffer,
-  { fact, current, policy, coordinatorNowMs }: OfferContext,
+  { fact, reverted, current, policy, coordinatorNowMs }: OfferContext,
 ): UpdateReason | undefined {
   if (current) return { code: 'busy', message: `the update of rollout ${current.rolloutId} is under way` };
   if (coordinatorNowMs !== undefined && coordinatorNowMs >= expiresAtMs) {
@@ -65,6 +68,13 @@ function offerObstacle(
     return {
       code: 'offer-malformed',
       message: `${bundle.partSha256.length} part hashes for ${partCount(bundle)} parts`,
+    };
+  }
+  if (reverted) {
+    const when = new Date(reverted.atMs).toISOString().slice(0, 10);
+    return {
+      code: 'bundle-quarantined',
+      message: `this device went back from bundle ${bundle.bundleUuid} on ${when} (${reverted.reason}); "device allow-bundle" lets it try again`,
     };
   }
   if (fact instanceof Error) return { code: 'machine-unreadable', message: fact.message };

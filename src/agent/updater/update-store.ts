@@ -1,7 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../clock.ts';
 import { jsonRow, type DeviceLog } from '../../eventlog/index.ts';
+import type { BundleAllowedEvent } from '../../protocol/event.ts';
 import { Lane } from '../../protocol/lane.ts';
+import { createRevertedBundleTable, type RevertedBundle, type RevertedBundleTable } from '../state/reverted-bundle-table.ts';
 import { createUpdateTable, type UpdateTable } from '../state/update-table.ts';
 import { transition, type UpdateHappening } from './transition.ts';
 import { updateEventOf, type Update } from './update.ts';
@@ -9,6 +11,8 @@ import { updateEventOf, type Update } from './update.ts';
 /** Records and their events: one transaction each, so that the coordinator hears exactly what is on this disk. */
 export class UpdateStore {
   readonly table: UpdateTable;
+  /** Grows with each update that ends as rolled back, in the same transaction. */
+  readonly reverted: RevertedBundleTable;
   readonly #log: DeviceLog;
   readonly #clock: Clock;
 
@@ -16,6 +20,7 @@ export class UpdateStore {
     this.#log = option.log;
     this.#clock = option.clock;
     this.table = createUpdateTable(option.database);
+    this.reverted = createRevertedBundleTable(option.database);
   }
 
   /** The current update moves on; on disk when this returns. Throws when the pair is not in the table. */
@@ -34,6 +39,7 @@ export class UpdateStore {
   save(update: Update): void {
     this.#log.transact(() => {
       this.table.save(update);
+      if (update.state === 'rolled-back') this.reverted.add(revertedBy(update, this.#clock.nowMs()));
       this.announce(update);
     });
   }
@@ -47,7 +53,26 @@ export class UpdateStore {
     );
   }
 
+  /** The bundle may be offered again. `by` the device: somebody there said so, and the coordinator is told. */
+  allowBundle(bundleUuid: string, by: 'coordinator' | 'device'): boolean {
+    return this.#log.transact(() => {
+      const wasReverted = this.reverted.remove(bundleUuid);
+      const value: BundleAllowedEvent = { bundleUuid, by };
+      const timestampMs = this.#clock.nowMs();
+      this.#log.append(
+        Lane.control,
+        jsonRow({ type: 'flotilla.bundle-allowed', key: bundleUuid, timestampMs, value }),
+      );
+      return wasReverted;
+    });
+  }
+
   within<Result>(work: () => Result): Result {
     return this.#log.transact(work);
   }
+}
+
+function revertedBy({ bundle: { bundleUuid, version }, decidedAtMs, reason }: Update, nowMs: number): RevertedBundle {
+  const why = reason === undefined ? 'rolled back' : `${reason.code}: ${reason.message}`;
+  return { bundleUuid, version, atMs: decidedAtMs ?? nowMs, reason: why.slice(0, 512) };
 }

@@ -14,7 +14,7 @@ import { Dice } from '../dice.ts';
 import { endOfCut } from './cut-board.ts';
 import { placeIn, stretchesOf } from './cut-place.ts';
 import { recordUpdate, type RecordedUpdate } from './recorded-update.ts';
-import { smallProduct } from './small-product.ts';
+import { smallProduct } from '../../support/small-product.ts';
 
 export interface PowerCutOption {
   seed: number;

@@ -21,7 +21,7 @@ import { eventually } from '../../support/eventually.ts';
 import { startTrace, type DiskTrace, type FileTraces } from '../disk-trace.ts';
 import { crashFile } from '../crash-image.ts';
 import { Dice } from '../dice.ts';
-import type { SmallBundle } from './small-product.ts';
+import type { SmallBundle } from '../../support/small-product.ts';
 
 /** What was on disk from a place on. */
 export interface Durable {

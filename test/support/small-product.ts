@@ -2,8 +2,8 @@
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseDocument } from 'yaml';
-import { buildProductImages, productPath } from '../../../src/board/index.ts';
-import { buildBundle } from '../../../src/firmware/index.ts';
+import { buildProductImages, productPath } from '../../src/board/index.ts';
+import { buildBundle } from '../../src/firmware/index.ts';
 
 export interface SmallBundle {
   path: string;
