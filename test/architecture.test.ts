@@ -41,7 +41,20 @@ const arrows: Record<string, string[]> = {
     'config',
     'enrollment',
   ],
-  cli: ['audit', 'store', 'selector', 'client', 'config', 'pki', 'firmware', 'eventlog', 'door', 'provision'],
+  cli: [
+    'audit',
+    'store',
+    'selector',
+    'client',
+    'config',
+    'pki',
+    'firmware',
+    'eventlog',
+    'door',
+    'provision',
+    'simulation',
+  ],
+  simulation: ['protocol', 'selector', 'client', 'coordinator'],
   demo: ['cli', 'client', 'config', 'board', 'firmware', 'protocol', 'eventlog', 'agent'],
   commands: [
     'audit',
@@ -61,7 +74,7 @@ const arrows: Record<string, string[]> = {
 
 /** Code without sockets, files, processes, clocks, chance or SQL: what it needs of them is an argument. */
 const pure = [
-  /^src\/(protocol|session|selector|audit)\//,
+  /^src\/(protocol|session|selector|audit|simulation)\//,
   /^src\/eventlog\/schema\//,
   /^src\/pki\/profile\.ts$/,
   /^src\/coordinator\/(config|enrollment|identity|job|operator|registry|request|rollout)\//,
