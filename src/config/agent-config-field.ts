@@ -1,11 +1,5 @@
 /** The validator of the agent's file. */
-import type {
-  AgentConfig,
-  BackoffConfig,
-  EventTypeConfig,
-  HealthCheckConfig,
-  UpdateConfig,
-} from './agent-config.ts';
+import type { AgentConfig, BackoffConfig, EventTypeConfig, HealthCheckConfig, UpdateConfig } from './agent-config.ts';
 import {
   defaultAgentConfig,
   defaultAgentCoordinator,
