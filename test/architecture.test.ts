@@ -9,22 +9,23 @@ const src = files.filter(({ path }) => path.startsWith('src/'));
 /** An area may import these areas, itself, and the files directly in src/ (error, clock, log). */
 const arrows: Record<string, string[]> = {
   '': [],
-  protocol: [],
+  protocol: ['window'],
   audit: [],
   door: [],
   selector: [],
+  window: [],
   pki: [],
   firmware: [],
   session: ['protocol'],
   transport: ['protocol', 'session'],
   eventlog: ['protocol'],
   store: ['protocol', 'eventlog', 'audit'],
-  client: ['protocol', 'audit'],
-  config: ['pki'],
+  client: ['protocol', 'audit', 'window'],
+  config: ['pki', 'window'],
   manifest: ['config'],
   enrollment: ['config', 'manifest', 'pki'],
   provision: ['config', 'pki', 'firmware', 'client', 'device', 'manifest'],
-  agent: ['protocol', 'session', 'transport', 'eventlog', 'firmware', 'config', 'pki', 'door', 'device'],
+  agent: ['protocol', 'session', 'transport', 'eventlog', 'firmware', 'config', 'pki', 'door', 'device', 'window'],
   device: ['config', 'pki', 'door', 'transport'],
   board: ['firmware', 'config'],
   coordinator: [
@@ -40,6 +41,7 @@ const arrows: Record<string, string[]> = {
     'client',
     'config',
     'enrollment',
+    'window',
   ],
   cli: [
     'audit',
@@ -53,8 +55,9 @@ const arrows: Record<string, string[]> = {
     'door',
     'provision',
     'simulation',
+    'window',
   ],
-  simulation: ['protocol', 'selector', 'client', 'coordinator'],
+  simulation: ['protocol', 'selector', 'client', 'coordinator', 'window'],
   demo: ['cli', 'client', 'config', 'board', 'firmware', 'protocol', 'eventlog', 'agent'],
   commands: [
     'audit',
@@ -74,7 +77,7 @@ const arrows: Record<string, string[]> = {
 
 /** Code without sockets, files, processes, clocks, chance or SQL: what it needs of them is an argument. */
 const pure = [
-  /^src\/(protocol|session|selector|audit|simulation)\//,
+  /^src\/(protocol|session|selector|audit|simulation|window)\//,
   /^src\/eventlog\/schema\//,
   /^src\/pki\/profile\.ts$/,
   /^src\/coordinator\/(config|enrollment|identity|job|operator|registry|request|rollout)\//,
