@@ -24,7 +24,8 @@ function bench({ linked = () => true, full = () => false }: { linked?: () => boo
     linked,
   });
   const tick = () => {
-    for (const act of [...timers]) {
+    const due = [...timers];
+    for (const act of due) {
       timers.delete(act);
       act();
     }
