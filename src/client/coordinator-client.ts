@@ -195,8 +195,9 @@ export class CoordinatorClient {
   jobFile = (id: string, deviceId: string) =>
     this.#http.get<JobFile>(`/v1/jobs/${encodeURIComponent(id)}/files/${encodeURIComponent(deviceId)}`);
   /** All results so far, then each as it comes; ends with the finished job. */
-  followJob = (id: string, signal?: AbortSignal) =>
-    this.#http.rows<JobFollowRow>(`/v1/jobs/${encodeURIComponent(id)}/follow`, {}, signal);
+  followJob = (id: string, signal?: AbortSignal, query: { output?: boolean } = {}) =>
+    this.#http.rows<JobFollowRow>(`/v1/jobs/${encodeURIComponent(id)}/follow`, query, signal);
+  askOutput = (id: string) => this.#http.post<Job>(`/v1/jobs/${encodeURIComponent(id)}/output`, {});
 
   addSchedule = (request: ScheduleRequest) => this.#http.post<Schedule>('/v1/schedules', request);
   schedules = () => this.#http.get<Schedule[]>('/v1/schedules');

@@ -66,6 +66,7 @@ const decisions: Record<string, string> = {
   'GET /v1/jobs': 'read',
   'GET /v1/jobs/:id': 'read',
   'POST /v1/jobs/:id/cancel': 'operate',
+  'POST /v1/jobs/:id/output': 'operate',
   'GET /v1/jobs/:id/follow': 'read',
   'GET /v1/jobs/:id/results': 'read',
   'POST /v1/jobs/:id/retry': 'operate',
