@@ -39,6 +39,10 @@ export type JobRun = Static<typeof JobRunSchema>;
 export const JobCancelSchema = Type.Object({ jobId: text(64) });
 export type JobCancel = Static<typeof JobCancelSchema>;
 
+/** `job.follow`, lane control, key = job id: tell what the job writes while it runs, as `flotilla.job-output`. */
+export const JobFollowSchema = Type.Object({ jobId: text(64) });
+export type JobFollow = Static<typeof JobFollowSchema>;
+
 /** A file to fetch, verified part by part. */
 const filePart = {
   sizeBytes: Type.Integer({ minimum: 1 }),
@@ -188,6 +192,7 @@ export const requestSchemas = {
   'certificate.renew': CertificateRenewSchema,
   'certificate.install': CertificateInstallSchema,
   'job.run': JobRunSchema,
+  'job.follow': JobFollowSchema,
   'bundle.allow': BundleAllowSchema,
 } as const;
 
@@ -209,6 +214,7 @@ export const requestVersions: Readonly<Record<keyof typeof requestSchemas, numbe
   'certificate.renew': 1,
   'certificate.install': 1,
   'job.run': 1,
+  'job.follow': 1,
   'bundle.allow': 1,
 };
 

@@ -33,8 +33,8 @@ export interface FileTraces {
   timesMs: number[];
 }
 
-const written = 'write,writev,pwrite64,pwritev,pwritev2,ftruncate,fallocate,mmap,sync_file_range,fsync,fdatasync';
-const traced = `${written},open,openat,creat,unlink,unlinkat,rename,renameat,renameat2`;
+const fileCalls = 'write,writev,pwrite64,pwritev,pwritev2,ftruncate,fallocate,mmap,sync_file_range,fsync,fdatasync';
+const traced = `${fileCalls},open,openat,creat,unlink,unlinkat,rename,renameat,renameat2`;
 /** Longer than any write of the engine. */
 const maxStringBytes = 4 * 1024 * 1024;
 
@@ -61,7 +61,10 @@ export function startTrace(
 ) {
   // Of the program alone: strace has to outlive what is killed by its environment.
   const set = Object.entries(environment).flatMap(([name, value]) => ['-E', `${name}=${value}`]);
-  const child = execa('strace', [...set, ...straceOf(argv, [...paths, ...logs], logPath)], { reject: false, stdio: 'ignore' });
+  const child = execa('strace', [...set, ...straceOf(argv, [...paths, ...logs], logPath)], {
+    reject: false,
+    stdio: 'ignore',
+  });
   return { child, traces: async (): Promise<FileTraces> => (await child, readLog(logPath, logs)) };
 }
 

@@ -77,4 +77,3 @@ const listReverted = `
     coalesce(record ->> '$.decidedAtMs', record ->> '$.enteredAtMs', 0),
     coalesce(record ->> '$.reason.code' || ': ' || (record ->> '$.reason.message'), 'rolled back')
   FROM agent_update WHERE record ->> '$.state' = 'rolled-back' ORDER BY ordinal`;
-

@@ -3,7 +3,11 @@ import type { Clock } from '../../clock.ts';
 import { jsonRow, type DeviceLog } from '../../eventlog/index.ts';
 import type { BundleAllowedEvent } from '../../protocol/event.ts';
 import { Lane } from '../../protocol/lane.ts';
-import { createRevertedBundleTable, type RevertedBundle, type RevertedBundleTable } from '../state/reverted-bundle-table.ts';
+import {
+  createRevertedBundleTable,
+  type RevertedBundle,
+  type RevertedBundleTable,
+} from '../state/reverted-bundle-table.ts';
 import { createUpdateTable, type UpdateTable } from '../state/update-table.ts';
 import { transition, type UpdateHappening } from './transition.ts';
 import { updateEventOf, type Update } from './update.ts';
@@ -59,10 +63,7 @@ export class UpdateStore {
       const wasReverted = this.reverted.remove(bundleUuid);
       const value: BundleAllowedEvent = { bundleUuid, by };
       const timestampMs = this.#clock.nowMs();
-      this.#log.append(
-        Lane.control,
-        jsonRow({ type: 'flotilla.bundle-allowed', key: bundleUuid, timestampMs, value }),
-      );
+      this.#log.append(Lane.control, jsonRow({ type: 'flotilla.bundle-allowed', key: bundleUuid, timestampMs, value }));
       return wasReverted;
     });
   }

@@ -17,6 +17,7 @@ import {
   type JobEvent,
   type JobBeatEvent,
   type JobFileEvent,
+  type JobOutputEvent,
   type LogEvent,
   type ReplyEvent,
   type SchemaEvent,
@@ -34,6 +35,7 @@ export type Meaning =
   | { kind: 'job'; event: JobEvent }
   | { kind: 'job-beat'; event: JobBeatEvent }
   | { kind: 'job-file'; event: JobFileEvent }
+  | { kind: 'job-output'; event: JobOutputEvent }
   | { kind: 'update'; event: UpdateEvent }
   | { kind: 'log'; event: LogEvent }
   | { kind: 'gap'; event: GapEvent }
@@ -69,6 +71,7 @@ export const maxFactBytes = 262_144;
 const keyFields: Partial<Record<string, string>> = {
   'flotilla.job': 'jobId',
   'flotilla.job-file': 'jobId',
+  'flotilla.job-output': 'jobId',
   'flotilla.update': 'rolloutId',
   'flotilla.schema': 'fingerprint',
   'flotilla.config': 'name',

@@ -48,11 +48,10 @@ export async function endOfCut(crowd: CrowdFleet, store: DatabaseSync, cut: Cut)
   await using board = await crashedBoard(cut);
   const before = await readFile(board.path.disk);
   await board.powerOn();
-  const ended = await eventually(
-    `${device.id} has ended`,
-    () => settled(crowd, store, board, update.rolloutId),
-    { timeoutMs: limitMs, everyMs: 150 },
-  );
+  const ended = await eventually(`${device.id} has ended`, () => settled(crowd, store, board, update.rolloutId), {
+    timeoutMs: limitMs,
+    everyMs: 150,
+  });
   await board.powerOff();
   const after = await readFile(board.path.disk);
   const log = await board.readLog();
