@@ -191,7 +191,7 @@ export abstract class Session {
 
   /** Is there something that a flush with room would write? */
   get pending(): boolean {
-    return this.#control.length > 0 || (this.#state === 'live' && this.#ready().includes(true));
+    return this.#control.length > 0 || (this.#state === 'live' && this.#waits() && this.#ready().includes(true));
   }
 
   protected say(message: Message): void {
@@ -350,6 +350,18 @@ export abstract class Session {
     else this.effect({ kind: 'rows', lane, firstSeq: seq, rows: [row] });
   }
 
+  /** Is there a row or a part at all? Mostly not, and that is asked after every frame. */
+  #waits(): boolean {
+    const [urgent, second, third, last] = this.outbound;
+    return (
+      urgent.nextBytes !== undefined ||
+      second.nextBytes !== undefined ||
+      third.nextBytes !== undefined ||
+      last.nextBytes !== undefined ||
+      this.bulkBytes() !== undefined
+    );
+  }
+
   /** By urgency: the four lanes, then parts of blobs. */
   #ready(): boolean[] {
     const ready = this.outbound.map((lane, n) => {
@@ -363,7 +375,7 @@ export abstract class Session {
   }
 
   #sendNext(nowMs: number): boolean {
-    const turn = this.#scheduler.pick(this.#ready());
+    const turn = this.#waits() ? this.#scheduler.pick(this.#ready()) : undefined;
     if (turn === undefined) return false;
     if (turn === laneCount) {
       const piece = this.takeBulk(nowMs)!;
@@ -379,11 +391,15 @@ export abstract class Session {
       this.say({ type: 'gap', lane, skipped: next.skipped, reason: next.reason });
       return true;
     }
-    const more = takeMore(this.outbound[lane], bytes, nowMs, (extra) =>
-      lane === 0 ? this.outbound[0].inFlight.bytes < maxUrgentUnackedBytes : this.window.admits(extra),
-    );
-    if (lane !== 0) this.window.sent(more.bytes);
-    for (const message of this.rows.encode(lane, [row, ...more.rows])) this.say(message);
+    const rows = [row];
+    if (this.outbound[lane].followingBytes !== undefined) {
+      const more = takeMore(this.outbound[lane], bytes, nowMs, (extra) =>
+        lane === 0 ? this.outbound[0].inFlight.bytes < maxUrgentUnackedBytes : this.window.admits(extra),
+      );
+      if (lane !== 0) this.window.sent(more.bytes);
+      rows.push(...more.rows);
+    }
+    for (const message of this.rows.encode(lane, rows)) this.say(message);
     return true;
   }
 
