@@ -39,6 +39,10 @@ export type JobRun = Static<typeof JobRunSchema>;
 export const JobCancelSchema = Type.Object({ jobId: text(64) });
 export type JobCancel = Static<typeof JobCancelSchema>;
 
+/** `job.follow`, lane control, key = job id: tell what the job writes while it runs, as `flotilla.job-output`. */
+export const JobFollowSchema = Type.Object({ jobId: text(64) });
+export type JobFollow = Static<typeof JobFollowSchema>;
+
 /** A file to fetch, verified part by part. */
 const filePart = {
   sizeBytes: Type.Integer({ minimum: 1 }),
@@ -63,6 +67,30 @@ export type BundleOffer = Static<typeof BundleOfferSchema>;
 export const DeltaOfferSchema = Type.Object({ fromUuid: text(36), ...filePart });
 export type DeltaOffer = Static<typeof DeltaOfferSchema>;
 
+/** Times at which something may begin: by cron, for so long, in an IANA zone or (`device`) in the device's own. */
+export const ConductWindowSchema = Type.Object({
+  cron: text(128),
+  durationSeconds: Type.Integer({ minimum: 1, maximum: 31_536_000 }),
+  zone: text(64),
+});
+
+const windows = () => Type.Optional(Type.Array(ConductWindowSchema, { maxItems: 32 }));
+
+/**
+ * How the device is to go about an update. Beside what its owner has set: of two limits the lower one holds, of two
+ * lists of windows each must have an open one.
+ */
+export const UpdateConductSchema = Type.Object({
+  installWindows: windows(),
+  rebootWindows: windows(),
+  /** Not installed before somebody at the device has approved it. */
+  needsApproval: Type.Optional(Type.Boolean()),
+  maxBytesPerSecond: Type.Optional(Type.Integer({ minimum: 1 })),
+  /** How long the device may put the update off, all in all; 0: not at all. */
+  deferLimitSeconds: Type.Optional(Type.Number({ minimum: 0 })),
+});
+export type UpdateConduct = Static<typeof UpdateConductSchema>;
+
 /** `update.offer`, lane control, key = rollout id. */
 export const UpdateOfferSchema = Type.Object({
   rolloutId: text(64),
@@ -70,6 +98,8 @@ export const UpdateOfferSchema = Type.Object({
   /** Less to fetch; agents that do not know it take the whole bundle. */
   delta: Type.Optional(DeltaOfferSchema),
   expiresAtMs: Type.Number(),
+  /** From version 2 on: an agent that has announced 1 would not heed it. */
+  conduct: Type.Optional(UpdateConductSchema),
 });
 export type UpdateOffer = Static<typeof UpdateOfferSchema>;
 
@@ -158,13 +188,17 @@ export const requestSchemas = {
   'certificate.renew': CertificateRenewSchema,
   'certificate.install': CertificateInstallSchema,
   'job.run': JobRunSchema,
+  'job.follow': JobFollowSchema,
 } as const;
 
-/** Of the payloads above: the version that is sent. A device announces the highest that it takes. */
+/**
+ * Of the payloads above: the version that is sent. A device announces the highest that it takes. An `update.offer`
+ * without `conduct` is one of version 1, which every agent takes.
+ */
 export const requestVersions: Readonly<Record<keyof typeof requestSchemas, number>> = {
   'job.start': 1,
   'job.cancel': 1,
-  'update.offer': 1,
+  'update.offer': 2,
   'update.cancel': 1,
   'grains.refresh': 1,
   'config.desired': 1,
@@ -175,6 +209,7 @@ export const requestVersions: Readonly<Record<keyof typeof requestSchemas, numbe
   'certificate.renew': 1,
   'certificate.install': 1,
   'job.run': 1,
+  'job.follow': 1,
 };
 
 /** What every agent takes; the others only one that has announced them by `flotilla.accepts`. */

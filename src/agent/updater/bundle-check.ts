@@ -13,7 +13,8 @@ export interface BundleCheckOption {
   platform: string;
   publicKeys: readonly Buffer[];
   task: string;
-  activeVariable: string;
+  /** As in UpdatePolicy. */
+  activeVariable?: string | undefined;
 }
 
 /** With the first bundle: a device that waits for one does without the memory of the engine. */
@@ -84,7 +85,7 @@ export function wrongKind(
   return undefined;
 }
 
-/** A task that activates a slot writes that slot's images: from the signed text of the bundle. */
+/** The task of a slot writes that slot's images: from the signed text of the bundle. */
 async function slotImages({
   path,
   publicKeys,
@@ -94,8 +95,9 @@ async function slotImages({
   const images: Record<string, SlotImage[]> = {};
   const { readTaskWrites } = await loadEngine();
   for (const write of await readTaskWrites(path, publicKeys)) {
-    const slot = write.variables[activeVariable];
-    if (!write.task.startsWith(task) || slot === undefined || write.images.length === 0) continue;
+    if (!write.task.startsWith(task) || write.images.length === 0) continue;
+    const slot = activeVariable === undefined ? write.task.slice(task.length + 1) : write.variables[activeVariable];
+    if (!slot) continue;
     images[slot] = write.images.map(({ runs, blake2b256 }) => ({ runs, blake2b256 }));
   }
   return images;

@@ -33,7 +33,8 @@ export interface UpdatePolicy {
   publicKeys: readonly Buffer[];
   destination: string;
   task: string;
-  activeVariable: string;
+  /** What a task sets to the slot that it writes; absent where a task is called `<task>.<slot>` for that. */
+  activeVariable?: string;
   reboot: { command: readonly string[]; timeoutSeconds: number };
   health: { checks: readonly HealthCheck[]; soakSeconds: number; connectTimeoutSeconds: number };
 }

@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox';
-import { EvidenceSchema } from '../../protocol/event.ts';
+import { EvidenceSchema, UpdateWaitSchema } from '../../protocol/event.ts';
 
 /** A phase takes this many of the frozen targets: a count ("2"), a share of all ("25%"), or the rest ("rest"). */
 export const PhaseRequestSchema = Type.Object({
@@ -54,6 +54,8 @@ export const RolloutDeviceSchema = Type.Object({
   progressBytes: Type.Optional(Type.Number()),
   attempts: Type.Integer(),
   reason: Type.Optional(Type.Object({ code: Type.String(), message: Type.String() })),
+  /** The device puts the next step off: a deferral, a window, an approval. */
+  wait: Type.Optional(UpdateWaitSchema),
   evidence: Type.Optional(EvidenceSchema),
 });
 export type RolloutDevice = Static<typeof RolloutDeviceSchema>;
