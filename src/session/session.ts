@@ -352,14 +352,7 @@ export abstract class Session {
 
   /** Is there a row or a part at all? Mostly not, and that is asked after every frame. */
   #waits(): boolean {
-    const [urgent, second, third, last] = this.outbound;
-    return (
-      urgent.nextBytes !== undefined ||
-      second.nextBytes !== undefined ||
-      third.nextBytes !== undefined ||
-      last.nextBytes !== undefined ||
-      this.bulkBytes() !== undefined
-    );
+    return this.outbound.some(({ nextBytes }) => nextBytes !== undefined) || this.bulkBytes() !== undefined;
   }
 
   /** By urgency: the four lanes, then parts of blobs. */
@@ -391,15 +384,11 @@ export abstract class Session {
       this.say({ type: 'gap', lane, skipped: next.skipped, reason: next.reason });
       return true;
     }
-    const rows = [row];
-    if (this.outbound[lane].followingBytes !== undefined) {
-      const more = takeMore(this.outbound[lane], bytes, nowMs, (extra) =>
-        lane === 0 ? this.outbound[0].inFlight.bytes < maxUrgentUnackedBytes : this.window.admits(extra),
-      );
-      if (lane !== 0) this.window.sent(more.bytes);
-      rows.push(...more.rows);
-    }
-    for (const message of this.rows.encode(lane, rows)) this.say(message);
+    const more = takeMore(this.outbound[lane], bytes, nowMs, (extra) =>
+      lane === 0 ? this.outbound[0].inFlight.bytes < maxUrgentUnackedBytes : this.window.admits(extra),
+    );
+    if (lane !== 0) this.window.sent(more.bytes);
+    for (const message of this.rows.encode(lane, [row, ...more.rows])) this.say(message);
     return true;
   }
 

@@ -20,10 +20,9 @@ const write: fc.Arbitrary<Write> = fc.oneof(
     perhaps('schema', text),
   ).map((event) => ({ kind: 'event' as const, event })),
   ...(['job-device', 'rollout-device'] as const).map((kind) =>
-    merged(
-      fc.record({ parentId: text, position: count, deviceId: text, document: json }),
-      perhaps('output', json),
-    ).map((member) => ({ kind, member })),
+    merged(fc.record({ parentId: text, position: count, deviceId: text, document: json }), perhaps('output', json)).map(
+      (member) => ({ kind, member }),
+    ),
   ),
   merged(
     fc.record({ ...place, type: text, key: text, payload: text, createdAtMs: count, expiresAtMs: count }),
