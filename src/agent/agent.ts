@@ -208,6 +208,7 @@ export function createAgent(option: AgentOption): Agent {
       'job.start': (job, settle) => executor.accept(job, settle),
       'job.run': (job, settle) => executor.accept(job, settle),
       'job.cancel': (cancel, settle) => executor.cancel(cancel, settle),
+      'job.follow': (follow, settle) => executor.follow(follow, settle),
       'update.offer': (offer, settle) => {
         if (updater) return updater.offer(offer, settle);
         const message = 'this device has no update: section in its configuration';

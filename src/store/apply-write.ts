@@ -19,6 +19,7 @@ import { removeSchedule, writeSchedule } from './job-table.ts';
 import { writeOperator } from './operator-table.ts';
 import { redactEvents } from './redaction-table.ts';
 import { removeRenewal, writeRenewal } from './renewal-table.ts';
+import { writeRolloutStep } from './rollout-step-table.ts';
 import { removeRequest, writeRequest, writeRequestSeq } from './request-table.ts';
 import { removeParked, writeParked, writeSchema } from './schema-table.ts';
 import type { Statements } from './statement.ts';
@@ -82,6 +83,8 @@ export function applyWrite(statements: Statements, chain: AuditChain, write: Wri
       return writeDocument(statements, 'rollout', write.rollout);
     case 'rollout-device':
       return writeMember(statements, 'rollout', write.member);
+    case 'rollout-step':
+      return writeRolloutStep(statements, write.step);
     case 'release':
       return writeRelease(statements, write.release);
     case 'schema':

@@ -1,5 +1,6 @@
 import type { AuditRow } from './audit-row.ts';
 import type { DeadLetterChange } from './dead-letter-table.ts';
+import type { RolloutStepWrite } from './rollout-step-table.ts';
 import type {
   BoundGrainRow,
   AuthorityRow,
@@ -61,6 +62,8 @@ export type Write =
   | { kind: 'job-device'; member: MemberRow }
   | { kind: 'rollout'; rollout: DocumentRow }
   | { kind: 'rollout-device'; member: MemberRow }
+  /** After those before it, of the same rollout. */
+  | { kind: 'rollout-step'; step: RolloutStepWrite }
   | { kind: 'release'; release: ReleaseRow }
   | { kind: 'schema'; schema: SchemaRow }
   | { kind: 'parked-schema'; parked: ParkedRow }

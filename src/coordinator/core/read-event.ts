@@ -16,6 +16,7 @@ import {
   type JobEvent,
   type JobBeatEvent,
   type JobFileEvent,
+  type JobOutputEvent,
   type LogEvent,
   type ReplyEvent,
   type SchemaEvent,
@@ -33,6 +34,7 @@ export type Meaning =
   | { kind: 'job'; event: JobEvent }
   | { kind: 'job-beat'; event: JobBeatEvent }
   | { kind: 'job-file'; event: JobFileEvent }
+  | { kind: 'job-output'; event: JobOutputEvent }
   | { kind: 'update'; event: UpdateEvent }
   | { kind: 'log'; event: LogEvent }
   | { kind: 'gap'; event: GapEvent }
@@ -67,6 +69,7 @@ export const maxFactBytes = 262_144;
 const keyFields: Partial<Record<string, string>> = {
   'flotilla.job': 'jobId',
   'flotilla.job-file': 'jobId',
+  'flotilla.job-output': 'jobId',
   'flotilla.update': 'rolloutId',
   'flotilla.schema': 'fingerprint',
   'flotilla.config': 'name',
