@@ -161,7 +161,7 @@ describe('lint', () => {
   });
 
   it('finds a table in an upgrade that has no place for the data any more', async () => {
-    const table = 'mbr other { partition 0 { block-offset = 1024 block-count = 512 type = 0x83 } }\n';
+    const table = 'mbr other { partition 0 { block-offset = 1024 block-count = 700 type = 0x83 } }\n';
     const moved = spoiled(
       soundConfig,
       ['task upgrade.b {', `${table}task upgrade.b {`],
