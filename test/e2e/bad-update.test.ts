@@ -86,16 +86,14 @@ const badUpdates: Record<string, BadUpdate> = {
   hanging: {
     changes: () => Promise.resolve(check('sleep 600')),
     code: 'health-check',
-    message: /health check failed: meter/,
+    message: /health check failed: meter \(no end within 1500 ms\)/,
     boots: ['a', 'b', 'a'],
   },
   'full-disk': {
     changes: (board) =>
-      Promise.resolve(
-        check(`dd if=/dev/zero of=${join(board.path.data, 'junk')} bs=64k 2>/dev/null; echo filled; exit 4`),
-      ),
-    code: 'health-check',
-    message: /health check failed: meter \(exit 4\)/,
+      Promise.resolve(check(`dd if=/dev/zero of=${join(board.path.data, 'junk')} bs=64k 2>/dev/null; true`)),
+    code: 'no-room',
+    message: /the data partition is full: 0 bytes are free/,
     boots: ['a', 'b', 'a'],
     needsMount: true,
     isSample: true,

@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises';
 import type { Clock } from '../../clock.ts';
 import type { HealthResult, Running } from '../../protocol/event.ts';
 import type { Link } from '../link/port.ts';
@@ -19,14 +20,19 @@ export interface ProbationOption {
   connectTimeoutSeconds: number;
   /** What a slot is worth that passes all else and does not reach the coordinator in that time. */
   noCoordinator?: NoCoordinator;
+  /** On the data partition. */
+  directory: string;
   link: Pick<Link, 'status' | 'onChange'>;
   clock: Clock;
   signal: AbortSignal;
 }
 
+/** With less than this a device forgets what it measures, and can't take the next update. */
+const minFreeBytes = 65_536;
+
 /**
- * Does the booted slot hold what was signed, reach the coordinator, pass the product's checks, and still do both after
- * the soak? Any no is the end of the new slot.
+ * Does the booted slot hold what was signed, reach the coordinator, pass the product's checks, still do both after the
+ * soak, and leave room on the data partition? Any no is the end of the new slot.
  */
 export async function testSlot(option: ProbationOption): Promise<UpdateHappening> {
   const { running, destination, images, checks, soakSeconds, clock, signal } = option;
@@ -55,6 +61,10 @@ export async function testSlot(option: ProbationOption): Promise<UpdateHappening
     if (reached && !still) return fail('not-connected', `after the soak: ${notConnected(option)}`, health);
     reached = still;
   }
+  const { bavail, bsize } = await statfs(option.directory);
+  if (bavail * bsize < minFreeBytes) {
+    return fail('no-room', `the data partition is full: ${bavail * bsize} bytes are free`, health);
+  }
   return { type: 'proven', after: running, health, coordinatorReached: reached, ...known };
 }
 
@@ -76,6 +86,11 @@ const passed = (health: readonly HealthResult[]): boolean => health.every(({ ok 
 function failureText(health: readonly HealthResult[]): string {
   const failed = health
     .filter(({ ok }) => !ok)
-    .map(({ name, exitCode }) => (exitCode === undefined ? name : `${name} (exit ${exitCode})`));
+    .map(({ name, exitCode, output }) => `${name} (${exitCode === undefined ? lastLine(output) : `exit ${exitCode}`})`);
   return `health check failed: ${failed.join(', ')}`;
+}
+
+/** Of a check without an exit code: why it has none stands at the end. */
+function lastLine(output = 'no exit code'): string {
+  return output.trimEnd().split('\n').at(-1)!.slice(0, 120);
 }

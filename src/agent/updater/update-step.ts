@@ -199,6 +199,7 @@ export class UpdateSteps {
       destination: policy.destination,
       images,
       ...policy.health,
+      directory: this.#option.directory,
       link,
       clock,
       signal,

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../clock.ts';
-import { jsonRow, type DeviceLog } from '../../eventlog/index.ts';
+import { isLogFull, jsonRow, type DeviceLog } from '../../eventlog/index.ts';
 import type { BundleAllowedEvent } from '../../protocol/event.ts';
 import { Lane } from '../../protocol/lane.ts';
 import {
@@ -29,7 +29,7 @@ export class UpdateStore {
 
   /** The current update moves on; on disk when this returns. Throws when the pair is not in the table. */
   apply(happening: UpdateHappening, alongside?: () => void): Update {
-    return this.#log.transact(() => {
+    return this.#durably(() => {
       const current = this.table.current();
       if (current === undefined) throw new Error(`no update is under way that could take "${happening.type}"`);
       const next = transition(current, happening, this.#clock.nowMs());
@@ -41,7 +41,7 @@ export class UpdateStore {
   }
 
   save(update: Update): void {
-    this.#log.transact(() => {
+    this.#durably(() => {
       this.table.save(update);
       if (update.state === 'rolled-back') this.reverted.add(revertedBy(update, this.#clock.nowMs()));
       this.announce(update);
@@ -66,6 +66,16 @@ export class UpdateStore {
       this.#log.append(Lane.control, jsonRow({ type: 'flotilla.bundle-allowed', key: bundleUuid, timestampMs, value }));
       return wasReverted;
     });
+  }
+
+  /** Once more when the disk is full: the log makes room after it was refused some. What a bad release fills is no excuse. */
+  #durably<Result>(work: () => Result): Result {
+    try {
+      return this.#log.transact(work);
+    } catch (error) {
+      if (!isLogFull(error)) throw error;
+      return this.#log.transact(work);
+    }
   }
 
   within<Result>(work: () => Result): Result {
