@@ -5,6 +5,8 @@ import { CommandActionSchema, OperatorActionSchema } from '../../protocol/job-ac
 export const HoldSchema = Type.Object({
   forSeconds: Type.Number({ exclusiveMinimum: 0, maximum: 2_592_000 }),
   restore: CommandActionSchema,
+  /** Not run again when the agent stopped while it ran; otherwise it is, because a load that stays shed is worse. */
+  once: Type.Optional(Type.Boolean()),
 });
 export type Hold = Static<typeof HoldSchema>;
 
