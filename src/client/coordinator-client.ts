@@ -73,6 +73,8 @@ import type {
   Rollout,
   RolloutChange,
   RolloutFollowRow,
+  RolloutRecordingRow,
+  RolloutReport,
   RolloutRequest,
   Schedule,
   ScheduleRequest,
@@ -217,6 +219,10 @@ export class CoordinatorClient {
   rollout = (id: string) => this.#http.get<Rollout>(`/v1/rollouts/${encodeURIComponent(id)}`);
   changeRollout = (id: string, verb: 'pause' | 'resume' | 'abort', change: RolloutChange) =>
     this.#http.post<Rollout>(`/v1/rollouts/${encodeURIComponent(id)}/${verb}`, change);
+  rolloutReport = (id: string) => this.#http.get<RolloutReport>(`/v1/rollouts/${encodeURIComponent(id)}/report`);
+  /** Ends with the row `outcome`; one that ends without it is not whole. */
+  rolloutRecording = (id: string, signal?: AbortSignal) =>
+    this.#http.rows<RolloutRecordingRow>(`/v1/rollouts/${encodeURIComponent(id)}/recording`, {}, signal);
   followRollout = (id: string, signal?: AbortSignal) =>
     this.#http.rows<RolloutFollowRow>(`/v1/rollouts/${encodeURIComponent(id)}/follow`, {}, signal);
 

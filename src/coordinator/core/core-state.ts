@@ -95,6 +95,8 @@ export interface CoreState {
   readonly requestSeqs: Map<string, LaneCursor>;
   readonly jobs: Map<string, JobState>;
   readonly rollouts: Map<string, RolloutState>;
+  /** Of each rollout that goes on: what its recorded steps have told of the registry. */
+  readonly rolloutFacts: Map<string, Map<string, string>>;
   /** By name. */
   readonly schedules: Map<string, ScheduleDocument>;
   readonly releases: Map<string, StoredRelease>;

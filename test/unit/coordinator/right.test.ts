@@ -88,6 +88,8 @@ const decisions: Record<string, string> = {
   'POST /v1/rollouts/:id/resume': 'release',
   'POST /v1/rollouts/:id/abort': 'halt',
   'GET /v1/rollouts/:id/follow': 'read',
+  'GET /v1/rollouts/:id/report': 'read',
+  'GET /v1/rollouts/:id/recording': 'read',
   'GET /v1/schemas': 'read',
   'GET /v1/schemas/:id': 'read',
   'POST /v1/schemas': 'release',
