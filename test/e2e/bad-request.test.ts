@@ -68,6 +68,7 @@ describe('without a coordinator', () => {
     'device accept': () => ['*'],
     'device config diff': () => ['d-1', 'limits'],
     'device config get': () => ['d-1'],
+    'device config push': () => ['d-1', 'limits', scratch('limits.yaml')],
     'device config resolve': () => ['d-1', 'limits', '--take', 'desired'],
     'device allow-bundle': () => ['d-1', '7f3c1a52-09be-5d1c-8a51-2d7c5b0f3b11'],
     'device config set': () => ['d-1', 'limits', scratch('limits.yaml')],
