@@ -103,9 +103,9 @@ const cases: Record<string, Case> = {
     exitCode: 4,
   },
   'agent allow-bundle': {
-    missing: 'test/e2e/bad-update.test.ts',
-    fails: () => ['7f3c1a52-09be-5d1c-8a51-2d7c5b0f3b11', '--config', scratch('d-1', 'agent.yaml')],
-    exitCode: 7,
+    ok: () => ['7f3c1a52-09be-5d1c-8a51-2d7c5b0f3b11', '--config', scratch('d-1', 'agent.yaml')],
+    fails: () => ['7f3c1a52-09be-5d1c-8a51-2d7c5b0f3b11', '--config', scratch('no-agent.yaml')],
+    exitCode: 2,
   },
   'agent reset-time': {
     missing: 'test/e2e/clock.test.ts',
