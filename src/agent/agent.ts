@@ -34,6 +34,7 @@ import { lockState } from './state/state-lock.ts';
 import { createValueTable } from './state/value-table.ts';
 import { TimeKeeper } from './time/time-keeper.ts';
 import { TrustedClock } from './time/trusted-clock.ts';
+import { ProductHealth } from './updater/product-health.ts';
 import { refusedUpdate } from './updater/offer.ts';
 import type { Update, UpdateReason } from './updater/update.ts';
 import { Updater } from './updater/updater.ts';
@@ -118,7 +119,9 @@ export function createAgent(option: AgentOption): Agent {
   });
   const slots = config.update === undefined ? undefined : createUbootSlots(slotOption(config.update));
   const running = () => readRunning(config.boot, slots);
-  const parts = { database, log, link, clock, logger };
+  const machine = createBootTime(config.boot.idFile);
+  const parts = { database, log, link, clock, logger, machine };
+  const productHealth = new ProductHealth(parts);
 
   const keeper = new TimeKeeper({
     ...parts,
@@ -134,7 +137,7 @@ export function createAgent(option: AgentOption): Agent {
   const executor = new Executor({
     ...parts,
     policy: () => policy.current(),
-    machine: createBootTime(config.boot.idFile),
+    machine,
     content,
     perform: createActions({
       clock,
@@ -158,7 +161,10 @@ export function createAgent(option: AgentOption): Agent {
         ...(config.update === undefined ? {} : { product: config.update.product }),
       }),
     refreshMs: config.grains.refreshSeconds * 1_000,
-    onReport: () => link.wake(),
+    onReport: () => {
+      link.wake();
+      updater?.poke();
+    },
   });
   const updater =
     config.update === undefined || slots === undefined
@@ -168,8 +174,14 @@ export function createAgent(option: AgentOption): Agent {
           slots,
           running,
           policy: updatePolicy(config.update, option.publicKeys),
+          rules: config.update,
+          zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+          grains: () => grains.known(),
+          rebootHold: () => door.rebootHold(),
+          productHealth,
           directory: config.state,
           onDecided: () => void grains.refresh(),
+          onChange: () => door.tellUpdate(),
           onFatal: option.onFatal,
         });
   const door = new Door({
@@ -182,6 +194,8 @@ export function createAgent(option: AgentOption): Agent {
       clock: keeper.state(),
       ...describeUpdate(updater?.last),
     }),
+    updates: { updater, productHealth },
+    onRebootHold: () => updater?.poke(),
     onTimeReset: (reset) => keeper.reset(reset),
     onFatal: option.onFatal,
   });

@@ -4,14 +4,17 @@ import type {
   BackoffConfig,
   EventTypeConfig,
   HealthCheckConfig,
+  ProductHealthConfig,
   SlotConfig,
   UpdateConfig,
 } from './agent-config.ts';
+import { updateRuleFields } from './update-rule-field.ts';
 import {
   defaultAgentConfig,
   defaultAgentCoordinator,
   defaultEventType,
   defaultHealthCheckConfig,
+  defaultProductHealth,
   defaultSlotConfig,
   defaultUpdateConfig,
   defaultWatchdogConfig,
@@ -66,6 +69,7 @@ const healthCheck: Field<HealthCheckConfig> = record<HealthCheckConfig>(
 
 const update: Field<UpdateConfig> = record<UpdateConfig>(
   {
+    ...updateRuleFields,
     product: text({ maxLength: 256 }),
     platform: text({ maxLength: 256 }),
     keys: list(path, { min: 1, max: 16 }),
@@ -78,13 +82,18 @@ const update: Field<UpdateConfig> = record<UpdateConfig>(
         checks: list(healthCheck, { max: 64 }),
         soakSeconds: seconds(0, 7),
         connectTimeoutSeconds: seconds(1, 7),
+        product: record<ProductHealthConfig>(
+          { timeoutSeconds: seconds(1, 7), missing: choice<ProductHealthConfig['missing']>(['failed', 'ok']) },
+          defaultProductHealth,
+        ),
       },
       defaultUpdateConfig.health,
+      ['product'],
     ),
     watchdog: record({ file: path, intervalMs: milliseconds(10, hourMs) }, defaultWatchdogConfig),
   },
   defaultUpdateConfig,
-  ['watchdog'],
+  ['watchdog', 'zone', 'metered'],
 );
 
 const backoff: Field<BackoffConfig> = check(

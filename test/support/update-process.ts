@@ -7,12 +7,16 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import type { Link, LinkStatus } from '../../src/agent/link/port.ts';
+import { createBootTime } from '../../src/agent/machine/boot-time.ts';
 import { readRunning } from '../../src/agent/machine/running.ts';
 import { createUbootSlots } from '../../src/agent/slot/uboot-slot.ts';
 import { ensureAgentSchema } from '../../src/agent/state/agent-schema.ts';
+import { ProductHealth } from '../../src/agent/updater/product-health.ts';
 import { Updater } from '../../src/agent/updater/updater.ts';
 import type { UpdatePolicy } from '../../src/agent/updater/updater-option.ts';
 import { systemClock } from '../../src/clock.ts';
+import type { UpdateRules } from '../../src/config/agent-config.ts';
+import { defaultUpdateRules } from '../../src/config/agent-default.ts';
 import { createDeviceLog, openDeviceDatabase } from '../../src/eventlog/index.ts';
 import type { UpdateOffer } from '../../src/protocol/request.ts';
 
@@ -30,6 +34,8 @@ export interface UpdateProcessOption {
   linked: boolean;
   publicKeys: string[];
   policy: Omit<UpdatePolicy, 'publicKeys'>;
+  /** Beside the defaults; hooks are in `hooks` of the state folder. */
+  rules?: Partial<UpdateRules>;
   /** Taken when this process starts, unless the device knows it already. */
   offer?: UpdateOffer;
 }
@@ -71,7 +77,19 @@ const slots = createUbootSlots({
   bootcountVariable: 'bootcount',
   uuidVariablePrefix: '',
 });
+const machine = createBootTime(option.idFile);
+const productHealth = new ProductHealth({ database, machine });
 const updater = new Updater({
+  machine,
+  rules: {
+    ...defaultUpdateRules,
+    hooks: { ...defaultUpdateRules.hooks, directory: join(option.directory, 'hooks') },
+    ...option.rules,
+  },
+  zone: 'UTC',
+  grains: async () => ({}),
+  rebootHold: () => undefined,
+  productHealth,
   database,
   log,
   link,

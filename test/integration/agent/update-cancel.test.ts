@@ -3,8 +3,10 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createUbootSlots } from '../../../src/agent/slot/uboot-slot.ts';
+import { ProductHealth } from '../../../src/agent/updater/product-health.ts';
 import { Updater } from '../../../src/agent/updater/updater.ts';
 import { productPath } from '../../../src/board/index.ts';
+import { defaultUpdateRules } from '../../../src/config/agent-default.ts';
 import { FlotillaError } from '../../../src/error.ts';
 import { applyBundle, buildBundle, readPublicKey, writeKeyPair } from '../../../src/firmware/index.ts';
 import type { UpdateEvent } from '../../../src/protocol/event.ts';
@@ -56,8 +58,15 @@ async function deviceWith(parts: AgentParts) {
     bootcountVariable: 'bootcount',
     uuidVariablePrefix: '',
   });
+  const machine = { bootId: () => 'boot-1', uptimeMs: () => performance.now() };
   const updater = new Updater({
     ...parts,
+    machine,
+    rules: { ...defaultUpdateRules, hooks: { ...defaultUpdateRules.hooks, directory: at('hooks') } },
+    zone: 'UTC',
+    grains: async () => ({}),
+    rebootHold: () => undefined,
+    productHealth: new ProductHealth({ database: parts.database, machine }),
     slots,
     running: async () => ({ bootId: 'boot-1', slot: 'a', bundleUuid: (await slots.read()).slots['a']!.uuid! }),
     policy: {
