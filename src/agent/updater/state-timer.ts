@@ -23,6 +23,7 @@ export class StateTimer {
   readonly #option: StateTimerOption;
   /** The last step has ended, by itself or because it was told to. */
   settled = true;
+  #look: () => void = () => {};
 
   constructor(option: StateTimerOption) {
     this.#option = option;
@@ -37,11 +38,13 @@ export class StateTimer {
     let late: UpdateHappening | undefined;
     const given = Promise.withResolvers<undefined>();
     let cancel = () => {};
-    const look = () => {
+    this.#look = () => {
+      if (late !== undefined) return;
+      cancel();
       try {
-        late = this.#look();
+        late = this.#judge();
         if (late === undefined) {
-          cancel = clock.schedule(this.#delayMs(), look);
+          cancel = clock.schedule(this.#delayMs(), this.#look);
           return;
         }
         step.abort(new Error('it took too long'));
@@ -51,7 +54,7 @@ export class StateTimer {
       }
     };
     this.settled = false;
-    look();
+    this.#look();
     const ended = work.then(
       (happening) => {
         this.settled = true;
@@ -64,11 +67,17 @@ export class StateTimer {
     );
     const happening = await Promise.race([ended, given.promise]);
     cancel();
+    this.#look = () => {};
     return { ...(happening === undefined ? {} : { happening }), ...(late === undefined ? {} : { late }) };
   }
 
+  /** A wait has begun or ended: another limit holds. */
+  poke(): void {
+    this.#look();
+  }
+
   /** Too late? Also writes down how much time has passed. */
-  #look(): UpdateHappening | undefined {
+  #judge(): UpdateHappening | undefined {
     const { store, source } = this.#option;
     const update = store.table.current();
     if (update === undefined) return undefined;

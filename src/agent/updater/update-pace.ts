@@ -24,14 +24,21 @@ export class UpdatePace {
   readonly #source: LimitSource & { rules: UpdaterOption['rules'] };
   readonly #values: ValueTable;
   readonly #startMs: number;
+  readonly #onWait: () => void;
+  /** Why a program held the restart up when the agent before this one ended. */
+  #lastHold: string | undefined;
   readonly #wakers = new Set<() => void>();
 
-  constructor(option: UpdaterOption, store: UpdateStore) {
+  /** `onWait`: a wait has begun or ended. */
+  constructor(option: UpdaterOption, store: UpdateStore, onWait: () => void) {
     this.#option = option;
     this.#store = store;
+    this.#onWait = onWait;
     this.#source = limitSource(option);
     this.#values = createValueTable(option.database);
     this.#startMs = option.clock.monotonicMs();
+    const { wait } = store.table.current() ?? {};
+    this.#lastHold = wait?.code === 'reboot-held' ? wait.message : undefined;
   }
 
   get deferral(): Deferral | undefined {
@@ -61,7 +68,13 @@ export class UpdatePace {
         return;
       }
       if (told === undefined || !isSame(told, wait)) this.#tell({ type: 'waits', wait });
-      await this.#sleep(Math.min(lookMs, (wait.untilMs ?? Infinity) - this.#option.clock.nowMs()), signal);
+      await this.#sleep(
+        Math.min(
+          this.#lastHold === undefined ? lookMs : returnMs,
+          (wait.untilMs ?? Infinity) - this.#option.clock.nowMs(),
+        ),
+        signal,
+      );
     }
   }
 
@@ -122,7 +135,7 @@ export class UpdatePace {
   }
 
   async #judge(gate: Gate, signal: AbortSignal): Promise<Wait | undefined> {
-    const { rules, zone, grains, clock } = this.#option;
+    const { rules, zone, grains } = this.#option;
     const known = rules.metered === undefined ? {} : await orAborted(grains(), signal);
     signal.throwIfAborted();
     const update = this.#current();
@@ -131,14 +144,16 @@ export class UpdatePace {
       source: this.#source,
       zone: rules.zone ?? zone,
       deferral: this.deferral,
-      rebootHold: this.#option.rebootHold()?.reason ?? this.#awaited(update, clock.monotonicMs()),
+      rebootHold: this.#rebootHold(),
       grains: known,
     });
   }
 
   /** A program that held it up may not have come back to this agent yet. */
-  #awaited({ wait }: Update, nowMs: number): string | undefined {
-    return wait?.code === 'reboot-held' && nowMs - this.#startMs < returnMs ? wait.message : undefined;
+  #rebootHold(): string | undefined {
+    const hold = this.#option.rebootHold()?.reason;
+    if (hold !== undefined || this.#option.clock.monotonicMs() - this.#startMs >= returnMs) this.#lastHold = undefined;
+    return hold ?? this.#lastHold;
   }
 
   async #retryLater(message: string, signal: AbortSignal): Promise<boolean> {
@@ -168,6 +183,7 @@ export class UpdatePace {
     );
     link.wake();
     onChange?.();
+    this.#onWait();
   }
 
   #sleep(delayMs: number, signal: AbortSignal): Promise<void> {

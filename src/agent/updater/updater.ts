@@ -28,9 +28,9 @@ export class Updater {
   constructor(option: UpdaterOption) {
     this.#option = option;
     this.#store = new UpdateStore(option);
-    this.#pace = new UpdatePace(option, this.#store);
-    this.#steps = new UpdateSteps(option, this.#store, this.#pace);
     this.#timer = new StateTimer({ store: this.#store, clock: option.clock, source: limitSource(option) });
+    this.#pace = new UpdatePace(option, this.#store, () => this.#timer.poke());
+    this.#steps = new UpdateSteps(option, this.#store, this.#pace);
   }
 
   /** True once the new slot has failed and the old one is set to boot: the watchdog may starve. */
