@@ -5,7 +5,6 @@ import type {
   EventTypeConfig,
   HealthCheckConfig,
   ProductHealthConfig,
-  SlotConfig,
   UpdateConfig,
 } from './agent-config.ts';
 import { updateRuleFields } from './update-rule-field.ts';
@@ -15,53 +14,15 @@ import {
   defaultEventType,
   defaultHealthCheckConfig,
   defaultProductHealth,
-  defaultSlotConfig,
   defaultUpdateConfig,
   defaultWatchdogConfig,
 } from './agent-default.ts';
 import { type Field, boolean, check, choice, integer, list, mapOf, number, record, text } from './field.ts';
+import { slot } from './slot-field.ts';
 import { argv, host, logLevels, milliseconds, path, seconds } from './rule.ts';
 
 const defaults = defaultAgentConfig;
 const hourMs = 3_600_000;
-/** 2^31 blocks of 512 bytes is 1 TiB: where an MBR ends. */
-const maxBlock = 2 ** 31;
-
-/** A name of a U-Boot variable; `=` and NUL delimit entries in the environment. */
-const variable: Field<string> = text({
-  pattern: /^[^=\0\s]+$/,
-  expected: 'a name without = and blanks',
-  maxLength: 64,
-});
-const variablePrefix: Field<string> = (node, key, reading) =>
-  'value' in node && node.value === '' ? '' : variable(node, key, reading);
-
-const slot: Field<SlotConfig> = check(
-  record<SlotConfig>(
-    {
-      backend: choice(['uboot']),
-      blockOffset: integer({ min: 0, max: maxBlock, unit: 'blocks' }),
-      blockCount: integer({ min: 1, max: 2_048, unit: 'blocks' }),
-      blockOffsetRedund: integer({ min: 0, max: maxBlock, unit: 'blocks' }),
-      activeVariable: variable,
-      pendingVariable: variable,
-      bootcountVariable: variable,
-      bootlimitVariable: variable,
-      uuidVariablePrefix: variablePrefix,
-    },
-    defaultSlotConfig,
-    ['blockOffsetRedund'],
-  ),
-  ({ blockOffset, blockOffsetRedund, blockCount }, key) => {
-    if (blockOffsetRedund === undefined || Math.abs(blockOffset - blockOffsetRedund) >= blockCount) return undefined;
-    return {
-      message: `the two environments of ${key} overlap`,
-      seen: `${blockCount} blocks at ${blockOffset} and at ${blockOffsetRedund}`,
-      expected: 'two ranges with no block in common',
-    };
-  },
-);
-
 const healthCheck: Field<HealthCheckConfig> = record<HealthCheckConfig>(
   { name: text({ maxLength: 64 }), command: argv, timeoutMs: milliseconds(1, hourMs) },
   defaultHealthCheckConfig,
@@ -86,6 +47,7 @@ const update: Field<UpdateConfig> = record<UpdateConfig>(
           { timeoutSeconds: seconds(1, 7), missing: choice<ProductHealthConfig['missing']>(['failed', 'ok']) },
           defaultProductHealth,
         ),
+        noCoordinator: choice(['revert', 'keep']),
       },
       defaultUpdateConfig.health,
       ['product'],

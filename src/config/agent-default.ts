@@ -2,9 +2,10 @@
 import type {
   AgentConfig,
   EventTypeConfig,
+  FileSlotConfig,
   HealthCheckConfig,
   ProductHealthConfig,
-  SlotConfig,
+  SlotVariableConfig,
   UpdateConfig,
   UpdateRules,
 } from './agent-config.ts';
@@ -83,17 +84,24 @@ export const defaultUpdateConfig = {
   ...defaultUpdateRules,
   task: 'upgrade',
   reboot: { command: ['reboot'], timeoutSeconds: 120 },
-  health: { checks: [], soakSeconds: 5, connectTimeoutSeconds: 300 },
+  health: { checks: [], soakSeconds: 5, connectTimeoutSeconds: 300, noCoordinator: 'revert' },
 } satisfies Partial<UpdateConfig>;
 
-export const defaultSlotConfig = {
-  backend: 'uboot',
+export const defaultSlotVariables = {
   activeVariable: 'active_slot',
   pendingVariable: 'upgrade_available',
   bootcountVariable: 'bootcount',
   bootlimitVariable: 'bootlimit',
   uuidVariablePrefix: '',
-} as const satisfies Partial<SlotConfig>;
+} as const satisfies SlotVariableConfig;
+
+export const defaultUbootSlotConfig = { backend: 'uboot', ...defaultSlotVariables } as const;
+export const defaultFileSlotConfig = {
+  backend: 'file',
+  slots: ['a', 'b'],
+  ...defaultSlotVariables,
+} satisfies Partial<FileSlotConfig>;
+export const defaultScriptSlotConfig = { backend: 'script', timeoutSeconds: 30 } as const;
 
 export const defaultHealthCheckConfig = { timeoutMs: 30_000 } satisfies Partial<HealthCheckConfig>;
 export const defaultWatchdogConfig = { file: '/dev/watchdog', intervalMs: 1_000 } satisfies UpdateConfig['watchdog'];

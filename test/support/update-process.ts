@@ -11,14 +11,13 @@ import { createBootTime } from '../../src/agent/machine/boot-time.ts';
 import { readRunning } from '../../src/agent/machine/running.ts';
 import { createUbootSlots } from '../../src/agent/slot/uboot-slot.ts';
 import { ensureAgentSchema } from '../../src/agent/state/agent-schema.ts';
-import { ProductHealth } from '../../src/agent/updater/product-health.ts';
 import { Updater } from '../../src/agent/updater/updater.ts';
 import type { UpdatePolicy } from '../../src/agent/updater/updater-option.ts';
 import { systemClock } from '../../src/clock.ts';
 import type { UpdateRules } from '../../src/config/agent-config.ts';
-import { defaultUpdateRules } from '../../src/config/agent-default.ts';
 import { createDeviceLog, openDeviceDatabase } from '../../src/eventlog/index.ts';
 import type { UpdateOffer } from '../../src/protocol/request.ts';
+import { updaterSurrounding } from './updater-surrounding.ts';
 
 export interface UpdateProcessOption {
   /** State folder. */
@@ -78,18 +77,8 @@ const slots = createUbootSlots({
   uuidVariablePrefix: '',
 });
 const machine = createBootTime(option.idFile);
-const productHealth = new ProductHealth({ database, machine });
 const updater = new Updater({
-  machine,
-  rules: {
-    ...defaultUpdateRules,
-    hooks: { ...defaultUpdateRules.hooks, directory: join(option.directory, 'hooks') },
-    ...option.rules,
-  },
-  zone: 'UTC',
-  grains: async () => ({}),
-  rebootHold: () => undefined,
-  productHealth,
+  ...updaterSurrounding({ database, directory: option.directory, machine, rules: option.rules }),
   database,
   log,
   link,

@@ -9,7 +9,6 @@ import type { UpdaterOption, UpdatePolicy } from '../../src/agent/updater/update
 import { decideBoot } from '../../src/board/boot-decision.ts';
 import { productPath } from '../../src/board/index.ts';
 import type { UpdateRules } from '../../src/config/agent-config.ts';
-import { defaultUpdateRules } from '../../src/config/agent-default.ts';
 import { FlotillaError } from '../../src/error.ts';
 import {
   applyBundle,
@@ -23,6 +22,7 @@ import type { UpdateEvent } from '../../src/protocol/event.ts';
 import { Lane } from '../../src/protocol/lane.ts';
 import type { AgentParts } from './agent-parts.ts';
 import { temporaryDirectory } from './temporary.ts';
+import { updaterSurrounding } from './updater-surrounding.ts';
 
 const layout = { blockOffset: 1024, blockCount: 16, blockOffsetRedund: 1280 };
 
@@ -92,13 +92,7 @@ export async function updaterBench(parts: AgentParts, option: UpdaterBenchOption
   const hooks = at('hooks');
   const updaterOption = (): UpdaterOption => ({
     ...parts,
-    machine: boot,
-    rules: {
-      ...defaultUpdateRules,
-      ...option.rules,
-      hooks: { ...defaultUpdateRules.hooks, ...option.rules?.hooks, directory: hooks },
-    },
-    zone: 'UTC',
+    ...updaterSurrounding({ database: parts.database, directory: parts.dir, machine: boot, rules: option.rules }),
     grains: async () => option.grains?.() ?? {},
     rebootHold: () => option.rebootHold?.(),
     productHealth,

@@ -9,6 +9,8 @@ import type { HealthVerdict, ProductHealth } from './product-health.ts';
 import type { UpdateHappening } from './transition.ts';
 import type { SlotImage } from './update.ts';
 
+export type NoCoordinator = 'revert' | 'keep';
+
 export interface ProbationOption {
   running: Running;
   destination: string;
@@ -20,6 +22,8 @@ export interface ProbationOption {
   /** The product's own word is waited for; a bad one counts in any case. */
   product?: ProductHealthConfig | undefined;
   productHealth: Pick<ProductHealth, 'verdict' | 'onReport'>;
+  /** What a slot is worth that passes all else and does not reach the coordinator in that time. */
+  noCoordinator?: NoCoordinator;
   link: Pick<Link, 'status' | 'onChange'>;
   clock: Clock;
   signal: AbortSignal;
@@ -42,12 +46,19 @@ export async function testSlot(option: ProbationOption): Promise<UpdateHappening
   if (slotDigestMatches === false) {
     return fail('slot-digest', `the bytes of slot ${running.slot ?? '?'} are not those of the bundle`);
   }
+  const keeps = option.noCoordinator === 'keep';
+  let reached: boolean | undefined;
   const judge = async (when: string): Promise<UpdateHappening | HealthResult[]> => {
     const health = await runHealthChecks(checks, signal);
     const word = await productWord(option);
     if (word) health.push(word);
     if (!passed(health)) return fail('health-check', `${when}${failureText(health)}`, health);
-    if (!(await connected(option))) return fail('not-connected', `${when}${notConnected(option)}`, health);
+    const still = reached === false && keeps ? isLive(option) : await connected(option);
+    // Under `keep`, too: one that was reached and is lost again after the soak is no device that is out of reach.
+    if (!still && (reached === true || !keeps)) {
+      return fail('not-connected', `${when}${notConnected(option)}`, health);
+    }
+    reached = still;
     return health;
   };
   let health = await judge('');
@@ -55,7 +66,8 @@ export async function testSlot(option: ProbationOption): Promise<UpdateHappening
     await soak(option);
     health = await judge('after the soak: ');
   }
-  return Array.isArray(health) ? { type: 'proven', after: running, health, ...known } : health;
+  if (!Array.isArray(health)) return health;
+  return { type: 'proven', after: running, health, coordinatorReached: reached === true, ...known };
 }
 
 /** What the product says of itself, as one more check; waited for where the owner wants it. Undefined: it need not say. */
@@ -107,6 +119,10 @@ async function wordOrTime(
 
 function connected({ link, clock, connectTimeoutSeconds, signal }: ProbationOption): Promise<boolean> {
   return linkIsLive(link, clock, { timeoutMs: connectTimeoutSeconds * 1_000, signal });
+}
+
+function isLive({ link }: ProbationOption): boolean {
+  return link.status().state === 'live';
 }
 
 function notConnected({ link, connectTimeoutSeconds }: ProbationOption): string {

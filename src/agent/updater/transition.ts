@@ -27,7 +27,13 @@ export type UpdateHappening =
   | { type: 'booted-new'; after: Running }
   | { type: 'fell-back'; after: Running; reason: UpdateReason }
   | { type: 'test-failed'; reason: UpdateReason; health?: HealthResult[]; slotDigestMatches?: boolean }
-  | { type: 'proven'; after: Running; health: HealthResult[]; slotDigestMatches?: boolean }
+  | {
+      type: 'proven';
+      after: Running;
+      health: HealthResult[];
+      slotDigestMatches?: boolean;
+      coordinatorReached?: boolean;
+    }
   | { type: 'reverted'; after: Running }
   /** The state has lasted longer than it may. */
   | { type: 'timed-out'; limitSeconds: number }

@@ -2,7 +2,7 @@
  * How long an update has been in its state. Counted by the machine's uptime, which no clock can set; a restart of the
  * machine loses what was not written down, and costs a second, so that nothing lasts for ever by restarts alone.
  */
-import type { Update, UpdateTimer, WaitCode } from './update.ts';
+import type { Update, UpdateTimer } from './update.ts';
 
 /** When something happens: by the clock, and by what no clock can set. */
 export interface Instant {
@@ -29,8 +29,4 @@ export function timerAt({ timer, wait }: Pick<Update, 'timer' | 'wait'>, { bootI
 export function timerOfNext({ spentMs: _, waitedMs, ...mark }: UpdateTimer): UpdateTimer {
   const { 'hook-retry': __, ...kept } = waitedMs;
   return { ...mark, spentMs: 0, waitedMs: kept };
-}
-
-export function waitedMs(update: Update, code: WaitCode, now: Instant): number {
-  return timerAt(update, now).waitedMs[code] ?? 0;
 }

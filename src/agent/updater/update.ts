@@ -85,6 +85,8 @@ export interface Update {
   after?: Running;
   health: HealthResult[];
   slotDigestMatches?: boolean;
+  /** False: the slot is kept by the owner's rule, and nobody has seen its link. */
+  coordinatorReached?: boolean;
   /** Bytes of verified parts that are on disk. */
   downloadedBytes: number;
   installedAtMs?: number;
@@ -141,7 +143,7 @@ export function updateEventOf(update: Update): UpdateEvent {
 export function evidenceOf(update: Update): Evidence {
   const { before, after, slotDigestMatches, health, downloadedBytes, installedAtMs, testingSinceMs, decidedAtMs } =
     update;
-  const { delta, deltaFailed, hooks = [] } = update;
+  const { delta, deltaFailed, coordinatorReached, hooks = [] } = update;
   return {
     before,
     health,
@@ -150,6 +152,7 @@ export function evidenceOf(update: Update): Evidence {
     ...(deltaFailed === undefined ? {} : { deltaFailed: deltaFailed.slice(0, 512) }),
     ...(after === undefined ? {} : { after }),
     ...(slotDigestMatches === undefined ? {} : { slotDigestMatches }),
+    ...(coordinatorReached === undefined ? {} : { coordinatorReached }),
     ...(installedAtMs === undefined ? {} : { installedAtMs }),
     ...(testingSinceMs === undefined ? {} : { testingSinceMs }),
     ...(decidedAtMs === undefined ? {} : { decidedAtMs }),

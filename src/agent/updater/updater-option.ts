@@ -11,6 +11,7 @@ import type { SlotBackend } from '../slot/slot-backend.ts';
 import type { PartSource } from './download.ts';
 import type { HealthCheck } from './health-check.ts';
 import type { ProductHealth } from './product-health.ts';
+import type { NoCoordinator } from './probation.ts';
 
 /** What an updater is made of. Times in the units that their names say. */
 export interface UpdaterOption {
@@ -50,12 +51,15 @@ export interface UpdatePolicy {
   publicKeys: readonly Buffer[];
   destination: string;
   task: string;
-  activeVariable: string;
+  /** What a task sets to the slot that it writes; absent where a task is called `<task>.<slot>` for that. */
+  activeVariable?: string;
   reboot: { command: readonly string[]; timeoutSeconds: number };
   health: {
     checks: readonly HealthCheck[];
     soakSeconds: number;
     connectTimeoutSeconds: number;
     product?: ProductHealthConfig;
+    /** Absent: `revert`. */
+    noCoordinator?: NoCoordinator;
   };
 }

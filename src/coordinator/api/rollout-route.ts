@@ -1,5 +1,10 @@
 import { Type } from 'typebox';
-import { RolloutChangeSchema, RolloutRequestSchema, RolloutSchema } from '../../client/contract/index.ts';
+import {
+  RolloutChangeSchema,
+  RolloutReportSchema,
+  RolloutRequestSchema,
+  RolloutSchema,
+} from '../../client/contract/index.ts';
 import type { Right } from '../operator/right.ts';
 import * as service from '../service/index.ts';
 import { Id } from './path-field.ts';
@@ -31,6 +36,23 @@ export const rolloutRoutes: readonly Route[] = [
     params: Id,
     reply: RolloutSchema,
     run: (context, { params }) => service.showRollout(context, params.id),
+  }),
+  route({
+    method: 'GET',
+    path: '/v1/rollouts/:id/report',
+    right: 'read',
+    summary: 'Report on a rollout: phases, timeline, causes, bytes, durations, and each device with its evidence',
+    params: Id,
+    reply: RolloutReportSchema,
+    run: (context, { params }) => service.showRolloutReport(context, params.id),
+  }),
+  rowsRoute({
+    method: 'GET',
+    path: '/v1/rollouts/:id/recording',
+    right: 'read',
+    summary: 'Export all that a rollout went by, to replay it',
+    params: Id,
+    run: (context, { params }, signal) => service.recordRollout(context, params.id, signal),
   }),
   change('pause', 'halt', 'Pause a rollout: devices that have begun finish'),
   change('resume', 'release', 'Resume a rollout that is paused or halted'),

@@ -64,6 +64,10 @@ export function planRollout(
       timers: context.timers,
       counts: { waiting: matched.length },
       forgiven: { failures: 0, ended: 0 },
+      history: [
+        { atMs: nowMs, state: 'running' },
+        { atMs: nowMs, phase: 0, state: 'running' },
+      ],
     },
     phases.flatMap(({ ids }, phase) =>
       ids.map((deviceId) => ({

@@ -50,7 +50,9 @@ function step(draft: RolloutDraft, input: RolloutInput): void {
     case 'update':
       return applyUpdate(draft, input.deviceId, input.event);
     case 'presence':
-      return onDevice(draft, input.deviceId, (position) => draft.lookAgainAt(position));
+      return onDevice(draft, input.deviceId, (position) => {
+        if (draft.state.devices.at(position).state === 'queued') draft.lookAgainAt(position);
+      });
     case 'removed':
       return onDevice(draft, input.deviceId, (position) => {
         if (!isOpen(draft.state.devices.at(position).state)) return;

@@ -1,5 +1,6 @@
 import type { Effect } from '../effect.ts';
 import type { OfferFacts } from './offer-rule.ts';
+import { extendHistory } from './rollout-history.ts';
 import type { RolloutDocument, RolloutState } from './rollout-state.ts';
 import type { TargetDevice } from './target-device.ts';
 import { addTally, tallyOf } from './tally.ts';
@@ -24,12 +25,15 @@ export class RolloutDraft {
   /** Each change of the document itself is a new revision. */
   revise(change: Partial<RolloutDocument>): void {
     const revision = this.document.revision + 1;
-    this.state = { ...this.state, document: { ...this.document, ...change, revision } };
+    const document = { ...this.document, ...change, revision };
+    const history = extendHistory(this.document, document, this.nowMs);
+    this.state = { ...this.state, document: { ...document, history } };
   }
 
   /** Replaces a target; counts, tallies and the stored row follow. */
-  put(position: number, after: TargetDevice): void {
+  put(position: number, changed: TargetDevice): void {
     const before = this.state.devices.at(position);
+    const after = withEntry(before, changed, this.nowMs);
     const counts = { ...this.document.counts };
     counts[before.state] = (counts[before.state] ?? 0) - 1;
     if (counts[before.state] === 0) delete counts[before.state];
@@ -75,4 +79,10 @@ export class RolloutDraft {
       },
     });
   }
+}
+
+/** An offer begins a new try. */
+function withEntry(before: TargetDevice, after: TargetDevice, nowMs: number): TargetDevice {
+  if (after.state === before.state) return after;
+  return { ...after, entered: { ...(after.state === 'offered' ? {} : before.entered), [after.state]: nowMs } };
 }

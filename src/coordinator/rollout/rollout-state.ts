@@ -1,4 +1,5 @@
 import type { Rollout } from '../../client/contract/rollout.ts';
+import type { RolloutMilestone } from '../../client/contract/rollout-report.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
 import { PersistentList } from '../persistent-list.ts';
 import { tallyPhases, type Tally } from './tally.ts';
@@ -33,6 +34,8 @@ export interface RolloutDocument {
   counts: Record<string, number>;
   /** Failures and ended devices that an operator accepted by resuming: the gates count from there. */
   forgiven: { failures: number; ended: number };
+  /** Absent in rollouts of a coordinator that did not keep it. */
+  history?: readonly RolloutMilestone[];
 }
 
 /** Seconds of silence in a state. The first three are for connected devices; the others count in any case. */

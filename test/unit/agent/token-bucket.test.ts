@@ -43,11 +43,13 @@ describe('the rate of a download', () => {
           for (const { bytes, idleMs } of pieces) {
             time.advance(idleMs);
             const taken = bucket.take(bytes, signal);
-            for (let done = false; !done;) {
-              void taken.then(() => (done = true));
+            const state = { done: false };
+            void taken.then(() => (state.done = true));
+            for (;;) {
               await Promise.resolve();
               await Promise.resolve();
-              if (!done) time.advance(100);
+              if (state.done) break;
+              time.advance(100);
             }
             total += bytes;
             const allowed = rate + (rate * (time.monotonicMs() - startMs)) / 1_000;

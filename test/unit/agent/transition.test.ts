@@ -216,7 +216,7 @@ describe('the update state machine', () => {
   });
 
   it('reads what an agent of the version before has written', () => {
-    const { timer: _, entries: __, ...old } = record('testing') as Update;
+    const { timer: _, entries: __, ...old } = record('testing');
     const done = transition(old, { type: 'proven', after, health: [] }, 9);
     expect(done).toMatchObject({ state: 'committed', decidedAtMs: 9 });
   });
