@@ -36,6 +36,7 @@ import type { RevertedBundle } from './state/reverted-bundle-table.ts';
 import { createValueTable } from './state/value-table.ts';
 import { TimeKeeper } from './time/time-keeper.ts';
 import { TrustedClock } from './time/trusted-clock.ts';
+import { ProductHealth } from './updater/product-health.ts';
 import { refusedUpdate } from './updater/offer.ts';
 import type { Update, UpdateReason } from './updater/update.ts';
 import { Updater } from './updater/updater.ts';
@@ -120,7 +121,9 @@ export function createAgent(option: AgentOption): Agent {
   });
   const slots = config.update === undefined ? undefined : createSlots(config.update);
   const running = () => readRunning(config.boot, slots);
-  const parts = { database, log, link, clock, logger };
+  const machine = createBootTime(config.boot.idFile);
+  const parts = { database, log, link, clock, logger, machine };
+  const productHealth = new ProductHealth(parts);
 
   const keeper = new TimeKeeper({
     ...parts,
@@ -136,7 +139,7 @@ export function createAgent(option: AgentOption): Agent {
   const executor = new Executor({
     ...parts,
     policy: () => policy.current(),
-    machine: createBootTime(config.boot.idFile),
+    machine,
     content,
     perform: createActions({
       clock,
@@ -160,7 +163,10 @@ export function createAgent(option: AgentOption): Agent {
         ...(config.update === undefined ? {} : { product: config.update.product }),
       }),
     refreshMs: config.grains.refreshSeconds * 1_000,
-    onReport: () => link.wake(),
+    onReport: () => {
+      link.wake();
+      updater?.poke();
+    },
   });
   const updater =
     config.update === undefined || slots === undefined
@@ -170,11 +176,17 @@ export function createAgent(option: AgentOption): Agent {
           slots,
           running,
           policy: updatePolicy(config.update, option.publicKeys),
+          rules: config.update,
+          zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+          grains: () => grains.known(),
+          rebootHold: () => door.rebootHold(),
+          productHealth,
           directory: config.state,
           onDecided: () => {
             void confirmBoot(slots, running, logger);
             void grains.refresh();
           },
+          onChange: () => door.tellUpdate(),
           onFatal: option.onFatal,
         });
   const door = new Door({
@@ -188,6 +200,8 @@ export function createAgent(option: AgentOption): Agent {
       ...describeUpdate(updater?.last),
       ...describeReverted(updater?.reverted ?? []),
     }),
+    updates: { updater, productHealth },
+    onRebootHold: () => updater?.poke(),
     onTimeReset: (reset) => keeper.reset(reset),
     onAllowBundle: (bundleUuid) => updater?.allowBundle(bundleUuid, 'device') ?? false,
     onFatal: option.onFatal,
