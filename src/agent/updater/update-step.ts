@@ -128,6 +128,8 @@ export class UpdateSteps {
       });
     } catch (error) {
       if (error instanceof OfferExpired) return { type: 'cancelled', reason: error.reason };
+      if (update.delta !== undefined && error instanceof FlotillaError && lostDelta.has(error.code))
+        return { type: 'delta-failed', deltaFailed: error.message };
       throw error;
     }
     const { product, platform, publicKeys, task, activeVariable, destination } = policy;
@@ -321,6 +323,9 @@ const expired: UpdateReason = { code: 'offer-expired', message: 'the offer expir
 class OfferExpired extends Error {
   readonly reason = expired;
 }
+
+/** What fetching a delta says that is gone, or is another one. */
+const lostDelta: ReadonlySet<string> = new Set(['blob-refused', 'part-corrupt']);
 
 /** What applying a delta says when it was made for other bytes. */
 const deltaFaults: ReadonlySet<string> = new Set(['firmware-delta-failed', 'firmware-resource-damaged']);

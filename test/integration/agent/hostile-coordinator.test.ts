@@ -7,7 +7,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLink } from '../../../src/agent/link/link.ts';
-import { signBundle, writeKeyPair } from '../../../src/firmware/index.ts';
+import { readUbootEnvironment, signBundle, writeKeyPair } from '../../../src/firmware/index.ts';
 import type { UpdateEvent } from '../../../src/protocol/event.ts';
 import type { BundleOffer } from '../../../src/protocol/request.ts';
 import { agentParts, type AgentParts } from '../../support/agent-parts.ts';
@@ -21,6 +21,8 @@ import {
 import { createCertifiedFleet, type Fleet } from '../../support/link-bench.ts';
 import { updaterBench } from '../../support/updater-bench.ts';
 import { offerOf } from '../../support/updating-device.ts';
+
+const layout = { blockOffset: 1024, blockCount: 16, blockOffsetRedund: 1280 };
 
 let fleet: Fleet;
 let device: Awaited<ReturnType<Fleet['device']>>;
@@ -149,6 +151,25 @@ describe('a hostile coordinator', () => {
     const { state, reason } = await on.ending();
     expect([state, reason?.code]).toEqual(['failed', 'part-corrupt']);
     expect(reason!.message).toMatch(/was never asked for/);
+  });
+
+  it('that gives other bytes for a delta is asked for the whole bundle', async () => {
+    await using on = await victim();
+    const offer = await offerOf(on.bench.bundle, 'r1');
+    const environment = await readUbootEnvironment(join(on.parts.dir, 'disk.img'), layout);
+    const { sizeBytes, partBytes, partSha256 } = offer.bundle;
+    const delta = { fromUuid: environment.get('a.uuid')!, sizeBytes, partBytes, partSha256, sha256: 'd'.repeat(64) };
+    on.hostile.answer = honestly(({ offset, length, sha256 }) =>
+      Buffer.from(sha256).toString('hex') === delta.sha256
+        ? randomBytes(length)
+        : on.bytes.subarray(offset, offset + length),
+    );
+    await on.bench.updater.offer({ ...offer, delta }, () => undefined);
+    const verified = await eventually('the whole bundle is here', () =>
+      on.bench.events().find(({ state }) => state === 'verified'),
+    );
+    expect(verified.evidence).toMatchObject({ deltaFailed: expect.stringContaining('bytes of another hash came') });
+    expect(verified.evidence!.deltaFrom).toBeUndefined();
   });
 
   it('that offers a bundle for another product or platform, or another bundle than it names', async () => {
