@@ -13,7 +13,7 @@ import type { UpdateState } from '../protocol/event.ts';
 import type { FleetBehaviour } from './behaviour.ts';
 import type { Chance } from './chance.ts';
 import { EventQueue } from './event-queue.ts';
-import type { FleetDevice } from './fleet-file.ts';
+import type { FleetDevice } from './fleet.ts';
 import { SimulatedDevice, type Step } from './simulated-device.ts';
 import { drawStretch, type Stretch } from './stretch.ts';
 
@@ -94,7 +94,7 @@ class Simulation {
   }
 
   run(): Simulated {
-    for (const device of this.#devices.values()) this.#scheduleLink(device);
+    for (const device of this.#devices.values()) if (device.isAbsent) this.#scheduleLink(device);
     this.#feed({ kind: 'open' });
     while (!this.#isOver()) {
       const next = this.#queue.nextMs;
@@ -149,7 +149,10 @@ class Simulation {
   #take(effect: Effect): void {
     if (effect.kind === 'member') {
       const device = this.#devices.get(effect.member.deviceId);
-      if (device !== undefined) this.#arm(device);
+      if (device === undefined) return;
+      this.#arm(device);
+      if (device.behaviour.flapping !== undefined && !device.isFlapping && !device.isAbsent)
+        this.#startFlapping(device);
       return;
     }
     if (effect.kind === 'quarantine-bundle') {
@@ -283,6 +286,11 @@ class Simulation {
     if (Number.isFinite(lengthMs)) this.#queue.put(this.#nowMs + lengthMs, { kind: 'link', device });
   }
 
+  #startFlapping(device: SimulatedDevice): void {
+    device.isFlapping = true;
+    this.#scheduleLink(device);
+  }
+
   #changeLink(device: SimulatedDevice): void {
     device.hasLink = !device.hasLink;
     device.isAbsent = false;
@@ -296,7 +304,8 @@ class Simulation {
       }
     }
     // A link that nobody looks at any more need not go on flapping.
-    if (this.#isOpen(device) || device.step !== 'idle' || !device.hasLink) this.#scheduleLink(device);
+    device.isFlapping = this.#isOpen(device) || device.step !== 'idle' || !device.hasLink;
+    if (device.isFlapping) this.#scheduleLink(device);
   }
 
   #holdDownload(device: SimulatedDevice): void {

@@ -1,7 +1,7 @@
 import type { Evidence, Running, UpdateEvent, UpdateState } from '../protocol/event.ts';
 import type { UpdateCancel, UpdateOffer } from '../protocol/request.ts';
 import type { Behaviour } from './behaviour.ts';
-import type { FleetDevice } from './fleet-file.ts';
+import type { FleetDevice } from './fleet.ts';
 
 /** What a simulated device is doing; `reverting`: it restarts into the slot that it came from. */
 export type Step = 'idle' | 'offered' | 'downloading' | 'installing' | 'rebooting' | 'testing' | 'reverting';
@@ -17,12 +17,14 @@ export class SimulatedDevice {
   /** It has not been there yet. */
   isAbsent: boolean;
   isOn = true;
+  /** Its link comes and goes: from when its phase begins, before that nobody looks. */
+  isFlapping = false;
   /** Of the last connect or disconnect. */
   sinceMs: number;
   running: Running;
   /** The last boot that the coordinator has heard of. */
   told: Running;
-  quarantinedBundles: readonly string[];
+  quarantinedBundles: readonly string[] = [];
   step: Step = 'idle';
   /** The step that a due event belongs to: an older one means nothing any more. */
   turn = 0;
@@ -46,7 +48,6 @@ export class SimulatedDevice {
     this.hasLink = behaviour.awayFor === undefined;
     this.isAbsent = !this.hasLink;
     this.sinceMs = nowMs;
-    this.quarantinedBundles = device.quarantinedBundles;
     this.running = { bootId: 'boot-1', slot: 'a', bundleUuid: device.runningUuid ?? previousUuid };
     this.told = this.running;
     this.#before = this.running;
