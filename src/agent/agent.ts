@@ -27,7 +27,7 @@ import type { Link, LinkStatus } from './link/port.ts';
 import { LogReporter } from './log-reporter.ts';
 import { createBootTime } from './machine/boot-time.ts';
 import { readRunning } from './machine/running.ts';
-import { startWatchdog } from './machine/watchdog.ts';
+import { startWatchdog, type WatchdogOption } from './machine/watchdog.ts';
 import { confirmBoot } from './slot/confirm-boot.ts';
 import { createSlots } from './slot/create-slot.ts';
 import { ensureAgentSchema } from './state/agent-schema.ts';
@@ -249,7 +249,7 @@ export function createAgent(option: AgentOption): Agent {
   return {
     async start() {
       const { watchdog } = config.update ?? {};
-      if (watchdog) stopWatchdog = startWatchdog({ ...watchdog, isWell: () => updater?.givenUp !== true, logger });
+      if (watchdog) stopWatchdog = startWatchdog({ ...watchdog, ...watchdogRule(() => updater), logger });
       await logBoot();
       executor.start();
       reporter.start();
@@ -297,6 +297,15 @@ function updatePolicy(update: UpdateConfig, publicKeys: readonly Buffer[]) {
   const { product, platform, destination, task, slot, reboot, health } = update;
   const variable = slot.backend === 'uboot' ? { activeVariable: slot.activeVariable } : {};
   return { product, platform, publicKeys, destination, task, ...variable, reboot, health };
+}
+
+/** A slot that was given up starves the watchdog; one on probation does not disarm it: no agent may come after this one. */
+function watchdogRule(updater: () => Updater | undefined): Pick<WatchdogOption, 'isWell' | 'mayDisarm'> {
+  const unproven: ReadonlySet<string> = new Set(['rebooting', 'testing', 'reverting']);
+  return {
+    isWell: () => updater()?.givenUp !== true,
+    mayDisarm: () => !unproven.has(updater()?.last?.state ?? ''),
+  };
 }
 
 function pickBackoff({ firstMinMs, firstMaxMs, maxMs }: AgentConfig['link']['backoff']) {

@@ -33,6 +33,7 @@ const update: Field<UpdateConfig> = record<UpdateConfig>(
         checks: list(healthCheck, { max: 64 }),
         soakSeconds: seconds(0, 7),
         connectTimeoutSeconds: seconds(1, 7),
+        noCoordinator: choice(['revert', 'keep']),
       },
       defaultUpdateConfig.health,
     ),

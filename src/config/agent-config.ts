@@ -138,6 +138,8 @@ export interface UpdateConfig {
     soakSeconds: number;
     /** How long the new slot may take to reach the coordinator. */
     connectTimeoutSeconds: number;
+    /** What becomes of a new slot that is well in all else and does not reach it. */
+    noCoordinator: 'revert' | 'keep';
   };
   watchdog?: { file: string; intervalMs: number };
 }

@@ -56,7 +56,7 @@ export const defaultEventType: EventTypeConfig = {
 export const defaultUpdateConfig = {
   task: 'upgrade',
   reboot: { command: ['reboot'], timeoutSeconds: 120 },
-  health: { checks: [], soakSeconds: 5, connectTimeoutSeconds: 300 },
+  health: { checks: [], soakSeconds: 5, connectTimeoutSeconds: 300, noCoordinator: 'revert' },
 } satisfies Partial<UpdateConfig>;
 
 export const defaultSlotVariables = {

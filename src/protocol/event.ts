@@ -161,6 +161,8 @@ export const EvidenceSchema = Type.Object({
   after: Type.Optional(RunningSchema),
   /** BLAKE2b-256 of the booted slot's bytes, read back from the disk, equals the bundle's resource. */
   slotDigestMatches: Type.Optional(Type.Boolean()),
+  /** False: it was kept without a link, by the rule of the device's owner. */
+  coordinatorReached: Type.Optional(Type.Boolean()),
   health: Type.Array(HealthResultSchema),
   downloadedBytes: Type.Number(),
   /** The bundle that the installed delta was made from; absent: the whole bundle was fetched. */

@@ -26,6 +26,7 @@ import type {
   RenewalRow,
   SchemaRow,
   ReleaseRow,
+  RequestPlace,
   RequestRow,
   ScheduleRow,
   SuspectRow,
@@ -55,7 +56,7 @@ export type Write =
   /** Takes key and payload out of rows of the log, for good. */
   | { kind: 'redact'; offsets: readonly number[]; marker: RedactionRow }
   | { kind: 'request'; request: RequestRow }
-  | { kind: 'request-removed'; row: number }
+  | { kind: 'request-removed'; request: RequestPlace }
   /** The last seq that was given to a request, per lane. */
   | { kind: 'request-seq'; deviceId: string; seq: LaneCursor }
   | { kind: 'job'; job: DocumentRow }

@@ -7,6 +7,7 @@ import { readRunning } from '../../src/agent/machine/running.ts';
 import { createFileSlots } from '../../src/agent/slot/file-slot.ts';
 import type { SlotBackend } from '../../src/agent/slot/slot-backend.ts';
 import type { UpdatePolicy } from '../../src/agent/updater/updater-option.ts';
+import { systemClock, type Clock } from '../../src/clock.ts';
 import { packageRoot } from '../../src/config/package-root.ts';
 import { buildBundle, readPublicKey } from '../../src/firmware/index.ts';
 
@@ -17,7 +18,7 @@ const startOf = { a: 128, b: 256 } as const;
 export async function buildSlotBundle(
   dir: string,
   version: string,
-  { privateKeyPath, more = '' }: { privateKeyPath?: string; more?: string },
+  { privateKeyPath, more = '', tables = '' }: { privateKeyPath?: string; more?: string; tables?: string },
 ): Promise<{ path: string; image: Buffer }> {
   const image = randomBytes(slotBytes);
   const at = join(dir, `slot-${version}-${randomUUID().slice(0, 8)}`);
@@ -30,7 +31,7 @@ export async function buildSlotBundle(
   await writeFile(
     join(at, 'fwup.conf'),
     `meta-product = "file-meter"\nmeta-version = "${version}"\nmeta-platform = "file-board"
-    file-resource rootfs.img { host-path = "rootfs.img" }\n${task('a')}\n${task('b')}\n`,
+    file-resource rootfs.img { host-path = "rootfs.img" }\n${tables}\n${task('a')}\n${task('b')}\n`,
   );
   const path = join(at, `${version}.fw`);
   const signed = privateKeyPath === undefined ? {} : { privateKeyPath };
@@ -78,14 +79,20 @@ export async function fileSlotDevice(dir: string, publicKeyPath: string): Promis
       publicKeys: [await readPublicKey(publicKeyPath)],
       destination: at('disk'),
       task: 'upgrade',
-      reboot: { command: [at('reboot.sh')], timeoutSeconds: 0.1 },
-      health: { checks: [], soakSeconds: 0, connectTimeoutSeconds: 1 },
+      reboot: { command: [at('reboot.sh')], timeoutSeconds: 60 },
+      health: { checks: [], soakSeconds: 0, connectTimeoutSeconds: 1, noCoordinator: 'revert' },
     },
     async slot(name) {
       return (await readFile(at('disk'))).subarray(startOf[name] * 512, startOf[name] * 512 + slotBytes);
     },
   };
 }
+
+/** Waits are over at once: its restarts take no time, and nobody comes while it waits for a coordinator. */
+export const hastyClock: Clock = {
+  ...systemClock,
+  schedule: (_delayMs, fn) => systemClock.schedule(1, fn),
+};
 
 /** A link that gives the parts of one file, as long as it is live. */
 export function fileLink(path: string, isLive: () => boolean = () => true): Link {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { FlotillaError } from '../../error.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
+import { dataObstacle } from './data-guard.ts';
 import type { SlotImage, UpdateReason } from './update.ts';
 
 export interface BundleCheckOption {
@@ -13,6 +14,9 @@ export interface BundleCheckOption {
   platform: string;
   publicKeys: readonly Buffer[];
   task: string;
+  destination: string;
+  /** Where the agent keeps its state. */
+  state: string;
   /** As in UpdatePolicy. */
   activeVariable?: string | undefined;
 }
@@ -25,7 +29,8 @@ export type BundleCheck = { images: Record<string, SlotImage[]> } | { refused: U
 
 /**
  * The device's own judgement of a whole bundle: one of its keys signed it, every byte that decides what is written is
- * intact, it is for this product and platform, and it is the one that was offered.
+ * intact, it is for this product and platform, it is the one that was offered, and no task of it writes where the agent's
+ * state is.
  */
 export async function checkBundle(option: BundleCheckOption): Promise<BundleCheck> {
   const { path, offer, sha256, publicKeys } = option;
@@ -35,6 +40,8 @@ export async function checkBundle(option: BundleCheckOption): Promise<BundleChec
     const bundle = await verifyBundle({ path, publicKeys });
     const difference = bundleDifference(option, bundle);
     if (difference) return { refused: difference };
+    const obstacle = await dataObstacle(option, await loadEngine());
+    if (obstacle) return { refused: obstacle };
     return { images: await slotImages(option) };
   } catch (error) {
     if (!(error instanceof FlotillaError) || error.fault === 'ours' || error.code === 'firmware-file-unreadable')

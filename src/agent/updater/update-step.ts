@@ -105,10 +105,10 @@ export class UpdateSteps {
       if (error instanceof OfferExpired) return { type: 'cancelled', reason: error.reason };
       throw error;
     }
-    const { product, platform, publicKeys, task, activeVariable } = policy;
+    const { product, platform, publicKeys, task, activeVariable, destination } = policy;
     const path = this.#downloadPath;
     const { sha256 } = file;
-    const trust = { product, platform, publicKeys, task, activeVariable };
+    const trust = { product, platform, publicKeys, task, activeVariable, destination, state: this.#option.directory };
     const check = await checkBundle({ path, offer: bundle, sha256, ...trust });
     if ('lost' in check) return { type: 'bundle-lost' };
     if ('refused' in check) {

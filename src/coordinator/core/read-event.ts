@@ -85,7 +85,7 @@ export function createEventReader(): EventReader {
     Object.entries(eventSchemas as Record<string, TSchema>).map(([type, schema]) => [type, Compile(schema)]),
   );
   return (row) => {
-    if (Buffer.byteLength(row.type) > maxNameBytes || Buffer.byteLength(row.key) > maxNameBytes) {
+    if (isTooLong(row.type) || isTooLong(row.key)) {
       return dead(`type or key is longer than ${maxNameBytes} bytes`, 'too-large');
     }
     if (row.type === '') return dead('the type is empty');
@@ -112,9 +112,16 @@ function dead(reason: string, kind: 'reject' | 'too-large' | 'forbidden' = 'reje
   return { kind: 'dead', class: kind, reason: reason.slice(0, 256) };
 }
 
+/** A unit of a string takes one byte of UTF-8 to three: most names need no count. */
+function isTooLong(name: string): boolean {
+  return name.length * 3 > maxNameBytes && Buffer.byteLength(name) > maxNameBytes;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 function parseJson(payload: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+    return JSON.parse(utf8.decode(payload));
   } catch {
     return undefined;
   }

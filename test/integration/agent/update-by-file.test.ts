@@ -4,11 +4,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureAgentSchema } from '../../../src/agent/state/agent-schema.ts';
 import { Updater } from '../../../src/agent/updater/updater.ts';
-import { systemClock } from '../../../src/clock.ts';
 import { createDeviceLog, openDeviceDatabase } from '../../../src/eventlog/index.ts';
 import { writeKeyPair } from '../../../src/firmware/index.ts';
 import { createLog } from '../../../src/log.ts';
-import { buildSlotBundle, fileLink, fileSlotDevice } from '../../support/file-slot-device.ts';
+import { buildSlotBundle, fileLink, fileSlotDevice, hastyClock } from '../../support/file-slot-device.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { offerOf } from '../../support/updating-device.ts';
 
@@ -21,8 +20,13 @@ beforeAll(async () => {
 });
 afterAll(() => dir[Symbol.asyncDispose]());
 
-async function update(name: string, isLive: (slot: string) => boolean = () => true) {
+async function update(
+  name: string,
+  isLive: (slot: string) => boolean = () => true,
+  noCoordinator: 'revert' | 'keep' = 'revert',
+) {
   const device = await fileSlotDevice(join(dir.path, name), key.publicKeyPath);
+  device.policy.health.noCoordinator = noCoordinator;
   const { path, image } = await buildSlotBundle(dir.path, '2.0.0', key);
   const database = openDeviceDatabase(join(device.directory, 'agent.db'));
   ensureAgentSchema(database);
@@ -31,7 +35,7 @@ async function update(name: string, isLive: (slot: string) => boolean = () => tr
     database,
     log: createDeviceLog(database),
     link: fileLink(path, () => isLive(readFileSync(join(dir.path, name, 'slot'), 'utf8').trim())),
-    clock: systemClock,
+    clock: hastyClock,
     logger: createLog({ name: 'agent', level: 'silent' }),
   });
   await updater.start();
@@ -43,12 +47,21 @@ async function update(name: string, isLive: (slot: string) => boolean = () => tr
   return { device, image, last, path };
 }
 
+describe('a new slot that does not reach the coordinator', () => {
+  it('is kept where the owner said so, and the record tells that nobody was reached', async () => {
+    const { device, last } = await update('kept', (slot) => slot === 'a', 'keep');
+    expect(last).toMatchObject({ state: 'committed', coordinatorReached: false, after: { slot: 'b' } });
+    expect(await device.slots.read()).toMatchObject({ active: 'b', pending: false });
+  });
+});
+
 describe('an update where the boot loader reads a file', () => {
   it('writes the other slot by its own task, switches over, and is proven', async () => {
     const { device, image, last } = await update('good');
     expect(last).toMatchObject({
       state: 'committed',
       slotDigestMatches: true,
+      coordinatorReached: true,
       before: { slot: 'a', version: '1.0.0' },
       after: { slot: 'b', version: '2.0.0', bundleUuid: last.bundle.bundleUuid },
     });

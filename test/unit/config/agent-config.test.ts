@@ -57,7 +57,7 @@ describe("the agent's file", () => {
         uuidVariablePrefix: '',
       },
       reboot: { command: ['reboot'], timeoutSeconds: 120 },
-      health: { checks: [], soakSeconds: 5, connectTimeoutSeconds: 300 },
+      health: { checks: [], soakSeconds: 5, connectTimeoutSeconds: 300, noCoordinator: 'revert' },
     });
   });
 
