@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { openClient } from '../../../src/cli/open-client.ts';
 import type { Rollout, RolloutRecordingRow, RolloutReport } from '../../../src/client/contract/index.ts';
+import type { UpdateEvent } from '../../../src/protocol/event.ts';
 import type { CoordinatorClient } from '../../../src/client/coordinator-client.ts';
 import { productPath } from '../../../src/board/index.ts';
 import { buildBundle } from '../../../src/firmware/index.ts';
@@ -35,7 +36,8 @@ export interface RolloutSoakReport {
   /** What was not real here. */
   simulated: string;
   roles: Record<DeviceRole, number>;
-  halts: { failures: number; limit: number; touchedAfterwards: number }[];
+  /** `takenBack`: were offered it and had not begun. */
+  halts: { failures: number; limit: number; takenBack: number; begunAfterwards: number }[];
   counts: Record<string, number>;
   seconds: number;
   replayDifferences: number;
@@ -44,7 +46,7 @@ export interface RolloutSoakReport {
 
 const crowdSize = 50;
 const waitMs = 900_000;
-const shares = { bad: 0.05, offline: 0.03, flapping: 0.02 } as const;
+const shares = { bad: 0.05, offline: 0.03, flapping: 0.02, deferring: 0.01 } as const;
 
 export async function runRollout(option: RolloutSoakOption): Promise<RolloutSoakReport> {
   const { agents, seed, gateways, deadlineSeconds, say } = option;
@@ -111,7 +113,9 @@ export async function runRollout(option: RolloutSoakOption): Promise<RolloutSoak
   const seconds = Math.round((performance.now() - began) / 1000);
   say(`${report.rollout.state}: ${JSON.stringify(report.rollout.counts)}`);
 
-  problems.push(...compare(report, await accounts(), roles));
+  const takenBack = idsIn(atHalt, 'cancelled');
+  problems.push(...compare(report, await accounts(), roles, takenBack));
+  problems.push(...(await judgeDeferring(client, rolloutId, withRole('deferring'), takenBack)));
   const replayed = await replayRecording(await recordingOf(client, rolloutId));
   problems.push(...replayed.differences.map((difference) => `replayed: ${difference}`));
   return {
@@ -140,11 +144,12 @@ function judgeHalt(
   if (failures !== limit) problems.push(`halted at ${failures} failures, the limit is ${limit}`);
   if (rollout.reason?.startsWith(`${limit} of `) !== true) problems.push(`the reason is: ${rollout.reason}`);
   const untouched = devices.filter(({ attempts }) => attempts === 0).map(({ deviceId }) => deviceId);
-  const begun = untouched.filter((id) => accounts.get(id)!.states.length > 0);
+  const begun = untouched.filter((id) => accounts.get(id)!.state !== 'untouched');
   if (begun.length > 0) problems.push(`began without an offer: ${begun.join(', ')}`);
-  const afterwards = [...accounts].filter(([, { firstOfferMs = 0 }]) => firstOfferMs > haltedAtMs + graceMs);
+  const afterwards = [...accounts].filter(([, { beganAtMs = 0 }]) => beganAtMs > haltedAtMs + graceMs);
   if (afterwards.length > 0) problems.push(`began after the halt: ${afterwards.map(([id]) => id).join(', ')}`);
-  return { failures, limit, touchedAfterwards: afterwards.length };
+  const takenBack = idsIn({ devices }, 'cancelled').size;
+  return { failures, limit, takenBack, begunAfterwards: afterwards.length };
 }
 
 /** Of an offer that was on its way when the rollout halted: this machine is busy. */
@@ -155,6 +160,7 @@ function compare(
   report: RolloutReport,
   accounts: ReadonlyMap<string, AgentAccount>,
   roles: ReadonlyMap<string, DeviceRole>,
+  takenBack: ReadonlySet<string>,
 ): string[] {
   const problems: string[] = [];
   const expected: Record<DeviceRole, string> = {
@@ -165,35 +171,58 @@ function compare(
     bad: 'rolled-back',
     gone: 'timed-out',
   };
-  const told = { committed: 0, 'rolled-back': 0, touched: 0 };
+  const told = { committed: 0, 'rolled-back': 0, touched: 0, bytes: 0 };
   for (const device of report.devices) {
     const { deviceId, state, attempts, evidence } = device;
-    const { states, reason, starts } = accounts.get(deviceId)!;
+    const { state: own, reason, starts, downloadedBytes } = accounts.get(deviceId)!;
     const role = roles.get(deviceId)!;
-    const own = states.at(-1) ?? 'untouched';
-    if (state !== expected[role]) problems.push(`${deviceId} (${role}) is ${state}, its own log says ${own}`);
-    if (own !== (role === 'gone' ? 'untouched' : state)) problems.push(`${deviceId} is ${state}, its log says ${own}`);
-    if (attempts > 0 !== states.length > 0) problems.push(`${deviceId}: ${attempts} tries, its log says ${own}`);
+    const wanted = takenBack.has(deviceId) ? 'cancelled' : expected[role];
+    if (state !== wanted) problems.push(`${deviceId} (${role}) is ${state}, expected ${wanted}; it says ${own}`);
+    if (own !== (role === 'gone' ? 'untouched' : state)) problems.push(`${deviceId} is ${state}, it says ${own}`);
+    if (attempts > 0 !== (own !== 'untouched')) problems.push(`${deviceId}: ${attempts} tries, it says ${own}`);
     if (state === 'rolled-back' && device.reason?.code !== reason)
       problems.push(`${deviceId}: ${device.reason?.code} reported, ${reason} in its log`);
     // A new slot is one restart, the way back another.
-    const boots = state === 'committed' ? 2 : state === 'rolled-back' ? 3 : 0;
+    const boots = state === 'committed' ? 2 : state === 'rolled-back' ? 3 : role === 'gone' ? 0 : 1;
     if (starts !== boots) problems.push(`${deviceId} (${state}) was started ${starts} times, not ${boots}`);
     if (state === 'committed' && evidence?.slotDigestMatches !== true) problems.push(`${deviceId}: no digest`);
     if (own === 'committed' || own === 'rolled-back') told[own] += 1;
-    if (states.length > 0) told.touched += 1;
+    if (own !== 'untouched') told.touched += 1;
+    // Of what was taken back nobody says how far it had come.
+    if (evidence !== undefined) told.bytes += downloadedBytes;
   }
   const numbers: [string, number, number][] = [
     ['succeeded', report.succeeded, told.committed],
     ['failed', report.failed, told['rolled-back']],
     ['touched', report.touched, told.touched],
     ['causes', report.causes.find(({ state }) => state === 'rolled-back')?.count ?? 0, told['rolled-back']],
-    ['wholeDevices', report.bytes.wholeDevices, told.touched],
-    ['fetchedBytes', report.bytes.fetchedBytes, told.touched * report.bytes.bundleBytes],
+    ['fetchedBytes', report.bytes.fetchedBytes, told.bytes],
     ['durations', report.durations['whole']?.count ?? 0, told.touched],
   ];
   for (const [name, reported, counted] of numbers) {
     if (reported !== counted) problems.push(`the report says ${name} ${reported}, the agents' logs ${counted}`);
+  }
+  return problems;
+}
+
+function idsIn({ devices }: Pick<RolloutReport, 'devices'>, state: string): Set<string> {
+  return new Set(devices.filter((device) => device.state === state).map(({ deviceId }) => deviceId));
+}
+
+/** Each has said that its product puts the update off, and was waited for. */
+async function judgeDeferring(
+  client: CoordinatorClient,
+  rolloutId: string,
+  ids: readonly string[],
+  takenBack: ReadonlySet<string>,
+): Promise<string[]> {
+  const problems: string[] = [];
+  for (const id of ids.filter((each) => !takenBack.has(each))) {
+    const told = await client.events({ device: id, type: 'flotilla.update' });
+    const waits = told
+      .map(({ payload }) => payload as Partial<UpdateEvent>)
+      .filter((event) => event.rolloutId === rolloutId);
+    if (!waits.some(({ wait }) => wait?.code === 'deferred')) problems.push(`${id} was not heard to put it off`);
   }
   return problems;
 }
@@ -210,6 +239,7 @@ function drawRoles(agents: number, dice: Dice): Map<string, DeviceRole> {
   give('late', Math.ceil(offline / 2));
   give('gone', Math.floor(offline / 2));
   give('flapping', Math.max(1, Math.round(agents * shares.flapping)));
+  give('deferring', Math.max(1, Math.round(agents * shares.deferring)));
   return roles;
 }
 

@@ -7,10 +7,12 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createAgent, type Agent } from '../../../src/agent/agent.ts';
 import { createLink } from '../../../src/agent/link/link.ts';
 import type { Link } from '../../../src/agent/link/port.ts';
 import { decideBoot } from '../../../src/board/boot-decision.ts';
+import { openDoor } from '../../../src/door/index.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { loadAgentConfig } from '../../../src/config/index.ts';
 import { readPublicKey, readUbootEnvironment, writeUbootEnvironment } from '../../../src/firmware/index.ts';
@@ -23,6 +25,9 @@ import { environmentPlace, fileName } from './device-folder.ts';
 
 const lookEveryMs = 100;
 const flapEveryMs = 1_500;
+/** Longer than the rollout takes to come to it, and how long it holds the offer up. */
+const deferSeconds = 600;
+const holdMs = 4_000;
 
 interface Device {
   dir: string;
@@ -86,4 +91,18 @@ setInterval(() => {
 setInterval(() => {
   for (const { role, link } of devices) if (role === 'flapping') link?.redial('the soak cuts the link');
 }, flapEveryMs);
+for (const { dir, role } of devices) if (role === 'deferring') void putOff(dir);
 process.stdout.write('started\n');
+
+/** The product of a device that is busy when its offer comes, and lets it go on a while later. */
+async function putOff(dir: string): Promise<void> {
+  await using door = await openDoor({ socket: join(dir, 'door.sock') });
+  await door.deferUpdate({ forSeconds: deferSeconds, reason: 'a patient is connected' });
+  for (;;) {
+    const { update } = await door.updateStatus();
+    if (update?.state === 'offered') break;
+    await sleep(lookEveryMs);
+  }
+  await sleep(holdMs);
+  await door.resumeUpdate();
+}
