@@ -214,7 +214,7 @@ export class CoordinatorClient {
   startRollout = (request: RolloutRequest) => this.#http.post<Rollout>('/v1/rollouts', request);
   rollouts = () => this.#http.get<Rollout[]>('/v1/rollouts');
   rollout = (id: string) => this.#http.get<Rollout>(`/v1/rollouts/${encodeURIComponent(id)}`);
-  changeRollout = (id: string, verb: 'pause' | 'resume' | 'abort', change: RolloutChange) =>
+  changeRollout = (id: string, verb: 'pause' | 'resume' | 'abort' | 'approve', change: RolloutChange) =>
     this.#http.post<Rollout>(`/v1/rollouts/${encodeURIComponent(id)}/${verb}`, change);
   followRollout = (id: string, signal?: AbortSignal) =>
     this.#http.rows<RolloutFollowRow>(`/v1/rollouts/${encodeURIComponent(id)}/follow`, {}, signal);

@@ -35,6 +35,7 @@ export const rolloutRoutes: readonly Route[] = [
   change('pause', 'halt', 'Pause a rollout: devices that have begun finish'),
   change('resume', 'release', 'Resume a rollout that is paused or halted'),
   change('abort', 'halt', 'Abort a rollout for good'),
+  change('approve', 'read', 'Approve the phase that waits for it; the role that it names is asked for'),
   rowsRoute({
     method: 'GET',
     path: '/v1/rollouts/:id/follow',
@@ -45,7 +46,7 @@ export const rolloutRoutes: readonly Route[] = [
   }),
 ];
 
-function change(verb: 'pause' | 'resume' | 'abort', right: Right, summary: string): Route {
+function change(verb: 'pause' | 'resume' | 'abort' | 'approve', right: Right, summary: string): Route {
   return route({
     method: 'POST',
     path: `/v1/rollouts/:id/${verb}`,

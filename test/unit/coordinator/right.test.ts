@@ -83,6 +83,7 @@ const decisions: Record<string, string> = {
   'POST /v1/rollouts': 'release',
   'GET /v1/rollouts': 'read',
   'GET /v1/rollouts/:id': 'read',
+  'POST /v1/rollouts/:id/approve': 'read', // the phase names the role
   'POST /v1/rollouts/:id/pause': 'halt',
   'POST /v1/rollouts/:id/resume': 'release',
   'POST /v1/rollouts/:id/abort': 'halt',
