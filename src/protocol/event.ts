@@ -120,6 +120,18 @@ export const HealthResultSchema = Type.Object({
 });
 export type HealthResult = Static<typeof HealthResultSchema>;
 
+/** A program of the device's owner that ran at a state of an update. */
+export const HookResultSchema = Type.Object({
+  state: text(16),
+  name: text(64),
+  /** `later`: it wants to be asked again. */
+  outcome: Type.Enum(['ok', 'failed', 'later']),
+  exitCode: Type.Optional(Type.Integer()),
+  durationMs: Type.Number(),
+  output: Type.Optional(text(1024)), // the last of it
+});
+export type HookResult = Static<typeof HookResultSchema>;
+
 /** What proves an update, on both sides of the restart. Only this makes a success. */
 export const EvidenceSchema = Type.Object({
   before: RunningSchema,
@@ -135,10 +147,21 @@ export const EvidenceSchema = Type.Object({
   installedAtMs: Type.Optional(Type.Number()),
   testingSinceMs: Type.Optional(Type.Number()),
   decidedAtMs: Type.Optional(Type.Number()),
+  /** The last of the hooks that ran. */
+  hooks: Type.Optional(Type.Array(HookResultSchema, { maxItems: 16 })),
 });
 export type Evidence = Static<typeof EvidenceSchema>;
 
-/** `flotilla.update`, lane control, key = rollout id: sent at each persisted state. */
+/** Why an update that could go on does not: nothing is wrong, and no silence is meant by it. */
+export const UpdateWaitSchema = Type.Object({
+  code: text(64),
+  message: text(512),
+  /** When it is looked at again, as far as the device knows. */
+  untilMs: Type.Optional(Type.Number()),
+});
+export type UpdateWait = Static<typeof UpdateWaitSchema>;
+
+/** `flotilla.update`, lane control, key = rollout id: sent at each persisted state, and when a wait begins or ends. */
 export const UpdateEventSchema = Type.Object({
   rolloutId: text(64),
   bundleUuid: text(36),
@@ -147,6 +170,7 @@ export const UpdateEventSchema = Type.Object({
   attempt: Type.Integer({ minimum: 1 }),
   progressBytes: Type.Optional(Type.Number()),
   reason: Type.Optional(Type.Object({ code: text(64), message: text(512) })),
+  wait: Type.Optional(UpdateWaitSchema),
   evidence: Type.Optional(EvidenceSchema),
 });
 export type UpdateEvent = Static<typeof UpdateEventSchema>;

@@ -63,6 +63,30 @@ export type BundleOffer = Static<typeof BundleOfferSchema>;
 export const DeltaOfferSchema = Type.Object({ fromUuid: text(36), ...filePart });
 export type DeltaOffer = Static<typeof DeltaOfferSchema>;
 
+/** Times at which something may begin: by cron, for so long, in an IANA zone or (`device`) in the device's own. */
+export const ConductWindowSchema = Type.Object({
+  cron: text(128),
+  durationSeconds: Type.Integer({ minimum: 1, maximum: 31_536_000 }),
+  zone: text(64),
+});
+
+const windows = () => Type.Optional(Type.Array(ConductWindowSchema, { maxItems: 32 }));
+
+/**
+ * How the device is to go about an update. Beside what its owner has set: of two limits the lower one holds, of two
+ * lists of windows each must have an open one.
+ */
+export const UpdateConductSchema = Type.Object({
+  installWindows: windows(),
+  rebootWindows: windows(),
+  /** Not installed before somebody at the device has approved it. */
+  needsApproval: Type.Optional(Type.Boolean()),
+  maxBytesPerSecond: Type.Optional(Type.Integer({ minimum: 1 })),
+  /** How long the device may put the update off, all in all; 0: not at all. */
+  deferLimitSeconds: Type.Optional(Type.Number({ minimum: 0 })),
+});
+export type UpdateConduct = Static<typeof UpdateConductSchema>;
+
 /** `update.offer`, lane control, key = rollout id. */
 export const UpdateOfferSchema = Type.Object({
   rolloutId: text(64),
@@ -70,6 +94,8 @@ export const UpdateOfferSchema = Type.Object({
   /** Less to fetch; agents that do not know it take the whole bundle. */
   delta: Type.Optional(DeltaOfferSchema),
   expiresAtMs: Type.Number(),
+  /** From version 2 on: an agent that has announced 1 would not heed it. */
+  conduct: Type.Optional(UpdateConductSchema),
 });
 export type UpdateOffer = Static<typeof UpdateOfferSchema>;
 
@@ -160,11 +186,14 @@ export const requestSchemas = {
   'job.run': JobRunSchema,
 } as const;
 
-/** Of the payloads above: the version that is sent. A device announces the highest that it takes. */
+/**
+ * Of the payloads above: the version that is sent. A device announces the highest that it takes. An `update.offer`
+ * without `conduct` is one of version 1, which every agent takes.
+ */
 export const requestVersions: Readonly<Record<keyof typeof requestSchemas, number>> = {
   'job.start': 1,
   'job.cancel': 1,
-  'update.offer': 1,
+  'update.offer': 2,
   'update.cancel': 1,
   'grains.refresh': 1,
   'config.desired': 1,

@@ -69,6 +69,7 @@ function formatRolloutDevices(devices: readonly RolloutDevice[], nowMs: number, 
 
 /** Why a device is where it is: its reason, or slot, boot id, and health from its evidence. */
 export function formatProof(device: RolloutDevice): string {
+  if (device.wait !== undefined) return `waits: ${device.wait.message} (${device.wait.code})`;
   if (device.reason !== undefined) return `${device.reason.code}: ${device.reason.message}`;
   const { evidence } = device;
   if (evidence === undefined) {

@@ -85,6 +85,18 @@ export const TimersSchema = Type.Object(
 
 const windows = Type.Optional(Type.Array(WindowSchema, { minItems: 1, maxItems: 16 }));
 
+/** What a device is asked to keep to; one whose agent does not know of it is not offered the update. */
+export const DeviceConductSchema = Type.Object(
+  {
+    /** Installed only when somebody at the device has approved it. */
+    needsApproval: Type.Optional(Type.Boolean()),
+    maxBytesPerSecond: Type.Optional(Type.Integer({ minimum: 1 })),
+    /** How long it may put the update off, all in all; 0: not at all. */
+    deferLimitSeconds: Type.Optional(Type.Number({ minimum: 0 })),
+  },
+  exact,
+);
+
 export const failureActions = ['pause', 'cancel-queued', 'cancel-all'] as const;
 /** What follows when too many fail or a gate can't be passed. */
 export const OnFailureSchema = Type.Union([
@@ -116,7 +128,9 @@ export const rolloutPolicyFields = {
   timers: Type.Optional(TimersSchema),
   /** How long a device may stay unreachable before it ends as timed-out. */
   deadlineSeconds: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
-  windows: Type.Optional(Type.Object({ offer: windows }, exact)),
+  /** Offered only while one of these is open; installed and restarted, as the device judges, in those of its own. */
+  windows: Type.Optional(Type.Object({ offer: windows, install: windows, reboot: windows }, exact)),
+  device: Type.Optional(DeviceConductSchema),
   onFailure: Type.Optional(OnFailureSchema),
   /** When another rollout has a target: refuse to start, wait for its end, or take it over. */
   supersede: Type.Optional(Type.Enum(supersedeRules)),

@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox';
-import { EvidenceSchema } from '../../protocol/event.ts';
+import { EvidenceSchema, UpdateWaitSchema } from '../../protocol/event.ts';
 import {
   CapPerSchema,
   GateSchema,
@@ -57,6 +57,8 @@ export const RolloutDeviceSchema = Type.Object({
   /** Where windows are read on its own clock. */
   zone: Type.Optional(Type.String()),
   reason: Type.Optional(Type.Object({ code: Type.String(), message: Type.String() })),
+  /** The device puts the next step off: a deferral, a window, an approval. */
+  wait: Type.Optional(UpdateWaitSchema),
   evidence: Type.Optional(EvidenceSchema),
 });
 export type RolloutDevice = Static<typeof RolloutDeviceSchema>;
@@ -103,6 +105,7 @@ export const RolloutSchema = Type.Object({
     ramp: Type.Optional(RampSchema),
     retry: Type.Optional(RetrySchema),
     windows: rolloutPolicyFields.windows,
+    device: rolloutPolicyFields.device,
     onFailure: Type.Optional(OnFailureSchema),
     supersede: Type.Optional(Type.Enum(supersedeRules)),
     priority: Type.Optional(Type.Integer()),

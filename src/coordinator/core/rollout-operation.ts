@@ -3,6 +3,7 @@ import { auditRule } from '../audit/write-audit.ts';
 import type { Effect } from '../effect.ts';
 import type { OfferFacts } from '../rollout/offer-rule.ts';
 import { reduceRollout, type RolloutInput } from '../rollout/reduce-rollout.ts';
+import { takesConduct } from '../request/outbox.ts';
 import { planRollout } from '../rollout/plan-rollout.ts';
 import { deviceOf, type RolloutDocument, type RolloutState } from '../rollout/rollout-state.ts';
 import { isInFlight, isOpen, type TargetDevice } from '../rollout/target-device.ts';
@@ -124,6 +125,10 @@ export function offerFacts(state: CoreState): OfferFacts {
         if (made !== undefined && 'offer' in made) return made.offer;
       }
       return undefined;
+    },
+    takesConduct(deviceId) {
+      const device = state.devices.get(deviceId);
+      return device !== undefined && takesConduct(device);
     },
     holder: (deviceId) => holderOf(state, deviceId),
   };

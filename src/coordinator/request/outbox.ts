@@ -28,6 +28,11 @@ export function isAnnounced(row: Pick<RequestRow, 'type' | 'payload'>, { agentVe
   return Object.hasOwn(accepts.types, needed) && accepts.types[needed]! >= version;
 }
 
+/** Does the agent that it runs now heed the `conduct` of an offer? */
+export function takesConduct({ agentVersion, accepts }: Taker): boolean {
+  return accepts?.agentVersion === agentVersion && (accepts?.types['update.offer'] ?? 1) >= 2;
+}
+
 /**
  * Takes the numbers back of rows that an earlier connection was sent, did not commit, and that the device would not
  * take any more: they must not hold up what comes behind them. Only for a device that has told what it has committed.

@@ -93,8 +93,10 @@ function noteLate(draft: RolloutDraft, position: number, event: UpdateEvent): vo
 }
 
 function told(device: TargetDevice, event: UpdateEvent): TargetDevice {
+  const { wait: _, ...rest } = device;
   return {
-    ...device,
+    ...rest,
+    ...(event.wait === undefined ? {} : { wait: event.wait }),
     attempts: Math.max(device.attempts, event.attempt),
     ...(event.progressBytes === undefined ? {} : { progressBytes: event.progressBytes }),
     ...(event.evidence === undefined ? {} : { evidence: event.evidence }),

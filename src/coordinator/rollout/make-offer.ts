@@ -1,4 +1,5 @@
 /** Who is offered the release now: the rules are asked in the order of their reach, so that few are asked for many. */
+import { conductOf } from './conduct.ts';
 import { deviceRules, fleetRules, type OfferRule, queueRules } from './offer-rule.ts';
 import { queueOf, rankFrom } from './offer-queue.ts';
 import { holds, judgeWindows, usesDeviceZone } from './offer-window.ts';
@@ -10,6 +11,7 @@ const endings: Record<string, string> = {
   quarantine: 'bundle-quarantined',
   pin: 'device-pinned',
   registered: 'device-removed',
+  conduct: 'agent-too-old',
 };
 
 export function offer(draft: RolloutDraft): void {
@@ -110,7 +112,14 @@ function makeOffer(draft: RolloutDraft, position: number): void {
   for (const { sha256 } of delta === undefined ? [bundle] : [bundle, delta]) {
     draft.effects.push({ kind: 'grant', deviceId, sha256 });
   }
-  const payload = { rolloutId: id, bundle, ...(delta === undefined ? {} : { delta }), expiresAtMs };
+  const conduct = conductOf(policy);
+  const payload = {
+    rolloutId: id,
+    bundle,
+    ...(delta === undefined ? {} : { delta }),
+    expiresAtMs,
+    ...(conduct === undefined ? {} : { conduct }),
+  };
   draft.effects.push({
     kind: 'request',
     deviceId,

@@ -4,6 +4,7 @@
  */
 import type { DeltaOffer } from '../../protocol/request.ts';
 import { nextOpening, type Window } from '../../window/index.ts';
+import { conductOf } from './conduct.ts';
 import { queueOf } from './offer-queue.ts';
 import { describeWindows, judgeWindows, usesDeviceZone } from './offer-window.ts';
 import { offersLately, rateLimit } from './rate.ts';
@@ -26,6 +27,8 @@ export interface OfferFacts {
     | undefined;
   /** What brings a device from one bundle to another with less to fetch, if it was made. */
   delta(bundleUuid: string, fromUuid: string): DeltaOffer | undefined;
+  /** Does its agent heed what an offer says of windows, approval and bandwidth? */
+  takesConduct(deviceId: string): boolean;
   /** Whose turn it is with the device, of all rollouts that have not finished with it. */
   holder(deviceId: string): string | undefined;
 }
@@ -95,6 +98,14 @@ export function* deviceRules(
   yield rule('running', runs === bundle.bundleUuid ? 'already' : 'ok', () =>
     runs === bundle.bundleUuid ? `already runs ${bundle.bundleUuid}` : `runs ${runs ?? 'an unknown bundle'}`,
   );
+  if (conductOf(document.policy) !== undefined) {
+    const heeds = facts.takesConduct(target.deviceId);
+    yield rule('conduct', heeds ? 'ok' : 'cancel', () =>
+      heeds
+        ? 'its agent heeds windows, approval and bandwidth of the policy'
+        : 'its agent does not know of install windows, approval or bandwidth: update the agent first',
+    );
+  }
   const holder = facts.holder(target.deviceId);
   const held = holder !== undefined && holder !== document.id;
   yield rule('turn', held ? 'waits' : 'ok', () => (held ? `${holder} has it first` : 'no other rollout has it'));

@@ -93,7 +93,7 @@ function policyOf(request: RolloutRequest, targets: number, phases: readonly Pla
   const maxFailures = request.maxFailures ?? defaultMaxFailures(targets);
   // A first phase with a gate of its own for failures is judged by that.
   const canary = phases[0]?.gate?.failure === undefined ? defaultPolicy.canaryMaxFailures : maxFailures;
-  const { maxInFlightPer, perMinute, ramp, retry, windows, onFailure, supersede, priority } = request;
+  const { maxInFlightPer, perMinute, ramp, retry, windows, device, onFailure, supersede, priority } = request;
   return {
     canaryMaxFailures: request.maxFailures ?? canary,
     maxFailures,
@@ -106,6 +106,7 @@ function policyOf(request: RolloutRequest, targets: number, phases: readonly Pla
     ...(ramp === undefined ? {} : { ramp }),
     ...(retry === undefined ? {} : { retry }),
     ...(windows === undefined ? {} : { windows }),
+    ...(device === undefined ? {} : { device }),
     ...(onFailure === undefined ? {} : { onFailure }),
     ...(supersede === undefined ? {} : { supersede }),
     ...(priority === undefined ? {} : { priority }),

@@ -58,7 +58,7 @@ export class RolloutDraft {
 
   /** Moves a target to a state. */
   move(position: number, state: TargetDevice['state'], reason?: Reason): void {
-    const device = this.state.devices.at(position);
+    const { wait: _, ...device } = this.state.devices.at(position);
     this.put(position, {
       ...device,
       state,

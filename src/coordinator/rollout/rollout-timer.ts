@@ -23,6 +23,7 @@ export function deadlineOf(
     return { atMs: awayMs, reason: `queued: not connected for ${document.policy.deadlineSeconds} s` };
   }
   if (!isInFlight(state)) return undefined;
+  if (device.wait !== undefined) return waitDeadline(document, device, { connected, sinceMs });
   const seconds = document.timers[state as keyof typeof document.timers];
   // From here on it may be bricked: being away is no excuse.
   if (state === 'installing' || state === 'rebooting' || state === 'testing') {
@@ -30,4 +31,26 @@ export function deadlineOf(
   }
   if (!connected) return { atMs: awayMs, reason: `${state}: not connected for ${document.policy.deadlineSeconds} s` };
   return { atMs: Math.max(sinceMs, activeAtMs) + seconds * 1000, reason: `${state}: silent for ${seconds} s` };
+}
+
+/** A device that has said for how long it puts the next step off may be silent that long, and then as long as ever. */
+const maxWaitMs = 30 * 86_400_000;
+/** For one that could not say: until it says that it goes on. */
+const openWaitMs = 14 * 86_400_000;
+
+function waitDeadline(
+  { timers, policy }: Pick<RolloutDocument, 'timers' | 'policy'>,
+  { state, activeAtMs, wait }: TargetDevice,
+  { connected, sinceMs }: Presence,
+): { atMs: number; reason: string } {
+  const seconds = timers[state as keyof typeof timers];
+  const untilMs = Math.min(wait?.untilMs ?? activeAtMs + openWaitMs, activeAtMs + maxWaitMs);
+  const silentMs = Math.max(untilMs, activeAtMs) + seconds * 1000;
+  const code = wait?.code ?? '';
+  // Installed already: being away is no excuse, but being told to wait is one.
+  if (connected || state === 'rebooting') {
+    return { atMs: Math.max(silentMs, sinceMs + seconds * 1000), reason: `${state}: silent after its wait (${code})` };
+  }
+  const awayMs = Math.max(sinceMs, activeAtMs) + policy.deadlineSeconds * 1000;
+  return { atMs: Math.max(silentMs, awayMs), reason: `${state}: not connected after its wait (${code})` };
 }

@@ -145,7 +145,9 @@ function stateRule(state: CoreState, rollout: RolloutState, target: TargetDevice
   const deadline = deadlineOf(rollout.document, target, presence);
   const left =
     deadline === undefined ? '' : `; times out in ${Math.max(0, Math.round((deadline.atMs - nowMs) / 1000))} s`;
-  return { rule: 'state', verdict: 'unknown', detail: `${since}, attempt ${target.attempts}${left}` };
+  const { wait } = target;
+  const waits = wait === undefined ? '' : `, waits: ${wait.message} (${wait.code})`;
+  return { rule: 'state', verdict: 'unknown', detail: `${since}, attempt ${target.attempts}${waits}${left}` };
 }
 
 function conclude(deviceId: string, rollout: RolloutState | undefined, rules: readonly WhyRule[]): string {

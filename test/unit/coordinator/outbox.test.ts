@@ -9,6 +9,7 @@ import {
   neededType,
   nextToSend,
   recall,
+  takesConduct,
   type Outbox,
   type Taker,
 } from '../../../src/coordinator/request/outbox.ts';
@@ -24,6 +25,20 @@ const request = (row: number, over: Partial<RequestRow> = {}): RequestRow => ({
   createdAtMs: 0,
   expiresAtMs: 100,
   ...over,
+});
+
+describe('the conduct of an offer', () => {
+  it('is only for the very agent that has announced that it heeds it', () => {
+    const announced = (version: number, agentVersion = '2.0.0'): Taker => ({
+      agentVersion: '2.0.0',
+      accepts: { agentVersion, types: { 'update.offer': version } },
+    });
+    expect(takesConduct(announced(2))).toBe(true);
+    expect(takesConduct(announced(1))).toBe(false);
+    expect(takesConduct(announced(2, '1.0.0'))).toBe(false);
+    expect(takesConduct({ agentVersion: '2.0.0' })).toBe(false);
+    expect(takesConduct({})).toBe(false);
+  });
 });
 
 describe('what may reach a device that is kept out', () => {

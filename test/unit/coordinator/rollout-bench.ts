@@ -40,6 +40,8 @@ export class RolloutBench {
   readonly world = new Map<string, World>();
   /** Other rollouts that have a device first. */
   readonly holders = new Map<string, string>();
+  /** Devices whose agent knows nothing of `conduct`. */
+  readonly oldAgents = new Set<string>();
   nowMs = 0;
 
   constructor(
@@ -87,6 +89,7 @@ export class RolloutBench {
       },
       delta: (bundleUuid, fromUuid) =>
         this.deltas.find((delta) => bundleUuid === newUuid && delta.fromUuid === fromUuid),
+      takesConduct: (id) => !this.oldAgents.has(id),
       holder: (id) => this.holders.get(id),
     };
   }

@@ -245,6 +245,30 @@ describe('a rollout', () => {
     });
   }
 
+  it('does not take a device for silent that puts the next step off, and does once its wait is over', () => {
+    const bench = new RolloutBench(ids(2)).open();
+    const wait = { code: 'deferred', message: 'a patient is connected', untilMs: 500_000 };
+    bench.tell('d00', 'verified', { wait });
+    expect(bench.device('d00').wait).toEqual(wait);
+    bench.feed({ kind: 'tick' }, 500_000 + timers.verified * 1000 - 1);
+    expect(bench.device('d00').state).toBe('verified');
+    bench.feed({ kind: 'tick' }, 500_000 + timers.verified * 1000);
+    expect(bench.device('d00')).toMatchObject({ state: 'timed-out', reason: { code: 'timed-out-verified' } });
+    expect(bench.device('d00').wait).toBeUndefined();
+  });
+
+  it('counts silence as ever once the device has said that it goes on, and believes no wait for ever', () => {
+    const bench = new RolloutBench(ids(2)).open();
+    bench.tell('d00', 'verified', { wait: { code: 'needs-approval', message: 'nobody has', untilMs: 9e15 } });
+    bench.tell('d00', 'verified');
+    expect(bench.device('d00').wait).toBeUndefined();
+    bench.tell('d00', 'rebooting', { wait: { code: 'window-reboot', message: 'closed', untilMs: 9e15 } });
+    bench.feed({ kind: 'tick' }, 29 * 86_400_000);
+    expect(bench.device('d00').state).toBe('rebooting');
+    bench.feed({ kind: 'tick' }, 30 * 86_400_000 + timers.rebooting * 1000);
+    expect(bench.device('d00').state).toBe('timed-out');
+  });
+
   it('halts at a share of the ended devices, once enough have ended', () => {
     const bench = new RolloutBench(ids(40), {
       phases: [{ size: 'rest' }],
