@@ -73,6 +73,7 @@ import type {
   Rollout,
   RolloutChange,
   RolloutFollowRow,
+  RolloutPlan,
   RolloutRequest,
   Schedule,
   ScheduleRequest,
@@ -214,6 +215,8 @@ export class CoordinatorClient {
   startRollout = (request: RolloutRequest) => this.#http.post<Rollout>('/v1/rollouts', request);
   rollouts = () => this.#http.get<Rollout[]>('/v1/rollouts');
   rollout = (id: string) => this.#http.get<Rollout>(`/v1/rollouts/${encodeURIComponent(id)}`);
+  planRollout = (request: RolloutRequest) => this.#http.post<RolloutPlan>('/v1/rollouts/plan', request);
+  applyRollout = (plan: RolloutPlan) => this.#http.post<Rollout>('/v1/rollouts/apply', plan);
   changeRollout = (id: string, verb: 'pause' | 'resume' | 'abort' | 'approve', change: RolloutChange) =>
     this.#http.post<Rollout>(`/v1/rollouts/${encodeURIComponent(id)}/${verb}`, change);
   followRollout = (id: string, signal?: AbortSignal) =>

@@ -38,6 +38,8 @@ export const PhaseRequestSchema = Type.Object(
   exact,
 );
 
+export type PhaseRequest = Static<typeof PhaseRequestSchema>;
+
 /** At most so many at once for each value of a grain or tag: `G@site`. */
 export const CapPerSchema = Type.Object(
   { place: Type.String({ minLength: 2, maxLength: 256 }), count: Type.Integer({ minimum: 1 }) },

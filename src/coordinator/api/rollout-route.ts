@@ -1,9 +1,17 @@
 import { Type } from 'typebox';
-import { RolloutChangeSchema, RolloutRequestSchema, RolloutSchema } from '../../client/contract/index.ts';
+import {
+  RolloutChangeSchema,
+  RolloutPlanSchema,
+  RolloutRequestSchema,
+  RolloutSchema,
+} from '../../client/contract/index.ts';
 import type { Right } from '../operator/right.ts';
 import * as service from '../service/index.ts';
 import { Id } from './path-field.ts';
 import { route, rowsRoute, type Route } from './route.ts';
+
+/** A plan of 200,000 devices. */
+const maxPlanBytes = 64 * 1024 * 1024;
 
 export const rolloutRoutes: readonly Route[] = [
   route({
@@ -14,6 +22,25 @@ export const rolloutRoutes: readonly Route[] = [
     body: RolloutRequestSchema,
     reply: RolloutSchema,
     run: (context, { body }) => service.startRollout(context, body),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/rollouts/plan',
+    right: 'read',
+    summary: 'Show what a policy would do now, as a plan that can be applied later',
+    body: RolloutRequestSchema,
+    reply: RolloutPlanSchema,
+    run: (context, { body }) => service.planRolloutFile(context, body),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/rollouts/apply',
+    right: 'release',
+    summary: 'Start a rollout as a plan says, unless something of it has changed',
+    maxBodyBytes: maxPlanBytes,
+    body: RolloutPlanSchema,
+    reply: RolloutSchema,
+    run: (context, { body }) => service.applyRolloutPlan(context, body),
   }),
   route({
     method: 'GET',

@@ -178,7 +178,8 @@ function endLate(draft: RolloutDraft, position: number, message: string): void {
   // What has not begun to write can be taken back, and tried again.
   const isEarly = device.state === 'offered' || device.state === 'downloading' || device.state === 'verified';
   if (isEarly) {
-    const ended = { ...device, sinceMs: draft.nowMs, activeAtMs: draft.nowMs };
+    const { wait: _, ...rest } = device;
+    const ended = { ...rest, sinceMs: draft.nowMs, activeAtMs: draft.nowMs };
     failTarget(draft, position, ended, { state: 'timed-out', reason });
   } else draft.move(position, 'timed-out', reason);
   if (device.state !== 'queued') draft.requestCancel(device.deviceId, message);
