@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { basename } from 'node:path';
 import { JobCommand, jobExitCodes, type Ran } from '../src/cli/job-command.ts';
-import { holdFlags, jobFlags, readHold } from '../src/cli/job-flag.ts';
+import { followFlags, holdFlags, jobFlags, readHold } from '../src/cli/job-flag.ts';
 import { openClient } from '../src/cli/open-client.ts';
 import { describeContent, uploadContent } from '../src/cli/upload-content.ts';
 import type { JobAction } from '../src/client/contract/index.ts';
@@ -25,7 +25,9 @@ With --script the file is sent to each device once, by its SHA-256, and run by i
 
 With --for and --then each device runs the second command by itself when the time is over, also when the link, the coordinator or the power was lost meanwhile. --ramp spreads the starts; a device that has its place starts by itself.
 
-With --json each result is one line, {"kind":"result","result":{…}}, and the last line is {"kind":"job","job":{…}}.
+With --follow each device's lines are shown as they come, behind its id; it is a view: what is left out on a slow link is said, and comes with the result.
+
+With --json each result is one line, {"kind":"result","result":{…}}, and the last line is {"kind":"job","job":{…}}; with --follow {"kind":"output","output":{…}} in between.
 
 ${jobExitCodes}`;
   static override examples = [
@@ -39,6 +41,11 @@ job j-5k2f: 2 devices, 1 succeeded, 1 failed in 0.3s`,
     `<%= config.bin %> <%= command.id %> 'gw-1*' --shell --timeout 30s -- 'df -h / | tail -1'`,
     `<%= config.bin %> <%= command.id %> 'G@site:harbour' --dry-run -- logger 'site {{site}}'`,
     `<%= config.bin %> <%= command.id %> 'I@load:heat' --ramp 10m --for 30m --then 'relay on' -- relay off`,
+    `$ <%= config.bin %> <%= command.id %> 'gw-00*' --follow -- opkg upgrade modem
+gw-002 | Downloading modem 1.4.2
+gw-003 | Downloading modem 1.4.2
+gw-003 ! wget: no route to host
+gw-003: failed (exit 1, 0.4s)`,
     `<%= config.bin %> <%= command.id %> '*' --script check.sh -- --verbose`,
   ];
   static override args = {
@@ -46,6 +53,7 @@ job j-5k2f: 2 devices, 1 succeeded, 1 failed in 0.3s`,
   };
   static override flags = {
     ...jobFlags,
+    ...followFlags,
     ...holdFlags,
     shell: Flags.boolean({ description: "run one string through the device's /bin/sh -c", exclusive: ['script'] }),
     script: Flags.string({ description: 'send this file and run it; arguments behind --', helpValue: 'FILE' }),
@@ -64,6 +72,7 @@ job j-5k2f: 2 devices, 1 succeeded, 1 failed in 0.3s`,
       action: await actionOf(client, command, flags),
       hold,
       maxOutputBytes: flags['max-output'],
+      follow: flags.follow,
     });
   }
 }

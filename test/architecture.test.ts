@@ -43,7 +43,21 @@ const arrows: Record<string, string[]> = {
     'enrollment',
     'window',
   ],
-  cli: ['audit', 'store', 'selector', 'client', 'config', 'pki', 'firmware', 'eventlog', 'door', 'provision', 'window'],
+  cli: [
+    'audit',
+    'store',
+    'selector',
+    'client',
+    'config',
+    'pki',
+    'firmware',
+    'eventlog',
+    'door',
+    'provision',
+    'simulation',
+    'window',
+  ],
+  simulation: ['protocol', 'selector', 'client', 'coordinator', 'window'],
   demo: ['cli', 'client', 'config', 'board', 'firmware', 'protocol', 'eventlog', 'agent'],
   commands: [
     'audit',
@@ -63,7 +77,7 @@ const arrows: Record<string, string[]> = {
 
 /** Code without sockets, files, processes, clocks, chance or SQL: what it needs of them is an argument. */
 const pure = [
-  /^src\/(protocol|session|selector|audit|window)\//,
+  /^src\/(protocol|session|selector|audit|simulation|window)\//,
   /^src\/eventlog\/schema\//,
   /^src\/pki\/profile\.ts$/,
   /^src\/coordinator\/(config|enrollment|identity|job|operator|registry|request|rollout)\//,

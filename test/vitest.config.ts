@@ -24,8 +24,8 @@ const isLong = process.env['FLOTILLA_TESTS'] === 'long';
 export default defineConfig({
   root: import.meta.dirname,
   test: {
-    // On two cores: while some wait for other processes, others work.
-    maxWorkers: 3,
+    // On two cores: while some wait for other processes, and for time to pass, others work.
+    maxWorkers: 4,
     // Node 24.15 and later crash now and then in V8's Maglev compiler when the machine is short of cores
     // (nodejs/node#64841): a worker that ends by SIGTRAP or SIGSEGV takes a file of tests with it.
     execArgv: ['--no-maglev'],

@@ -23,6 +23,7 @@ error switch-before-data  fwup.conf:71:9  task upgrade.a
   do    move it to the end of on-finish: that runs only after every resource was written and its hash held
 
 1 error, 0 warnings, 0 pieces of advice`,
+    '<%= config.bin %> <%= command.id %> gateway-2.0.0.fw --data 4 --data 2048:256',
     '<%= config.bin %> <%= command.id %> gateway-2.0.0.fw fwup.conf --strict --disk-size 3800MB --json',
   ];
   static override strict = false;
@@ -34,6 +35,12 @@ error switch-before-data  fwup.conf:71:9  task upgrade.a
     'disk-size': Flags.string({
       description: 'the smallest disk that devices have, such as 4G or 3800MB: finds what lies behind its end',
       helpValue: 'SIZE',
+    }),
+    data: Flags.string({
+      description: 'what no upgrade may touch: a partition by its name or number, or BLOCK:COUNT; several times',
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: 'PARTITION',
     }),
     define: Flags.string({
       description: 'a variable for the configurations; may be given several times',
@@ -48,6 +55,7 @@ error switch-before-data  fwup.conf:71:9  task upgrade.a
     const diskSize = flags['disk-size'];
     const option = {
       variables: { ...process.env, ...parseDefines(flags.define) },
+      data: flags.data ?? [],
       ...(diskSize === undefined ? {} : { diskBlocks: parseDiskSize(diskSize) }),
     };
     const findings: LintFinding[] = [];

@@ -1,6 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { defined } from '../../src/cli/defined.ts';
 import { parseDuration } from '../../src/cli/duration.ts';
+import { followFlags } from '../../src/cli/job-flag.ts';
 import { JobCommand, type Ran } from '../../src/cli/job-command.ts';
 import { openClient } from '../../src/cli/open-client.ts';
 import type { JobRetryRequest } from '../../src/client/contract/index.ts';
@@ -34,6 +35,7 @@ job j-7mx1: 1 device, 1 succeeded in 0.3s`,
     yes: Flags.boolean({ char: 'y', description: 'do not ask; only together with --expect' }),
     'dry-run': Flags.boolean({ description: 'say which devices, start nothing', exclusive: ['detach'] }),
     detach: Flags.boolean({ description: 'start the job and leave; `job wait` shows the results' }),
+    ...followFlags,
   };
 
   protected async execute(): Promise<Ran> {
@@ -54,10 +56,11 @@ job j-7mx1: 1 device, 1 succeeded in 0.3s`,
         timeoutSeconds: parseDuration(flags.timeout, '--timeout'),
         expiresSeconds: parseDuration(flags.expires, '--expires'),
         max: flags.max,
+        follow: flags.follow || undefined,
         dryRun: flags['dry-run'] || undefined,
       }),
     };
     const client = await openClient(flags);
-    return this.follow(client, flags, (expect) => client.retryJob(args.job, { ...request, ...defined({ expect }) }));
+    return this.stay(client, flags, (expect) => client.retryJob(args.job, { ...request, ...defined({ expect }) }));
   }
 }

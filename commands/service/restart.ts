@@ -1,6 +1,6 @@
 import { Args } from '@oclif/core';
 import { JobCommand, jobExitCodes, type Ran } from '../../src/cli/job-command.ts';
-import { jobFlags } from '../../src/cli/job-flag.ts';
+import { followFlags, jobFlags } from '../../src/cli/job-flag.ts';
 import { openClient } from '../../src/cli/open-client.ts';
 
 export default class Restart extends JobCommand {
@@ -13,11 +13,11 @@ ${jobExitCodes}`;
     selector: Args.string({ description: 'which devices', required: true }),
     service: Args.string({ description: "the service, as the device's init names it", required: true }),
   };
-  static override flags = { ...jobFlags };
+  static override flags = { ...jobFlags, ...followFlags };
 
   protected async execute(): Promise<Ran> {
     const { args, flags } = await this.parse(Restart);
     const action = { kind: 'restart', service: args.service } as const;
-    return this.start(await openClient(flags), flags, { selector: args.selector, action });
+    return this.start(await openClient(flags), flags, { selector: args.selector, action, follow: flags.follow });
   }
 }

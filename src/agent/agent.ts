@@ -27,8 +27,9 @@ import type { Link, LinkStatus } from './link/port.ts';
 import { LogReporter } from './log-reporter.ts';
 import { createBootTime } from './machine/boot-time.ts';
 import { readRunning } from './machine/running.ts';
-import { startWatchdog } from './machine/watchdog.ts';
-import { createUbootSlots } from './slot/uboot-slot.ts';
+import { startWatchdog, type WatchdogOption } from './machine/watchdog.ts';
+import { confirmBoot } from './slot/confirm-boot.ts';
+import { createSlots } from './slot/create-slot.ts';
 import { ensureAgentSchema } from './state/agent-schema.ts';
 import { lockState } from './state/state-lock.ts';
 import { createValueTable } from './state/value-table.ts';
@@ -116,7 +117,7 @@ export function createAgent(option: AgentOption): Agent {
     backoff: pickBackoff(config.link.backoff),
     schemas: schemas.catalogue(),
   });
-  const slots = config.update === undefined ? undefined : createUbootSlots(slotOption(config.update));
+  const slots = config.update === undefined ? undefined : createSlots(config.update);
   const running = () => readRunning(config.boot, slots);
   const parts = { database, log, link, clock, logger };
 
@@ -169,7 +170,10 @@ export function createAgent(option: AgentOption): Agent {
           running,
           policy: updatePolicy(config.update, option.publicKeys),
           directory: config.state,
-          onDecided: () => void grains.refresh(),
+          onDecided: () => {
+            void confirmBoot(slots, running, logger);
+            void grains.refresh();
+          },
           onFatal: option.onFatal,
         });
   const door = new Door({
@@ -204,6 +208,7 @@ export function createAgent(option: AgentOption): Agent {
       'job.start': (job, settle) => executor.accept(job, settle),
       'job.run': (job, settle) => executor.accept(job, settle),
       'job.cancel': (cancel, settle) => executor.cancel(cancel, settle),
+      'job.follow': (follow, settle) => executor.follow(follow, settle),
       'update.offer': (offer, settle) => {
         if (updater) return updater.offer(offer, settle);
         const message = 'this device has no update: section in its configuration';
@@ -244,7 +249,7 @@ export function createAgent(option: AgentOption): Agent {
   return {
     async start() {
       const { watchdog } = config.update ?? {};
-      if (watchdog) stopWatchdog = startWatchdog({ ...watchdog, isWell: () => updater?.givenUp !== true, logger });
+      if (watchdog) stopWatchdog = startWatchdog({ ...watchdog, ...watchdogRule(() => updater), logger });
       await logBoot();
       executor.start();
       reporter.start();
@@ -259,6 +264,7 @@ export function createAgent(option: AgentOption): Agent {
       link.start();
       await door.start();
       await updater?.start();
+      if (slots) await confirmBoot(slots, running, logger);
       inbox.wake();
       await grains.start();
     },
@@ -287,14 +293,19 @@ async function describeRunning(running: () => Promise<Running>, { boot }: AgentC
   return running().catch(() => readRunning(boot).catch(() => readRunning({ idFile: boot.idFile })));
 }
 
-function slotOption({ slot, destination }: UpdateConfig) {
-  const { backend: _, bootlimitVariable: __, blockOffsetRedund, ...rest } = slot;
-  return { ...rest, destination, ...(blockOffsetRedund === undefined ? {} : { blockOffsetRedund }) };
-}
-
 function updatePolicy(update: UpdateConfig, publicKeys: readonly Buffer[]) {
   const { product, platform, destination, task, slot, reboot, health } = update;
-  return { product, platform, publicKeys, destination, task, activeVariable: slot.activeVariable, reboot, health };
+  const variable = slot.backend === 'uboot' ? { activeVariable: slot.activeVariable } : {};
+  return { product, platform, publicKeys, destination, task, ...variable, reboot, health };
+}
+
+/** A slot that was given up starves the watchdog; one on probation does not disarm it: no agent may come after this one. */
+function watchdogRule(updater: () => Updater | undefined): Pick<WatchdogOption, 'isWell' | 'mayDisarm'> {
+  const unproven: ReadonlySet<string> = new Set(['rebooting', 'testing', 'reverting']);
+  return {
+    isWell: () => updater()?.givenUp !== true,
+    mayDisarm: () => !unproven.has(updater()?.last?.state ?? ''),
+  };
 }
 
 function pickBackoff({ firstMinMs, firstMaxMs, maxMs }: AgentConfig['link']['backoff']) {

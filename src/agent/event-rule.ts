@@ -9,6 +9,7 @@ const ownRules: Readonly<Record<string, RetentionRule>> = {
   'flotilla.job-beat': { ...defaultEventType, latestOnly: true },
   // The coordinator has it then, and nobody else asks.
   'flotilla.job-file': { ...defaultEventType, keepRows: 0, keepBytes: 0, keepSeconds: 0 },
+  'flotilla.job-output': { ...defaultEventType, keepRows: 0, keepBytes: 0, keepSeconds: 0 },
   // The whole set each time: what an operator has not seen yet is worth nothing once there is a newer one.
   'flotilla.grains': { ...defaultEventType, latestOnly: true },
 };

@@ -8,9 +8,10 @@ export async function followJob(
   id: string,
   onRow: (row: JobFollowRow) => void,
   signal: AbortSignal,
+  output = false,
 ): Promise<Job> {
   let last: Job | undefined;
-  for await (const row of client.followJob(id, signal)) {
+  for await (const row of client.followJob(id, signal, output ? { output } : {})) {
     onRow(row);
     if (row.kind === 'job') last = row.job;
   }

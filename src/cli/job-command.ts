@@ -21,6 +21,8 @@ export interface JobWork {
   action: JobAction;
   hold?: Hold | undefined;
   maxOutputBytes?: number | undefined;
+  /** Devices tell their output as it comes. */
+  follow?: boolean;
 }
 
 export const jobExitCodes =
@@ -31,15 +33,21 @@ export abstract class JobCommand extends BaseCommand<Ran> {
   static override streams = true;
 
   protected async start(client: CoordinatorClient, flags: JobFlagValues, work: JobWork): Promise<Ran> {
-    const { selector, action, hold, maxOutputBytes } = work;
-    const request: JobRequest = { selector, action, ...jobTerms(flags), ...defined({ hold, maxOutputBytes }) };
-    return this.follow(client, flags, (expect) => client.startJob({ ...request, ...defined({ expect }) }));
+    const { selector, action, hold, maxOutputBytes, follow = false } = work;
+    const request: JobRequest = {
+      selector,
+      action,
+      ...jobTerms(flags),
+      ...defined({ hold, maxOutputBytes, follow: follow || undefined }),
+    };
+    const send = (expect?: number) => client.startJob({ ...request, ...defined({ expect }) });
+    return this.stay(client, { ...flags, follow }, send);
   }
 
   /** Asks for the job, with a confirmation where one is due, and stays for its results where it is to. */
-  protected async follow(
+  protected async stay(
     client: CoordinatorClient,
-    flags: Pick<JobFlagValues, 'expect' | 'yes' | 'dry-run' | 'detach'>,
+    flags: Pick<JobFlagValues, 'expect' | 'yes' | 'dry-run' | 'detach'> & { follow?: boolean },
     send: (expect: number | undefined) => Promise<Job>,
   ): Promise<Ran> {
     const job = await sendConfirmed({
@@ -54,6 +62,7 @@ export abstract class JobCommand extends BaseCommand<Ran> {
     }
     const finished = await waitJob(client, job, {
       json: this.json,
+      follow: flags.follow ?? false,
       emit: (row) => this.emit(row),
       print: (text) => this.print(text),
     });

@@ -32,6 +32,15 @@ export const jobFlags = {
   detach: Flags.boolean({ description: 'start the job and leave; `job wait` shows the results' }),
 } as const;
 
+/** Of commands whose work writes something as it goes on. */
+export const followFlags = {
+  follow: Flags.boolean({
+    char: 'f',
+    description: 'show what each device writes as it comes',
+    exclusive: ['detach', 'dry-run'],
+  }),
+} as const;
+
 /** Of commands whose work can be taken back on the device itself. */
 export const holdFlags = {
   for: Flags.string({

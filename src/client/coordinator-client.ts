@@ -74,6 +74,8 @@ import type {
   RolloutChange,
   RolloutFollowRow,
   RolloutPlan,
+  RolloutRecordingRow,
+  RolloutReport,
   RolloutRequest,
   Schedule,
   ScheduleRequest,
@@ -194,8 +196,9 @@ export class CoordinatorClient {
   jobFile = (id: string, deviceId: string) =>
     this.#http.get<JobFile>(`/v1/jobs/${encodeURIComponent(id)}/files/${encodeURIComponent(deviceId)}`);
   /** All results so far, then each as it comes; ends with the finished job. */
-  followJob = (id: string, signal?: AbortSignal) =>
-    this.#http.rows<JobFollowRow>(`/v1/jobs/${encodeURIComponent(id)}/follow`, {}, signal);
+  followJob = (id: string, signal?: AbortSignal, query: { output?: boolean } = {}) =>
+    this.#http.rows<JobFollowRow>(`/v1/jobs/${encodeURIComponent(id)}/follow`, query, signal);
+  askOutput = (id: string) => this.#http.post<Job>(`/v1/jobs/${encodeURIComponent(id)}/output`, {});
 
   addSchedule = (request: ScheduleRequest) => this.#http.post<Schedule>('/v1/schedules', request);
   schedules = () => this.#http.get<Schedule[]>('/v1/schedules');
@@ -219,6 +222,10 @@ export class CoordinatorClient {
   applyRollout = (plan: RolloutPlan) => this.#http.post<Rollout>('/v1/rollouts/apply', plan);
   changeRollout = (id: string, verb: 'pause' | 'resume' | 'abort' | 'approve', change: RolloutChange) =>
     this.#http.post<Rollout>(`/v1/rollouts/${encodeURIComponent(id)}/${verb}`, change);
+  rolloutReport = (id: string) => this.#http.get<RolloutReport>(`/v1/rollouts/${encodeURIComponent(id)}/report`);
+  /** Ends with the row `outcome`; one that ends without it is not whole. */
+  rolloutRecording = (id: string, signal?: AbortSignal) =>
+    this.#http.rows<RolloutRecordingRow>(`/v1/rollouts/${encodeURIComponent(id)}/recording`, {}, signal);
   followRollout = (id: string, signal?: AbortSignal) =>
     this.#http.rows<RolloutFollowRow>(`/v1/rollouts/${encodeURIComponent(id)}/follow`, {}, signal);
 

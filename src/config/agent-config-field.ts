@@ -1,64 +1,19 @@
 /** The validator of the agent's file. */
-import type {
-  AgentConfig,
-  BackoffConfig,
-  EventTypeConfig,
-  HealthCheckConfig,
-  SlotConfig,
-  UpdateConfig,
-} from './agent-config.ts';
+import type { AgentConfig, BackoffConfig, EventTypeConfig, HealthCheckConfig, UpdateConfig } from './agent-config.ts';
 import {
   defaultAgentConfig,
   defaultAgentCoordinator,
   defaultEventType,
   defaultHealthCheckConfig,
-  defaultSlotConfig,
   defaultUpdateConfig,
   defaultWatchdogConfig,
 } from './agent-default.ts';
 import { type Field, boolean, check, choice, integer, list, mapOf, number, record, text } from './field.ts';
+import { slot } from './slot-field.ts';
 import { argv, host, logLevels, milliseconds, path, seconds } from './rule.ts';
 
 const defaults = defaultAgentConfig;
 const hourMs = 3_600_000;
-/** 2^31 blocks of 512 bytes is 1 TiB: where an MBR ends. */
-const maxBlock = 2 ** 31;
-
-/** A name of a U-Boot variable; `=` and NUL delimit entries in the environment. */
-const variable: Field<string> = text({
-  pattern: /^[^=\0\s]+$/,
-  expected: 'a name without = and blanks',
-  maxLength: 64,
-});
-const variablePrefix: Field<string> = (node, key, reading) =>
-  'value' in node && node.value === '' ? '' : variable(node, key, reading);
-
-const slot: Field<SlotConfig> = check(
-  record<SlotConfig>(
-    {
-      backend: choice(['uboot']),
-      blockOffset: integer({ min: 0, max: maxBlock, unit: 'blocks' }),
-      blockCount: integer({ min: 1, max: 2_048, unit: 'blocks' }),
-      blockOffsetRedund: integer({ min: 0, max: maxBlock, unit: 'blocks' }),
-      activeVariable: variable,
-      pendingVariable: variable,
-      bootcountVariable: variable,
-      bootlimitVariable: variable,
-      uuidVariablePrefix: variablePrefix,
-    },
-    defaultSlotConfig,
-    ['blockOffsetRedund'],
-  ),
-  ({ blockOffset, blockOffsetRedund, blockCount }, key) => {
-    if (blockOffsetRedund === undefined || Math.abs(blockOffset - blockOffsetRedund) >= blockCount) return undefined;
-    return {
-      message: `the two environments of ${key} overlap`,
-      seen: `${blockCount} blocks at ${blockOffset} and at ${blockOffsetRedund}`,
-      expected: 'two ranges with no block in common',
-    };
-  },
-);
-
 const healthCheck: Field<HealthCheckConfig> = record<HealthCheckConfig>(
   { name: text({ maxLength: 64 }), command: argv, timeoutMs: milliseconds(1, hourMs) },
   defaultHealthCheckConfig,
@@ -78,6 +33,7 @@ const update: Field<UpdateConfig> = record<UpdateConfig>(
         checks: list(healthCheck, { max: 64 }),
         soakSeconds: seconds(0, 7),
         connectTimeoutSeconds: seconds(1, 7),
+        noCoordinator: choice(['revert', 'keep']),
       },
       defaultUpdateConfig.health,
     ),

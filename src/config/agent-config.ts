@@ -138,23 +138,49 @@ export interface UpdateConfig {
     soakSeconds: number;
     /** How long the new slot may take to reach the coordinator. */
     connectTimeoutSeconds: number;
+    /** What becomes of a new slot that is well in all else and does not reach it. */
+    noCoordinator: 'revert' | 'keep';
   };
   watchdog?: { file: string; intervalMs: number };
 }
 
-export interface SlotConfig {
-  backend: 'uboot';
-  /** The U-Boot environment on the destination, in blocks of 512 bytes. */
-  blockOffset: number;
-  blockCount: number;
-  /** The second copy of a redundant environment. */
-  blockOffsetRedund?: number;
+/** How the agent and the boot loader tell each other which slot boots. */
+export type SlotConfig = UbootSlotConfig | FileSlotConfig | ScriptSlotConfig;
+
+/** The names by which the boot scripts know it. */
+export interface SlotVariableConfig {
   activeVariable: string;
   pendingVariable: string;
   bootcountVariable: string;
   bootlimitVariable: string;
   /** The UUID of a slot's bundle stands in `<prefix><slot>.uuid`. */
   uuidVariablePrefix: string;
+}
+
+export interface UbootSlotConfig extends SlotVariableConfig {
+  backend: 'uboot';
+  /** The U-Boot environment on the destination, in blocks of 512 bytes. */
+  blockOffset: number;
+  blockCount: number;
+  /** The second copy of a redundant environment. */
+  blockOffsetRedund?: number;
+}
+
+/** The same variables as lines of a text file. */
+export interface FileSlotConfig extends SlotVariableConfig {
+  backend: 'file';
+  /** Absolute once loaded. In a folder that the agent may write, never in a slot. */
+  file: string;
+  /** The two slots; the first boots where the file names neither. */
+  slots: string[];
+}
+
+/** A program of the device's owner. */
+export interface ScriptSlotConfig {
+  backend: 'script';
+  /** The verb and its arguments are added to it. */
+  command: string[];
+  timeoutSeconds: number;
 }
 
 export interface HealthCheckConfig {

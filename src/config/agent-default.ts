@@ -1,5 +1,12 @@
 /** The agent's defaults. Paths are relative to the file until it is loaded. */
-import type { AgentConfig, EventTypeConfig, HealthCheckConfig, SlotConfig, UpdateConfig } from './agent-config.ts';
+import type {
+  AgentConfig,
+  EventTypeConfig,
+  FileSlotConfig,
+  HealthCheckConfig,
+  SlotVariableConfig,
+  UpdateConfig,
+} from './agent-config.ts';
 
 /** What the `coordinator:` section may leave out; its host no default can know. */
 export const defaultAgentCoordinator = { port: 7443 } satisfies Partial<AgentConfig['coordinator']>;
@@ -49,17 +56,24 @@ export const defaultEventType: EventTypeConfig = {
 export const defaultUpdateConfig = {
   task: 'upgrade',
   reboot: { command: ['reboot'], timeoutSeconds: 120 },
-  health: { checks: [], soakSeconds: 5, connectTimeoutSeconds: 300 },
+  health: { checks: [], soakSeconds: 5, connectTimeoutSeconds: 300, noCoordinator: 'revert' },
 } satisfies Partial<UpdateConfig>;
 
-export const defaultSlotConfig = {
-  backend: 'uboot',
+export const defaultSlotVariables = {
   activeVariable: 'active_slot',
   pendingVariable: 'upgrade_available',
   bootcountVariable: 'bootcount',
   bootlimitVariable: 'bootlimit',
   uuidVariablePrefix: '',
-} as const satisfies Partial<SlotConfig>;
+} as const satisfies SlotVariableConfig;
+
+export const defaultUbootSlotConfig = { backend: 'uboot', ...defaultSlotVariables } as const;
+export const defaultFileSlotConfig = {
+  backend: 'file',
+  slots: ['a', 'b'],
+  ...defaultSlotVariables,
+} satisfies Partial<FileSlotConfig>;
+export const defaultScriptSlotConfig = { backend: 'script', timeoutSeconds: 30 } as const;
 
 export const defaultHealthCheckConfig = { timeoutMs: 30_000 } satisfies Partial<HealthCheckConfig>;
 export const defaultWatchdogConfig = { file: '/dev/watchdog', intervalMs: 1_000 } satisfies UpdateConfig['watchdog'];

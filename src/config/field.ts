@@ -92,6 +92,17 @@ export function either<A, B>(isFirst: (value: unknown) => boolean, first: Field<
   return (node, key, reading) => (isFirst(scalarOf(node)) ? first(node, key, reading) : second(node, key, reading));
 }
 
+/** A map whose key `tag` says which of several it is: `fallback` where the key is absent. */
+export function tagged<T extends object>(tag: string, fallback: string, kinds: Record<string, Field<T>>): Field<T> {
+  const known = choice(Object.keys(kinds));
+  return (node, key, reading) => {
+    const named = isMap(node) ? node.items.find((pair) => scalarOf(pair.key) === tag) : undefined;
+    if (named === undefined) return kinds[fallback]!(node, key, reading);
+    const kind = readNode(known, named.value as Node | null, `${key}.${tag}`, reading, named.key as Node);
+    return kind === undefined ? undefined : kinds[kind]!(node, key, reading);
+  };
+}
+
 export function list<T>(item: Field<T>, { min = 0, max = 256 }: { min?: number; max?: number } = {}): Field<T[]> {
   return (node, key, reading) => {
     const expected = `a list of ${min} to ${max} items`;

@@ -8,7 +8,7 @@ export {
   type SlotConfig,
   type UpdateConfig,
 } from './agent-config.ts';
-export { defaultAgentConfig, defaultSlotConfig, defaultUpdateConfig } from './agent-default.ts';
+export { defaultAgentConfig, defaultUpdateConfig } from './agent-default.ts';
 export { loadAgentConfig } from './load-agent-config.ts';
 export type { ConnectHookConfig } from './connect-hook.ts';
 export {

@@ -53,11 +53,12 @@ function resolveAgentPaths(config: AgentConfig, directory: string): AgentConfig 
 }
 
 function resolveUpdatePaths(update: UpdateConfig, at: (path: string) => string): UpdateConfig {
-  const { watchdog } = update;
+  const { watchdog, slot } = update;
   return {
     ...update,
     keys: update.keys.map(at),
     destination: at(update.destination),
+    slot: slot.backend === 'file' ? { ...slot, file: at(slot.file) } : slot,
     ...(watchdog === undefined ? {} : { watchdog: { ...watchdog, file: at(watchdog.file) } }),
   };
 }

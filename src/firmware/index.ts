@@ -5,6 +5,7 @@
  */
 export { applyBundle, buildBundle, engines, inspectBundle, signBundle, verifyBundle, type Engine } from './engine.ts';
 export type { ApplyOption, ApplyResult } from './apply/apply.ts';
+export { blockExtents, type BlockExtents } from './apply/block-extent.ts';
 export { mountPointsOn } from './apply/mount.ts';
 export { readUbootEnvironment, writeUbootEnvironment } from './apply/uboot-file.ts';
 export type { UbootLayout } from './apply/uboot-environment.ts';
@@ -13,6 +14,7 @@ export type { BundleResource, BundleSummary } from './archive/bundle-summary.ts'
 export { decodePublicKey, generateKeyPair, readPrivateKey, readPublicKey, writeKeyPair } from './archive/key.ts';
 export type { SignOption } from './archive/sign.ts';
 export type { VerifyOption } from './archive/verify.ts';
+export { readTaskTouches, type TaskTouch } from './layout/task-touch.ts';
 export { readTaskWrites, type TaskWrite, type WrittenImage } from './archive/task-write.ts';
 export { buildDeltaBundle, type DeltaBundle, type DeltaResource } from './archive/delta-bundle.ts';
 export { readFirmwareSource, type FirmwareSource, type SourceOption } from './archive/firmware-source.ts';

@@ -21,12 +21,17 @@ export class ByteReader {
   }
 
   uint32(): number {
-    const b = this.bytes(4);
-    return b[0]! * 0x1000000 + ((b[1]! << 16) | (b[2]! << 8) | b[3]!);
+    if (this.remaining < 4) throw short();
+    const [bytes, at] = [this.#bytes, this.#at];
+    this.#at += 4;
+    return bytes[at]! * 0x1000000 + ((bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!);
   }
 
   uint64(): bigint {
-    return (BigInt(this.uint32()) << 32n) | BigInt(this.uint32());
+    const high = this.uint32();
+    const low = this.uint32();
+    // Rows without a schema say 0, and most numbers of 64 bits are theirs.
+    return high === 0 && low === 0 ? 0n : (BigInt(high) << 32n) | BigInt(low);
   }
 
   /** 0 to `max`; refuses a longer form than needed. */
@@ -80,10 +85,12 @@ export class ByteReader {
   }
 }
 
+/** ignoreBOM keeps a leading U+FEFF: what was sent is what is read. It remembers nothing from one text to the next. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 export function decodeText(bytes: Uint8Array): string {
   try {
-    // ignoreBOM keeps a leading U+FEFF: what was sent is what is read.
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return utf8.decode(bytes);
   } catch (cause) {
     throw new ProtocolError('text', 'text is not UTF-8', { cause });
   }

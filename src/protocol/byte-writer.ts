@@ -60,7 +60,10 @@ export class ByteWriter {
 
   /** UTF-8 with a varint length. */
   text(value: string): void {
-    this.block(Buffer.from(value, 'utf8'));
+    const bytes = Buffer.byteLength(value, 'utf8');
+    this.varint(bytes);
+    this.#reserve(bytes);
+    this.#length += this.#buffer.write(value, this.#length, bytes, 'utf8');
   }
 
   /** A view that the next write may overwrite. */

@@ -94,6 +94,29 @@ export const JobFileEventSchema = Type.Object({
 });
 export type JobFileEvent = Static<typeof JobFileEventSchema>;
 
+export const outputStreams = ['stdout', 'stderr'] as const;
+export type OutputStream = (typeof outputStreams)[number];
+
+/**
+ * `flotilla.job-output`, lane state, key = job id: what a job's action writes, while it does; only after `job.follow`. A
+ * view, and never the result: pieces may be left out (the next one's offset tells), and the coordinator stores none.
+ */
+export const JobOutputEventSchema = Type.Object({
+  jobId: text(64),
+  pieces: Type.Array(
+    Type.Object({
+      stream: Type.Enum(outputStreams),
+      offset: count(), // of its first byte in the stream
+      bytes: count(), // of the stream that it stands for
+      text: text(65_536), // UTF-8, invalid bytes replaced
+    }),
+    { minItems: 1, maxItems: 256 },
+  ),
+  /** No more is told of this job: as much as a job may tell so was told. */
+  last: Type.Optional(Type.Literal(true)),
+});
+export type JobOutputEvent = Static<typeof JobOutputEventSchema>;
+
 export const updateStates = [
   'idle',
   'offered',
@@ -138,6 +161,8 @@ export const EvidenceSchema = Type.Object({
   after: Type.Optional(RunningSchema),
   /** BLAKE2b-256 of the booted slot's bytes, read back from the disk, equals the bundle's resource. */
   slotDigestMatches: Type.Optional(Type.Boolean()),
+  /** False: it was kept without a link, by the rule of the device's owner. */
+  coordinatorReached: Type.Optional(Type.Boolean()),
   health: Type.Array(HealthResultSchema),
   downloadedBytes: Type.Number(),
   /** The bundle that the installed delta was made from; absent: the whole bundle was fetched. */
@@ -338,5 +363,6 @@ export const eventSchemas = {
   'flotilla.certificate-request': CertificateRequestEventSchema,
   'flotilla.certificate': CertificateEventSchema,
   'flotilla.grains-change': GrainsChangeEventSchema,
+  'flotilla.job-output': JobOutputEventSchema,
 } as const;
 export type BuiltinEventType = keyof typeof eventSchemas;

@@ -39,6 +39,10 @@ export type JobRun = Static<typeof JobRunSchema>;
 export const JobCancelSchema = Type.Object({ jobId: text(64) });
 export type JobCancel = Static<typeof JobCancelSchema>;
 
+/** `job.follow`, lane control, key = job id: tell what the job writes while it runs, as `flotilla.job-output`. */
+export const JobFollowSchema = Type.Object({ jobId: text(64) });
+export type JobFollow = Static<typeof JobFollowSchema>;
+
 /** A file to fetch, verified part by part. */
 const filePart = {
   sizeBytes: Type.Integer({ minimum: 1 }),
@@ -184,6 +188,7 @@ export const requestSchemas = {
   'certificate.renew': CertificateRenewSchema,
   'certificate.install': CertificateInstallSchema,
   'job.run': JobRunSchema,
+  'job.follow': JobFollowSchema,
 } as const;
 
 /**
@@ -204,6 +209,7 @@ export const requestVersions: Readonly<Record<keyof typeof requestSchemas, numbe
   'certificate.renew': 1,
   'certificate.install': 1,
   'job.run': 1,
+  'job.follow': 1,
 };
 
 /** What every agent takes; the others only one that has announced them by `flotilla.accepts`. */

@@ -52,9 +52,16 @@ export class RowFrames {
   encode(lane: Lane, rows: readonly Row[]): Message[] {
     const { schemas = noSchemas, untold, packing, workspace } = this.#option;
     const encoder = (this.#encoder ??= new RowEncoder(schemas, untold, workspace?.encoder ?? packing));
-    const used = new Set(rows.map(({ schema }) => schema));
-    const defines = Array.from(used, (schema) => encoder.schemas.tell(schema)).filter((define) => define !== undefined);
-    return [...defines, encoder.encode(lane, rows)];
+    const messages: Message[] = [];
+    let last: bigint | undefined;
+    for (const { schema } of rows) {
+      // Told once: asking again is answered with nothing.
+      const define = schema === last ? undefined : encoder.schemas.tell(schema);
+      if (define !== undefined) messages.push(define);
+      last = schema;
+    }
+    messages.push(encoder.encode(lane, rows));
+    return messages;
   }
 
   /** Throws ProtocolError; UnknownSchema is an answer: that schema has to be told first. */

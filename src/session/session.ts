@@ -191,7 +191,7 @@ export abstract class Session {
 
   /** Is there something that a flush with room would write? */
   get pending(): boolean {
-    return this.#control.length > 0 || (this.#state === 'live' && this.#ready().includes(true));
+    return this.#control.length > 0 || (this.#state === 'live' && this.#waits() && this.#ready().includes(true));
   }
 
   protected say(message: Message): void {
@@ -350,6 +350,11 @@ export abstract class Session {
     else this.effect({ kind: 'rows', lane, firstSeq: seq, rows: [row] });
   }
 
+  /** Is there a row or a part at all? Mostly not, and that is asked after every frame. */
+  #waits(): boolean {
+    return this.outbound.some(({ nextBytes }) => nextBytes !== undefined) || this.bulkBytes() !== undefined;
+  }
+
   /** By urgency: the four lanes, then parts of blobs. */
   #ready(): boolean[] {
     const ready = this.outbound.map((lane, n) => {
@@ -363,7 +368,7 @@ export abstract class Session {
   }
 
   #sendNext(nowMs: number): boolean {
-    const turn = this.#scheduler.pick(this.#ready());
+    const turn = this.#waits() ? this.#scheduler.pick(this.#ready()) : undefined;
     if (turn === undefined) return false;
     if (turn === laneCount) {
       const piece = this.takeBulk(nowMs)!;

@@ -19,14 +19,15 @@ import { removeSchedule, writeSchedule } from './job-table.ts';
 import { writeOperator } from './operator-table.ts';
 import { redactEvents } from './redaction-table.ts';
 import { removeRenewal, writeRenewal } from './renewal-table.ts';
+import { writeRolloutStep } from './rollout-step-table.ts';
 import { removeRequest, writeRequest, writeRequestSeq } from './request-table.ts';
+import type { StoreWrite } from './packed-write.ts';
 import { removeParked, writeParked, writeSchema } from './schema-table.ts';
 import type { Statements } from './statement.ts';
 import { writeSuspect } from './suspect-table.ts';
-import type { Write } from './write.ts';
 
 /** Carries out one write inside the open transaction. */
-export function applyWrite(statements: Statements, chain: AuditChain, write: Write): void {
+export function applyWrite(statements: Statements, chain: AuditChain, write: StoreWrite): void {
   switch (write.kind) {
     case 'meta':
       statements.get('INSERT OR REPLACE INTO meta VALUES (?,?)').run(write.key, write.value);
@@ -71,7 +72,7 @@ export function applyWrite(statements: Statements, chain: AuditChain, write: Wri
     case 'request':
       return writeRequest(statements, write.request);
     case 'request-removed':
-      return removeRequest(statements, write.row);
+      return removeRequest(statements, write.request);
     case 'request-seq':
       return writeRequestSeq(statements, write.deviceId, write.seq);
     case 'job':
@@ -82,6 +83,8 @@ export function applyWrite(statements: Statements, chain: AuditChain, write: Wri
       return writeDocument(statements, 'rollout', write.rollout);
     case 'rollout-device':
       return writeMember(statements, 'rollout', write.member);
+    case 'rollout-step':
+      return writeRolloutStep(statements, write.step);
     case 'release':
       return writeRelease(statements, write.release);
     case 'schema':

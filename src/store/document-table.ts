@@ -1,6 +1,6 @@
 import type { SQLOutputValue } from 'node:sqlite';
 import type { DocumentRow, MemberRow, ReleaseRow } from './row.ts';
-import { jsonOrNull, type Statements } from './statement.ts';
+import type { Statements } from './statement.ts';
 
 type Columns = Record<string, SQLOutputValue>;
 
@@ -13,7 +13,13 @@ export function writeDocument(statements: Statements, table: DocumentTable, row:
     .run(row.id, row.active ? 1 : 0, row.startedAtMs, JSON.stringify(row.document));
 }
 
-export function writeMember(statements: Statements, table: DocumentTable, row: MemberRow): void {
+/** A row of a device with its documents as JSON. */
+export interface MemberText extends Pick<MemberRow, 'parentId' | 'position' | 'deviceId'> {
+  document: string;
+  output: string | null;
+}
+
+export function writeMember(statements: Statements, table: DocumentTable, row: MemberText): void {
   statements
     .get(
       `INSERT INTO ${table}_device VALUES (?,?,?,?,?) ON CONFLICT (parent, position)
@@ -22,7 +28,7 @@ export function writeMember(statements: Statements, table: DocumentTable, row: M
          WHEN output IS NULL THEN excluded.output
          ELSE json_patch(output, excluded.output) END`,
     )
-    .run(row.parentId, row.position, row.deviceId, JSON.stringify(row.document), jsonOrNull(row.output));
+    .run(row.parentId, row.position, row.deviceId, row.document, row.output);
 }
 
 export function readActiveDocuments(statements: Statements, table: DocumentTable): DocumentRow[] {

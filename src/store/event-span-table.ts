@@ -1,5 +1,5 @@
 import type { Statements } from './statement.ts';
-import type { Write } from './write.ts';
+import type { StoreWrite } from './packed-write.ts';
 
 /**
  * Rows of the log in one span. A span's first and last time of receipt are all that stands between a question about a
@@ -10,7 +10,7 @@ export const spanRows = 4_096;
 export const spanOf = (offset: number): number => Math.floor(offset / spanRows);
 
 /** One row or two for a transaction, whatever the number of its events. */
-export function noteSpans(statements: Statements, commits: readonly { writes: readonly Write[] }[]): void {
+export function noteSpans(statements: Statements, commits: readonly { writes: readonly StoreWrite[] }[]): void {
   const spans = new Map<number, { min: number; max: number }>();
   for (const { writes } of commits) {
     for (const write of writes) {

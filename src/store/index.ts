@@ -11,6 +11,7 @@ export type { DeadLetterDepth, DeadLetterQuery } from './dead-letter-table.ts';
 export type { EventFilter, EventScan, EventSlice } from './event-scan.ts';
 export type { EventPage } from './event-table.ts';
 export type { ErasableTable } from './redaction-table.ts';
+export type { RolloutOutcomeRow, RolloutStepPage } from './rollout-step-table.ts';
 export * from './row.ts';
 export type { DocumentWithMembers, Snapshot } from './snapshot.ts';
 export { openStore, type Store, type StoreOption } from './store.ts';

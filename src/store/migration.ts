@@ -313,4 +313,12 @@ export const migrations: readonly (string | ((database: DatabaseSync) => void))[
     document TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE rollout_step (
+    row INTEGER PRIMARY KEY,
+    rollout TEXT NOT NULL,
+    step TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX rollout_step_rollout ON rollout_step (rollout);
+  `,
 ];

@@ -5,6 +5,7 @@ import { readDocument, readDocuments, readMembers, type DocumentTable } from './
 import { scanEvents, type EventScan } from './event-scan.ts';
 import { readEvents, type EventPage } from './event-table.ts';
 import { readDeviceJobs, readJobDevices, readJobs, type JobQuery } from './job-table.ts';
+import { readRolloutOutcome, readRolloutSteps, type RolloutStepPage } from './rollout-step-table.ts';
 import { readMeta, readSnapshot } from './snapshot.ts';
 import type { Statements } from './statement.ts';
 
@@ -25,6 +26,8 @@ export type Read =
   | { kind: 'meta' }
   | { kind: 'audit'; scan: AuditScan }
   | { kind: 'raw-audit'; from: number; limit: number }
+  | { kind: 'rollout-outcome'; id: string }
+  | { kind: 'rollout-steps'; page: RolloutStepPage }
   | { kind: 'members'; table: DocumentTable; id: string; output: boolean };
 
 export function answerRead(statements: Statements, read: Read): unknown {
@@ -59,6 +62,10 @@ export function answerRead(statements: Statements, read: Read): unknown {
       return scanAudit(statements, read.scan);
     case 'raw-audit':
       return readRawAudit(statements, read.from, read.limit);
+    case 'rollout-outcome':
+      return readRolloutOutcome(statements, read.id);
+    case 'rollout-steps':
+      return readRolloutSteps(statements, read.page);
     case 'members':
       return readMembers(statements, read.table, read.id, read.output);
   }

@@ -1,5 +1,5 @@
 import type { SQLOutputValue } from 'node:sqlite';
-import type { LaneCursor, RequestRow } from './row.ts';
+import type { LaneCursor, RequestPlace, RequestRow } from './row.ts';
 import type { Statements } from './statement.ts';
 
 type Columns = Record<string, SQLOutputValue>;
@@ -24,19 +24,20 @@ export function writeRequest(statements: Statements, request: RequestRow): void 
 const keptRequests = 64;
 
 /** The device has it, or it was withdrawn. One that was sent stays for a while: see `readPastRequest`. */
-export function removeRequest(statements: Statements, row: number): void {
-  statements
-    .get(
-      `INSERT OR REPLACE INTO request_past SELECT device, lane, seq, type, key, payload, created_ms, expires_ms
-       FROM request WHERE row = ? AND seq IS NOT NULL`,
-    )
-    .run(row);
-  statements
-    .get(
-      `DELETE FROM request_past WHERE (device, lane) = (SELECT device, lane FROM request WHERE row = :row)
-       AND seq <= (SELECT seq FROM request WHERE row = :row) - ${keptRequests}`,
-    )
-    .run({ row });
+export function removeRequest(statements: Statements, { row, deviceId, lane, seq }: RequestPlace): void {
+  if (seq !== undefined) {
+    statements
+      .get(
+        `INSERT OR REPLACE INTO request_past SELECT device, lane, seq, type, key, payload, created_ms, expires_ms
+         FROM request WHERE row = ?`,
+      )
+      .run(row);
+    if (seq > keptRequests) {
+      statements
+        .get('DELETE FROM request_past WHERE device = ? AND lane = ? AND seq <= ?')
+        .run(deviceId, lane, seq - keptRequests);
+    }
+  }
   statements.get('DELETE FROM request WHERE row = ?').run(row);
 }
 

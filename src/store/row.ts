@@ -259,6 +259,9 @@ export interface RequestRow {
   expiresAtMs: number;
 }
 
+/** What names a request and says where it stands in its device's lane. */
+export type RequestPlace = Pick<RequestRow, 'row' | 'deviceId' | 'lane' | 'seq'>;
+
 /** State of a job or rollout as one JSON document; its devices are rows of their own. */
 export interface DocumentRow {
   id: string;

@@ -5,15 +5,15 @@ import { applyWrite } from './apply-write.ts';
 import { AuditChain } from './audit-table.ts';
 import { openDatabase, type DatabaseOption } from './database.ts';
 import { noteSpans } from './event-span-table.ts';
+import { unpackWrites, type PackedWrites, type StoreWrite } from './packed-write.ts';
 import { answerRead, type Read } from './read.ts';
 import { eraseRemains, type ErasableTable } from './redaction-table.ts';
 import { Statements } from './statement.ts';
 import { asStoreError } from './store-error.ts';
-import type { Write } from './write.ts';
 
 /** From the core to the store thread. */
 export type StoreRequest =
-  | { id: number; kind: 'commit'; writes: Write[] }
+  | { id: number; kind: 'commit'; writes: PackedWrites }
   | { id: number; kind: 'read'; read: Read }
   | { id: number; kind: 'scrub'; tables: readonly ErasableTable[] }
   | { id: number; kind: 'audit-head' }
@@ -21,7 +21,10 @@ export type StoreRequest =
 /** Back; `id` 0 is the answer to the opening itself. */
 export type StoreReply = { id: number; value?: unknown } | { id: number; error: ErrorDocument };
 
-type Commit = Extract<StoreRequest, { kind: 'commit' }>;
+interface Commit {
+  id: number;
+  writes: StoreWrite[];
+}
 
 interface Writer {
   database: DatabaseSync;
@@ -52,7 +55,8 @@ export function serveStore(port: MessagePort, option: DatabaseOption): void {
     let waiting: Commit[] = [];
     for (let request: StoreRequest | undefined = first; request !== undefined; request = nextRequest(port)) {
       if (request.kind === 'commit') {
-        if (waiting.push(request) === maxGroupCommits) break;
+        const commit = { id: request.id, writes: unpackWrites(request.writes) };
+        if (waiting.push(commit) === maxGroupCommits) break;
         continue;
       }
       commitGroup(writer, waiting, reply, fail);

@@ -7,10 +7,12 @@ import type { DocumentTable } from './document-table.ts';
 import type { EventScan, EventSlice } from './event-scan.ts';
 import type { EventPage } from './event-table.ts';
 import type { DeviceJobRow, JobQuery } from './job-table.ts';
+import { packWrites } from './packed-write.ts';
 import type { Read } from './read.ts';
 import type { ErasableTable } from './redaction-table.ts';
 import type { DeadLetterRow, DocumentRow, EventRow, MemberRow } from './row.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { RolloutOutcomeRow, RolloutStepPage } from './rollout-step-table.ts';
 import { ThreadCall } from './thread-call.ts';
 import type { Write } from './write.ts';
 
@@ -26,6 +28,9 @@ export interface Store {
   documents(table: DocumentTable, limit: number): Promise<DocumentRow[]>;
   document(table: DocumentTable, id: string): Promise<DocumentRow | undefined>;
   members(table: DocumentTable, id: string, output: boolean): Promise<MemberRow[]>;
+  /** A rollout with all its devices, of one moment. */
+  rolloutOutcome(id: string): Promise<RolloutOutcomeRow | undefined>;
+  rolloutSteps(page: RolloutStepPage): Promise<{ row: number; step: unknown }[]>;
   jobs(query: JobQuery): Promise<DocumentRow[]>;
   /** With their output, from this position on. */
   jobDevices(id: string, from: number, limit: number): Promise<MemberRow[]>;
@@ -83,7 +88,8 @@ export async function openStore({ entry, onLost, ...database }: StoreOption): Pr
   return {
     path: database.path,
     commit(writes) {
-      const done = writer.call<void>({ kind: 'commit', writes });
+      const packed = packWrites(writes);
+      const done = writer.call<void>({ kind: 'commit', writes: packed }, [packed.payloads.buffer]);
       committed = done.catch(() => undefined);
       return done;
     },
@@ -93,6 +99,8 @@ export async function openStore({ entry, onLost, ...database }: StoreOption): Pr
     documents: (table, limit) => read({ kind: 'documents', table, limit }),
     document: (table, id) => read({ kind: 'document', table, id }),
     members: (table, id, output) => read({ kind: 'members', table, id, output }),
+    rolloutOutcome: (id) => read({ kind: 'rollout-outcome', id }),
+    rolloutSteps: (page) => read({ kind: 'rollout-steps', page }),
     jobs: (query) => read({ kind: 'jobs', query }),
     jobDevices: (id, from, limit) => read({ kind: 'job-devices', id, from, limit }),
     deviceJobs: (deviceId, limit) => read({ kind: 'device-jobs', deviceId, limit }),

@@ -39,13 +39,14 @@ export class ThreadCall {
     });
   }
 
-  call<T>(body: Body): Promise<T> {
+  /** @param moved memory that the thread takes over */
+  call<T>(body: Body, moved: ArrayBuffer[] = []): Promise<T> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
     this.#lastId += 1;
     const id = this.#lastId;
     return new Promise<T>((resolve, reject) => {
       this.#pending.set(id, { resolve: resolve, reject });
-      this.#worker.postMessage({ id, ...body });
+      this.#worker.postMessage({ id, ...body }, moved);
     });
   }
 

@@ -1,5 +1,6 @@
 import type { AuditRow } from './audit-row.ts';
 import type { DeadLetterChange } from './dead-letter-table.ts';
+import type { RolloutStepWrite } from './rollout-step-table.ts';
 import type {
   BoundGrainRow,
   AuthorityRow,
@@ -25,6 +26,7 @@ import type {
   RenewalRow,
   SchemaRow,
   ReleaseRow,
+  RequestPlace,
   RequestRow,
   ScheduleRow,
   SuspectRow,
@@ -54,13 +56,15 @@ export type Write =
   /** Takes key and payload out of rows of the log, for good. */
   | { kind: 'redact'; offsets: readonly number[]; marker: RedactionRow }
   | { kind: 'request'; request: RequestRow }
-  | { kind: 'request-removed'; row: number }
+  | { kind: 'request-removed'; request: RequestPlace }
   /** The last seq that was given to a request, per lane. */
   | { kind: 'request-seq'; deviceId: string; seq: LaneCursor }
   | { kind: 'job'; job: DocumentRow }
   | { kind: 'job-device'; member: MemberRow }
   | { kind: 'rollout'; rollout: DocumentRow }
   | { kind: 'rollout-device'; member: MemberRow }
+  /** After those before it, of the same rollout. */
+  | { kind: 'rollout-step'; step: RolloutStepWrite }
   | { kind: 'release'; release: ReleaseRow }
   | { kind: 'schema'; schema: SchemaRow }
   | { kind: 'parked-schema'; parked: ParkedRow }

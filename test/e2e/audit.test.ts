@@ -126,7 +126,9 @@ describe('flotilla audit', () => {
     for (const [index, [sql, kind, seq]] of attempts.entries()) {
       path = await copies(`backup-${index}`);
       change(path, sql);
-      expect((await verify('--database', path)).problems[0], sql).toMatchObject({ kind, seq });
+      // A row whose head happens to be signed is also told as rewritten.
+      const { problems } = await verify('--database', path);
+      expect(problems, sql).toContainEqual(expect.objectContaining({ kind, seq }));
     }
     const text = await fleet.cli(['audit', 'verify', '--database', path]);
     expect(text.stdout).toMatch(

@@ -4,6 +4,7 @@ import { chmod, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDoor } from '../../src/door/index.ts';
+import { start } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
 import { createFleet, type TestAgent, type TestFleet } from '../support/fleet.ts';
 
@@ -87,6 +88,42 @@ describe('kinds of jobs', () => {
     await symlink('/etc/hostname', join(fleet.scratch, 'd-1', 'link'));
     const link = await result(['file', 'get', 'd-1', join(fleet.scratch, 'd-1', 'link'), '--output', 'got', '--json']);
     expect(link).toMatchObject({ outcome: 'failed', reason: expect.stringContaining('ELOOP') });
+  });
+
+  it('shows what devices write while they do, and a dead one holds up nobody', async () => {
+    const go = join(fleet.scratch, 'go');
+    const script = `n=0; while [ ! -e ${go} ]; do echo "line $n"; echo oops >&2; n=$((n+1)); sleep 0.2; done; printf end`;
+    agents.get('d-2')!.signal('SIGSTOP');
+    const words = ['run', 'd-*', '--timeout', '15s', '--follow', '--', 'sh', '-c', script];
+    const child = start(words, { env: { FLOTILLA_FLEET_DIR: fleet.dir } });
+    let seen = '';
+    child.stdout.on('data', (chunk) => (seen += String(chunk)));
+    // It waits for a file that is made only when its lines are here.
+    await eventually('lines are shown', () => /d-1 \| line 3\n/.test(seen) && seen.includes('d-1 ! oops\n'));
+    expect(seen).not.toContain('succeeded');
+    const [id] = (await fleet.cli(['job', 'list', '--limit', '1', '--json'])).json();
+    const late = start(['job', 'wait', id.id, '--follow', '--json'], { env: { FLOTILLA_FLEET_DIR: fleet.dir } });
+    let rows = '';
+    late.stdout.on('data', (chunk) => (rows += String(chunk)));
+    await eventually('who comes later sees them too', () => rows.includes('"kind":"output"'));
+    agents.get('d-2')!.signal('SIGCONT');
+    await eventually('the other one is shown, too', () => seen.includes('d-2 | line 0\n'));
+    await writeFile(go, '');
+    expect((await child).exitCode).toBe(0);
+    const shown = seen.split('\n').filter((line) => line.startsWith('d-1 | '));
+    expect(shown.slice(0, 3)).toEqual(['d-1 | line 0', 'd-1 | line 1', 'd-1 | line 2']);
+    expect(new Set(shown).size).toBe(shown.length);
+    expect(shown.at(-1)).toBe('d-1 | end');
+    expect(seen).toMatch(/d-1: succeeded \([\d.]+s\)\n/);
+    await late;
+    const outputs = rows.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]));
+    expect(
+      outputs
+        .filter(({ kind }) => kind === 'output')
+        .map(({ output }) => output.text)
+        .join(''),
+    ).toContain('line');
+    expect((await fleet.cli(['event', 'tail', '--type', 'flotilla.job-output', '--no-follow'])).stdout).toBe('');
   });
 
   it('restarts the machine with proof, unless the product holds it', async () => {

@@ -1,10 +1,17 @@
 /** A real fleet in a temporary folder: `flotilla init`, a running coordinator, agents as processes; all ended at the end. */
 import { readFileSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { CoordinatorClient } from '../../src/client/coordinator-client.ts';
+import { HttpConnection } from '../../src/client/http-connection.ts';
+import { createDeviceKeyAndCsr } from '../../src/pki/index.ts';
+import { createFleet as createFleetFiles } from '../../src/provision/create-fleet.ts';
+import { createFleetId } from '../../src/provision/fleet-id.ts';
+import { renderAgentConfig } from '../../src/provision/render-agent-config.ts';
 import { eventually } from './eventually.ts';
 import { flotilla, launcher, type Ran, type RunOption } from './cli.ts';
+import { writeIdentity } from './short-lived.ts';
 import { temporaryDirectory } from './temporary.ts';
 
 export interface TestFleet extends AsyncDisposable {
@@ -79,8 +86,17 @@ export async function createFleet({
     return ran;
   };
 
-  const created = await flotilla(['init', dir, '--no-passphrase', '--host', '127.0.0.1', '--port', '0', '--json']);
-  if (created.exitCode !== 0) throw new Error(created.stdout + created.stderr);
+  // What is set up here is done by the code behind the commands: the commands have tests of their own, and a start costs
+  // ten times what they do.
+  await createFleetFiles({
+    directory: dir,
+    fleetId: createFleetId(),
+    hosts: ['127.0.0.1'],
+    port: 0,
+    passphrase: undefined,
+    nowMs: Date.now(),
+  });
+  const client = new CoordinatorClient(new HttpConnection(join(dir, 'run', 'api.sock')));
   const config = join(dir, 'coordinator.yaml');
   const yaml = await readFile(config, 'utf8');
   await writeFile(config, `${configure(yaml.replace(/^#? ?gateways:.*$/m, `gateways: ${gateways}`))}\n${extra}`);
@@ -118,21 +134,16 @@ export async function createFleet({
     coordinatorLog: () => readFile(join(dir, 'run', 'coordinator.log'), 'utf8'),
     async addAgent(id, option = {}) {
       const agentDir = join(scratch.path, id);
-      await must(['agent', 'init', agentDir, '--id', id, '--coordinator', `127.0.0.1:${fleet.port}`, '--json']);
-      await must([
-        'cert',
-        'sign',
-        join(agentDir, 'device.csr'),
-        '--out',
-        join(agentDir, 'device.crt'),
-        '--authority-out',
-        join(agentDir, 'authority.crt'),
-        '--json',
-      ]);
+      const { csrPem, privateKeyPem } = await createDeviceKeyAndCsr(id);
+      const { certificate, authority } = await client.sign({ csr: csrPem });
+      await mkdir(agentDir);
+      const pems = { keyPem: privateKeyPem, certificatePem: certificate.pem, authorityPem: authority };
+      await writeIdentity(agentDir, pems);
       if (option.grains) await writeFile(join(agentDir, 'grains.yaml'), JSON.stringify(option.grains));
       const configPath = join(agentDir, 'agent.yaml');
       const recovery = '# recoveryPort: 7444';
-      const text = (await readFile(configPath, 'utf8')).replace(recovery, `recoveryPort: ${fleet.recoveryPort}`);
+      const rendered = await renderAgentConfig({ host: '127.0.0.1', port: fleet.port });
+      const text = rendered.replace(recovery, `recoveryPort: ${fleet.recoveryPort}`);
       await writeFile(configPath, option.configure?.(text) ?? text);
       return fleet.runAgent(id, agentDir, option.env);
     },
@@ -143,16 +154,17 @@ export async function createFleet({
     },
     async connected(id) {
       await eventually(`${id} is connected and has told its grains`, async () => {
-        const shown = await cli(['device', 'show', id, '--json']);
-        const device = shown.exitCode === 0 ? shown.json() : undefined;
-        return device?.connected && Object.keys(device.grains).length > 0;
+        const { connected, grains } = await client.device(id);
+        return connected && Object.keys(grains).length > 0;
       });
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(agents.map((agent) => agent.kill()));
       if (corePid !== 0 && alive(corePid)) {
-        const stopped = await cli(['coordinator', 'stop', '--json']);
-        if (stopped.exitCode !== 0 && alive(corePid)) process.kill(corePid, 'SIGKILL');
+        await client.shutdown().catch(() => process.kill(corePid, 'SIGKILL'));
+        await eventually('the core process is gone', () => !alive(corePid)).catch(() =>
+          process.kill(corePid, 'SIGKILL'),
+        );
       }
       await scratch[Symbol.asyncDispose]();
     },

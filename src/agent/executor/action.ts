@@ -1,4 +1,4 @@
-import type { JobEvent, JobOutcome } from '../../protocol/event.ts';
+import type { JobEvent, JobOutcome, OutputStream } from '../../protocol/event.ts';
 import type { JobAction } from '../../protocol/job-action.ts';
 
 /** What an action is given to keep to. */
@@ -8,6 +8,8 @@ export interface ActionContext {
   maxOutputBytes: number;
   /** What the owner's policy says of another form of this action: of the place that a path leads to. */
   objection(action: JobAction): string | undefined;
+  /** Told of what the action writes, as it does. */
+  onOutput?: (stream: OutputStream, chunk: Buffer) => void;
   /** Fires when the job is cancelled, or the agent stops. */
   signal: AbortSignal;
 }

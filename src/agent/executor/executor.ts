@@ -2,9 +2,9 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../clock.ts';
 import { jsonRow, type DeviceLog } from '../../eventlog/index.ts';
 import type { Log } from '../../log.ts';
-import type { JobBeatEvent, JobEvent, JobOutcome } from '../../protocol/event.ts';
+import type { BuiltinEventType, JobEvent, JobOutcome, JobOutputEvent } from '../../protocol/event.ts';
 import { Lane } from '../../protocol/lane.ts';
-import type { JobCancel, JobRun, JobStart } from '../../protocol/request.ts';
+import type { JobCancel, JobFollow, JobRun, JobStart } from '../../protocol/request.ts';
 import type { Link } from '../link/port.ts';
 import type { BootTime } from '../machine/boot-time.ts';
 import { sleep } from '../wait.ts';
@@ -15,13 +15,15 @@ import { ContentDesk } from './content-desk.ts';
 import type { ContentCache } from './content-cache.ts';
 import { advanceHold, beginHold, holdOutcome, recordEveryMs, type ActionFate, type HoldRecord } from './hold.ts';
 import { fitJobEvent } from './job-event.ts';
+import { JobBeat } from './job-beat.ts';
 import { asRun, dropAbsent, programOf } from './job-run.ts';
 import type { JobPolicy } from './job-policy.ts';
+import { LiveOutput } from './live-output.ts';
 
 export interface ExecutorOption {
   database: DatabaseSync;
   log: DeviceLog;
-  link: Pick<Link, 'wake' | 'onChange' | 'coordinatorNowMs'>;
+  link: Pick<Link, 'wake' | 'onChange' | 'coordinatorNowMs' | 'status'>;
   clock: Clock;
   logger: Log;
   machine: BootTime;
@@ -54,8 +56,6 @@ interface JobNote {
 }
 
 const longestTimerMs = 3_600_000;
-/** A job is told as running when it has run for so long, and again so often. */
-const beatMs = 30_000;
 
 /** Runs the jobs of the coordinator, each at most once, and puts each outcome into the log with the job's row. */
 export class Executor {
@@ -64,15 +64,25 @@ export class Executor {
   readonly #running = new Map<string, RunningJob>();
   readonly #held = new Map<string, HeldJob>();
   readonly #content: ContentDesk;
+  readonly #beat: JobBeat;
+  readonly #live: LiveOutput;
   #unsubscribe: (() => void) | undefined;
   #cancelTimer: (() => void) | undefined;
-  #cancelBeat: (() => void) | undefined;
   #stopped = false;
 
   constructor(option: ExecutorOption) {
     this.#option = option;
     this.#table = createJobTable(option.database);
     this.#content = new ContentDesk({ ...option, cache: option.content, onChange: () => this.#fill() });
+    this.#beat = new JobBeat({ ...option, running: this.#running });
+    this.#live = new LiveOutput({
+      clock: option.clock,
+      linked: () => option.link.status().state === 'live',
+      tell: (event) => {
+        this.#append(event, 'flotilla.job-output', Lane.state);
+        option.link.wake();
+      },
+    });
   }
 
   /** Owns up to the jobs that an earlier process started and never saw end, then goes on with those that wait. */
@@ -91,7 +101,8 @@ export class Executor {
     this.#stopped = true;
     this.#unsubscribe?.();
     this.#cancelTimer?.();
-    this.#cancelBeat?.();
+    this.#beat.stop();
+    this.#live.stop();
     for (const held of this.#held.values()) {
       held.cancelTimer();
       this.#note(held);
@@ -137,6 +148,13 @@ export class Executor {
       running.controller.abort();
     } else if (held) this.#restore(held);
     this.#option.link.wake();
+  }
+
+  /** Somebody wants to see what a job writes while it does; of one that has ended the result says it. */
+  follow({ jobId }: JobFollow, settle: () => void): void {
+    this.#within(settle);
+    const state = this.#table.state(jobId);
+    if (state === 'queued' || state === 'started') this.#live.follow(jobId);
   }
 
   #objection({ action, hold, submittedBy }: JobRun): string | undefined {
@@ -200,6 +218,7 @@ export class Executor {
     const { jobId, action, hold } = run;
     const end = await this.#perform(run, action, running, hold?.forSeconds);
     this.#running.delete(jobId);
+    this.#live.close(jobId);
     // The agent ends because the machine does: the next one will know.
     if (action.kind === 'reboot' && end.outcome === 'aborted' && !running.cancelled) return;
     const detail = { ...end, startedAtMs };
@@ -210,12 +229,8 @@ export class Executor {
     this.#fill();
   }
 
-  #perform(
-    { jobId, timeoutSeconds, maxOutputBytes, submittedBy }: JobRun,
-    action: JobRun['action'],
-    running: RunningJob,
-    mostSeconds = Infinity,
-  ): Promise<ActionEnd> {
+  #perform(run: JobRun, action: JobRun['action'], running: RunningJob, mostSeconds = Infinity): Promise<ActionEnd> {
+    const { jobId, timeoutSeconds, maxOutputBytes, submittedBy } = run;
     const { limits } = this.#option.policy();
     return this.#option.perform(action, {
       jobId,
@@ -223,6 +238,8 @@ export class Executor {
       maxOutputBytes: Math.min(maxOutputBytes, limits.maxOutputBytes),
       signal: running.controller.signal,
       objection: (other) => this.#option.policy().objection(other, submittedBy),
+      // What takes it back is told with the result alone.
+      ...(action === run.action ? { onOutput: this.#live.open(jobId) } : {}),
     });
   }
 
@@ -348,26 +365,11 @@ export class Executor {
     };
     this.#running.set(jobId, running);
     running.done = work(running);
-    this.#cancelBeat ??= this.#option.clock.schedule(beatMs, () => this.#beat());
-  }
-
-  /** Tells what runs, in one small event that replaces the one before, so that nobody has to ask. */
-  #beat(): void {
-    this.#cancelBeat = undefined;
-    if (this.#stopped || this.#running.size === 0) return;
-    const { log, clock, link, logger } = this.#option;
-    const running = Array.from(this.#running, ([jobId, { startedAtMs }]) => ({ jobId, startedAtMs }));
-    this.#cancelBeat = clock.schedule(beatMs, () => this.#beat());
-    try {
-      const value: JobBeatEvent = { running };
-      log.append(Lane.state, jsonRow({ type: 'flotilla.job-beat', timestampMs: clock.nowMs(), value }));
-      link.wake();
-    } catch (error) {
-      logger.warn({ err: error }, 'what runs could not be told'); // a full log: the next time
-    }
+    this.#beat.start();
   }
 
   #finish(jobId: string, outcome: JobOutcome, detail: Partial<JobEvent> = {}): void {
+    this.#live.close(jobId);
     this.#within(() => {
       this.#table.markFinished(jobId, outcome);
       const finishedAtMs = this.#option.clock.nowMs();
@@ -376,12 +378,9 @@ export class Executor {
     this.#option.logger.info({ job: jobId, outcome, reason: detail.reason }, 'job finished');
   }
 
-  #append(event: JobEvent): void {
+  #append(value: JobEvent | JobOutputEvent, type: BuiltinEventType = 'flotilla.job', lane: Lane = Lane.control): void {
     const timestampMs = this.#option.clock.nowMs();
-    this.#option.log.append(
-      Lane.control,
-      jsonRow({ type: 'flotilla.job', key: event.jobId, timestampMs, value: event }),
-    );
+    this.#option.log.append(lane, jsonRow({ type, key: value.jobId, timestampMs, value }));
   }
 
   #within<Result>(work: () => Result): Result {

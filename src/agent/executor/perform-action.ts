@@ -101,13 +101,14 @@ export async function runCommand(
     ...bounds
   }: Omit<ActionContext, 'objection'> & { shell?: boolean; environment?: Record<string, string> },
 ): Promise<ActionEnd> {
-  const { timeoutMs, maxOutputBytes, signal: abort } = bounds;
+  const { timeoutMs, maxOutputBytes, onOutput, signal: abort } = bounds;
   const result = await runBounded({
     argv,
     shell,
     timeoutMs,
     maxOutputBytes,
     signal: abort,
+    ...(onOutput === undefined ? {} : { onOutput }),
     environment: { FLOTILLA_JOB_ID: jobId, ...environment },
   });
   const { exitCode, signal, stdout, stderr, truncatedBytes } = result;

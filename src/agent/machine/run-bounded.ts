@@ -8,6 +8,8 @@ export interface BoundedCommand {
   timeoutMs: number;
   /** Kept of stdout, and of stderr as well. */
   maxOutputBytes: number;
+  /** Told of all that is written, also of what is not kept. */
+  onOutput?: (stream: 'stdout' | 'stderr', chunk: Buffer) => void;
   /** Ends the whole group when it fires. */
   signal?: AbortSignal;
   environment?: Record<string, string>;
@@ -36,6 +38,7 @@ const pipeGraceMs = 500;
 /** Never throws for what the command does. When it ends, nothing of its process group is left running. */
 export async function runBounded(command: BoundedCommand): Promise<BoundedResult> {
   const { argv, timeoutMs, maxOutputBytes, signal, environment, directory, graceMs = 2_000, shell = false } = command;
+  const { onOutput } = command;
   const [file = '', ...rest] = argv;
   const startedMs = performance.now();
   const stdout = new CappedOutput(maxOutputBytes);
@@ -55,8 +58,14 @@ export async function runBounded(command: BoundedCommand): Promise<BoundedResult
     ? execa('/bin/sh', ['-c', argv.join(' ')], options(environment, directory))
     : execa(file, rest, options(environment, directory));
   void child.catch(() => undefined);
-  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
-  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout.push(chunk);
+    onOutput?.('stdout', chunk);
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr.push(chunk);
+    onOutput?.('stderr', chunk);
+  });
   const { nodeChildProcess: leader, pid } = child;
   if (pid === undefined) {
     const result = await child;

@@ -13,9 +13,11 @@ export interface BootFile {
 /** What runs now, read from the machine each time and never remembered. */
 export async function readRunning({ idFile, slotFile }: BootFile, slots?: SlotBackend): Promise<Running> {
   const bootId = (await readFile(idFile, 'utf8')).trim().slice(0, 64);
-  const slot = slotFile === undefined ? undefined : (await readFile(slotFile, 'utf8')).trim().slice(0, 16);
+  const named = slotFile === undefined ? undefined : (await readFile(slotFile, 'utf8')).trim().slice(0, 16);
+  const state = await slots?.read();
+  const slot = named ?? state?.running;
   if (!slot) return { bootId };
-  const content = slots === undefined ? undefined : (await slots.read()).slots[slot];
+  const content = state?.slots[slot];
   return {
     bootId,
     slot,

@@ -54,6 +54,11 @@ export function inactiveUuid(slots: SlotState, running: Running): string | undef
   return Object.entries(slots.slots).find(([slot, { uuid }]) => slot !== running.slot && uuid !== undefined)?.[1].uuid;
 }
 
+/** The slot that is written while this one runs. */
+export function otherSlot({ running, slots }: MachineFact): string | undefined {
+  return Object.keys(slots.slots).find((slot) => slot !== running.slot);
+}
+
 /** Why nothing may be installed on this machine now; undefined when nothing is in the way. */
 export function slotObstacle({ running, slots }: MachineFact): UpdateReason | undefined {
   if (running.slot === undefined)

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { FlotillaError } from '../../error.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
+import { dataObstacle } from './data-guard.ts';
 import type { SlotImage, UpdateReason } from './update.ts';
 
 export interface BundleCheckOption {
@@ -13,7 +14,11 @@ export interface BundleCheckOption {
   platform: string;
   publicKeys: readonly Buffer[];
   task: string;
-  activeVariable: string;
+  destination: string;
+  /** Where the agent keeps its state. */
+  state: string;
+  /** As in UpdatePolicy. */
+  activeVariable?: string | undefined;
 }
 
 /** With the first bundle: a device that waits for one does without the memory of the engine. */
@@ -24,7 +29,8 @@ export type BundleCheck = { images: Record<string, SlotImage[]> } | { refused: U
 
 /**
  * The device's own judgement of a whole bundle: one of its keys signed it, every byte that decides what is written is
- * intact, it is for this product and platform, and it is the one that was offered.
+ * intact, it is for this product and platform, it is the one that was offered, and no task of it writes where the agent's
+ * state is.
  */
 export async function checkBundle(option: BundleCheckOption): Promise<BundleCheck> {
   const { path, offer, sha256, publicKeys } = option;
@@ -34,6 +40,8 @@ export async function checkBundle(option: BundleCheckOption): Promise<BundleChec
     const bundle = await verifyBundle({ path, publicKeys });
     const difference = bundleDifference(option, bundle);
     if (difference) return { refused: difference };
+    const obstacle = await dataObstacle(option, await loadEngine());
+    if (obstacle) return { refused: obstacle };
     return { images: await slotImages(option) };
   } catch (error) {
     if (!(error instanceof FlotillaError) || error.fault === 'ours' || error.code === 'firmware-file-unreadable')
@@ -84,7 +92,7 @@ export function wrongKind(
   return undefined;
 }
 
-/** A task that activates a slot writes that slot's images: from the signed text of the bundle. */
+/** The task of a slot writes that slot's images: from the signed text of the bundle. */
 async function slotImages({
   path,
   publicKeys,
@@ -94,8 +102,9 @@ async function slotImages({
   const images: Record<string, SlotImage[]> = {};
   const { readTaskWrites } = await loadEngine();
   for (const write of await readTaskWrites(path, publicKeys)) {
-    const slot = write.variables[activeVariable];
-    if (!write.task.startsWith(task) || slot === undefined || write.images.length === 0) continue;
+    if (!write.task.startsWith(task) || write.images.length === 0) continue;
+    const slot = activeVariable === undefined ? write.task.slice(task.length + 1) : write.variables[activeVariable];
+    if (!slot) continue;
     images[slot] = write.images.map(({ runs, blake2b256 }) => ({ runs, blake2b256 }));
   }
   return images;

@@ -7,6 +7,8 @@ import { runHealthChecks, type HealthCheck } from './health-check.ts';
 import type { UpdateHappening } from './transition.ts';
 import type { SlotImage } from './update.ts';
 
+export type NoCoordinator = 'revert' | 'keep';
+
 export interface ProbationOption {
   running: Running;
   destination: string;
@@ -15,6 +17,8 @@ export interface ProbationOption {
   checks: readonly HealthCheck[];
   soakSeconds: number;
   connectTimeoutSeconds: number;
+  /** What a slot is worth that passes all else and does not reach the coordinator in that time. */
+  noCoordinator?: NoCoordinator;
   link: Pick<Link, 'status' | 'onChange'>;
   clock: Clock;
   signal: AbortSignal;
@@ -39,18 +43,27 @@ export async function testSlot(option: ProbationOption): Promise<UpdateHappening
   }
   let health = await runHealthChecks(checks, signal);
   if (!passed(health)) return fail('health-check', failureText(health), health);
-  if (!(await connected(option))) return fail('not-connected', notConnected(option), health);
+  const keeps = option.noCoordinator === 'keep';
+  let reached = await connected(option);
+  if (!reached && !keeps) return fail('not-connected', notConnected(option), health);
   if (soakSeconds > 0) {
     await sleep(clock, soakSeconds * 1_000, signal);
     health = await runHealthChecks(checks, signal);
     if (!passed(health)) return fail('health-check', `after the soak: ${failureText(health)}`, health);
-    if (!(await connected(option))) return fail('not-connected', `after the soak: ${notConnected(option)}`, health);
+    // One that was reached and is lost again after the soak is no device that is out of reach.
+    const still = reached || !keeps ? await connected(option) : isLive(option);
+    if (reached && !still) return fail('not-connected', `after the soak: ${notConnected(option)}`, health);
+    reached = still;
   }
-  return { type: 'proven', after: running, health, ...known };
+  return { type: 'proven', after: running, health, coordinatorReached: reached, ...known };
 }
 
 function connected({ link, clock, connectTimeoutSeconds, signal }: ProbationOption): Promise<boolean> {
   return linkIsLive(link, clock, { timeoutMs: connectTimeoutSeconds * 1_000, signal });
+}
+
+function isLive({ link }: ProbationOption): boolean {
+  return link.status().state === 'live';
 }
 
 function notConnected({ link, connectTimeoutSeconds }: ProbationOption): string {

@@ -26,7 +26,13 @@ export type UpdateHappening =
   | { type: 'booted-new'; after: Running }
   | { type: 'fell-back'; after: Running; reason: UpdateReason }
   | { type: 'test-failed'; reason: UpdateReason; health?: HealthResult[]; slotDigestMatches?: boolean }
-  | { type: 'proven'; after: Running; health: HealthResult[]; slotDigestMatches?: boolean }
+  | {
+      type: 'proven';
+      after: Running;
+      health: HealthResult[];
+      slotDigestMatches?: boolean;
+      coordinatorReached?: boolean;
+    }
   | { type: 'reverted'; after: Running };
 export type UpdateHappeningType = UpdateHappening['type'];
 

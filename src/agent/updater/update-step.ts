@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { FlotillaError, systemErrorCode } from '../../error.ts';
 import { runBounded } from '../machine/run-bounded.ts';
 import { linkIsLive, sleep } from '../wait.ts';
-import { bootVerdict, inactiveUuid, slotObstacle, type MachineFact } from './boot-verdict.ts';
+import { bootVerdict, inactiveUuid, otherSlot, slotObstacle, type MachineFact } from './boot-verdict.ts';
 import { checkBundle, loadEngine } from './bundle-check.ts';
 import { downloadBundle, partsBytes } from './download.ts';
 import { testSlot } from './probation.ts';
@@ -105,10 +105,10 @@ export class UpdateSteps {
       if (error instanceof OfferExpired) return { type: 'cancelled', reason: error.reason };
       throw error;
     }
-    const { product, platform, publicKeys, task, activeVariable } = policy;
+    const { product, platform, publicKeys, task, activeVariable, destination } = policy;
     const path = this.#downloadPath;
     const { sha256 } = file;
-    const trust = { product, platform, publicKeys, task, activeVariable };
+    const trust = { product, platform, publicKeys, task, activeVariable, destination, state: this.#option.directory };
     const check = await checkBundle({ path, offer: bundle, sha256, ...trust });
     if ('lost' in check) return { type: 'bundle-lost' };
     if ('refused' in check) {
@@ -137,17 +137,22 @@ export class UpdateSteps {
     const verdict = bootVerdict(update, found); // what an earlier attempt has flipped is never written again
     if (verdict) return verdict;
     if (found.running.bootId !== update.before.bootId) return { type: 'resumed', before: found.running };
+    // Where no task of a bundle can switch over, the agent names the slot, and switches once it is written.
+    const switchOver = this.#option.slots.tryNext?.bind(this.#option.slots);
+    const target = switchOver && otherSlot(found);
     const { applyBundle } = await loadEngine();
     const applied = await applyBundle({
       path: this.#downloadPath,
       destinationPath: policy.destination,
-      task: policy.task,
+      task: target === undefined ? policy.task : `${policy.task}.${target}`,
       publicKeys: policy.publicKeys,
       onInfo: (text) => logger.info({ rollout: update.rolloutId }, text),
     }).catch(async (error: unknown) => this.#withoutDelta(update, error));
     if ('type' in applied) return applied;
     const { taskName, bytesWritten } = applied;
     logger.info({ rollout: update.rolloutId, task: taskName, bytes: bytesWritten }, 'installed');
+    const { bundleUuid, version, product } = update.bundle;
+    if (switchOver && target !== undefined) await switchOver(target, { uuid: bundleUuid, version, product });
     const { slots } = await this.machineFact();
     const failed = (code: string, message: string): UpdateHappening => ({
       type: 'install-failed',
@@ -199,7 +204,7 @@ export class UpdateSteps {
       signal,
     });
     signal.throwIfAborted();
-    if (happening.type === 'proven') await slots.markGood(); // a crash right here only repeats the test
+    if (happening.type === 'proven') await slots.markGood(running.slot ?? fact.slots.active); // a crash right here only repeats the test
     return happening;
   }
 

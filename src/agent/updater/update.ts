@@ -45,6 +45,8 @@ export interface Update {
   after?: Running;
   health: HealthResult[];
   slotDigestMatches?: boolean;
+  /** False: the slot is kept by the owner's rule, and nobody has seen its link. */
+  coordinatorReached?: boolean;
   /** Bytes of verified parts that are on disk. */
   downloadedBytes: number;
   installedAtMs?: number;
@@ -85,7 +87,7 @@ export function updateEventOf(update: Update): UpdateEvent {
 function evidenceOf(update: Update): Evidence {
   const { before, after, slotDigestMatches, health, downloadedBytes, installedAtMs, testingSinceMs, decidedAtMs } =
     update;
-  const { delta, deltaFailed } = update;
+  const { delta, deltaFailed, coordinatorReached } = update;
   return {
     before,
     health,
@@ -94,6 +96,7 @@ function evidenceOf(update: Update): Evidence {
     ...(deltaFailed === undefined ? {} : { deltaFailed: deltaFailed.slice(0, 512) }),
     ...(after === undefined ? {} : { after }),
     ...(slotDigestMatches === undefined ? {} : { slotDigestMatches }),
+    ...(coordinatorReached === undefined ? {} : { coordinatorReached }),
     ...(installedAtMs === undefined ? {} : { installedAtMs }),
     ...(testingSinceMs === undefined ? {} : { testingSinceMs }),
     ...(decidedAtMs === undefined ? {} : { decidedAtMs }),

@@ -6,6 +6,7 @@ import type { Running } from '../../protocol/event.ts';
 import type { Link } from '../link/port.ts';
 import type { SlotBackend } from '../slot/slot-backend.ts';
 import type { HealthCheck } from './health-check.ts';
+import type { NoCoordinator } from './probation.ts';
 
 /** What an updater is made of. Times in the units that their names say. */
 export interface UpdaterOption {
@@ -33,7 +34,14 @@ export interface UpdatePolicy {
   publicKeys: readonly Buffer[];
   destination: string;
   task: string;
-  activeVariable: string;
+  /** What a task sets to the slot that it writes; absent where a task is called `<task>.<slot>` for that. */
+  activeVariable?: string;
   reboot: { command: readonly string[]; timeoutSeconds: number };
-  health: { checks: readonly HealthCheck[]; soakSeconds: number; connectTimeoutSeconds: number };
+  health: {
+    checks: readonly HealthCheck[];
+    soakSeconds: number;
+    connectTimeoutSeconds: number;
+    /** Absent: `revert`. */
+    noCoordinator?: NoCoordinator;
+  };
 }

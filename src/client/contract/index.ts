@@ -22,6 +22,8 @@ export * from './renewal.ts';
 export * from './rollout.ts';
 export * from './rollout-plan.ts';
 export * from './rollout-policy.ts';
+export * from './rollout-recording.ts';
+export * from './rollout-report.ts';
 export * from './schedule.ts';
 export * from './schema.ts';
 export * from './select.ts';

@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox';
-import { JobEventSchema, JobOutcomeSchema, type JobOutcome } from '../../protocol/event.ts';
+import { JobEventSchema, JobOutcomeSchema, type JobOutcome, type OutputStream } from '../../protocol/event.ts';
 import { CommandActionSchema, JobActionSchema } from '../../protocol/job-action.ts';
 
 export const HoldSchema = Type.Object({
@@ -26,6 +26,8 @@ export const JobRequestSchema = Type.Object({
   /** A random sample of this size, drawn once. */
   subset: Type.Optional(Type.Integer({ minimum: 1 })),
   maxOutputBytes: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 })),
+  /** Devices tell what the action writes while it runs, for those who follow the job with its output. */
+  follow: Type.Optional(Type.Boolean()),
   /** Returners of coordinator.yaml that get each result, beside those that get every job's. */
   returners: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { maxItems: 32 })),
   /** Refuse above this many matched devices. */
@@ -46,6 +48,7 @@ export const JobRetryRequestSchema = Type.Object({
   timeoutSeconds: JobRequestSchema.properties.timeoutSeconds,
   expiresSeconds: JobRequestSchema.properties.expiresSeconds,
   max: JobRequestSchema.properties.max,
+  follow: JobRequestSchema.properties.follow,
   expect: JobRequestSchema.properties.expect,
   dryRun: JobRequestSchema.properties.dryRun,
 });
@@ -123,6 +126,8 @@ export const JobSchema = Type.Object({
   action: JobActionSchema,
   hold: Type.Optional(HoldSchema),
   rampSeconds: Type.Optional(Type.Number()),
+  /** Devices tell what the action writes, while it does. */
+  follow: Type.Optional(Type.Literal(true)),
   submittedBy: Type.String(),
   submittedAtMs: Type.Number(),
   expiresAtMs: Type.Number(),
@@ -143,11 +148,27 @@ export const JobSchema = Type.Object({
 });
 export type Job = Static<typeof JobSchema>;
 
-/** NDJSON row of following a job; the last row is the finished job. */
-export type JobFollowRow = { kind: 'result'; result: DeviceResult } | { kind: 'job'; job: Job };
+/** A piece of what an action writes, while it does. The result has all of it, up to the job's cap. */
+export interface OutputRow {
+  deviceId: string;
+  stream: OutputStream;
+  /** Bytes of the stream before it, and that it stands for. */
+  offset: number;
+  bytes: number;
+  /** UTF-8, invalid bytes replaced. */
+  text: string;
+  /** Bytes of the stream before it that are not shown. */
+  missedBytes?: number;
+  /** This device shows no more of this job before its result. */
+  last?: true;
+}
+
+/** NDJSON row of following a job; the last row is the finished job. `output` comes to those who ask for it. */
+export type JobFollowRow =
+  { kind: 'result'; result: DeviceResult } | { kind: 'output'; output: OutputRow } | { kind: 'job'; job: Job };
 /** What a device was part of. */
 export interface DeviceJob {
   job: Job;
   result: DeviceResult;
 }
-export type { JobOutcome };
+export type { JobOutcome, OutputStream };

@@ -82,6 +82,18 @@ export const jobRoutes: readonly Route[] = [
     right: 'read',
     summary: 'Follow a job: each result, then the finished job',
     params: Id,
-    run: (context, { params }, signal) => service.followJob(context, params.id, signal),
+    query: Type.Object({ output: Type.Optional(Type.Boolean()) }),
+    run: (context, { params, query }, signal) =>
+      service.followJob(context, params.id, { output: query.output ?? false, signal }),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/jobs/:id/output',
+    right: 'operate',
+    summary: 'Have the devices of a job tell what it writes, for those who follow it with its output',
+    params: Id,
+    body: EmptyBody,
+    reply: JobSchema,
+    run: (context, { params }) => service.askOutput(context, params.id),
   }),
 ];

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import {
   RolloutChangeSchema,
   RolloutPlanSchema,
+  RolloutReportSchema,
   RolloutRequestSchema,
   RolloutSchema,
 } from '../../client/contract/index.ts';
@@ -58,6 +59,23 @@ export const rolloutRoutes: readonly Route[] = [
     params: Id,
     reply: RolloutSchema,
     run: (context, { params }) => service.showRollout(context, params.id),
+  }),
+  route({
+    method: 'GET',
+    path: '/v1/rollouts/:id/report',
+    right: 'read',
+    summary: 'Report on a rollout: phases, timeline, causes, bytes, durations, and each device with its evidence',
+    params: Id,
+    reply: RolloutReportSchema,
+    run: (context, { params }) => service.showRolloutReport(context, params.id),
+  }),
+  rowsRoute({
+    method: 'GET',
+    path: '/v1/rollouts/:id/recording',
+    right: 'read',
+    summary: 'Export all that a rollout went by, to replay it',
+    params: Id,
+    run: (context, { params }, signal) => service.recordRollout(context, params.id, signal),
   }),
   change('pause', 'halt', 'Pause a rollout: devices that have begun finish'),
   change('resume', 'release', 'Resume a rollout that is paused or halted'),

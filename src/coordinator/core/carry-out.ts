@@ -51,6 +51,10 @@ export function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
         stepJob(turn, jobId, { kind: 'heard', deviceId, startedAtMs });
       }
       return;
+    case 'job-output':
+      // Only of a job that this device is part of.
+      if (turn.state.jobs.get(meaning.event.jobId)?.index.has(deviceId) !== true) return;
+      return turn.notify({ kind: 'job-output', deviceId, event: meaning.event });
     case 'job-file':
     case 'reply':
     case 'history':

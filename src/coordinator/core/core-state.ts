@@ -16,6 +16,7 @@ import type {
   OperatorRow,
   SuspectRow,
 } from '../../store/row.ts';
+import type { JobOutputEvent } from '../../protocol/event.ts';
 import type { BundleOffer, DeltaOffer, RequestType } from '../../protocol/request.ts';
 import type { Standing } from '../../protocol/message.ts';
 import type { TimeSigner } from '../../pki/signed-time.ts';
@@ -94,6 +95,8 @@ export interface CoreState {
   readonly requestSeqs: Map<string, LaneCursor>;
   readonly jobs: Map<string, JobState>;
   readonly rollouts: Map<string, RolloutState>;
+  /** Of each rollout that goes on: what its recorded steps have told of the registry. */
+  readonly rolloutFacts: Map<string, Map<string, string>>;
   /** By name. */
   readonly schedules: Map<string, ScheduleDocument>;
   readonly releases: Map<string, StoredRelease>;
@@ -149,6 +152,7 @@ export type Change =
   | { kind: 'audit' }
   | { kind: 'job'; document: JobDocument }
   | { kind: 'job-device'; member: MemberRow }
+  | { kind: 'job-output'; deviceId: string; event: JobOutputEvent }
   | { kind: 'rollout'; document: RolloutDocument }
   | { kind: 'rollout-device'; member: MemberRow };
 

@@ -1,5 +1,6 @@
 import { contentOf } from '../../protocol/job-action.ts';
-import { reduceJob, type JobInput } from '../job/reduce-job.ts';
+import type { JobInput } from '../job/job-input.ts';
+import { reduceJob } from '../job/reduce-job.ts';
 import { factValue } from '../job/fact-value.ts';
 import type { JobState } from '../job/job-state.ts';
 import { isServed, takesRequest, type CoreState } from './core-state.ts';
@@ -31,6 +32,7 @@ export function stepJob(turn: Turn, jobId: string, input: JobInput): void {
       return device === undefined ? undefined : factValue(key, device);
     },
     takesRun: (deviceId: string) => takesRequest(turn.state, deviceId, 'job.run'),
+    takesFollow: (deviceId: string) => takesRequest(turn.state, deviceId, 'job.follow'),
   };
   const { state, effects } = reduceJob(before, input, facts, turn.nowMs);
   turn.set(turn.state.jobs, jobId, state);

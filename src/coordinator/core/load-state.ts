@@ -58,6 +58,7 @@ function stateOf(snapshot: Snapshot, fleetId: string, instanceId: string, nowMs:
     requestSeqs: new Map(snapshot.requestSeqs.map(({ deviceId, seq }) => [deviceId, seq])),
     jobs: new Map(),
     rollouts: new Map(),
+    rolloutFacts: new Map(),
     schedules: new Map(snapshot.schedules.map(({ name, document }) => [name, document as ScheduleDocument])),
     releases: new Map(),
     schemas: loadSchemaState(snapshot.schemas, snapshot.parked),

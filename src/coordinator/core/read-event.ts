@@ -16,6 +16,7 @@ import {
   type JobEvent,
   type JobBeatEvent,
   type JobFileEvent,
+  type JobOutputEvent,
   type LogEvent,
   type ReplyEvent,
   type SchemaEvent,
@@ -33,6 +34,7 @@ export type Meaning =
   | { kind: 'job'; event: JobEvent }
   | { kind: 'job-beat'; event: JobBeatEvent }
   | { kind: 'job-file'; event: JobFileEvent }
+  | { kind: 'job-output'; event: JobOutputEvent }
   | { kind: 'update'; event: UpdateEvent }
   | { kind: 'log'; event: LogEvent }
   | { kind: 'gap'; event: GapEvent }
@@ -67,6 +69,7 @@ export const maxFactBytes = 262_144;
 const keyFields: Partial<Record<string, string>> = {
   'flotilla.job': 'jobId',
   'flotilla.job-file': 'jobId',
+  'flotilla.job-output': 'jobId',
   'flotilla.update': 'rolloutId',
   'flotilla.schema': 'fingerprint',
   'flotilla.config': 'name',
@@ -82,7 +85,7 @@ export function createEventReader(): EventReader {
     Object.entries(eventSchemas as Record<string, TSchema>).map(([type, schema]) => [type, Compile(schema)]),
   );
   return (row) => {
-    if (Buffer.byteLength(row.type) > maxNameBytes || Buffer.byteLength(row.key) > maxNameBytes) {
+    if (isTooLong(row.type) || isTooLong(row.key)) {
       return dead(`type or key is longer than ${maxNameBytes} bytes`, 'too-large');
     }
     if (row.type === '') return dead('the type is empty');
@@ -109,9 +112,16 @@ function dead(reason: string, kind: 'reject' | 'too-large' | 'forbidden' = 'reje
   return { kind: 'dead', class: kind, reason: reason.slice(0, 256) };
 }
 
+/** A unit of a string takes one byte of UTF-8 to three: most names need no count. */
+function isTooLong(name: string): boolean {
+  return name.length * 3 > maxNameBytes && Buffer.byteLength(name) > maxNameBytes;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 function parseJson(payload: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+    return JSON.parse(utf8.decode(payload));
   } catch {
     return undefined;
   }

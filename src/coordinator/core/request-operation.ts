@@ -123,7 +123,7 @@ export function expireRequests(turn: Turn): void {
 function drop(turn: Turn, deviceId: string, done: readonly RequestRow[], rest: Outbox): void {
   if (done.length === 0) return;
   putOutbox(turn, deviceId, rest);
-  for (const { row } of done) turn.write({ kind: 'request-removed', row });
+  for (const request of done) turn.write({ kind: 'request-removed', request });
 }
 
 function putOutbox(turn: Turn, deviceId: string, outbox: Outbox): void {

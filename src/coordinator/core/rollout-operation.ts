@@ -1,4 +1,5 @@
 import type { RolloutRequest } from '../../client/contract/rollout.ts';
+import type { RolloutRecordingRow } from '../../client/contract/rollout-recording.ts';
 import { auditRule } from '../audit/write-audit.ts';
 import type { Effect } from '../effect.ts';
 import type { OfferFacts } from '../rollout/offer-rule.ts';
@@ -7,6 +8,7 @@ import { takesConduct } from '../request/outbox.ts';
 import { planRollout } from '../rollout/plan-rollout.ts';
 import { deviceOf, type RolloutDocument, type RolloutState } from '../rollout/rollout-state.ts';
 import { isInFlight, isOpen, type TargetDevice } from '../rollout/target-device.ts';
+import { journalStep, planRow } from '../rollout/rollout-journal.ts';
 import { isSettled } from '../rollout/view-rollout.ts';
 import { isServed, type CoreState } from './core-state.ts';
 import { takeEffects } from './take-effect.ts';
@@ -20,6 +22,7 @@ export function openRollout(turn: Turn, rollout: RolloutState): void {
   if (rollout.document.policy.supersede === 'replace') takeOver(turn, rollout);
   turn.set(turn.state.rollouts, rollout.document.id, rollout);
   putDocument(turn, rollout);
+  writeStep(turn, rollout.document.id, planRow(rollout));
   for (const [position, device] of [...rollout.devices].entries()) {
     const member = { parentId: rollout.document.id, position, deviceId: device.deviceId, document: device };
     turn.write({ kind: 'rollout-device', member });
@@ -31,8 +34,10 @@ export function stepRollout(turn: Turn, rolloutId: string, input: RolloutInput):
   const before = turn.state.rollouts.get(rolloutId);
   if (before === undefined) return;
   if ('deviceId' in input && !before.index.has(input.deviceId)) return;
-  const { state, effects } = reduceRollout(before, input, offerFacts(turn.state), turn.nowMs);
+  const facts = offerFacts(turn.state);
+  const { state, effects } = reduceRollout(before, input, facts, turn.nowMs);
   turn.set(turn.state.rollouts, rolloutId, state);
+  keepStep(turn, before, state, input, facts);
   takeEffects(turn, 'rollout-device', effects);
   if (state.document !== before.document) putDocument(turn, state);
   const { state: now, reason, release } = state.document;
@@ -106,6 +111,22 @@ export function rollBack(turn: Turn, { rolloutId, release: name, deviceIds, reas
 
 type RollBack = Extract<Effect, { kind: 'roll-back' }>;
 
+function keepStep(turn: Turn, before: RolloutState, after: RolloutState, input: RolloutInput, facts: OfferFacts): void {
+  const { id } = after.document;
+  const { rolloutFacts } = turn.state;
+  const known = rolloutFacts.get(id) ?? new Map<string, string>();
+  const step = journalStep(before, after, input, { facts, known, nowMs: turn.nowMs });
+  if (step === undefined) return;
+  writeStep(turn, id, step);
+  if (isSettled(after.document)) return turn.delete(rolloutFacts, id);
+  if (!rolloutFacts.has(id)) turn.set(rolloutFacts, id, known);
+  for (const [question, answer] of step.facts ?? []) turn.set(known, question, answer);
+}
+
+function writeStep(turn: Turn, rolloutId: string, step: RolloutRecordingRow): void {
+  turn.write({ kind: 'rollout-step', step: { rolloutId, step } });
+}
+
 /** What the registry and the presence say, for the rules of a rollout. */
 export function offerFacts(state: CoreState): OfferFacts {
   return {
@@ -116,7 +137,8 @@ export function offerFacts(state: CoreState): OfferFacts {
       const live = state.live.get(deviceId);
       // Nobody was connected before this process started, whatever the last one wrote.
       const sinceMs = live?.connectedAtMs ?? Math.max(device.sinceMs ?? 0, state.startedAtMs);
-      return { ...device, sinceMs };
+      const { running, quarantinedBundles } = device;
+      return { state: device.state, quarantinedBundles, sinceMs, ...(running === undefined ? {} : { running }) };
     },
     delta(bundleUuid, fromUuid) {
       for (const { release, deltas = [] } of state.releases.values()) {

@@ -116,7 +116,8 @@ function storeEvent(
   let reason = meaning.kind === 'dead' ? meaning.reason : undefined;
   if (reason === undefined) {
     try {
-      appendEvent(turn, stored);
+      // A glimpse of what comes whole with the result: the same bytes are not stored twice.
+      if (meaning.kind !== 'job-output') appendEvent(turn, stored);
       if (stored.schema !== undefined) noteSchemas(turn, deviceId, [stored.schema]);
       carryOut(turn, deviceId, meaning);
       return undefined;

@@ -228,7 +228,7 @@ export function readRows(body: ByteReader): { local: number; lane: Lane; firstSe
     key: body.text(maxTextBytes),
     timestampMs: body.varint(),
     schema: body.uint64(),
-    payload: Uint8Array.from(body.block(maxFrameBytes)),
+    payload: new Uint8Array(body.block(maxFrameBytes)),
   }));
   return { ...head, rows };
 }
@@ -253,7 +253,7 @@ export function readBlock(body: ByteReader): { local: number; lane: Lane; firstS
   const count = body.varint(body.remaining);
   const schemas = Array.from({ length: body.varint(body.remaining) }, () => body.uint64());
   const lastTimestampMs = body.varint();
-  return { ...head, block: { count, schemas, lastTimestampMs, bytes: Uint8Array.from(body.rest()) } };
+  return { ...head, block: { count, schemas, lastTimestampMs, bytes: new Uint8Array(body.rest()) } };
 }
 
 const maxFaultBytes = 4_096;

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { Agent as HttpAgent, request as requestHttp, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { FlotillaError, systemErrorCode } from '../../error.ts';
 import { hookFailure, maxAnswerBytes, readAnswer, type Hook } from './connect-hook.ts';
@@ -17,6 +17,8 @@ export function createHttpHook({ url, caFile, maxConcurrent }: HttpHookOption): 
   const target = new URL(url);
   const connections = { keepAlive: true, maxSockets: maxConcurrent };
   const isSecure = target.protocol === 'https:';
+  // Not a static import: an ESM facade of node:http loads fetch as well (30 ms of every start).
+  const { Agent: HttpAgent, request: requestHttp } = process.getBuiltinModule('node:http');
   const agent = isSecure
     ? new HttpsAgent({ ...connections, ...(caFile === undefined ? {} : { ca: readFileSync(caFile) }) })
     : new HttpAgent(connections);

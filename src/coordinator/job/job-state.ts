@@ -44,6 +44,8 @@ export interface JobDocument {
   action: JobAction;
   hold?: Hold;
   rampSeconds?: number;
+  /** Somebody has asked for what its actions write, while they do. */
+  follow?: true;
   timeoutSeconds: number;
   maxOutputBytes: number;
   submittedBy: string;

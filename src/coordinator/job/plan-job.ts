@@ -57,6 +57,7 @@ export function planJob(request: JobRequest, matched: readonly string[], context
       action: request.action,
       ...(request.hold === undefined ? {} : { hold: request.hold }),
       ...(rampSeconds === undefined ? {} : { rampSeconds }),
+      ...(request.follow === true ? { follow: true } : {}),
       timeoutSeconds: request.timeoutSeconds ?? policy.defaultTimeoutSeconds,
       maxOutputBytes: request.maxOutputBytes ?? defaultMaxOutputBytes,
       submittedBy: context.submittedBy,

@@ -11,39 +11,13 @@ import { jobOutcomes, type JobEvent, type JobOutcome } from '../../protocol/even
 import { contentOf } from '../../protocol/job-action.ts';
 import type { Effect, Reduced } from '../effect.ts';
 import { ValueMissing } from './argument-template.ts';
+import { decidedHere, finished, isFailure } from './device-end.ts';
+import type { JobFacts, JobInput } from './job-input.ts';
 import { endOf, outputOf, restoreOf, type JobOutput } from './job-report.ts';
 import { resultEvent } from './job-result.ts';
 import { jobRequest, needsRun } from './job-request.ts';
 import { earliestEndMs, overdue } from './job-timer.ts';
 import { countName, type JobDevice, type JobState } from './job-state.ts';
-
-export type JobInput =
-  /** Just stored: start what may start. */
-  | { kind: 'open' }
-  /** The request left on a live connection. */
-  | { kind: 'sent'; deviceId: string }
-  /** The device has committed the request. */
-  | { kind: 'delivered'; deviceId: string }
-  | { kind: 'result'; deviceId: string; event: JobEvent }
-  | { kind: 'connected'; deviceId: string }
-  /** It tells that the job runs there. */
-  | { kind: 'heard'; deviceId: string; startedAtMs: number }
-  /** It has said which requests it takes. */
-  | { kind: 'announced'; deviceId: string }
-  | { kind: 'disconnected'; deviceId: string }
-  /** The device came with another history while the request was under way: whether it ran is lost. */
-  | { kind: 'history-lost'; deviceId: string }
-  | { kind: 'removed'; deviceId: string }
-  | { kind: 'cancel'; reason: string }
-  | { kind: 'tick' };
-
-export interface JobFacts {
-  connected(deviceId: string): boolean;
-  /** Does its agent take `job.run`? Undefined: it has not said yet what it takes. */
-  takesRun(deviceId: string): boolean | undefined;
-  /** What a key in an argument means there; undefined: nothing. */
-  value(deviceId: string, key: string): unknown;
-}
 
 export function reduceJob(state: JobState, input: JobInput, facts: JobFacts, nowMs: number): Reduced<JobState> {
   const job = new Draft(state, facts, nowMs);
@@ -90,6 +64,9 @@ function step(job: Draft, input: JobInput): void {
     case 'cancel':
       job.stop(input.reason);
       job.cancelRunning();
+      break;
+    case 'follow':
+      job.followAll();
       break;
     case 'tick':
       job.endOverdue();
@@ -258,6 +235,15 @@ class Draft {
     }
   }
 
+  /** Also those that have begun: they tell from where they are. */
+  followAll(): void {
+    if (this.state.document.follow === true) return;
+    this.state = { ...this.state, document: { ...this.state.document, follow: true } };
+    for (const { deviceId, state } of this.state.devices) {
+      if (state === 'queued' || state === 'delivered' || state === 'started') this.#requestOutput(deviceId);
+    }
+  }
+
   lookAgainAt(deviceId: string): void {
     const position = this.state.index.get(deviceId);
     if (position === undefined || position >= this.state.scanFrom) return;
@@ -299,6 +285,7 @@ class Draft {
       // First: the device asks for it as soon as it has the request.
       if (content !== undefined) this.effects.push({ kind: 'grant', deviceId, sha256: content.sha256 });
       this.effects.push({ kind: 'request', deviceId, request });
+      if (this.state.document.follow === true) this.#requestOutput(deviceId);
       this.refuseOld(deviceId);
     } catch (error) {
       if (!(error instanceof ValueMissing)) throw error;
@@ -318,6 +305,16 @@ class Draft {
     const { document } = this.state;
     const type = needsRun(document) ? 'job.run' : 'job.start';
     this.effects.push({ kind: 'withdraw', deviceId, type, key: document.id });
+    if (document.follow === true)
+      this.effects.push({ kind: 'withdraw', deviceId, type: 'job.follow', key: document.id });
+  }
+
+  /** Behind the job itself, so that the device knows it. An older agent tells its output with the result alone. */
+  #requestOutput(deviceId: string): void {
+    if (this.facts.takesFollow(deviceId) === false) return;
+    const { id, expiresAtMs } = this.state.document;
+    const request = { type: 'job.follow', key: id, payload: { jobId: id }, expiresAtMs } as const;
+    this.effects.push({ kind: 'request', deviceId, request });
   }
 
   #requestCancel(deviceId: string): void {
@@ -362,21 +359,6 @@ class Draft {
     const failures = jobOutcomes.filter(isFailure).reduce((sum, outcome) => sum + (counts[outcome] ?? 0), 0);
     if (failures >= maxFailures) this.stop(`stopped after ${failures} failure${failures === 1 ? '' : 's'}`);
   }
-}
-
-function finished(device: JobDevice, outcome: JobOutcome, atMs: number, reason: string | undefined): JobDevice {
-  const { sentAtMs: _s, reason: _r, heardAtMs: _h, lostAtMs: _l, ...rest } = device;
-  return { ...rest, state: 'finished', outcome, atMs, finishedAtMs: atMs, ...(reason === undefined ? {} : { reason }) };
-}
-
-/** Ended by the coordinator's own clock or by an operator, not by the device's word. */
-function decidedHere(device: JobDevice): boolean {
-  return device.outcome === 'timed-out' || device.outcome === 'unknown' || device.outcome === 'cancelled';
-}
-
-/** For --max-failures. A device that never came, or that was cancelled, says nothing about the command. */
-function isFailure(outcome: JobOutcome | undefined): boolean {
-  return outcome === 'failed' || outcome === 'timed-out' || outcome === 'unknown' || outcome === 'rejected';
 }
 
 function formOf({ action, hold, rampSeconds }: JobState['document']): string {

@@ -24,6 +24,7 @@ export function viewJob(document: JobDocument): Job {
     action,
     ...(hold === undefined ? {} : { hold }),
     ...(rampSeconds === undefined ? {} : { rampSeconds }),
+    ...(document.follow === undefined ? {} : { follow: document.follow }),
     submittedBy,
     submittedAtMs,
     expiresAtMs,

@@ -1,6 +1,5 @@
 import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { Agent as HttpAgent, request as requestHttp } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import type { Clock } from '../../clock.ts';
 import { systemErrorCode } from '../../error.ts';
@@ -25,6 +24,8 @@ const passing = new Set([408, 425, 429]);
 export function createHttpReturner({ url, secret, caFile, clock }: HttpReturnerOption): Returner {
   const target = new URL(url);
   const isSecure = target.protocol === 'https:';
+  // Not a static import: an ESM facade of node:http loads fetch as well (30 ms of every start).
+  const { Agent: HttpAgent, request: requestHttp } = process.getBuiltinModule('node:http');
   const agent = isSecure
     ? new HttpsAgent({ keepAlive: true, ...(caFile === undefined ? {} : { ca: readFileSync(caFile) }) })
     : new HttpAgent({ keepAlive: true });

@@ -27,7 +27,7 @@ export interface RolloutPlanContext extends DivideContext {
   facts(deviceId: string): {
     id: string;
     grains: Readonly<Record<string, unknown>>;
-    tags: Readonly<Record<string, string>>;
+    tags: Readonly<Record<string, unknown>>;
   };
 }
 
@@ -74,6 +74,10 @@ export function planRollout(
       timers: { ...context.timers, ...request.timers },
       counts: { waiting: targets.length },
       forgiven: { failures: 0, ended: 0 },
+      history: [
+        { atMs: nowMs, state: 'running' },
+        { atMs: nowMs, phase: 0, state: 'running' },
+      ],
     },
     phases.flatMap(({ ids }, phase) =>
       ids.map((deviceId) => ({

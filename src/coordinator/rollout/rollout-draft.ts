@@ -1,6 +1,7 @@
 import type { Effect } from '../effect.ts';
 import type { OfferFacts } from './offer-rule.ts';
 import { groupOf, queueOf } from './offer-queue.ts';
+import { extendHistory } from './rollout-history.ts';
 import type { RolloutDocument, RolloutState } from './rollout-state.ts';
 import { deadlineOf, type Presence } from './rollout-timer.ts';
 import { isInFlight, type Reason, type TargetDevice } from './target-device.ts';
@@ -29,13 +30,16 @@ export class RolloutDraft {
   /** Each change of the document itself is a new revision. */
   revise(change: Partial<RolloutDocument>): void {
     const revision = this.document.revision + 1;
-    this.state = { ...this.state, document: { ...this.document, ...change, revision } };
+    const document = { ...this.document, ...change, revision };
+    const history = extendHistory(this.document, document, this.nowMs);
+    this.state = { ...this.state, document: { ...document, history } };
   }
 
   /** Replaces a target; counts, tallies, timers and the stored row follow. */
-  put(position: number, after: TargetDevice): void {
+  put(position: number, changed: TargetDevice): void {
     const { state } = this;
     const before = state.devices.at(position);
+    const after = withEntry(before, changed, this.nowMs);
     const counts = { ...this.document.counts };
     counts[before.state] = (counts[before.state] ?? 0) - 1;
     if (counts[before.state] === 0) delete counts[before.state];
@@ -155,4 +159,10 @@ export class RolloutDraft {
     else next.set(position, until);
     this.state = { ...this.state, boxed: next };
   }
+}
+
+/** An offer begins a new try. */
+function withEntry(before: TargetDevice, after: TargetDevice, nowMs: number): TargetDevice {
+  if (after.state === before.state) return after;
+  return { ...after, entered: { ...(after.state === 'offered' ? {} : before.entered), [after.state]: nowMs } };
 }

@@ -1,4 +1,5 @@
 import type { Rollout } from '../../client/contract/rollout.ts';
+import type { RolloutMilestone } from '../../client/contract/rollout-report.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
 import { PersistentList } from '../persistent-list.ts';
 import { createQueues, groupOf, type OfferQueues } from './offer-queue.ts';
@@ -44,6 +45,8 @@ export interface RolloutDocument {
   forgiven: Forgiven;
   /** Offers of the last minute, where the policy limits them. */
   recentOffers?: OfferCount[];
+  /** Absent in rollouts of a coordinator that did not keep it. */
+  history?: readonly RolloutMilestone[];
 }
 
 /** Seconds of silence in a state. The first three are for connected devices; the others count in any case. */

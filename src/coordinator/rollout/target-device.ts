@@ -10,6 +10,8 @@ export interface TargetDevice extends RolloutDevice {
   deltaSha256?: string;
   /** `sinceMs` by the clock that judges silence: the last word about this device in this state. */
   activeAtMs: number;
+  /** When its last try came to each state. */
+  entered?: Partial<Record<RolloutDeviceState, number>>;
   /** The device told something after it had ended here. */
   late?: boolean;
   /** It was told to cancel an attempt that is tried again: its word on that is not about the next one. */

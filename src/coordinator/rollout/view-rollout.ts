@@ -25,7 +25,15 @@ export function viewRollout(document: RolloutDocument): Rollout {
 }
 
 export function viewTarget(device: TargetDevice): RolloutDevice {
-  const { bootIdAtOffer: _b, deltaSha256: _d, activeAtMs: _a, late: _l, cancelAsked: _c, ...shown } = device;
+  const {
+    bootIdAtOffer: _b,
+    deltaSha256: _d,
+    activeAtMs: _a,
+    late: _l,
+    cancelAsked: _c,
+    entered: _e,
+    ...shown
+  } = device;
   return shown;
 }
 

@@ -126,6 +126,19 @@ export async function cancelJob(context: ServiceContext, id: string): Promise<Jo
   return viewJob(row!.document as JobDocument);
 }
 
+/** Asks the devices of a job to tell what it writes while it runs. One that has ended is returned as it is. */
+export async function askOutput(context: ServiceContext, id: string): Promise<Job> {
+  await context.core.submit((turn) => {
+    const job = turn.state.jobs.get(id);
+    if (job === undefined || job.document.state === 'finished' || job.document.follow === true) return;
+    stepJob(turn, id, { kind: 'follow' });
+    audit(turn, context, 'job.follow', id, {});
+  });
+  const row = await context.core.store.document('job', id);
+  if (row === undefined) throw unknownJob(id);
+  return viewJob(row.document as JobDocument);
+}
+
 export function unknownJob(id: string): FlotillaError {
   return new FlotillaError('usage', 'job-unknown', `there is no job ${id}`, {
     seen: id,

@@ -116,7 +116,7 @@ function leavePlace(turn: Turn, context: ServiceContext, { old, new: newId }: Re
   const outbox = state.outboxes.get(old) ?? [];
   for (const row of outbox) {
     endProductRequests(turn, old, [row], { outcome: row.seq === undefined ? 'expired' : 'unknown', reason });
-    turn.write({ kind: 'request-removed', row: row.row });
+    turn.write({ kind: 'request-removed', request: row });
   }
   if (outbox.length > 0) turn.set(state.outboxes, old, []);
   changeDevice(turn, old, { kind: 'replaced', by: newId });

@@ -55,12 +55,14 @@ export function serviceUser({ service, update }: AgentConfig): string {
  * configuration by which the agent, and every job that it runs, could write the configuration itself: what may run on a
  * device is the device's own rule.
  */
-export function writableFolders({ state, identity, log, events }: AgentConfig, configPath: string): string[] {
+export function writableFolders(config: AgentConfig, configPath: string): string[] {
+  const { state, identity, log, events, update } = config;
   const wanted = [
     deviceLayout.data,
     state,
     ...[identity.key, identity.certificate, identity.authority].map((path) => dirname(path)), // renewed beside the old ones
     ...(log.file === undefined ? [] : [dirname(log.file)]),
+    ...(update?.slot.backend === 'file' ? [dirname(update.slot.file)] : []),
     ...(isWithin(events.socket, deviceLayout.run) ? [] : [dirname(events.socket)]),
   ];
   const open = wanted.find((path) => isWithin(configPath, path));
@@ -71,7 +73,7 @@ export function writableFolders({ state, identity, log, events }: AgentConfig, c
       'the agent would be able to write its own configuration',
       {
         seen: `it writes to ${open}, where ${configPath} is`,
-        expected: 'identity, state, events.socket and log.file in folders of their own',
+        expected: 'identity, state, events.socket, log.file and update.slot.file in folders of their own',
         suggestion: 'leave out --in-place, and each gets its place; or name other paths',
       },
     );

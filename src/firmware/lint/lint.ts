@@ -1,7 +1,8 @@
 import { fromByteString } from '../config/source-text.ts';
 import { FlotillaError, type Position } from '../../error.ts';
 import { positionIn, readFirmwareSource, type FirmwareSource, type SourceOption } from '../archive/firmware-source.ts';
-import { diskModel } from '../layout/disk-model.ts';
+import { diskModel, type DiskModel } from '../layout/disk-model.ts';
+import type { Region } from '../layout/region.ts';
 import { metadataRules } from './metadata-rule.ts';
 import { orderRules } from './order-rule.ts';
 import { overlapRules } from './overlap-rule.ts';
@@ -25,6 +26,8 @@ export interface LintFinding {
 export interface LintOption extends SourceOption {
   /** Blocks of the smallest disk that devices have. */
   diskBlocks?: number;
+  /** Where devices keep what no upgrade may touch: names of partitions, or `BLOCK:COUNT`; besides what is seen by itself. */
+  data?: readonly string[];
 }
 
 /** All rules that read a configuration which parses. */
@@ -51,11 +54,11 @@ export async function lintFirmware(path: string, option: LintOption = {}): Promi
   } catch (error) {
     return [parseFinding(path, error)];
   }
-  return lintSource(source, option.diskBlocks);
+  return lintSource(source, option);
 }
 
-export function lintSource(source: FirmwareSource, diskBlocks?: number): LintFinding[] {
-  const model = diskModel(source.root, source.sizes);
+export function lintSource(source: FirmwareSource, { diskBlocks, data = [] }: LintOption = {}): LintFinding[] {
+  const model = withData(diskModel(source.root, source.sizes), data);
   const findings: LintFinding[] = rules.flatMap(({ code, severity, why, mend, check }) =>
     [...check({ source, model, diskBlocks })].map(({ place, task, seen }) => ({
       code,
@@ -71,6 +74,33 @@ export function lintSource(source: FirmwareSource, diskBlocks?: number): LintFin
     findings.push({ code: 'section-not-closed', ...parseRules['section-not-closed'], position, seen: message, mend: 'add the missing }' }); // prettier-ignore
   }
   return findings.sort((a, b) => byPosition(a.position, b.position));
+}
+
+/** The places that are named besides what the model takes for data by itself. */
+function withData(model: DiskModel, names: readonly string[]): DiskModel {
+  const more = names.map((name) => {
+    const range = /^(\d{1,12}):(\d{1,12})$/.exec(name);
+    if (range) return dataRegion(Number(range[1]), Number(range[2]), model.root);
+    const region = model.regions.find((each) => each.kind === 'partition' && isCalled(each, name));
+    if (region) return region;
+    const partitions = model.regions.filter(({ kind }) => kind === 'partition').map((each) => each.name);
+    throw new FlotillaError('usage', 'lint-data-unknown', 'there is no such partition to keep', {
+      seen: name,
+      expected: `one of ${partitions.join(', ') || '(there are none)'}, or BLOCK:COUNT`,
+    });
+  });
+  return { ...model, dataPartitions: [...new Set([...model.dataPartitions, ...more])] };
+}
+
+/** By its name in a GPT, or by its number (`3`, where every table has it alike). */
+function isCalled({ name, tables }: Region, wanted: string): boolean {
+  return name === wanted || tables.every(({ index }) => String(index) === wanted);
+}
+
+function dataRegion(firstBlock: number, blockCount: number, root: DiskModel['root']): Region {
+  const name = `${firstBlock}:${blockCount}`;
+  const range = { firstBlock, blockCount };
+  return { kind: 'partition', name, range, place: root.place, tables: [], expands: false, isFat: false };
 }
 
 /** A text that is wrong is a finding like others; a file that is not there is the caller's to mend. */

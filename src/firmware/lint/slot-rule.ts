@@ -1,8 +1,10 @@
 import { parseBlockNumber } from '../config/call-spec.ts';
+import type { Call } from '../config/section.ts';
 import { fromByteString, type Place } from '../config/source-text.ts';
 import { formatRange, overlapOf } from '../layout/block-range.ts';
 import type { DiskModel } from '../layout/disk-model.ts';
 import { placesOf } from '../layout/overlap.ts';
+import { partitionsOf } from '../layout/partition.ts';
 import { regionAt, type Region } from '../layout/region.ts';
 import { locationsOf, meet, requiredValue, runningSlot, targetOf, type Location } from '../layout/slot.ts';
 import { formatCall } from '../layout/step.ts';
@@ -75,11 +77,13 @@ export const slotRules: readonly Rule[] = [
     *check({ model }) {
       for (const task of upgradesOf(model)) {
         for (const region of model.dataPartitions) {
+          const lost = lostTable(task, region, model);
+          if (lost) yield { place: lost.place, task, seen: `${fromByteString(formatCall(lost))} leaves no partition at ${formatRange(region.range)}, where ${region.name} holds data` }; // prettier-ignore
           const step = task.steps.find(({ effects }) =>
             effects.some(
               (effect) =>
                 effect.kind !== 'table' &&
-                effect.kind !== 'environment' &&
+                (effect.kind !== 'environment' || region.tables.length === 0) &&
                 placesOf(effect, model.regions, model.root).some((range) => overlapOf(range, region.range)),
             ),
           );
@@ -123,6 +127,19 @@ export const slotRules: readonly Rule[] = [
     },
   },
 ];
+
+/** A partition table that an upgrade writes, and that has no partition where the data begins. */
+function lostTable(task: TaskModel, region: Region, model: DiskModel): Call | undefined {
+  for (const { effects, call } of task.steps) {
+    for (const effect of effects) {
+      if (effect.kind !== 'table') continue;
+      const table = model.root.find(effect.table, effect.name);
+      const isKept = table && partitionsOf(table).some(({ range }) => range.firstBlock === region.range.firstBlock);
+      if (table && !isKept) return call;
+    }
+  }
+  return undefined;
+}
 
 function upgradesOf({ tasks }: DiskModel): TaskModel[] {
   return tasks.filter(({ kind }) => kind === 'upgrade');

@@ -1,6 +1,6 @@
 /** Appends bits, lowest first, to bytes that fill from their lowest bit. */
 export class BitWriter {
-  #buffer = new Uint8Array(1024);
+  #buffer = new Uint8Array(64);
   #length = 0;
   #pending = 0;
   #pendingBits = 0;

@@ -164,6 +164,7 @@ const cases: Record<string, Case> = {
       ).id;
     },
   },
+  'POST /v1/jobs/:id/output': { action: 'job.follow', run: () => core.client.askOutput(kept['job']!) },
   'POST /v1/jobs/:id/cancel': { action: 'job.cancel', run: () => core.client.cancelJob(kept['job']!) },
   'PUT /v1/contents': {
     action: 'content.upload',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { JobFollowRow, JobRetryRequest } from '../../../src/client/contract/index.ts';
+import type { JobAction, JobFollowRow, JobRetryRequest } from '../../../src/client/contract/index.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { startCore, type CoreBench, type FakeDevice } from './core-bench.ts';
 import { enroll } from './enroll.ts';
@@ -107,6 +107,52 @@ describe('a job', () => {
       if (row.kind === 'job') expect(row.job.counts).toEqual({ succeeded: 1, 'timed-out': 1 });
     }
     await silent.request('job.cancel');
+  });
+
+  it('shows what a device writes to those who asked, in order, and stores none of it', async () => {
+    await using directory = await temporaryDirectory();
+    await using core = await startCore(directory.path);
+    const device = await connected(core, 'gw-1');
+    const other = await connected(core, 'gw-2');
+    for (const each of [device, other]) {
+      each.say('flotilla.accepts', { agentVersion: '1.0.0', accepts: { 'job.follow': 1 } });
+      await each.heard();
+    }
+    const action: JobAction = { kind: 'command', argv: ['true'] };
+    const job = await core.client.startJob({ selector: 'gw-1', action, follow: true });
+    expect(job.follow).toBe(true);
+    expect((await device.request('job.follow')).payload).toEqual({ jobId: job.id });
+    const rows: JobFollowRow[] = [];
+    const following = (async () => {
+      for await (const row of core.client.followJob(job.id, undefined, { output: true })) rows.push(row);
+    })();
+    const tell = (from: FakeDevice, offset: number, text: string) =>
+      from.say(
+        'flotilla.job-output',
+        { jobId: job.id, pieces: [{ stream: 'stdout', offset, bytes: text.length, text }] },
+        { key: job.id, lane: 2 },
+      );
+    await expect
+      .poll(() => {
+        tell(device, 0, 'a'); // until the follower listens
+        return rows.filter(({ kind }) => kind === 'output').length;
+      })
+      .toBeGreaterThan(0);
+    tell(other, 0, 'no part of this job');
+    tell(device, 11, 'b');
+    await finish(device, 'succeeded', 'all of it');
+    await following;
+    const outputs = rows.flatMap((row) => (row.kind === 'output' ? [row.output] : []));
+    expect(outputs[0]).toEqual({ deviceId: 'gw-1', stream: 'stdout', offset: 0, bytes: 1, text: 'a' });
+    expect(outputs.at(-1)).toMatchObject({ text: 'b', missedBytes: 10 });
+    expect(outputs.every(({ deviceId }) => deviceId === 'gw-1')).toBe(true);
+    expect(await core.client.events({ type: 'flotilla.job-output' })).toEqual([]);
+
+    const quiet = await core.client.startJob({ selector: 'gw-2', action });
+    await other.request('job.start');
+    expect(other.requests.map(({ row }) => row.type)).toEqual(['job.start']);
+    expect((await core.client.askOutput(quiet.id)).follow).toBe(true);
+    await other.request('job.follow');
   });
 
   it('starts nothing in a dry run, and refuses what the safety rules refuse', async () => {

@@ -14,6 +14,8 @@ update:
   slot: { blockOffset: 64, blockCount: 64, blockOffsetRedund: 128 }
 ${more}`;
 
+const slot = (text: string) => update('').replace(/slot: .*/, `slot: ${text}`);
+
 function keysOf(source: string): string[] {
   try {
     read(source);
@@ -55,7 +57,7 @@ describe("the agent's file", () => {
         uuidVariablePrefix: '',
       },
       reboot: { command: ['reboot'], timeoutSeconds: 120 },
-      health: { checks: [], soakSeconds: 5, connectTimeoutSeconds: 300 },
+      health: { checks: [], soakSeconds: 5, connectTimeoutSeconds: 300, noCoordinator: 'revert' },
     });
   });
 
@@ -73,6 +75,25 @@ describe("the agent's file", () => {
     });
   });
 
+  it('takes slots by a file and by a script', () => {
+    const slotOf = (text: string) => read(slot(text)).update?.slot;
+    expect(slotOf('{ backend: file, file: boot/slots }')).toEqual({
+      backend: 'file',
+      file: 'boot/slots',
+      slots: ['a', 'b'],
+      activeVariable: 'active_slot',
+      pendingVariable: 'upgrade_available',
+      bootcountVariable: 'bootcount',
+      bootlimitVariable: 'bootlimit',
+      uuidVariablePrefix: '',
+    });
+    expect(slotOf('{ backend: script, command: [/usr/lib/slot.sh] }')).toEqual({
+      backend: 'script',
+      command: ['/usr/lib/slot.sh'],
+      timeoutSeconds: 30,
+    });
+  });
+
   it('with an empty list of allowed programs allows none', () => {
     expect(read('coordinator: { host: h }\njobs: { allow: [] }\n').jobs.allow).toEqual([]);
   });
@@ -85,6 +106,12 @@ describe("the agent's file", () => {
     ['updates without a destination', update('').replace(/ {2}destination.*\n/, ''), ['update.destination']],
     ['environments that overlap', update('').replace('128', '127'), ['update.slot']],
     ['an unknown backend', update('').replace('{ block', '{ backend: grub, block'), ['update.slot.backend']],
+    ['a file of slots without its place', slot('{ backend: file }'), ['update.slot.file']],
+    ['one slot alone', slot('{ backend: file, file: s, slots: [a] }'), ['update.slot.slots']],
+    ['one slot twice', slot('{ backend: file, file: s, slots: [a, a] }'), ['update.slot']],
+    ['a script without a program', slot('{ backend: script, command: [] }'), ['update.slot.command']],
+    ['blocks for a script', slot('{ backend: script, command: [x], blockCount: 1 }'), ['update.slot.blockCount']],
+    ['a backend without a name', slot('{ backend: }'), ['update.slot.backend']],
     ['an empty reboot command', update('  reboot: { command: [] }\n'), ['update.reboot.command']],
     ['a command that is no list', update('  reboot: { command: reboot }\n'), ['update.reboot.command']],
     [

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import type { JobRequest } from '../../../src/client/contract/job.ts';
 import { graceMs, type JobState } from '../../../src/coordinator/job/job-state.ts';
 import { planJob } from '../../../src/coordinator/job/plan-job.ts';
-import { reduceJob, type JobInput } from '../../../src/coordinator/job/reduce-job.ts';
+import type { JobFacts, JobInput } from '../../../src/coordinator/job/job-input.ts';
+import { reduceJob } from '../../../src/coordinator/job/reduce-job.ts';
 import { jobOutcomes, type JobEvent } from '../../../src/protocol/event.ts';
 
 const timeoutSeconds = 5;
@@ -75,7 +76,12 @@ function run(natures: readonly Nature[], request: Partial<JobRequest>, cancelAtM
     });
   };
   const feed = (input: JobInput): void => {
-    const facts = { connected: (id: string) => online.has(id), takesRun: () => true, value: () => undefined };
+    const facts: JobFacts = {
+      connected: (id) => online.has(id),
+      takesRun: () => true,
+      takesFollow: () => true,
+      value: () => undefined,
+    };
     const wasStopped = seen.job.document.stopped !== undefined;
     const { state, effects } = reduceJob(seen.job, input, facts, nowMs);
     seen.job = state;

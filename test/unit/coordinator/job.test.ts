@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { graceMs, type JobDevice, type JobState } from '../../../src/coordinator/job/job-state.ts';
 import { planJob } from '../../../src/coordinator/job/plan-job.ts';
-import { reduceJob, type JobFacts, type JobInput } from '../../../src/coordinator/job/reduce-job.ts';
+import type { JobFacts, JobInput } from '../../../src/coordinator/job/job-input.ts';
+import { reduceJob } from '../../../src/coordinator/job/reduce-job.ts';
 import type { Effect } from '../../../src/coordinator/effect.ts';
 import type { JobRequest } from '../../../src/client/contract/job.ts';
 import { jobOutcomes, type JobEvent } from '../../../src/protocol/event.ts';
@@ -35,6 +36,7 @@ class Bench {
   readonly facts: JobFacts = {
     connected: (id) => this.online.has(id),
     takesRun: (id) => !this.old.has(id),
+    takesFollow: () => true,
     value: () => undefined,
   };
   nowMs = 0;

@@ -173,7 +173,7 @@ describe('any configuration that parses', () => {
           const source = { path: 'fwup.conf', root, sizes: known, unknown: [], warnings: [] };
           const layout = diskLayout(diskModel(root, known));
           for (const { firstBlock, blockCount = 1 } of layout.regions) expect(firstBlock + blockCount).toBeLessThanOrEqual(layout.endBlock); // prettier-ignore
-          expect(lintSource(source, 100).every(({ position }) => position.line >= 1)).toBe(true);
+          expect(lintSource(source, { diskBlocks: 100 }).every(({ position }) => position.line >= 1)).toBe(true);
           if (second) diffFirmware(source, { ...source, root: second });
           const bar = formatDiskLayout(layout, { width }).split('\n').slice(0, 3);
           if (layout.regions.length > 0 && layout.regions.length <= 6) {

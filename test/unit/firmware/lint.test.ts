@@ -148,6 +148,29 @@ describe('lint', () => {
     expect(findings.filter(({ severity }) => severity === 'error').map((finding) => finding.code)).toContain(code);
   });
 
+  it('keeps what is named besides what it sees', async () => {
+    await using scratch = await temporaryDirectory();
+    const path = join(scratch.path, 'fwup.conf');
+    await writeFile(path, soundConfig);
+    expect(codesOf(await lintFirmware(path, { data: ['3', '4600:8'] }))).toEqual([]);
+    for (const data of ['2', '3072:1', '3000:73']) {
+      const found = (await lintFirmware(path, { data: [data] })).find(({ code }) => code === 'writes-data-partition');
+      expect(found, data).toMatchObject({ severity: 'error', task: 'upgrade.b' });
+    }
+    await expect(lintFirmware(path, { data: ['user'] })).rejects.toMatchObject({ code: 'lint-data-unknown' });
+  });
+
+  it('finds a table in an upgrade that has no place for the data any more', async () => {
+    const table = 'mbr other { partition 0 { block-offset = 1024 block-count = 700 type = 0x83 } }\n';
+    const moved = spoiled(
+      soundConfig,
+      ['task upgrade.b {', `${table}task upgrade.b {`],
+      ['info("b")', 'mbr_write(other)'],
+    );
+    const findings = await lint(moved);
+    expect(findings.find(({ code }) => code === 'writes-data-partition')?.seen).toMatch(/leaves no partition at/);
+  });
+
   it('finds nothing in the example product', async () => {
     expect(await lintFirmware(join(top, 'firmware', 'fwup.conf'), { diskBlocks: 40_960 })).toEqual([]);
   });
