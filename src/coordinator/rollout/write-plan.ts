@@ -11,9 +11,7 @@ import type { RolloutState } from './rollout-state.ts';
 
 export interface PlanFacts extends Pick<OfferFacts, 'connected' | 'delta' | 'takesConduct'> {
   /** What the registry holds. */
-  device(
-    deviceId: string,
-  ):
+  device(deviceId: string):
     | {
         running?: { bundleUuid?: string; version?: string };
         instanceId?: string;
