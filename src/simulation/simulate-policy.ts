@@ -60,7 +60,7 @@ export function simulatePolicy(trial: PolicyTrial): Trial {
     select: (selector) => new Set(select(selector)),
     pin: (id) => {
       const pin = known.get(id)?.tags[pinTag];
-      return pin === undefined ? undefined : String(pin);
+      return typeof pin === 'string' ? pin : undefined;
     },
   });
   const rollout = planRollout(request, targets, {

@@ -406,7 +406,7 @@ const cases: Record<string, Case> = {
 
   'rollout start': { ok: () => ['tiny/1.0.0', 'x-7'], fails: () => ['tiny/1.0.0', 'G@site:nowhere'], exitCode: 3 },
   'rollout plan': {
-    ok: () => ['tiny/1.0.0', 'x-9', '--output', scratch('plan.yaml')],
+    ok: () => ['tiny/1.0.0', 'x-8', '--output', scratch('plan.yaml')],
     fails: () => [scratch('coordinator.yaml'), '--output', scratch('other-plan.yaml')],
     exitCode: 2,
   },
