@@ -71,6 +71,7 @@ describe('without a coordinator', () => {
     'device accept': () => ['*'],
     'device config diff': () => ['d-1', 'limits'],
     'device config get': () => ['d-1'],
+    'device config push': () => ['d-1', 'limits', scratch('limits.yaml')],
     'device config resolve': () => ['d-1', 'limits', '--take', 'desired'],
     'device config set': () => ['d-1', 'limits', scratch('limits.yaml')],
     'device list': () => [],
