@@ -53,6 +53,11 @@ export function createFleet(
   return { devices: sorted, select: (selector) => selectIds(parseSelector(selector, groups), sorted, nowMs) };
 }
 
+/** Tags as the coordinator has them: texts. */
+export function textTags({ tags }: FleetDevice): Record<string, string> {
+  return Object.fromEntries(Object.entries(tags).map(([name, value]) => [name, String(value)]));
+}
+
 /** `{n}` has leading zeros, so that ids sort by it. */
 function fillIn(value: unknown, n: number, count: number): unknown {
   if (typeof value === 'string') {

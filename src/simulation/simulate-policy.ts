@@ -1,12 +1,14 @@
 import type { RolloutRequest } from '../client/contract/rollout.ts';
 import type { RolloutReport } from '../client/contract/rollout-report.ts';
+import { chooseTargets } from '../coordinator/rollout/choose-target.ts';
+import { pinTag } from '../coordinator/rollout/offer-rule.ts';
 import { planRollout } from '../coordinator/rollout/plan-rollout.ts';
 import { reportRollout } from '../coordinator/rollout/report-rollout.ts';
 import type { TimerPolicy } from '../coordinator/rollout/rollout-state.ts';
 import { FlotillaError } from '../error.ts';
 import { assignBehaviour } from './behaviour.ts';
 import { Chance } from './chance.ts';
-import type { Fleet } from './fleet.ts';
+import { textTags, type Fleet } from './fleet.ts';
 import type { FleetModel } from './fleet-model.ts';
 import { simulateRollout, type Simulated } from './simulate-rollout.ts';
 
@@ -51,7 +53,10 @@ export function simulatePolicy({ request, fleet, model, timers, ...trial }: Poli
     });
   }
   const [product = 'product', version = '0.0.0'] = request.release.split('/');
-  const rollout = planRollout(request, matched, {
+  const known = new Map(fleet.devices.map((device) => [device.id, { ...device, tags: textTags(device) }]));
+  const select = (selector: string): ReadonlySet<string> => new Set(fleet.select(selector));
+  const { targets } = chooseTargets(request, matched, { select, pin: (id) => known.get(id)?.tags[pinTag] });
+  const rollout = planRollout(request, targets, {
     id: 'r-simulated',
     release: request.release,
     bundle: {
@@ -68,7 +73,8 @@ export function simulatePolicy({ request, fleet, model, timers, ...trial }: Poli
     nowMs: startMs,
     connected: (id) => behaviour.of(id).awayFor === undefined,
     heldBy: () => undefined,
-    select: (selector) => new Set(fleet.select(selector)),
+    select,
+    facts: (id) => known.get(id)!,
   });
   const { rollout: ended, ...simulated } = simulateRollout({
     rollout,

@@ -9,11 +9,13 @@ import type { RolloutState } from '../coordinator/rollout/rollout-state.ts';
 import { deadlineOf } from '../coordinator/rollout/rollout-timer.ts';
 import { sumTallies } from '../coordinator/rollout/tally.ts';
 import { isOpen } from '../coordinator/rollout/target-device.ts';
-import type { UpdateState } from '../protocol/event.ts';
+import type { UpdateState, UpdateWait } from '../protocol/event.ts';
+import { isOpen as isWindowOpen, nextOpening, type Window } from '../window/index.ts';
 import type { FleetBehaviour } from './behaviour.ts';
 import type { Chance } from './chance.ts';
 import { EventQueue } from './event-queue.ts';
 import type { FleetDevice } from './fleet.ts';
+import { nextTickMs } from './next-tick.ts';
 import { SimulatedDevice, type Step } from './simulated-device.ts';
 import { drawStretch, type Stretch } from './stretch.ts';
 
@@ -44,7 +46,11 @@ type Due =
   | { kind: 'link'; device: SimulatedDevice }
   | { kind: 'inbox'; device: SimulatedDevice }
   | { kind: 'check'; device: SimulatedDevice }
+  | { kind: 'approve' }
   | { kind: 'tick' };
+
+/** Later the update runs to its end. */
+const cancellable: readonly Step[] = ['offered', 'downloading', 'verified'];
 
 /** What runs before the first update, where the fleet file does not say it. */
 const previousUuid = '00000000-0000-4000-8000-000000000000';
@@ -63,6 +69,8 @@ class Simulation {
   #rollout: RolloutState;
   #nowMs: number;
   #tickAtMs = Infinity;
+  /** The last phase that somebody was asked about. */
+  #approvedPhase = -1;
   #inputs = 0;
   #peak = 0;
   readonly #peaks: number[];
@@ -87,9 +95,11 @@ class Simulation {
         const device = this.#devices.get(id);
         if (device === undefined) return undefined;
         const { told, quarantinedBundles, sinceMs } = device;
-        return { state: 'accepted', running: told, quarantinedBundles, sinceMs };
+        return { state: 'accepted', running: told, quarantinedBundles, tags: device.tags, sinceMs };
       },
       delta: () => undefined,
+      takesConduct: () => true,
+      holder: () => undefined,
     };
   }
 
@@ -125,6 +135,8 @@ class Simulation {
       case 'tick':
         this.#tickAtMs = Infinity;
         return this.#feed({ kind: 'tick' });
+      case 'approve':
+        return this.#feed({ kind: 'approve', by: 'simulation' });
       case 'check':
         due.device.isChecked = false;
         return this.#check(due.device);
@@ -144,6 +156,7 @@ class Simulation {
     for (const effect of effects) this.#take(effect);
     this.#notePeak();
     this.#armTick();
+    this.#armApproval();
   }
 
   #take(effect: Effect): void {
@@ -178,7 +191,7 @@ class Simulation {
     for (const asked of device.inbox.splice(0)) {
       if (asked.kind === 'offer') {
         if (device.step === 'idle' && this.#nowMs < asked.offer.expiresAtMs) this.#begin(device, asked.offer);
-      } else if (device.step === 'offered' || device.step === 'downloading') {
+      } else if (cancellable.includes(device.step)) {
         this.#rest(device);
         this.#say(device, 'cancelled');
       }
@@ -190,6 +203,10 @@ class Simulation {
     this.#say(device, 'offered');
     const { deferral } = device.behaviour;
     const putOffMs = deferral === undefined ? 0 : drawStretch(deferral, this.#chance);
+    if (putOffMs > 0) {
+      const wait = { code: 'deferred', message: 'as the model of the fleet says', untilMs: this.#nowMs + putOffMs };
+      this.#say(device, 'offered', wait);
+    }
     this.#enter(device, 'offered', this.#draw(this.#takes.answer) + putOffMs);
   }
 
@@ -207,12 +224,16 @@ class Simulation {
         return;
       case 'downloading':
         this.#say(device, 'verified');
+        return this.#atWindow(device, 'verified', device.offer?.conduct?.installWindows);
+      case 'verified':
         this.#say(device, 'installing');
         return this.#enter(device, 'installing', this.#draw(this.#takes.install));
       case 'installing':
         if (failure?.as === 'failed') return this.#end(device, 'failed');
         device.installed(this.#nowMs);
         this.#say(device, 'rebooting');
+        return this.#atWindow(device, 'installed', device.offer?.conduct?.rebootWindows);
+      case 'installed':
         return this.#restart(device, 'rebooting');
       case 'rebooting':
         if (failure?.as === 'silent') return this.#rest(device);
@@ -226,6 +247,19 @@ class Simulation {
         this.#boot(device);
         return this.#end(device, 'rolled-back');
     }
+  }
+
+  /** The device keeps to windows by itself, and says that it waits for one. */
+  #atWindow(device: SimulatedDevice, step: 'verified' | 'installed', windows: readonly Window[] = []): void {
+    const { zone } = device;
+    const nowMs = this.#nowMs;
+    if (windows.length === 0 || windows.some((window) => isWindowOpen(window, nowMs, zone)))
+      return this.#enter(device, step, 0);
+    const untilMs = Math.min(...windows.map((window) => nextOpening(window, nowMs, zone) ?? Infinity));
+    const wait = { code: 'window', message: 'a window of the policy is closed' };
+    const known = Number.isFinite(untilMs) ? { ...wait, untilMs } : wait;
+    this.#say(device, step === 'verified' ? 'verified' : 'rebooting', known);
+    this.#enter(device, step, untilMs - nowMs);
   }
 
   #enter(device: SimulatedDevice, step: Step, lengthMs: number): void {
@@ -272,8 +306,8 @@ class Simulation {
     this.#arm(device);
   }
 
-  #say(device: SimulatedDevice, state: UpdateState): void {
-    const event = device.says(state, this.#nowMs);
+  #say(device: SimulatedDevice, state: UpdateState, wait?: UpdateWait): void {
+    const event = { ...device.says(state, this.#nowMs), ...(wait === undefined ? {} : { wait }) };
     if (device.isConnected) this.#feed({ kind: 'update', deviceId: device.id, event });
     else device.outbox.push(event);
   }
@@ -345,15 +379,21 @@ class Simulation {
     this.#arm(device);
   }
 
-  /** What only time brings about. */
   #armTick(): void {
-    const { phases, currentPhase, state } = this.#rollout.document;
-    const phase = phases[currentPhase];
-    if (state !== 'running' || phase?.state !== 'soaking' || phase.soakingSinceMs === undefined) return;
-    const atMs = phase.soakingSinceMs + phase.soakSeconds * 1000;
-    if (atMs >= this.#tickAtMs) return;
+    const atMs = Math.max(nextTickMs(this.#rollout), this.#nowMs + 1);
+    if (atMs >= this.#tickAtMs || !Number.isFinite(atMs)) return;
     this.#tickAtMs = atMs;
-    this.#queue.put(Math.max(atMs, this.#nowMs), { kind: 'tick' });
+    this.#queue.put(atMs, { kind: 'tick' });
+  }
+
+  /** A person who is asked says yes, in the time that the model says. */
+  #armApproval(): void {
+    const { phases, currentPhase, state } = this.#rollout.document;
+    if (state !== 'running' || phases[currentPhase]?.state !== 'approval' || this.#approvedPhase === currentPhase)
+      return;
+    this.#approvedPhase = currentPhase;
+    const lengthMs = this.#draw(this.#takes.approval);
+    if (Number.isFinite(lengthMs)) this.#queue.put(this.#nowMs + lengthMs, { kind: 'approve' });
   }
 
   #notePeak(): void {

@@ -190,7 +190,7 @@ describe('why', () => {
 
   it('certificate', async () => {
     const { ids } = await scenario('revoked', 1);
-    await core.client.revoke({ deviceId: ids[0]!, reason: 'lost' });
+    await core.client.revoke({ subject: ids[0]!, reason: 'lost' });
     const why = await core.client.why(ids[0]!, {});
     expect(ruleOf(why, 'certificate')).toMatchObject({
       verdict: 'blocks',
