@@ -31,7 +31,7 @@ beforeAll(async () => {
   await must(['firmware', 'build', '-f', scratch('p.conf'), '-o', scratch('p.fw')]);
   await must(['release', 'publish', scratch('p.fw')]);
   await writeFile(scratch('policy.yaml'), 'release: p/1.0.0\nselector: "*"\n');
-  await writeFile(scratch('bad-policy.yaml'), 'release: p/1.0.0\nselectr: "*"\n');
+  await writeFile(scratch('bad-policy.yaml'), 'release: p/1.0.0\nselector: "*"\nphasis: []\n');
   await writeFile(scratch('plan.yaml'), 'flotillaPlan: 1\ntargets:\n  - {"deviceId":"d-1","phase":1}\n');
   await must(['ca', 'sign-time-reset', '--device', 'd-1', '--out', scratch('one.reset')]);
   await writeFile(scratch('limits.yaml'), 'maxPower: 10\n');
