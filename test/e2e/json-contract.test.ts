@@ -87,6 +87,31 @@ const cases: Record<string, Case> = {
     fails: () => ['--socket', scratch('no.sock')],
     exitCode: 7,
   },
+  'agent update status': {
+    ok: () => ['--config', scratch('d-1', 'agent.yaml')],
+    fails: () => ['--socket', scratch('no.sock')],
+    exitCode: 7,
+  },
+  'agent update history': {
+    ok: () => ['--config', scratch('d-1', 'agent.yaml')],
+    fails: () => ['--socket', scratch('no.sock')],
+    exitCode: 7,
+  },
+  'agent update approve': {
+    missing: 'test/e2e/update-device.test.ts',
+    fails: () => ['--config', scratch('d-1', 'agent.yaml')],
+    exitCode: 6,
+  },
+  'agent update reject': {
+    missing: 'test/e2e/update-device.test.ts',
+    fails: () => ['--reason', 'no', '--config', scratch('d-1', 'agent.yaml')],
+    exitCode: 6,
+  },
+  'agent update defer': {
+    missing: 'test/e2e/update-device.test.ts',
+    fails: () => ['1h', '--config', scratch('d-1', 'agent.yaml')],
+    exitCode: 6,
+  },
   'agent install': {
     ok: () => ['--config', scratch('d-1', 'agent.yaml'), '--init', 'systemd', '--dry-run'],
     fails: () => ['--config', scratch('no-agent.yaml'), '--init', 'systemd'],
