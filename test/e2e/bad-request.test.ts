@@ -31,7 +31,7 @@ beforeAll(async () => {
   await must(['firmware', 'build', '-f', scratch('p.conf'), '-o', scratch('p.fw')]);
   await must(['release', 'publish', scratch('p.fw')]);
   await writeFile(scratch('policy.yaml'), 'release: p/1.0.0\nselector: "*"\n');
-  await writeFile(scratch('bad-policy.yaml'), 'release: p/1.0.0\nselectr: "*"\n');
+  await writeFile(scratch('bad-policy.yaml'), 'release: p/1.0.0\nselector: "*"\nphasis: []\n');
   await writeFile(scratch('plan.yaml'), 'flotillaPlan: 1\ntargets:\n  - {"deviceId":"d-1","phase":1}\n');
   await must(['ca', 'sign-time-reset', '--device', 'd-1', '--out', scratch('one.reset')]);
   await writeFile(scratch('limits.yaml'), 'maxPower: 10\n');
@@ -73,6 +73,7 @@ describe('without a coordinator', () => {
     'device config get': () => ['d-1'],
     'device config push': () => ['d-1', 'limits', scratch('limits.yaml')],
     'device config resolve': () => ['d-1', 'limits', '--take', 'desired'],
+    'device allow-bundle': () => ['d-1', '7f3c1a52-09be-5d1c-8a51-2d7c5b0f3b11'],
     'device config set': () => ['d-1', 'limits', scratch('limits.yaml')],
     'device list': () => [],
     'device quarantine': () => ['*', '--reason', 'test'],
@@ -161,6 +162,7 @@ describe('without a coordinator', () => {
     'agent diagnose',
     'agent enroll',
     'agent init',
+    'agent allow-bundle',
     'agent install',
     'agent publish',
     'agent reset-time',

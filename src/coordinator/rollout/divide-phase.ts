@@ -36,7 +36,8 @@ export function dividePhases(
     const fits = selector === undefined ? undefined : context.select(selector);
     const candidates = fits === undefined ? left : left.filter((id) => fits.has(id));
     const isLast = index === requested.length - 1;
-    const wanted = Math.min(candidates.length, isLast ? candidates.length : sizeOf(size, targets.length));
+    const asked = sizeOf(size, targets.length);
+    const wanted = Math.min(candidates.length, isLast ? candidates.length : asked);
     // A plan has named who comes in this phase: as many as the policy wants, of those that may.
     const chosen = placed === undefined ? candidates : candidates.filter((id) => placed.get(id) === number);
     const ids = chosen.slice(0, wanted);

@@ -81,7 +81,7 @@ export function* deviceRules(
   const reverted = device.quarantinedBundles.includes(bundle.bundleUuid);
   yield rule('quarantine', reverted ? 'reject' : 'ok', () =>
     reverted
-      ? `the device has reverted bundle ${bundle.bundleUuid} before`
+      ? `the device has reverted bundle ${bundle.bundleUuid} before; flotilla device allow-bundle ${target.deviceId} ${bundle.bundleUuid} lets it try again`
       : `never reverted bundle ${bundle.bundleUuid}`,
   );
   const pin = device.tags?.[pinTag];
