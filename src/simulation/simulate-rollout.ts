@@ -8,16 +8,15 @@ import { reduceRollout, type RolloutInput } from '../coordinator/rollout/reduce-
 import type { RolloutState } from '../coordinator/rollout/rollout-state.ts';
 import { deadlineOf } from '../coordinator/rollout/rollout-timer.ts';
 import { sumTallies } from '../coordinator/rollout/tally.ts';
-import { isOpen } from '../coordinator/rollout/target-device.ts';
-import type { UpdateState, UpdateWait } from '../protocol/event.ts';
-import { isOpen as isWindowOpen, nextOpening, type Window } from '../window/index.ts';
+import { isOpen, type TargetDevice } from '../coordinator/rollout/target-device.ts';
 import type { FleetBehaviour } from './behaviour.ts';
 import type { Chance } from './chance.ts';
+import { DeviceLife, type DeviceDue, type Stage } from './device-life.ts';
 import { EventQueue } from './event-queue.ts';
 import type { FleetDevice } from './fleet.ts';
 import { nextTickMs } from './next-tick.ts';
-import { SimulatedDevice, type Step } from './simulated-device.ts';
-import { drawStretch, type Stretch } from './stretch.ts';
+import { SimulatedDevice } from './simulated-device.ts';
+import { drawStretch } from './stretch.ts';
 
 export interface SimulationOption {
   /** As planned; not opened yet. */
@@ -41,16 +40,7 @@ export interface Simulated {
   inputs: number;
 }
 
-type Due =
-  | { kind: 'step'; device: SimulatedDevice; turn: number }
-  | { kind: 'link'; device: SimulatedDevice }
-  | { kind: 'inbox'; device: SimulatedDevice }
-  | { kind: 'check'; device: SimulatedDevice }
-  | { kind: 'approve' }
-  | { kind: 'tick' };
-
-/** Later the update runs to its end. */
-const cancellable: readonly Step[] = ['offered', 'downloading', 'verified'];
+type Due = DeviceDue | { kind: 'check'; device: SimulatedDevice } | { kind: 'approve' } | { kind: 'tick' };
 
 /** What runs before the first update, where the fleet file does not say it. */
 const previousUuid = '00000000-0000-4000-8000-000000000000';
@@ -63,6 +53,7 @@ class Simulation {
   readonly #devices: Map<string, SimulatedDevice>;
   readonly #queue = new EventQueue<Due>();
   readonly #facts: OfferFacts;
+  readonly #life: DeviceLife;
   readonly #takes: FleetBehaviour['takes'];
   readonly #chance: Chance;
   readonly #untilMs: number;
@@ -82,6 +73,18 @@ class Simulation {
     this.#chance = chance;
     this.#untilMs = untilMs;
     this.#peaks = rollout.document.phases.map(() => 0);
+    // The clock goes on: the devices see it as it is.
+    const nowMs = (): number => this.#nowMs;
+    const stage: Stage = {
+      get nowMs() {
+        return nowMs();
+      },
+      feed: (input) => this.#feed(input),
+      later: (atMs, due) => this.#queue.put(atMs, due),
+      isOpen: (device) => isOpen(this.#targetOf(device).state),
+      watch: (device) => this.#arm(device),
+    };
+    this.#life = new DeviceLife(stage, { takes: behaviour.takes, chance });
     const targets = fleet.filter(({ id }) => rollout.index.has(id));
     this.#devices = new Map(
       targets.map((device) => [
@@ -104,7 +107,7 @@ class Simulation {
   }
 
   run(): Simulated {
-    for (const device of this.#devices.values()) if (device.isAbsent) this.#scheduleLink(device);
+    for (const device of this.#devices.values()) if (device.isAbsent) this.#life.scheduleLink(device);
     this.#feed({ kind: 'open' });
     while (!this.#isOver()) {
       const next = this.#queue.nextMs;
@@ -141,11 +144,11 @@ class Simulation {
         due.device.isChecked = false;
         return this.#check(due.device);
       case 'link':
-        return this.#changeLink(due.device);
+        return this.#life.changeLink(due.device);
       case 'inbox':
-        return this.#read(due.device);
+        return this.#life.read(due.device);
       case 'step':
-        if (due.turn === due.device.turn) this.#advance(due.device);
+        if (due.turn === due.device.turn) this.#life.advance(due.device);
     }
   }
 
@@ -165,7 +168,7 @@ class Simulation {
       if (device === undefined) return;
       this.#arm(device);
       if (device.behaviour.flapping !== undefined && !device.isFlapping && !device.isAbsent)
-        this.#startFlapping(device);
+        this.#life.startFlapping(device);
       return;
     }
     if (effect.kind === 'quarantine-bundle') {
@@ -186,182 +189,13 @@ class Simulation {
     this.#queue.put(this.#nowMs, { kind: 'inbox', device });
   }
 
-  #read(device: SimulatedDevice): void {
-    if (!device.isConnected) return;
-    for (const asked of device.inbox.splice(0)) {
-      if (asked.kind === 'offer') {
-        if (device.step === 'idle' && this.#nowMs < asked.offer.expiresAtMs) this.#begin(device, asked.offer);
-      } else if (cancellable.includes(device.step)) {
-        this.#rest(device);
-        this.#say(device, 'cancelled');
-      }
-    }
-  }
-
-  #begin(device: SimulatedDevice, offer: Parameters<SimulatedDevice['begin']>[0]): void {
-    device.begin(offer);
-    this.#say(device, 'offered');
-    const { deferral } = device.behaviour;
-    const putOffMs = deferral === undefined ? 0 : drawStretch(deferral, this.#chance);
-    if (putOffMs > 0) {
-      const wait = { code: 'deferred', message: 'as the model of the fleet says', untilMs: this.#nowMs + putOffMs };
-      this.#say(device, 'offered', wait);
-    }
-    this.#enter(device, 'offered', this.#draw(this.#takes.answer) + putOffMs);
-  }
-
-  /** The step is over: what comes next, as in the agent's updater. */
-  #advance(device: SimulatedDevice): void {
-    const { failure } = device.behaviour;
-    switch (device.step) {
-      case 'idle':
-        return;
-      case 'offered':
-        if (failure?.as === 'rejected') return this.#end(device, 'rejected');
-        this.#say(device, 'downloading');
-        this.#enter(device, 'downloading', this.#draw(this.#takes.download));
-        if (!device.isConnected) this.#holdDownload(device);
-        return;
-      case 'downloading':
-        this.#say(device, 'verified');
-        return this.#atWindow(device, 'verified', device.offer?.conduct?.installWindows);
-      case 'verified':
-        this.#say(device, 'installing');
-        return this.#enter(device, 'installing', this.#draw(this.#takes.install));
-      case 'installing':
-        if (failure?.as === 'failed') return this.#end(device, 'failed');
-        device.installed(this.#nowMs);
-        this.#say(device, 'rebooting');
-        return this.#atWindow(device, 'installed', device.offer?.conduct?.rebootWindows);
-      case 'installed':
-        return this.#restart(device, 'rebooting');
-      case 'rebooting':
-        if (failure?.as === 'silent') return this.#rest(device);
-        this.#boot(device);
-        this.#say(device, 'testing');
-        return this.#enter(device, 'testing', this.#draw(this.#takes.test));
-      case 'testing':
-        if (failure?.as === 'rolled-back') return this.#restart(device, 'reverting');
-        return this.#end(device, 'committed');
-      case 'reverting':
-        this.#boot(device);
-        return this.#end(device, 'rolled-back');
-    }
-  }
-
-  /** The device keeps to windows by itself, and says that it waits for one. */
-  #atWindow(device: SimulatedDevice, step: 'verified' | 'installed', windows: readonly Window[] = []): void {
-    const { zone } = device;
-    const nowMs = this.#nowMs;
-    if (windows.length === 0 || windows.some((window) => isWindowOpen(window, nowMs, zone)))
-      return this.#enter(device, step, 0);
-    const untilMs = Math.min(...windows.map((window) => nextOpening(window, nowMs, zone) ?? Infinity));
-    const wait = { code: 'window', message: 'a window of the policy is closed' };
-    const known = Number.isFinite(untilMs) ? { ...wait, untilMs } : wait;
-    this.#say(device, step === 'verified' ? 'verified' : 'rebooting', known);
-    this.#enter(device, step, untilMs - nowMs);
-  }
-
-  #enter(device: SimulatedDevice, step: Step, lengthMs: number): void {
-    device.step = step;
-    device.turn += 1;
-    device.stepEndsMs = this.#nowMs + lengthMs;
-    device.leftMs = undefined;
-    if (Number.isFinite(lengthMs)) this.#queue.put(device.stepEndsMs, { kind: 'step', device, turn: device.turn });
-  }
-
-  #rest(device: SimulatedDevice): void {
-    this.#enter(device, 'idle', Infinity);
-  }
-
-  #end(device: SimulatedDevice, state: UpdateState): void {
-    this.#rest(device);
-    this.#say(device, state);
-    if (device.inbox.length > 0) this.#queue.put(this.#nowMs, { kind: 'inbox', device });
-  }
-
-  #restart(device: SimulatedDevice, step: Step): void {
-    const wasConnected = device.isConnected;
-    device.isOn = false;
-    if (wasConnected) this.#presence(device);
-    this.#enter(device, step, this.#draw(this.#takes.reboot));
-  }
-
-  #boot(device: SimulatedDevice): void {
-    device.boot(this.#nowMs);
-    device.isOn = true;
-    if (device.hasLink) this.#connected(device);
-  }
-
-  #connected(device: SimulatedDevice): void {
-    device.told = device.running;
-    this.#presence(device);
-    for (const event of device.outbox.splice(0)) this.#feed({ kind: 'update', deviceId: device.id, event });
-    this.#read(device);
-  }
-
-  #presence(device: SimulatedDevice): void {
-    device.sinceMs = this.#nowMs;
-    this.#feed({ kind: 'presence', deviceId: device.id });
-    this.#arm(device);
-  }
-
-  #say(device: SimulatedDevice, state: UpdateState, wait?: UpdateWait): void {
-    const event = { ...device.says(state, this.#nowMs), ...(wait === undefined ? {} : { wait }) };
-    if (device.isConnected) this.#feed({ kind: 'update', deviceId: device.id, event });
-    else device.outbox.push(event);
-  }
-
-  #scheduleLink(device: SimulatedDevice): void {
-    const { awayFor, flapping } = device.behaviour;
-    const stretch = device.isAbsent ? awayFor : device.hasLink ? flapping?.up : flapping?.down;
-    if (stretch === undefined) return;
-    const lengthMs = Math.max(1, drawStretch(stretch, this.#chance));
-    if (Number.isFinite(lengthMs)) this.#queue.put(this.#nowMs + lengthMs, { kind: 'link', device });
-  }
-
-  #startFlapping(device: SimulatedDevice): void {
-    device.isFlapping = true;
-    this.#scheduleLink(device);
-  }
-
-  #changeLink(device: SimulatedDevice): void {
-    device.hasLink = !device.hasLink;
-    device.isAbsent = false;
-    if (device.isOn) {
-      if (device.hasLink) {
-        this.#connected(device);
-        this.#resumeDownload(device);
-      } else {
-        this.#presence(device);
-        this.#holdDownload(device);
-      }
-    }
-    // A link that nobody looks at any more need not go on flapping.
-    device.isFlapping = this.#isOpen(device) || device.step !== 'idle' || !device.hasLink;
-    if (device.isFlapping) this.#scheduleLink(device);
-  }
-
-  #holdDownload(device: SimulatedDevice): void {
-    if (device.step !== 'downloading' || device.leftMs !== undefined) return;
-    device.leftMs = Math.max(0, device.stepEndsMs - this.#nowMs);
-    device.turn += 1;
-  }
-
-  #resumeDownload(device: SimulatedDevice): void {
-    if (device.step === 'downloading' && device.leftMs !== undefined) {
-      this.#enter(device, 'downloading', device.leftMs);
-    }
-  }
-
-  #isOpen(device: SimulatedDevice): boolean {
-    return isOpen(this.#rollout.devices.at(this.#rollout.index.get(device.id)!).state);
+  #targetOf(device: SimulatedDevice): TargetDevice {
+    return this.#rollout.devices.at(this.#rollout.index.get(device.id)!);
   }
 
   #deadlineMs(device: SimulatedDevice): number | undefined {
-    const target = this.#rollout.devices.at(this.#rollout.index.get(device.id)!);
     const presence = { connected: device.isConnected, sinceMs: device.sinceMs };
-    return deadlineOf(this.#rollout.document, target, presence)?.atMs;
+    return deadlineOf(this.#rollout.document, this.#targetOf(device), presence)?.atMs;
   }
 
   /** One look ahead for each device: at its time limit as it stands now. */
@@ -392,7 +226,7 @@ class Simulation {
     if (state !== 'running' || phases[currentPhase]?.state !== 'approval' || this.#approvedPhase === currentPhase)
       return;
     this.#approvedPhase = currentPhase;
-    const lengthMs = this.#draw(this.#takes.approval);
+    const lengthMs = drawStretch(this.#takes.approval, this.#chance);
     if (Number.isFinite(lengthMs)) this.#queue.put(this.#nowMs + lengthMs, { kind: 'approve' });
   }
 
@@ -403,9 +237,5 @@ class Simulation {
       if (inFlight > (this.#peaks[phase] ?? 0)) this.#peaks[phase] = inFlight;
     }
     if (all > this.#peak) this.#peak = all;
-  }
-
-  #draw(stretch: Stretch): number {
-    return drawStretch(stretch, this.#chance);
   }
 }

@@ -218,7 +218,7 @@ async function judgeDeferring(
 ): Promise<string[]> {
   const problems: string[] = [];
   for (const id of ids.filter((each) => !takenBack.has(each))) {
-    const told = await client.events({ device: id, type: 'flotilla.update' });
+    const told = await client.events({ selector: id, type: 'flotilla.update' });
     const waits = told
       .map(({ payload }) => payload as Partial<UpdateEvent>)
       .filter((event) => event.rolloutId === rolloutId);
