@@ -15,7 +15,7 @@ import { productPath } from '../../../src/board/index.ts';
 import { buildBundle } from '../../../src/firmware/index.ts';
 import { replayRecording } from '../../../src/simulation/index.ts';
 import { eventually } from '../../support/eventually.ts';
-import { createFleet } from '../../support/fleet.ts';
+import { createFleet, type TestFleet } from '../../support/fleet.ts';
 import { Dice } from '../dice.ts';
 import { accountOf, type AgentAccount } from './agent-account.ts';
 import { makeDevice, type DeviceRole } from './device-folder.ts';
@@ -27,6 +27,8 @@ export interface RolloutSoakOption {
   /** How long the rollout waits for those that do not come back. */
   deadlineSeconds: number;
   say(text: string): void;
+  /** Told when the rollout has halted, and when it has ended; the fleet is still there. */
+  onStop?(fleet: TestFleet, rolloutId: string, state: 'halted' | 'ended'): Promise<void>;
 }
 
 export interface RolloutSoakReport {
@@ -73,7 +75,7 @@ export async function runRollout(option: RolloutSoakOption): Promise<RolloutSoak
     [...roles].filter(([, role]) => wanted.includes(role)).map(([id]) => id);
   const there = withRole('good', 'bad', 'flapping', 'deferring');
   const late = withRole('late');
-  const start = (ids: readonly string[]): void => void startCrowds(crowds, ids, dirs);
+  const start = (ids: readonly string[]): void => startCrowds(crowds, ids, dirs);
   say(`${agents} devices are made`);
   start(there);
   await connected(client, there);
@@ -105,6 +107,7 @@ export async function runRollout(option: RolloutSoakOption): Promise<RolloutSoak
   if (atHalt.rollout.state !== 'halted') problems.push(`it is ${atHalt.rollout.state}, not halted`);
   else halts.push(judgeHalt(atHalt, await accounts(), limit, problems));
   say(`halted: ${atHalt.rollout.reason ?? ''}`);
+  await option.onStop?.(fleet, rolloutId, 'halted');
   start(late);
   await connected(client, late);
   if (atHalt.rollout.state === 'halted') await client.changeRollout(rolloutId, 'resume', {});
@@ -113,6 +116,7 @@ export async function runRollout(option: RolloutSoakOption): Promise<RolloutSoak
   const seconds = Math.round((performance.now() - began) / 1000);
   say(`${report.rollout.state}: ${JSON.stringify(report.rollout.counts)}`);
 
+  await option.onStop?.(fleet, rolloutId, 'ended');
   const takenBack = idsIn(atHalt, 'cancelled');
   problems.push(...compare(report, await accounts(), roles, takenBack));
   problems.push(...(await judgeDeferring(client, rolloutId, withRole('deferring'), takenBack)));
