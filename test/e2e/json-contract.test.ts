@@ -127,6 +127,11 @@ const cases: Record<string, Case> = {
     fails: () => ['--config', scratch('no-agent.yaml')],
     exitCode: 4,
   },
+  'agent allow-bundle': {
+    ok: () => ['7f3c1a52-09be-5d1c-8a51-2d7c5b0f3b11', '--config', scratch('d-1', 'agent.yaml')],
+    fails: () => ['7f3c1a52-09be-5d1c-8a51-2d7c5b0f3b11', '--config', scratch('no-agent.yaml')],
+    exitCode: 2,
+  },
   'agent reset-time': {
     missing: 'test/e2e/clock.test.ts',
     fails: () => [scratch('tiny.conf'), '--config', scratch('d-1', 'agent.yaml')],
@@ -260,6 +265,11 @@ const cases: Record<string, Case> = {
   'device watch': { ok: () => [], until: ({ kind }) => kind === 'synced', fails: () => [malformed], exitCode: 2 },
   'device accept': { ok: () => ['p-1'], fails: () => [malformed], exitCode: 2 },
   'device reject': { ok: () => ['x-6'], fails: () => [malformed], exitCode: 2 },
+  'device allow-bundle': {
+    ok: () => ['x-6', '7f3c1a52-09be-5d1c-8a51-2d7c5b0f3b11'],
+    fails: () => ['x-6', 'no-bundle'],
+    exitCode: 2,
+  },
   'device quarantine': {
     ok: () => ['x-6', '--reason', 'test'],
     fails: () => [malformed, '--reason', 'x'],

@@ -13,7 +13,8 @@ export function applyUpdate(draft: RolloutDraft, deviceId: string, event: Update
   const device = draft.state.devices.at(position);
   // Never offered: whatever it tells of this rollout is not ours.
   if (device.attempts === 0 || event.state === 'idle') return;
-  if (event.state === 'rolled-back') {
+  // Or it says so of an earlier time, which a coordinator that was restored has forgotten.
+  if (event.state === 'rolled-back' || (event.state === 'rejected' && event.reason?.code === 'bundle-quarantined')) {
     draft.effects.push({ kind: 'quarantine-bundle', deviceId, bundleUuid: event.bundleUuid });
   }
   if (!isInFlight(device.state)) return noteLate(draft, position, event);

@@ -49,7 +49,7 @@ export function* offerRules(state: RolloutState, target: TargetDevice, facts: Of
   const reverted = device.quarantinedBundles.includes(bundle.bundleUuid);
   yield rule('quarantine', reverted ? 'reject' : 'ok', () =>
     reverted
-      ? `the device has reverted bundle ${bundle.bundleUuid} before`
+      ? `the device has reverted bundle ${bundle.bundleUuid} before; flotilla device allow-bundle ${target.deviceId} ${bundle.bundleUuid} lets it try again`
       : `never reverted bundle ${bundle.bundleUuid}`,
   );
   yield rule('phase', target.phase <= document.currentPhase ? 'ok' : 'waits', () => {

@@ -95,6 +95,12 @@ const cases: Record<string, Case> = {
       await core.client.acceptDevices('gw-2');
     },
   },
+  'POST /v1/devices/allow-bundle': {
+    action: 'bundle.allow',
+    subject: '7f3c1a52-09be-5d1c-8a51-2d7c5b0f3b11',
+    devices: ['gw-2'],
+    run: () => core.client.allowBundle({ selector: 'gw-2', bundle: '7f3c1a52-09be-5d1c-8a51-2d7c5b0f3b11' }),
+  },
   'POST /v1/devices/:id/replace': {
     action: 'device.replace',
     subject: 'gw-30',
