@@ -148,6 +148,19 @@ describe('an update that waits', () => {
     expect(() => bench.updater.approve()).toThrow('no update is under way');
   });
 
+  it('for an approval ends when the offer does', async () => {
+    await using parts = await agentParts();
+    const bench = await updaterBench(parts, { rules: { approval: 'required' } });
+    bench.gate.open = true;
+    await bench.updater.offer({ ...(await offerOf(bench.bundle, 'r1')), expiresAtMs: Date.now() + 1_500 }, settle);
+    await eventually('it waits', () => bench.last('r1')?.wait?.code === 'needs-approval');
+    await eventually('the offer is over', () => {
+      bench.updater.poke();
+      return bench.last('r1')?.state === 'cancelled';
+    });
+    expect(bench.last('r1')?.reason?.code).toBe('offer-expired');
+  });
+
   it('because it was put off goes on when the deferral ends, or when it was put off for as long as it may be', async () => {
     await using parts = await agentParts();
     const bench = await updaterBench(parts, { rules: { limits: limits({ deferSeconds: 0.5 }) } });
