@@ -45,7 +45,7 @@ const leastResults = 10_000;
 /** Of the others' last result, with a stuck device among them and without. */
 const mostDelay = 1.1;
 /** A process that is larger takes longer to spawn from, and an agent has one to itself. */
-const agentsInProcess = Number(process.env["AIP"] ?? 25);
+const agentsInProcess = 10;
 /** Of what the machine itself can do. */
 const leastOfSpawnRate = 0.7;
 
