@@ -233,6 +233,7 @@ export class UpdateSteps {
       destination: policy.destination,
       images,
       ...policy.health,
+      directory: this.#option.directory,
       productHealth,
       link,
       clock,

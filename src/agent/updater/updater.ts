@@ -1,5 +1,6 @@
 import { FlotillaError } from '../../error.ts';
 import type { UpdateCancel, UpdateOffer } from '../../protocol/request.ts';
+import type { RevertedBundle } from '../state/reverted-bundle-table.ts';
 import { judgeOffer } from './offer.ts';
 import { StateTimer } from './state-timer.ts';
 import type { UpdateHappening } from './transition.ts';
@@ -84,6 +85,7 @@ export class Updater {
       const current = this.#store.table.current();
       const answer = judgeOffer(offer, {
         fact,
+        reverted: this.#store.reverted.find(offer.bundle.bundleUuid),
         current,
         policy,
         coordinatorNowMs: link.coordinatorNowMs(),
@@ -95,6 +97,21 @@ export class Updater {
     });
     this.#tell();
     this.#drive();
+  }
+
+  /** Bundles that this device went back from and does not take. */
+  get reverted(): RevertedBundle[] {
+    return this.#store.reverted.list();
+  }
+
+  /** False when the device had not gone back from it. */
+  allowBundle(bundleUuid: string, by: 'coordinator' | 'device', settle: () => void = () => undefined): boolean {
+    const wasReverted = this.#store.within(() => {
+      settle();
+      return this.#store.allowBundle(bundleUuid, by);
+    });
+    this.#option.link.wake();
+    return wasReverted;
   }
 
   /** Honoured until `installing`; later the update runs to its end. */
