@@ -72,6 +72,7 @@ import type {
   Rollout,
   RolloutChange,
   RolloutFollowRow,
+  RolloutPlan,
   RolloutRecordingRow,
   RolloutReport,
   RolloutRequest,
@@ -220,7 +221,9 @@ export class CoordinatorClient {
   startRollout = (request: RolloutRequest) => this.#http.post<Rollout>('/v1/rollouts', request);
   rollouts = () => this.#http.get<Rollout[]>('/v1/rollouts');
   rollout = (id: string) => this.#http.get<Rollout>(`/v1/rollouts/${encodeURIComponent(id)}`);
-  changeRollout = (id: string, verb: 'pause' | 'resume' | 'abort', change: RolloutChange) =>
+  planRollout = (request: RolloutRequest) => this.#http.post<RolloutPlan>('/v1/rollouts/plan', request);
+  applyRollout = (plan: RolloutPlan) => this.#http.post<Rollout>('/v1/rollouts/apply', plan);
+  changeRollout = (id: string, verb: 'pause' | 'resume' | 'abort' | 'approve', change: RolloutChange) =>
     this.#http.post<Rollout>(`/v1/rollouts/${encodeURIComponent(id)}/${verb}`, change);
   rolloutReport = (id: string) => this.#http.get<RolloutReport>(`/v1/rollouts/${encodeURIComponent(id)}/report`);
   /** Ends with the row `outcome`; one that ends without it is not whole. */

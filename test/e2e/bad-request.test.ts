@@ -30,6 +30,9 @@ beforeAll(async () => {
   await writeFile(scratch('p.conf'), 'meta-product = "p"\nmeta-version = "1.0.0"\ntask t { on-init { info("x") } }\n');
   await must(['firmware', 'build', '-f', scratch('p.conf'), '-o', scratch('p.fw')]);
   await must(['release', 'publish', scratch('p.fw')]);
+  await writeFile(scratch('policy.yaml'), 'release: p/1.0.0\nselector: "*"\n');
+  await writeFile(scratch('bad-policy.yaml'), 'release: p/1.0.0\nselector: "*"\nphasis: []\n');
+  await writeFile(scratch('plan.yaml'), 'flotillaPlan: 1\ntargets:\n  - {"deviceId":"d-1","phase":1}\n');
   await must(['ca', 'sign-time-reset', '--device', 'd-1', '--out', scratch('one.reset')]);
   await writeFile(scratch('limits.yaml'), 'maxPower: 10\n');
   await writeFile(scratch('fleet.csv'), 'id\nm-1\n');
@@ -135,11 +138,15 @@ describe('without a coordinator', () => {
     'release publish': () => [scratch('p.fw')],
     'release show': () => ['p/1.0.0'],
     'rollout abort': () => ['r-1'],
+    'rollout apply': () => [scratch('plan.yaml')],
+    'rollout approve': () => ['r-1'],
+    'rollout plan': () => ['p/1.0.0', '*'],
     'rollout export': () => ['r-1'],
     'rollout list': () => [],
     'rollout pause': () => ['r-1'],
     'rollout report': () => ['r-1'],
     'rollout resume': () => ['r-1'],
+    'rollout simulate': () => ['--fleet', 'recorded'],
     'rollout start': () => ['p/1.0.0', '*'],
     'rollout status': () => ['r-1'],
     run: () => ['*', '--', 'true'],
@@ -151,6 +158,7 @@ describe('without a coordinator', () => {
     why: () => ['d-1'],
   };
   const alone = [
+    'rollout test',
     'agent diagnose',
     'agent enroll',
     'agent init',
@@ -347,6 +355,11 @@ describe('a malformed request', () => {
     [run('--timeout', 'soon'), 'duration-malformed'],
     [run('--nonsense'), 'usage'],
     [['run', 'd-1'], 'run-command-missing'],
+    [['rollout', 'plan', 'p/1.0.0'], 'rollout-no-selector'],
+    [['rollout', 'plan', 'bad-policy.yaml'], 'config-invalid'],
+    [['rollout', 'plan', 'policy.yaml', '--phase', '1'], 'rollout-policy-flag'],
+    [['rollout', 'apply', 'p.conf'], 'rollout-plan-unreadable'],
+    [['rollout', 'apply', 'plan.yaml'], 'api-request-malformed'],
     [rollout('--phase', '5x'), 'phase-malformed'],
     [rollout('--phase', ''), 'phase-malformed'],
     [rollout('--phase', '1@'), 'phase-malformed'],

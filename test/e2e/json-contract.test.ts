@@ -445,10 +445,23 @@ const cases: Record<string, Case> = {
   'release show': { ok: () => ['tiny/1.0.0/stable'], fails: () => ['tiny/9.9.9/stable'], exitCode: 2 },
 
   'rollout start': { ok: () => ['tiny/1.0.0', 'x-7'], fails: () => ['tiny/1.0.0', 'G@site:nowhere'], exitCode: 3 },
+  'rollout plan': {
+    ok: () => ['tiny/1.0.0', 'x-8', '--output', scratch('plan.yaml')],
+    fails: () => [scratch('coordinator.yaml'), '--output', scratch('other-plan.yaml')],
+    exitCode: 2,
+  },
+  'rollout apply': { ok: () => [scratch('plan-9.yaml')], fails: () => [scratch('tiny.conf')], exitCode: 2 },
+  'rollout approve': {
+    missing: 'no phase waits for it here: test/integration/coordinator/rollout-plan.test.ts',
+    fails: () => ['r-nothing'],
+    exitCode: 2,
+  },
   'rollout list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
   'rollout status': { ok: () => [rollouts['x-1'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
   'rollout report': { ok: () => [rollouts['x-1'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
   'rollout export': { ok: () => [rollouts['x-1'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
+  'rollout simulate': { ok: () => ['--devices', '9'], fails: () => ['--devices', '9', '--fail', 'x'], exitCode: 2 },
+  'rollout test': { ok: () => [scratch('cases.yaml')], fails: () => [scratch('no-such-file')], exitCode: 2 },
   'rollout pause': { ok: () => [rollouts['x-1'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
   'rollout resume': { ok: () => [rollouts['x-2'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
   'rollout abort': { ok: () => [rollouts['x-3'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
@@ -475,6 +488,12 @@ beforeAll(async () => {
   await writeFile(scratch('not-a-bundle.fw'), 'no archive');
 
   await writeFile(scratch('limits.yaml'), 'max: 10\n');
+  await writeFile(scratch('policy.yaml'), "release: tiny/1.0.0\nselector: '*'\n");
+  const cases = ['policy: policy.yaml', "fleet: { generate: [{ count: 3, id: 'd-{n}' }] }", 'cases:'];
+  await writeFile(
+    scratch('cases.yaml'),
+    [...cases, '  - { name: good, expect: { outcome: completed } }', ''].join('\n'),
+  );
   const field = { name: 'volts', type: 'double', unit: 'V' };
   const reading = (unit: string) =>
     JSON.stringify({ type: 'record', name: 'meter.Reading', fields: [{ ...field, unit }] });
@@ -489,7 +508,7 @@ beforeAll(async () => {
   await must(['cert', 'export', ...own, '--out', scratch('own.p12'), '--passphrase-file', scratch('p12.pass')]);
   await must(['init', scratch('stopped'), '--no-passphrase', '--port', '0']);
   await must(['agent', 'init', scratch('csr'), '--id', 's-1', '--coordinator', '127.0.0.1:7443']);
-  for (const id of ['x-1', 'x-2', 'x-3', 'x-4', 'x-5', 'x-6', 'x-7', 'x-8'])
+  for (const id of ['x-1', 'x-2', 'x-3', 'x-4', 'x-5', 'x-6', 'x-7', 'x-8', 'x-9'])
     await must(['cert', 'issue', id, '--out', scratch(id)]);
   await must(['cert', 'issue', 'p-1', '--out', scratch('p-1'), '--pending']);
   await must(['firmware', 'keygen', scratch('key')]);
@@ -506,6 +525,7 @@ beforeAll(async () => {
   await must(['schedule', 'add', 'kept', 'x-1', '--cron', '0 3 * * *', '--', 'true']);
   for (const id of ['x-1', 'x-2', 'x-3']) rollouts[id] = (await must(['rollout', 'start', 'tiny/1.0.0', id])).json().id;
   await must(['rollout', 'pause', rollouts['x-2'] ?? '']);
+  await must(['rollout', 'plan', 'tiny/1.0.0', 'x-9', '--output', scratch('plan-9.yaml')]);
   await must(['event', 'schema', 'register', scratch('reading.avsc')]);
   await must(['device', 'config', 'set', 'x-1', 'limits', scratch('limits.yaml')]);
   for (const name of ['c-1', 'c-2', 'c-3']) await must(['event', 'tail', '--consumer', name, '--limit', '1']);

@@ -37,6 +37,7 @@ export * from './release-service.ts';
 export * from './revocation-list-service.ts';
 export * from './replace-service.ts';
 export * from './renewal-service.ts';
+export { applyRolloutPlan, planRolloutFile } from './rollout-plan-service.ts';
 export * from './rollout-report-service.ts';
 export * from './rollout-service.ts';
 export * from './schedule-service.ts';

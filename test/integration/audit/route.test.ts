@@ -224,6 +224,11 @@ const cases: Record<string, Case> = {
       kept['rollout'] = await rollout();
     },
   },
+  'POST /v1/rollouts/apply': {
+    action: 'rollout.start',
+    devices: ['gw-1'],
+    run: async () => core.client.applyRollout(await core.client.planRollout({ release: 'p/1.0.0', selector: 'gw-1' })),
+  },
   'POST /v1/rollouts/:id/pause': {
     action: 'rollout.pause',
     run: () => core.client.changeRollout(kept['rollout']!, 'pause', {}),

@@ -84,7 +84,10 @@ const decisions: Record<string, string> = {
   'GET /v1/releases/:id': 'read',
   'POST /v1/rollouts': 'release',
   'GET /v1/rollouts': 'read',
+  'POST /v1/rollouts/plan': 'read', // touches nothing
+  'POST /v1/rollouts/apply': 'release',
   'GET /v1/rollouts/:id': 'read',
+  'POST /v1/rollouts/:id/approve': 'read', // the phase names the role
   'POST /v1/rollouts/:id/pause': 'halt',
   'POST /v1/rollouts/:id/resume': 'release',
   'POST /v1/rollouts/:id/abort': 'halt',
