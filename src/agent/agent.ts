@@ -32,9 +32,11 @@ import { confirmBoot } from './slot/confirm-boot.ts';
 import { createSlots } from './slot/create-slot.ts';
 import { ensureAgentSchema } from './state/agent-schema.ts';
 import { lockState } from './state/state-lock.ts';
+import type { RevertedBundle } from './state/reverted-bundle-table.ts';
 import { createValueTable } from './state/value-table.ts';
 import { TimeKeeper } from './time/time-keeper.ts';
 import { TrustedClock } from './time/trusted-clock.ts';
+import { ProductHealth } from './updater/product-health.ts';
 import { refusedUpdate } from './updater/offer.ts';
 import type { Update, UpdateReason } from './updater/update.ts';
 import { Updater } from './updater/updater.ts';
@@ -119,7 +121,9 @@ export function createAgent(option: AgentOption): Agent {
   });
   const slots = config.update === undefined ? undefined : createSlots(config.update);
   const running = () => readRunning(config.boot, slots);
-  const parts = { database, log, link, clock, logger };
+  const machine = createBootTime(config.boot.idFile);
+  const parts = { database, log, link, clock, logger, machine };
+  const productHealth = new ProductHealth(parts);
 
   const keeper = new TimeKeeper({
     ...parts,
@@ -135,7 +139,7 @@ export function createAgent(option: AgentOption): Agent {
   const executor = new Executor({
     ...parts,
     policy: () => policy.current(),
-    machine: createBootTime(config.boot.idFile),
+    machine,
     content,
     perform: createActions({
       clock,
@@ -159,7 +163,10 @@ export function createAgent(option: AgentOption): Agent {
         ...(config.update === undefined ? {} : { product: config.update.product }),
       }),
     refreshMs: config.grains.refreshSeconds * 1_000,
-    onReport: () => link.wake(),
+    onReport: () => {
+      link.wake();
+      updater?.poke();
+    },
   });
   const updater =
     config.update === undefined || slots === undefined
@@ -169,11 +176,17 @@ export function createAgent(option: AgentOption): Agent {
           slots,
           running,
           policy: updatePolicy(config.update, option.publicKeys),
+          rules: config.update,
+          zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+          grains: () => grains.known(),
+          rebootHold: () => door.rebootHold(),
+          productHealth,
           directory: config.state,
           onDecided: () => {
             void confirmBoot(slots, running, logger);
             void grains.refresh();
           },
+          onChange: () => door.tellUpdate(),
           onFatal: option.onFatal,
         });
   const door = new Door({
@@ -185,8 +198,12 @@ export function createAgent(option: AgentOption): Agent {
       deviceId: option.identity.deviceId,
       clock: keeper.state(),
       ...describeUpdate(updater?.last),
+      ...describeReverted(updater?.reverted ?? []),
     }),
+    updates: { updater, productHealth },
+    onRebootHold: () => updater?.poke(),
     onTimeReset: (reset) => keeper.reset(reset),
+    onAllowBundle: (bundleUuid) => updater?.allowBundle(bundleUuid, 'device') ?? false,
     onFatal: option.onFatal,
   });
   const reporter = new LogReporter(parts);
@@ -215,6 +232,10 @@ export function createAgent(option: AgentOption): Agent {
         refuseOffer(offer, { code: 'updates-not-configured', message }, settle);
       },
       'update.cancel': (cancel, settle) => (updater ? updater.cancel(cancel, settle) : settle()),
+      'bundle.allow': ({ bundleUuid }, settle) => {
+        if (updater) updater.allowBundle(bundleUuid, 'coordinator', settle);
+        else settle();
+      },
       'grains.refresh': (_, settle) => {
         settle();
         void introduce();
@@ -317,4 +338,8 @@ function describeUpdate(update: Update | undefined): Pick<DoorStatus, 'update'> 
   const { rolloutId, bundle, state, enteredAtMs, reason } = update;
   const why = reason === undefined ? {} : { reason: `${reason.code}: ${reason.message}` };
   return { update: { rolloutId, version: bundle.version, state, sinceMs: enteredAtMs, ...why } };
+}
+
+function describeReverted(reverted: readonly RevertedBundle[]): Pick<DoorStatus, 'revertedBundles'> {
+  return reverted.length === 0 ? {} : { revertedBundles: [...reverted] };
 }

@@ -343,6 +343,13 @@ export const CertificateEventSchema = Type.Object({
 export type CertificateEvent = Static<typeof CertificateEventSchema>;
 
 /** Event types and the schema of each. */
+/** `flotilla.bundle-allowed`, lane control, key = bundle UUID: the device takes this bundle again. `by`: where it was said. */
+export const BundleAllowedEventSchema = Type.Object({
+  bundleUuid: Type.String({ minLength: 1, maxLength: 36 }),
+  by: Type.Enum(['coordinator', 'device']),
+});
+export type BundleAllowedEvent = Static<typeof BundleAllowedEventSchema>;
+
 export const eventSchemas = {
   'flotilla.boot': BootEventSchema,
   'flotilla.grains': GrainsEventSchema,
@@ -364,5 +371,6 @@ export const eventSchemas = {
   'flotilla.certificate': CertificateEventSchema,
   'flotilla.grains-change': GrainsChangeEventSchema,
   'flotilla.job-output': JobOutputEventSchema,
+  'flotilla.bundle-allowed': BundleAllowedEventSchema,
 } as const;
 export type BuiltinEventType = keyof typeof eventSchemas;

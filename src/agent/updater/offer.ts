@@ -1,13 +1,17 @@
 import type { FileOffer, UpdateOffer } from '../../protocol/request.ts';
 import type { Running } from '../../protocol/event.ts';
+import { windowProblem } from '../../window/index.ts';
 import { slotObstacle, type MachineFact } from './boot-verdict.ts';
 import { wrongKind } from './bundle-check.ts';
 import { partCount } from './download.ts';
+import type { RevertedBundle } from '../state/reverted-bundle-table.ts';
 import type { Update, UpdateReason } from './update.ts';
 
 export interface OfferContext {
   /** What runs, or why that can't be said. */
   fact: MachineFact | Error;
+  /** Where this device went back from the offered bundle, and nobody has allowed it since. */
+  reverted?: RevertedBundle | undefined;
   /** The update under way. */
   current: Update | undefined;
   policy: { product: string; platform: string };
@@ -38,13 +42,14 @@ export function refusedUpdate(
 }
 
 function newUpdate(
-  { rolloutId, bundle, delta, expiresAtMs }: UpdateOffer,
+  { rolloutId, bundle, delta, expiresAtMs, conduct }: UpdateOffer,
   { fact, nowMs }: Pick<OfferContext, 'fact' | 'nowMs'>,
 ) {
   const before: Running = fact instanceof Error ? { bootId: '' } : fact.running;
   const fits = delta !== undefined && delta.fromUuid === before.bundleUuid && hasAllParts(delta);
   const chosen = fits ? { delta } : {};
-  return { rolloutId, bundle, ...chosen, expiresAtMs, enteredAtMs: nowMs, before, health: [], downloadedBytes: 0 };
+  const begin = { enteredAtMs: nowMs, before, health: [], downloadedBytes: 0 };
+  return { rolloutId, bundle, ...chosen, expiresAtMs, ...(conduct === undefined ? {} : { conduct }), ...begin };
 }
 
 function hasAllParts(file: FileOffer): boolean {
@@ -52,8 +57,8 @@ function hasAllParts(file: FileOffer): boolean {
 }
 
 function offerObstacle(
-  { bundle, expiresAtMs }: UpdateOffer,
-  { fact, current, policy, coordinatorNowMs }: OfferContext,
+  { bundle, expiresAtMs, conduct }: UpdateOffer,
+  { fact, reverted, current, policy, coordinatorNowMs, nowMs }: OfferContext,
 ): UpdateReason | undefined {
   if (current) return { code: 'busy', message: `the update of rollout ${current.rolloutId} is under way` };
   if (coordinatorNowMs !== undefined && coordinatorNowMs >= expiresAtMs) {
@@ -66,6 +71,18 @@ function offerObstacle(
       code: 'offer-malformed',
       message: `${bundle.partSha256.length} part hashes for ${partCount(bundle)} parts`,
     };
+  }
+  if (reverted) {
+    const when = new Date(reverted.atMs).toISOString().slice(0, 10);
+    return {
+      code: 'bundle-quarantined',
+      message: `this device went back from bundle ${bundle.bundleUuid} on ${when} (${reverted.reason}); "device allow-bundle" lets it try again`,
+    };
+  }
+  const windows = [...(conduct?.installWindows ?? []), ...(conduct?.rebootWindows ?? [])];
+  for (const window of windows) {
+    const problem = windowProblem(window, nowMs);
+    if (problem) return { code: 'offer-malformed', message: `window ${problem.field} ${problem.seen}` };
   }
   if (fact instanceof Error) return { code: 'machine-unreadable', message: fact.message };
   if (fact.running.bundleUuid === bundle.bundleUuid) {

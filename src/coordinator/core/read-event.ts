@@ -4,6 +4,7 @@ import {
   eventSchemas,
   type AcceptsEvent,
   type BootEvent,
+  type BundleAllowedEvent,
   type ClockEvent,
   type CertificateEvent,
   type CertificateRequestEvent,
@@ -48,6 +49,7 @@ export type Meaning =
   | { kind: 'clock'; event: ClockEvent }
   | { kind: 'certificate-request'; event: CertificateRequestEvent }
   | { kind: 'certificate'; event: CertificateEvent }
+  | { kind: 'bundle-allowed'; event: BundleAllowedEvent }
   /** It does not fit; the reason is for a person. */
   | {
       kind: 'dead';
@@ -77,6 +79,7 @@ const keyFields: Partial<Record<string, string>> = {
   'flotilla.history': 'outcome',
   'flotilla.certificate-request': 'renewalId',
   'flotilla.certificate': 'renewalId',
+  'flotilla.bundle-allowed': 'bundleUuid',
 };
 
 /** Reads events with the schemas compiled once. Never throws. */
