@@ -74,7 +74,7 @@ describe('flotilla run', () => {
         const result = results.find((one) => one.deviceId === id);
         expect(result).toMatchObject({ outcome: 'succeeded' });
         // Their own clocks say when they had ended: long before the stalled one was given up.
-        expect(stalled.finishedAtMs - result.finishedAtMs).toBeGreaterThan(2_900);
+        expect(result.finishedAtMs).toBeLessThan(stalled.finishedAtMs - 2500);
       }
       expect(tookMs).toBeGreaterThan(2900);
     } finally {
