@@ -17,6 +17,7 @@ import { recordLog, type LogRecording } from './log-recording.ts';
 import { powerCutLog, verdict as powerCutLogVerdict } from './power-cut-log.ts';
 import { runDemand } from './demand/demand.ts';
 import { runJobs } from './jobs/jobs.ts';
+import { checkRolloutModel } from './rollout/rollout-model.ts';
 import { runRotation } from './rotation/rotation.ts';
 import { powerCut, powerCutVerdict as updateVerdict } from './update/power-cut.ts';
 import { powerCutApply, recordUpgrades, verdict as powerCutVerdict } from './power-cut-apply.ts';
@@ -65,6 +66,14 @@ const soaks: Record<string, Soak> = {
         onProgress,
       });
       return { report: { ...report, hoard: hoarded }, problems: [...verdict(report), ...hoardVerdict(hoarded)] };
+    },
+  },
+  'rollout-model': {
+    async run() {
+      const started = performance.now();
+      const runs = whole('points', values.points ?? '10000');
+      const report = { seed, ...checkRolloutModel({ runs, seed }), ms: Math.round(performance.now() - started) };
+      return { report, problems: [] };
     },
   },
   'power-cut': {
