@@ -12,7 +12,7 @@ import { createRolloutState, type RolloutDocument } from '../../../src/coordinat
 import { isInFlight, isOpen, type TargetDevice } from '../../../src/coordinator/rollout/target-device.ts';
 import { tallyPhases } from '../../../src/coordinator/rollout/tally.ts';
 import { updateStates } from '../../../src/protocol/event.ts';
-import { evidence, ids, newUuid, RolloutBench } from '../../unit/coordinator/rollout-bench.ts';
+import { evidence, ids, newUuid, oldUuid, RolloutBench } from '../../unit/coordinator/rollout-bench.ts';
 
 const targets = ids(8);
 const deviceId = fc.constantFrom(...targets);
@@ -22,6 +22,8 @@ const minuteMs = 60_000;
 const gate = fc.record(
   {
     success: fc.constantFrom(0.5, 0.75, 1),
+    connected: fc.constantFrom(0.5, 1),
+    lostConnections: fc.constant(2),
     failure: fc.constantFrom(0, 0.25, 0.5),
     minSample: fc.constantFrom(1, 2),
   },
@@ -38,6 +40,7 @@ const request: fc.Arbitrary<Partial<RolloutRequest>> = fc.record(
   {
     phases,
     maxFailures: fc.integer({ min: 1, max: 9 }),
+    continuous: fc.constant(true),
     maxInFlight: fc.integer({ min: 1, max: 4 }),
     maxInFlightPer: fc.constant({ place: 'G@site', count: 1 }),
     perMinute: fc.integer({ min: 1, max: 4 }),
@@ -59,11 +62,11 @@ type Step =
   | { kind: 'tell'; deviceId: string; state: (typeof updateStates)[number]; proven: boolean }
   | { kind: 'update' | 'roll-back' | 'remove' | 'hold' | 'occupy' | 'release'; deviceId: string }
   | { kind: 'presence'; deviceId: string; connected: boolean }
-  | { kind: 'supersede'; deviceId: string }
+  | { kind: 'supersede' | 'join'; deviceId: string }
   | { kind: 'pause' | 'resume' | 'approve' | 'abort' | 'tick' | 'restart' };
 
 const of = <K extends string>(...kinds: K[]) => fc.record({ kind: fc.constantFrom(...kinds), deviceId });
-const step: fc.Arbitrary<Step> = fc.oneof(
+const anyStep: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({
@@ -77,11 +80,18 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: of('roll-back') },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('presence' as const), deviceId, connected: fc.boolean() }) },
   { weight: 1, arbitrary: of('remove', 'hold', 'occupy', 'release', 'supersede') },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('join' as const), deviceId: fc.constantFrom('d01', 'd90', 'd91') }),
+  },
   { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('pause' as const, 'restart' as const) }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom('resume' as const, 'approve' as const) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('abort' as const) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constantFrom('abort' as const, 'tick', 'tick', 'tick', 'tick', 'tick') }),
+  },
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('tick' as const) }) },
-) as fc.Arbitrary<Step>;
+);
 
 /** How the clock moves before a step: mostly on, by jumps too, and sometimes back. */
 const passing = fc.oneof(
@@ -100,7 +110,7 @@ export interface ModelRun {
 /** @throws what fast-check throws: the shortest sequence that breaks a rule, with its seed */
 export function checkRolloutModel({ runs, seed }: { runs: number; seed: number }): ModelRun {
   const report: ModelRun = { sequences: 0, steps: 0, offers: 0, endings: {} };
-  const sequences = fc.array(fc.tuple(passing, step), { minLength: 1, maxLength: 50 });
+  const sequences = fc.array(fc.tuple(passing, anyStep), { minLength: 1, maxLength: 50 });
   fc.assert(
     fc.property(request, fc.subarray(targets, { maxLength: 3 }), sequences, (asked, away, steps) => {
       const checked = new CheckedRollout(asked, away);
@@ -171,14 +181,30 @@ class CheckedRollout {
       case 'remove':
         bench.world.delete(step.deviceId);
         return this.#feed({ kind: 'removed', deviceId: step.deviceId });
-      case 'hold':
-        bench.world.get(step.deviceId)!.tags['update-hold'] = 'x';
+      case 'hold': {
+        const device = bench.world.get(step.deviceId);
+        if (device !== undefined) device.tags['update-hold'] = 'x';
         return this.#feed({ kind: 'presence', deviceId: step.deviceId });
+      }
       case 'occupy':
         return void bench.holders.set(step.deviceId, 'r0');
       case 'release':
         bench.holders.delete(step.deviceId);
         return this.#feed({ kind: 'presence', deviceId: step.deviceId });
+      case 'join': {
+        const { maxInFlightPer } = bench.state.document.policy;
+        const device = bench.world.get(step.deviceId) ?? {
+          connected: true,
+          running: { bootId: `${step.deviceId}-boot-1`, slot: 'a', bundleUuid: oldUuid },
+          quarantinedBundles: [],
+          sinceMs: bench.nowMs,
+          grains: {},
+          tags: {},
+        };
+        if (!bench.state.index.has(step.deviceId)) bench.world.set(step.deviceId, device);
+        const group = maxInFlightPer === undefined ? {} : { group: siteOf(step.deviceId) };
+        return this.#feed({ kind: 'join', devices: [{ deviceId: step.deviceId, ...group }] });
+      }
       case 'supersede':
         return this.#feed({ kind: 'supersede', deviceIds: [step.deviceId], by: 'r2' });
       case 'pause':
@@ -207,6 +233,8 @@ class CheckedRollout {
       const { state, phases: all, currentPhase } = bench.state.document;
       const open = [...bench.state.devices].some((device) => isOpen(device.state));
       if (!open && (state === 'completed' || state === 'aborted')) return state;
+      const isLast = currentPhase === all.length - 1 && all[currentPhase]!.state === 'running';
+      if (!open && isLast && state === 'running' && bench.state.document.policy.continuous === true) return 'goes on';
       if (state === 'paused' || state === 'halted') this.#feed({ kind: 'resume' });
       else if (all[currentPhase]?.state === 'approval') this.#feed({ kind: 'approve', by: 'operator:anna' });
       bench.nowMs += 20 * minuteMs;
@@ -295,7 +323,7 @@ class CheckedRollout {
     for (const id of offered) {
       const world = this.#bench.world.get(id);
       require(world?.connected === true && world.tags['update-hold'] === undefined, `${id} was offered`);
-      require(world!.running.bundleUuid !== newUuid, `${id} runs it already`);
+      require(world.running.bundleUuid !== newUuid, `${id} runs it already`);
       require(!this.#bench.holders.has(id), `${id} is another's`);
     }
   }
