@@ -29,6 +29,10 @@ import type {
   DeadLetterQuery,
   Device,
   DeviceJob,
+  Receipt,
+  ReceiptTaken,
+  UpdateHistoryQuery,
+  UpdateRecord,
   DeviceResult,
   DeviceWatchRow,
   DiscardRequest,
@@ -188,6 +192,9 @@ export class CoordinatorClient {
   /** The results as they are stored now. */
   jobResults = (id: string, signal?: AbortSignal) =>
     this.#http.rows<DeviceResult>(`/v1/jobs/${encodeURIComponent(id)}/results`, {}, signal);
+  deviceUpdates = (id: string, query: UpdateHistoryQuery = {}) =>
+    this.#http.get<UpdateRecord[]>(`/v1/devices/${encodeURIComponent(id)}/updates`, { ...query });
+  takeReceipt = (receipt: Receipt) => this.#http.post<ReceiptTaken>('/v1/receipts', receipt);
   deviceJobs = (id: string, query: { limit?: number } = {}) =>
     this.#http.get<DeviceJob[]>(`/v1/devices/${encodeURIComponent(id)}/jobs`, query);
   cancelJob = (id: string) => this.#http.post<Job>(`/v1/jobs/${encodeURIComponent(id)}/cancel`, {});

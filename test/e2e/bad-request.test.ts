@@ -7,6 +7,7 @@ import { flotilla, type RunOption } from '../support/cli.ts';
 import { loadCommands } from '../support/command-list.ts';
 import { createFleet, type TestFleet } from '../support/fleet.ts';
 import { refusal, refusalAsTyped } from '../support/refusal.ts';
+import { receiptFrom } from '../support/sign-receipt.ts';
 
 /** Runs; d-1 is known to it and away. */
 let fleet: TestFleet;
@@ -31,6 +32,7 @@ beforeAll(async () => {
   await must(['firmware', 'build', '-f', scratch('p.conf'), '-o', scratch('p.fw')]);
   await must(['release', 'publish', scratch('p.fw')]);
   await must(['ca', 'sign-time-reset', '--device', 'd-1', '--out', scratch('one.reset')]);
+  await writeFile(scratch('receipt.json'), JSON.stringify(await receiptFrom(scratch('d-1'))));
   await writeFile(scratch('limits.yaml'), 'maxPower: 10\n');
   await writeFile(scratch('fleet.csv'), 'id\nm-1\n');
   const fields = [{ name: 'n', type: 'int' }];
@@ -70,8 +72,10 @@ describe('without a coordinator', () => {
     'device config get': () => ['d-1'],
     'device config resolve': () => ['d-1', 'limits', '--take', 'desired'],
     'device config set': () => ['d-1', 'limits', scratch('limits.yaml')],
+    'device history': () => ['d-1'],
     'device list': () => [],
     'device quarantine': () => ['*', '--reason', 'test'],
+    'device receipt': () => [scratch('receipt.json')],
     'device refresh': () => ['*'],
     'device reject': () => ['*'],
     'device remove': () => ['d-1', '--yes'],

@@ -18,6 +18,7 @@ import {
   type JobFileEvent,
   type JobOutputEvent,
   type LogEvent,
+  type ReceiptEvent,
   type ReplyEvent,
   type SchemaEvent,
   type TimeEvent,
@@ -48,6 +49,7 @@ export type Meaning =
   | { kind: 'clock'; event: ClockEvent }
   | { kind: 'certificate-request'; event: CertificateRequestEvent }
   | { kind: 'certificate'; event: CertificateEvent }
+  | { kind: 'receipt'; event: ReceiptEvent }
   /** It does not fit; the reason is for a person. */
   | {
       kind: 'dead';
@@ -77,6 +79,7 @@ const keyFields: Partial<Record<string, string>> = {
   'flotilla.history': 'outcome',
   'flotilla.certificate-request': 'renewalId',
   'flotilla.certificate': 'renewalId',
+  'flotilla.receipt': 'id',
 };
 
 /** Reads events with the schemas compiled once. Never throws. */
