@@ -2,22 +2,27 @@ import { Args, Flags } from '@oclif/core';
 import { BaseCommand } from '../../src/cli/base-command.ts';
 import { defined } from '../../src/cli/defined.ts';
 import { parseDuration } from '../../src/cli/duration.ts';
+import { holdFlags, readHold } from '../../src/cli/job-flag.ts';
 import { openClient } from '../../src/cli/open-client.ts';
 import { readTriggerFlags } from '../../src/cli/read-trigger.ts';
 import { formatSchedule } from '../../src/cli/render/schedule.ts';
+import { scheduledAction, scheduledActionFlags } from '../../src/cli/scheduled-action.ts';
 import { sendConfirmed } from '../../src/cli/send-confirmed.ts';
-import type { Schedule, ScheduleRequest } from '../../src/client/contract/index.ts';
-import { FlotillaError } from '../../src/error.ts';
+import { overlapPolicies, type OverlapPolicy, type Schedule, type ScheduleRequest } from '../../src/client/contract/index.ts';
 
 export default class Add extends BaseCommand<Schedule> {
-  static override usage = 'schedule add NAME SELECTOR --cron CRON|--at TIME [FLAGS] -- COMMAND [ARGUMENT…]';
-  static override description = `run a command at times to come: again and again, or once
+  static override usage = 'schedule add NAME SELECTOR --cron CRON|--at TIME [FLAGS] [-- COMMAND [ARGUMENT…]]';
+  static override description = `run a command, or another kind of job, at times to come: again and again, or once
 The selector is resolved anew at each firing, and the safety rules are asked again: more devices than --max, or a larger share of the fleet than you confirm now, are refused, and the refusal stands in the schedule's history. Each firing is a job of its own (\`job list --schedule NAME\`).
+
+While devices still work on the job before, --overlap says what becomes of the next one; a device that is away does not count. Instead of a command: --script FILE (arguments behind --), --ping, --refresh, --reboot, --restart SERVICE, --put FILE --to PATH, --config NAME --file FILE. With --for and --then each device takes it back by itself, as with \`run\`.
 
 A time that is named without a wildcard comes exactly once a day, also when the clocks change: in an hour that is skipped at its end, in one that comes twice the first time.`;
   static override examples = [
     `<%= config.bin %> <%= command.id %> rotate-logs 'G@site:harbour' --cron '30 3 * * MON-FRI' --zone Europe/Berlin --splay 10m -- logrotate /etc/logrotate.conf`,
     `<%= config.bin %> <%= command.id %> new-year '*' --at 2027-01-01T00:00 --zone Europe/Berlin --expect 120 -- /usr/bin/fireworks`,
+    `<%= config.bin %> <%= command.id %> peak 'I@load:heat' --cron '0 17 * * *' --zone Europe/Berlin --for 2h --then 'relay on' -- relay off`,
+    `<%= config.bin %> <%= command.id %> weekly 'G@site:harbour' --cron '0 4 * * SUN' --restart modem --batch 10%`,
     `<%= config.bin %> <%= command.id %> try 'gw-1' --cron '*/5 * * * *' --dry-run -- true`,
   ];
   static override args = {
@@ -41,12 +46,19 @@ A time that is named without a wildcard comes exactly once a day, also when the 
       options: ['skip', 'once'],
       default: 'skip',
     }),
+    overlap: Flags.string({
+      description: 'of a time at which devices work on the job before: no job, one after it, or one beside it',
+      options: [...overlapPolicies],
+      default: 'skip',
+    }),
     batch: Flags.string({ description: 'at most this many devices at once: 50, or 10%', helpValue: 'N|N%' }),
     subset: Flags.integer({ description: 'only this many of the devices, drawn at random at each firing', min: 1 }),
     failhard: Flags.boolean({ description: 'start no more devices after the first failure' }),
     timeout: Flags.string({ description: 'of the command on the device, from its start', helpValue: 'DURATION' }),
     expires: Flags.string({ description: 'how long an offline device may take to come back', helpValue: 'DURATION' }),
     shell: Flags.boolean({ description: "run one string through the device's /bin/sh -c" }),
+    ...scheduledActionFlags,
+    ...holdFlags,
     return: Flags.string({
       description: 'send each result to this returner of coordinator.yaml, too',
       helpValue: 'NAME',
@@ -62,20 +74,18 @@ A time that is named without a wildcard comes exactly once a day, also when the 
     const end = this.argv.indexOf('--');
     const argv = end < 0 ? [] : this.argv.slice(end + 1);
     const { args, flags } = await this.parse(Add, end < 0 ? [...this.argv] : this.argv.slice(0, end));
-    if (argv.length === 0 || (flags.shell && argv.length !== 1)) {
-      throw new FlotillaError('usage', 'schedule-command', 'the command stands behind --', {
-        seen: argv.length === 0 ? 'none' : `--shell with ${argv.length} words`,
-        suggestion: "flotilla schedule add NAME SELECTOR --cron '0 3 * * *' -- COMMAND [ARGUMENT…]",
-      });
-    }
+    const client = await openClient(flags);
+    const action = await scheduledAction(client, argv, flags);
     const request: ScheduleRequest = {
       name: args.name,
       trigger: readTriggerFlags(flags),
       missed: flags.missed as 'skip' | 'once',
+      overlap: flags.overlap as OverlapPolicy,
       job: {
         selector: args.selector,
-        action: { kind: 'command', argv, ...defined({ shell: flags.shell || undefined }) },
+        action,
         ...defined({
+          hold: readHold(flags, flags.shell),
           rampSeconds: parseDuration(flags.splay, '--splay'),
           timeoutSeconds: parseDuration(flags.timeout, '--timeout'),
           expiresSeconds: parseDuration(flags.expires, '--expires'),
@@ -88,7 +98,6 @@ A time that is named without a wildcard comes exactly once a day, also when the 
       },
       ...defined({ dryRun: flags['dry-run'] || undefined }),
     };
-    const client = await openClient(flags);
     return sendConfirmed({
       send: (expect) => client.addSchedule({ ...request, ...defined({ expect }) }),
       expect: flags.expect,

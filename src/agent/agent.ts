@@ -35,6 +35,7 @@ import { lockState } from './state/state-lock.ts';
 import { createValueTable } from './state/value-table.ts';
 import { TimeKeeper } from './time/time-keeper.ts';
 import { TrustedClock } from './time/trusted-clock.ts';
+import { ProductHealth } from './updater/product-health.ts';
 import { refusedUpdate } from './updater/offer.ts';
 import type { Update, UpdateReason } from './updater/update.ts';
 import { Updater } from './updater/updater.ts';
@@ -119,7 +120,9 @@ export function createAgent(option: AgentOption): Agent {
   });
   const slots = config.update === undefined ? undefined : createSlots(config.update);
   const running = () => readRunning(config.boot, slots);
-  const parts = { database, log, link, clock, logger };
+  const machine = createBootTime(config.boot.idFile);
+  const parts = { database, log, link, clock, logger, machine };
+  const productHealth = new ProductHealth(parts);
 
   const keeper = new TimeKeeper({
     ...parts,
@@ -135,7 +138,7 @@ export function createAgent(option: AgentOption): Agent {
   const executor = new Executor({
     ...parts,
     policy: () => policy.current(),
-    machine: createBootTime(config.boot.idFile),
+    machine,
     content,
     perform: createActions({
       clock,
@@ -159,7 +162,10 @@ export function createAgent(option: AgentOption): Agent {
         ...(config.update === undefined ? {} : { product: config.update.product }),
       }),
     refreshMs: config.grains.refreshSeconds * 1_000,
-    onReport: () => link.wake(),
+    onReport: () => {
+      link.wake();
+      updater?.poke();
+    },
   });
   const updater =
     config.update === undefined || slots === undefined
@@ -169,11 +175,17 @@ export function createAgent(option: AgentOption): Agent {
           slots,
           running,
           policy: updatePolicy(config.update, option.publicKeys),
+          rules: config.update,
+          zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+          grains: () => grains.known(),
+          rebootHold: () => door.rebootHold(),
+          productHealth,
           directory: config.state,
           onDecided: () => {
             void confirmBoot(slots, running, logger);
             void grains.refresh();
           },
+          onChange: () => door.tellUpdate(),
           onFatal: option.onFatal,
         });
   const door = new Door({
@@ -186,6 +198,8 @@ export function createAgent(option: AgentOption): Agent {
       clock: keeper.state(),
       ...describeUpdate(updater?.last),
     }),
+    updates: { updater, productHealth },
+    onRebootHold: () => updater?.poke(),
     onTimeReset: (reset) => keeper.reset(reset),
     onFatal: option.onFatal,
   });

@@ -54,6 +54,10 @@ export const holdFlags = {
     helpValue: 'COMMAND',
     dependsOn: ['for'],
   }),
+  'then-once': Flags.boolean({
+    description: 'do not run the command of --then again when the agent stopped while it ran',
+    dependsOn: ['then'],
+  }),
 } as const;
 
 export interface JobFlagValues {
@@ -89,7 +93,7 @@ export function jobTerms(flags: JobFlagValues): Omit<JobRequest, 'selector' | 'a
 
 /** `--for` and `--then`; with a shell the command is a string for it, else its words. */
 export function readHold(
-  flags: { for?: string | undefined; then?: string | undefined },
+  flags: { for?: string | undefined; then?: string | undefined; 'then-once': boolean },
   shell: boolean,
 ): Hold | undefined {
   if (flags.for === undefined || flags.then === undefined) return undefined;
@@ -102,5 +106,6 @@ export function readHold(
   return {
     forSeconds: parseDuration(flags.for, '--for'),
     restore: { kind: 'command', argv, ...(shell ? { shell } : {}) },
+    ...(flags['then-once'] ? { once: true } : {}),
   };
 }

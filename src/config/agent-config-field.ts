@@ -1,10 +1,19 @@
 /** The validator of the agent's file. */
-import type { AgentConfig, BackoffConfig, EventTypeConfig, HealthCheckConfig, UpdateConfig } from './agent-config.ts';
+import type {
+  AgentConfig,
+  BackoffConfig,
+  EventTypeConfig,
+  HealthCheckConfig,
+  ProductHealthConfig,
+  UpdateConfig,
+} from './agent-config.ts';
+import { updateRuleFields } from './update-rule-field.ts';
 import {
   defaultAgentConfig,
   defaultAgentCoordinator,
   defaultEventType,
   defaultHealthCheckConfig,
+  defaultProductHealth,
   defaultUpdateConfig,
   defaultWatchdogConfig,
 } from './agent-default.ts';
@@ -21,6 +30,7 @@ const healthCheck: Field<HealthCheckConfig> = record<HealthCheckConfig>(
 
 const update: Field<UpdateConfig> = record<UpdateConfig>(
   {
+    ...updateRuleFields,
     product: text({ maxLength: 256 }),
     platform: text({ maxLength: 256 }),
     keys: list(path, { min: 1, max: 16 }),
@@ -33,14 +43,19 @@ const update: Field<UpdateConfig> = record<UpdateConfig>(
         checks: list(healthCheck, { max: 64 }),
         soakSeconds: seconds(0, 7),
         connectTimeoutSeconds: seconds(1, 7),
+        product: record<ProductHealthConfig>(
+          { timeoutSeconds: seconds(1, 7), missing: choice<ProductHealthConfig['missing']>(['failed', 'ok']) },
+          defaultProductHealth,
+        ),
         noCoordinator: choice(['revert', 'keep']),
       },
       defaultUpdateConfig.health,
+      ['product'],
     ),
     watchdog: record({ file: path, intervalMs: milliseconds(10, hourMs) }, defaultWatchdogConfig),
   },
   defaultUpdateConfig,
-  ['watchdog'],
+  ['watchdog', 'zone', 'metered'],
 );
 
 const backoff: Field<BackoffConfig> = check(

@@ -1,5 +1,6 @@
 /** The agent's YAML file: its fields with units. Defaults: agent-default.ts; validator: agent-config-field.ts. */
 import type { LogLevel } from '../log.ts';
+import type { Window } from '../window/index.ts';
 
 export interface AgentConfig {
   coordinator: {
@@ -121,7 +122,7 @@ export interface BackoffConfig {
   maxMs: number;
 }
 
-export interface UpdateConfig {
+export interface UpdateConfig extends UpdateRules {
   product: string;
   platform: string;
   /** Public keys of which one must have signed a bundle; absolute once loaded. Never empty: no key means refuse. */
@@ -138,10 +139,75 @@ export interface UpdateConfig {
     soakSeconds: number;
     /** How long the new slot may take to reach the coordinator. */
     connectTimeoutSeconds: number;
+    /** Waits for the product's own word at the door; absent: only a bad one counts. */
+    product?: ProductHealthConfig;
     /** What becomes of a new slot that is well in all else and does not reach it. */
     noCoordinator: 'revert' | 'keep';
   };
   watchdog?: { file: string; intervalMs: number };
+}
+
+/** What the owner of the device lays down about when and how it is updated. */
+export interface UpdateRules {
+  /** `required`: nothing is installed before somebody at the device has approved it. */
+  approval: 'none' | 'required';
+  limits: UpdateLimits;
+  /** When each may begin; an empty list: at any time. */
+  windows: { download: Window[]; install: Window[]; reboot: Window[] };
+  /** IANA name, for windows in the zone `device`; absent: the machine's. */
+  zone?: string;
+  download: {
+    /** Absent: as fast as it comes. */
+    maxBytesPerSecond?: number;
+  };
+  /** What may be fetched while the link costs money; absent: everything. */
+  metered?: MeteredConfig;
+  hooks: HookConfig;
+}
+
+/** Seconds that the machine runs. A state that lasts longer ends as `timed-out-<state>`. */
+export interface UpdateLimits {
+  offeredSeconds: number;
+  /** Beside what the file takes at `maxBytesPerSecond`. */
+  downloadingSeconds: number;
+  verifiedSeconds: number;
+  installingSeconds: number;
+  rebootingSeconds: number;
+  /** Beside what soak, connect and checks may take. */
+  testingSeconds: number;
+  revertingSeconds: number;
+  /** In all, for windows to open and for a link that is not metered. */
+  waitSeconds: number;
+  /** In all, for the product or a person to put the update off; then it goes on. */
+  deferSeconds: number;
+  /** For an approval; then the update ends as rejected. */
+  approvalSeconds: number;
+  /** In all, for the product to hold the restart up; then the machine restarts. */
+  rebootHoldSeconds: number;
+}
+
+export interface MeteredConfig {
+  /** By grain (`network:type`), the values under which the link is metered; all of them must hold. */
+  when: Record<string, string[]>;
+  download: 'never' | 'delta-only' | 'up-to';
+  /** With `up-to`: files of at most this size. */
+  maxBytes?: number;
+}
+
+export interface HookConfig {
+  /** Executables in `<state>.d` of this folder run when an update is in that state. Absolute once loaded. */
+  directory: string;
+  timeoutSeconds: number;
+  /** How long one that says "later" (21) is left alone … */
+  retrySeconds: number;
+  /** … and how long in all before that counts as a failure. */
+  retryLimitSeconds: number;
+}
+
+export interface ProductHealthConfig {
+  timeoutSeconds: number;
+  /** What it means when nothing was said by then. */
+  missing: 'failed' | 'ok';
 }
 
 /** How the agent and the boot loader tell each other which slot boots. */

@@ -4,8 +4,10 @@ import type {
   EventTypeConfig,
   FileSlotConfig,
   HealthCheckConfig,
+  ProductHealthConfig,
   SlotVariableConfig,
   UpdateConfig,
+  UpdateRules,
 } from './agent-config.ts';
 
 /** What the `coordinator:` section may leave out; its host no default can know. */
@@ -52,8 +54,34 @@ export const defaultEventType: EventTypeConfig = {
   latestOnly: false,
 };
 
+const hour = 3_600;
+const day = 24 * hour;
+
+export const defaultUpdateRules: UpdateRules = {
+  approval: 'none',
+  limits: {
+    offeredSeconds: hour,
+    downloadingSeconds: 7 * day,
+    verifiedSeconds: day, // the coordinator is heard once more, and may be out of reach
+    installingSeconds: 2 * hour,
+    rebootingSeconds: hour,
+    testingSeconds: hour,
+    revertingSeconds: hour,
+    waitSeconds: 14 * day,
+    deferSeconds: day,
+    approvalSeconds: 7 * day,
+    rebootHoldSeconds: hour,
+  },
+  windows: { download: [], install: [], reboot: [] },
+  download: {},
+  hooks: { directory: 'hooks/update', timeoutSeconds: 300, retrySeconds: 60, retryLimitSeconds: 1_800 },
+};
+
+export const defaultProductHealth: ProductHealthConfig = { timeoutSeconds: 300, missing: 'failed' };
+
 /** What an `update:` section may leave out. */
 export const defaultUpdateConfig = {
+  ...defaultUpdateRules,
   task: 'upgrade',
   reboot: { command: ['reboot'], timeoutSeconds: 120 },
   health: { checks: [], soakSeconds: 5, connectTimeoutSeconds: 300, noCoordinator: 'revert' },

@@ -58,6 +58,7 @@ function resolveUpdatePaths(update: UpdateConfig, at: (path: string) => string):
     ...update,
     keys: update.keys.map(at),
     destination: at(update.destination),
+    hooks: { ...update.hooks, directory: at(update.hooks.directory) },
     slot: slot.backend === 'file' ? { ...slot, file: at(slot.file) } : slot,
     ...(watchdog === undefined ? {} : { watchdog: { ...watchdog, file: at(watchdog.file) } }),
   };

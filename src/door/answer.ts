@@ -114,6 +114,78 @@ export const RequestRowSchema = Type.Object({
 });
 export type RequestRow = Static<typeof RequestRowSchema>;
 
+const codeAndText = { code: Type.String(), message: Type.String() };
+
+/** An update as its device sees it. */
+const updateFields = {
+  rolloutId: Type.String(),
+  bundleUuid: Type.String(),
+  version: Type.String(),
+  /** `offered`, `downloading`, `verified`, `installing`, `rebooting`, `testing`, `reverting`, or how it ended. */
+  state: Type.String(),
+  /** How often it is in that state now. */
+  attempt: Type.Integer({ minimum: 1 }),
+  sinceMs: Type.Number(),
+  sizeBytes: count(),
+  downloadedBytes: count(),
+  /** Somebody at the device has to approve it before it is installed. */
+  needsApproval: Type.Boolean(),
+  approvedAtMs: Type.Optional(Type.Number()),
+  reason: Type.Optional(Type.Object(codeAndText)),
+  /** Why it does not go on just now, and until when, as far as that is known. */
+  wait: Type.Optional(Type.Object({ ...codeAndText, untilMs: Type.Optional(Type.Number()) })),
+};
+export const DeviceUpdateSchema = Type.Object(updateFields);
+export type DeviceUpdate = Static<typeof DeviceUpdateSchema>;
+
+const DeferralSchema = Type.Object({ untilMs: Type.Number(), reason: Type.String() });
+
+export const UpdateStatusSchema = Type.Object({
+  /** False: the agent's file has no `update:` section. */
+  configured: Type.Boolean(),
+  update: Type.Optional(DeviceUpdateSchema),
+  deferral: Type.Optional(DeferralSchema),
+  /** What the product said of itself in this boot. */
+  productHealth: Type.Optional(Type.Object({ ok: Type.Boolean(), reason: Type.Optional(Type.String()) })),
+});
+export type UpdateStatus = Static<typeof UpdateStatusSchema>;
+
+const ranSchema = Type.Object({
+  bootId: Type.String(),
+  slot: Type.Optional(Type.String()),
+  bundleUuid: Type.Optional(Type.String()),
+  version: Type.Optional(Type.String()),
+});
+const checkFields = { name: Type.String(), durationMs: Type.Number(), exitCode: Type.Optional(Type.Integer()) };
+
+/** A past update, or the one under way, with what proves how it went. */
+export const UpdateRecordSchema = Type.Object({
+  ...updateFields,
+  evidence: Type.Object({
+    before: ranSchema,
+    after: Type.Optional(ranSchema),
+    slotDigestMatches: Type.Optional(Type.Boolean()),
+    health: Type.Array(Type.Object({ ...checkFields, ok: Type.Boolean(), output: Type.Optional(Type.String()) })),
+    hooks: Type.Optional(
+      Type.Array(
+        Type.Object({
+          ...checkFields,
+          state: Type.String(),
+          outcome: Type.Enum(['ok', 'failed', 'later']),
+          output: Type.Optional(Type.String()),
+        }),
+      ),
+    ),
+    downloadedBytes: count(),
+    deltaFrom: Type.Optional(Type.String()),
+    deltaFailed: Type.Optional(Type.String()),
+    installedAtMs: Type.Optional(Type.Number()),
+    testingSinceMs: Type.Optional(Type.Number()),
+    decidedAtMs: Type.Optional(Type.Number()),
+  }),
+});
+export type UpdateRecord = Static<typeof UpdateRecordSchema>;
+
 const RevisionSchema = Type.Object({ revision: count() });
 /** All types that are announced for this device. */
 const TypesSchema = Type.Object({ types: Type.Array(Type.String()) });
@@ -136,6 +208,15 @@ export const okSchemas = {
   'requests.failed': Type.Object({}),
   'reboot.hold': Type.Object({}),
   'reboot.release': Type.Object({}),
+  'update.status': UpdateStatusSchema,
+  'update.watch': UpdateStatusSchema,
+  'update.history': Type.Object({ updates: Type.Array(UpdateRecordSchema) }),
+  'update.approve': Type.Object({ update: DeviceUpdateSchema }),
+  'update.reject': Type.Object({ update: DeviceUpdateSchema }),
+  /** As far as it was granted. */
+  'update.defer': Type.Object({ deferral: DeferralSchema }),
+  'update.resume': Type.Object({}),
+  'health.report': Type.Object({}),
   'time.reset': Type.Object({}),
 } as const satisfies Record<string, TSchema>;
 export type OkOf<Shape extends keyof typeof okSchemas> = Static<(typeof okSchemas)[Shape]>;

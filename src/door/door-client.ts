@@ -4,12 +4,15 @@ import type {
   Answer,
   DesiredDocument,
   DeviceDocument,
+  DeviceUpdate,
   DocumentList,
   DoorStatus,
   OkOf,
   Published,
   Pushed,
   RequestRow,
+  UpdateRecord,
+  UpdateStatus,
 } from './answer.ts';
 import { DoorError } from './door-error.ts';
 import { LineSplitter } from './line-splitter.ts';
@@ -117,13 +120,57 @@ export class DoorClient implements AsyncDisposable {
     await this.#call('time.reset', { reset });
   }
 
-  /** No job restarts the machine until `releaseReboot`, or until this program is gone. `defer`: it will be soon. */
+  /**
+   * No job restarts the machine until `releaseReboot`, or until this program is gone, and no update within the owner's
+   * limit. `defer`: it will be soon.
+   */
   async holdReboot(reason: string, { defer = false } = {}): Promise<void> {
     await this.#call('reboot.hold', { reason, defer });
   }
 
   async releaseReboot(): Promise<void> {
     await this.#call('reboot.release', {});
+  }
+
+  /** The update under way, else the last one that ended, and whether updates are put off. */
+  updateStatus(): Promise<UpdateStatus> {
+    return this.#call('update.status', {});
+  }
+
+  /** The same as it is, then whenever it has changed; leave the loop to stop. */
+  async *watchUpdates(): AsyncGenerator<UpdateStatus> {
+    const { ok, rows } = await this.#watch<'update.watch', UpdateStatus>('update.watch', {});
+    yield ok;
+    yield* rows;
+  }
+
+  /** With their evidence, the newest first. */
+  async updateHistory(option: { limit?: number } = {}): Promise<UpdateRecord[]> {
+    return (await this.#call('update.history', option)).updates;
+  }
+
+  /** The update that waits for it may be installed. */
+  async approveUpdate(): Promise<DeviceUpdate> {
+    return (await this.#call('update.approve', {})).update;
+  }
+
+  /** This device does not take the update; until it is being installed. */
+  async rejectUpdate(reason: string): Promise<DeviceUpdate> {
+    return (await this.#call('update.reject', { reason })).update;
+  }
+
+  /** No update takes its next step so long. Answers how long that was granted: owner and rollout set limits. */
+  async deferUpdate(deferral: { forSeconds: number; reason: string }): Promise<{ untilMs: number; reason: string }> {
+    return (await this.#call('update.defer', deferral)).deferral;
+  }
+
+  async resumeUpdate(): Promise<void> {
+    await this.#call('update.resume', {});
+  }
+
+  /** How the product is: an update that is being tested waits for this where its owner wants it to. */
+  async reportHealth(ok: boolean, reason?: string): Promise<void> {
+    await this.#call('health.report', { ok, ...(reason === undefined ? {} : { reason }) });
   }
 
   async documents(): Promise<DocumentList['documents']> {

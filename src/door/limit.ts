@@ -18,3 +18,7 @@ export const maxDocuments = 256;
 export const maxFactBytes = 262_144;
 /** Types of requests that the programs of one device take. */
 export const maxRequestTypes = 256;
+/** Past updates that are kept on the device. */
+export const maxUpdates = 100;
+/** Of one deferral; the owner's limit is usually lower. */
+export const maxDeferSeconds = 90 * 86_400;

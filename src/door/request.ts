@@ -4,7 +4,7 @@
  * left out in silence would be worse.
  */
 import { Type, type Static } from 'typebox';
-import { maxDocuments, maxRequestTypes, maxRows } from './limit.ts';
+import { maxDeferSeconds, maxDocuments, maxRequestTypes, maxRows, maxUpdates } from './limit.ts';
 
 const closed = { additionalProperties: false };
 export const IdSchema = Type.Union([
@@ -16,6 +16,7 @@ export type Id = Static<typeof IdSchema>;
 const text = () => Type.String();
 /** As the coordinator takes it: a name that it refused would be a dead letter, and no error here. */
 const name = () => Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$' });
+const reason = () => Type.String({ minLength: 1, maxLength: 256 });
 const requestType = () => Type.String({ pattern: '^[A-Za-z][A-Za-z0-9_.-]{0,99}$' });
 
 /** Either `value`, or `base64`: the payload's own bytes, JSON without a `schema`, else Avro of that fingerprint. */
@@ -124,8 +125,8 @@ export const requestSchemas = {
     closed,
   ),
   /**
-   * While this program is connected the machine is not restarted by a job; `defer`: it will let go soon, and a job may
-   * wait for that.
+   * While this program is connected the machine is not restarted by a job, nor, within the owner's limit, by an update;
+   * `defer`: it will let go soon, and a job may wait for that.
    */
   'reboot.hold': Type.Object(
     {
@@ -137,6 +138,44 @@ export const requestSchemas = {
     closed,
   ),
   'reboot.release': Type.Object({ id: IdSchema, verb: Type.Literal('reboot.release') }, closed),
+
+  /** The update under way, else the last one that ended, and whether updates are put off. */
+  'update.status': Type.Object({ id: IdSchema, verb: Type.Literal('update.status') }, closed),
+  /** The same, and again whenever it has changed. */
+  'update.watch': Type.Object({ id: IdSchema, verb: Type.Literal('update.watch') }, closed),
+  /** With their evidence, the newest first. */
+  'update.history': Type.Object(
+    {
+      id: IdSchema,
+      verb: Type.Literal('update.history'),
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: maxUpdates })),
+    },
+    closed,
+  ),
+  /** The update that waits for it may be installed. */
+  'update.approve': Type.Object({ id: IdSchema, verb: Type.Literal('update.approve') }, closed),
+  'update.reject': Type.Object({ id: IdSchema, verb: Type.Literal('update.reject'), reason: reason() }, closed),
+  /** No update takes its next step before then, as far as the owner and the rollout allow; the answer tells how far. */
+  'update.defer': Type.Object(
+    {
+      id: IdSchema,
+      verb: Type.Literal('update.defer'),
+      forSeconds: Type.Number({ exclusiveMinimum: 0, maximum: maxDeferSeconds }),
+      reason: reason(),
+    },
+    closed,
+  ),
+  'update.resume': Type.Object({ id: IdSchema, verb: Type.Literal('update.resume') }, closed),
+  /** How the product is, as it sees itself; of this boot alone, and the last word counts. */
+  'health.report': Type.Object(
+    {
+      id: IdSchema,
+      verb: Type.Literal('health.report'),
+      ok: Type.Boolean(),
+      reason: Type.Optional(reason()),
+    },
+    closed,
+  ),
   /** An order of the fleet's root to forget a wrong time, as `ca sign-time-reset` has written it. */
   'time.reset': Type.Object(
     {

@@ -3,6 +3,7 @@
  * an argument is filled in. A kind that an agent does not know never reaches it: it comes with a new version of `job.run`.
  */
 import { Type, type Static } from 'typebox';
+import { ConfigNameSchema } from './event.ts';
 
 const text = (maxLength: number, minLength = 0) => Type.String({ minLength, maxLength });
 const kind = <Kind extends string>(name: Kind) => Type.Literal(name);
@@ -60,6 +61,18 @@ export const JobActionSchema = Type.Union([
 export type JobAction = Static<typeof JobActionSchema>;
 export type JobKind = JobAction['kind'];
 
+/** Sets a document of settings: no device is sent it as a job, it goes as `config.desired`, and its report is the end. */
+export const ConfigActionSchema = Type.Object({
+  kind: kind('config'),
+  name: ConfigNameSchema,
+  document: Type.Unknown(),
+});
+export type ConfigAction = Static<typeof ConfigActionSchema>;
+
+/** What an operator may ask for. */
+export const OperatorActionSchema = Type.Union([...JobActionSchema.anyOf, ConfigActionSchema]);
+export type OperatorAction = JobAction | ConfigAction;
+
 export const jobKinds = [
   'ping',
   'command',
@@ -73,6 +86,6 @@ export const jobKinds = [
 export type ActionOf<Kind extends JobKind> = Extract<JobAction, { kind: Kind }>;
 
 /** The bytes that a device must have before it can begin. */
-export function contentOf(action: JobAction): Content | undefined {
+export function contentOf(action: OperatorAction): Content | undefined {
   return 'content' in action ? action.content : undefined;
 }

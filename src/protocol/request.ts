@@ -31,7 +31,14 @@ export const JobRunSchema = Type.Object({
   /** Not before, by the coordinator's time: the device's place in a ramp. */
   startAtMs: Type.Optional(Type.Number()),
   /** So long after its start the device runs `restore` by itself, whatever became of the action. */
-  hold: Type.Optional(Type.Object({ forSeconds: Type.Number({ exclusiveMinimum: 0 }), restore: CommandActionSchema })),
+  hold: Type.Optional(
+    Type.Object({
+      forSeconds: Type.Number({ exclusiveMinimum: 0 }),
+      restore: CommandActionSchema,
+      /** `restore` is not run again when the agent stopped while it ran. */
+      once: Type.Optional(Type.Boolean()),
+    }),
+  ),
 });
 export type JobRun = Static<typeof JobRunSchema>;
 

@@ -137,6 +137,28 @@ describe('kinds of jobs', () => {
     await door[Symbol.asyncDispose]();
   });
 
+  it('brings settings to the product, which decides', async () => {
+    const file = join(fleet.scratch, 'limits.yaml');
+    await writeFile(file, 'max: 12\n');
+    const door = await openDoor({ socket: join(fleet.scratch, 'd-1', 'door.sock') });
+    const product = (async () => {
+      for await (const { name, desired } of door.watchDocuments()) {
+        const { version, document } = desired;
+        if ((document as { max: number }).max <= 12) await door.applied(name, version);
+        else await door.rejected(name, version, 'the valve bears 12');
+      }
+    })();
+    const push = ['device', 'config', 'push', 'd-1', 'limits', file, '--json'];
+    const taken = await fleet.cli(push);
+    expect([taken.exitCode, taken.rows().at(-2).result.outcome]).toEqual([0, 'succeeded']);
+    await writeFile(file, 'max: 13\n');
+    const refused = await fleet.cli(push);
+    expect(refused.exitCode).toBe(4);
+    expect(refused.rows().at(-2).result).toMatchObject({ outcome: 'rejected', reason: 'the valve bears 12' });
+    await door.close();
+    await product.catch(() => undefined);
+  });
+
   it('takes an action back by itself, also when the coordinator and the agent are gone meanwhile', async () => {
     const file = join(fleet.scratch, 'relay');
     const run = ['run', 'd-2', '--for', '6s', '--then', `tee -a ${file}.on`, '--detach', '--', 'touch', `${file}.off`];

@@ -26,6 +26,7 @@ interface Case {
 let fleet: TestFleet;
 let tokenId = '';
 let finishedJob = '';
+let failedJob = '';
 let openJob = '';
 const rollouts: Record<string, string> = {};
 const inFleet = (...path: string[]) => join(fleet.dir, ...path);
@@ -86,6 +87,31 @@ const cases: Record<string, Case> = {
     ok: () => ['--config', scratch('d-1', 'agent.yaml')],
     fails: () => ['--socket', scratch('no.sock')],
     exitCode: 7,
+  },
+  'agent update status': {
+    ok: () => ['--config', scratch('d-1', 'agent.yaml')],
+    fails: () => ['--socket', scratch('no.sock')],
+    exitCode: 7,
+  },
+  'agent update history': {
+    ok: () => ['--config', scratch('d-1', 'agent.yaml')],
+    fails: () => ['--socket', scratch('no.sock')],
+    exitCode: 7,
+  },
+  'agent update approve': {
+    missing: 'test/e2e/update-device.test.ts',
+    fails: () => ['--config', scratch('d-1', 'agent.yaml')],
+    exitCode: 6,
+  },
+  'agent update reject': {
+    missing: 'test/e2e/update-device.test.ts',
+    fails: () => ['--reason', 'no', '--config', scratch('d-1', 'agent.yaml')],
+    exitCode: 6,
+  },
+  'agent update defer': {
+    missing: 'test/e2e/update-device.test.ts',
+    fails: () => ['1h', '--config', scratch('d-1', 'agent.yaml')],
+    exitCode: 6,
   },
   'agent install': {
     ok: () => ['--config', scratch('d-1', 'agent.yaml'), '--init', 'systemd', '--dry-run'],
@@ -255,6 +281,11 @@ const cases: Record<string, Case> = {
     fails: () => [nobody, 'limits', scratch('limits.yaml')],
     exitCode: 3,
   },
+  'device config push': {
+    ok: () => ['d-1', 'limits', scratch('limits.yaml'), '--dry-run'],
+    fails: () => [nobody, 'limits', scratch('limits.yaml')],
+    exitCode: 3,
+  },
   'device config get': { ok: () => ['d-1'], fails: () => [nobody], exitCode: 2 },
   'device config diff': { ok: () => ['x-1', 'limits'], fails: () => ['x-1', 'nothing'], exitCode: 2 },
   'device config resolve': {
@@ -363,9 +394,8 @@ const cases: Record<string, Case> = {
   'job list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
   'job show': { ok: () => [finishedJob], fails: () => ['j-nothing'], exitCode: 2 },
   'job wait': { ok: () => [finishedJob], fails: () => ['j-nothing'], exitCode: 2 },
-  // The one that 'job cancel' has ended.
   'job retry': {
-    ok: () => [openJob, '--cancelled', '--dry-run'],
+    ok: () => [failedJob, '--failed', '--dry-run'],
     fails: () => ['j-nothing', '--failed'],
     exitCode: 2,
   },
@@ -465,6 +495,7 @@ beforeAll(async () => {
   await fleet.addAgent('d-1');
   await fleet.connected('d-1');
   finishedJob = last(await must(['run', 'd-1', '--', 'true'])).job.id;
+  failedJob = last(await fleet.cli(['run', 'd-1', '--json', '--', 'false'])).job.id;
   openJob = last(await must(['run', 'x-1', '--detach', '--', 'true'])).job.id;
   await must(['schedule', 'add', 'kept', 'x-1', '--cron', '0 3 * * *', '--', 'true']);
   for (const id of ['x-1', 'x-2', 'x-3']) rollouts[id] = (await must(['rollout', 'start', 'tiny/1.0.0', id])).json().id;

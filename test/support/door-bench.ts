@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Door } from '../../src/agent/door/door.ts';
 import { SchemaShelf } from '../../src/agent/door/schema-shelf.ts';
+import { ProductHealth } from '../../src/agent/updater/product-health.ts';
 import { defaultAgentConfig, defaultEventType } from '../../src/config/agent-default.ts';
 import type { DeviceLog } from '../../src/eventlog/index.ts';
 import type { AgentParts } from './agent-parts.ts';
@@ -58,6 +59,11 @@ export async function openBench(parts: AgentParts, option: DoorBenchOption = {})
       },
       schemas: shelf,
       agentVersion: option.agentVersion ?? '1.2.3',
+      updates: {
+        updater: undefined,
+        productHealth: new ProductHealth({ database: parts.database, machine: { bootId: () => 'boot-1' } }),
+      },
+      onRebootHold: () => undefined,
       onTimeReset: (reset) => Promise.resolve(void bench.resets.push(reset)),
       onFatal: (error) => bench.fatal.push(error),
     }),

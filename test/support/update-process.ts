@@ -7,14 +7,17 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import type { Link, LinkStatus } from '../../src/agent/link/port.ts';
+import { createBootTime } from '../../src/agent/machine/boot-time.ts';
 import { readRunning } from '../../src/agent/machine/running.ts';
 import { createUbootSlots } from '../../src/agent/slot/uboot-slot.ts';
 import { ensureAgentSchema } from '../../src/agent/state/agent-schema.ts';
 import { Updater } from '../../src/agent/updater/updater.ts';
 import type { UpdatePolicy } from '../../src/agent/updater/updater-option.ts';
 import { systemClock } from '../../src/clock.ts';
+import type { UpdateRules } from '../../src/config/agent-config.ts';
 import { createDeviceLog, openDeviceDatabase } from '../../src/eventlog/index.ts';
 import type { UpdateOffer } from '../../src/protocol/request.ts';
+import { updaterSurrounding } from './updater-surrounding.ts';
 
 export interface UpdateProcessOption {
   /** State folder. */
@@ -30,6 +33,8 @@ export interface UpdateProcessOption {
   linked: boolean;
   publicKeys: string[];
   policy: Omit<UpdatePolicy, 'publicKeys'>;
+  /** Beside the defaults; hooks are in `hooks` of the state folder. */
+  rules?: Partial<UpdateRules>;
   /** Taken when this process starts, unless the device knows it already. */
   offer?: UpdateOffer;
 }
@@ -71,7 +76,9 @@ const slots = createUbootSlots({
   bootcountVariable: 'bootcount',
   uuidVariablePrefix: '',
 });
+const machine = createBootTime(option.idFile);
 const updater = new Updater({
+  ...updaterSurrounding({ database, directory: option.directory, machine, rules: option.rules }),
   database,
   log,
   link,

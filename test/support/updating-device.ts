@@ -41,6 +41,7 @@ export interface UpdatingDevice {
       delta?: { path: string; sha256: string };
       partDelayMs?: number;
       linked?: (slot: string) => boolean;
+      rules?: UpdateProcessOption['rules'];
     },
   ): void;
 }
@@ -142,12 +143,13 @@ export async function updatingDevice(
       const start = (slot === 'a' ? 4096 : 20_480) * 512;
       return (await readFile(disk)).subarray(start, start + length);
     },
-    configure({ bundle, delta, partDelayMs, linked: isLinked, ...policy }) {
+    configure({ bundle, delta, partDelayMs, linked: isLinked, rules, ...policy }) {
       if (isLinked) linked = isLinked;
       processOption = {
         ...processOption,
         ...(bundle === undefined ? {} : { bundle }),
         ...(delta === undefined ? {} : { delta }),
+        ...(rules === undefined ? {} : { rules }),
         ...(partDelayMs === undefined ? {} : { partDelayMs }),
         policy: { ...processOption.policy, ...policy },
       };

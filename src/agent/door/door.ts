@@ -29,6 +29,7 @@ import { RequestDesk } from './request-desk.ts';
 import type { SchemaShelf } from './schema-shelf.ts';
 import { StatusWatch } from './status-watch.ts';
 import { TurnBudget } from './turn-budget.ts';
+import { UpdateDesk, type UpdateDeskOption } from './update-desk.ts';
 import { refuseDeep } from './value-depth.ts';
 
 export interface DoorOption {
@@ -42,6 +43,9 @@ export interface DoorOption {
   logger: Log;
   /** Of this device: who it is, and how its clock stands. */
   describe?(): Pick<DoorStatus, 'deviceId' | 'clock' | 'update'>;
+  updates: Omit<UpdateDeskOption, 'clock'>;
+  /** A program holds the restart of the machine up, or does not any more. */
+  onRebootHold(): void;
   /** An order of the root came in by hand. */
   onTimeReset(reset: TimeResetRequest): Promise<void>;
   onFatal(error: unknown): void;
@@ -62,6 +66,7 @@ export class Door {
   readonly #documents: DocumentDesk;
   readonly #requests: RequestDesk;
   readonly #announcement: Announcement;
+  readonly #updates: UpdateDesk;
   readonly #rebootHolds = new Map<DoorConnection, { reason: string; defer: boolean }>();
   #server: Server | undefined;
   #unsubscribe: (() => void) | undefined;
@@ -73,6 +78,7 @@ export class Door {
     this.#option = option;
     this.#documents = new DocumentDesk({ ...option, onAppend });
     this.#requests = new RequestDesk(option);
+    this.#updates = new UpdateDesk({ ...option.updates, clock });
     this.#announcement = new Announcement({ ...option, onAppend });
     this.#watch = new StatusWatch(clock, () => this.status());
     this.#queue = new PublishQueue({
@@ -146,6 +152,12 @@ export class Door {
     return holds.find(({ defer }) => !defer) ?? holds[0];
   }
 
+  /** An update has changed. */
+  tellUpdate(): void {
+    this.#updates.tell();
+    this.#watch.poke();
+  }
+
   status(): DoorStatus {
     const { agentVersion, link, schemas, log } = this.#option;
     const { byType, faults } = schemas.current;
@@ -200,10 +212,26 @@ export class Door {
     },
     'reboot.hold': ({ reason, defer = false }, from) => {
       this.#rebootHolds.set(from, { reason, defer });
+      this.#option.onRebootHold();
       return {};
     },
     'reboot.release': (_, from) => {
       this.#rebootHolds.delete(from);
+      this.#option.onRebootHold();
+      return {};
+    },
+    'update.status': () => this.#updates.status(),
+    'update.watch': ({ id }, from) => this.#updates.watch(from, id),
+    'update.history': ({ limit }) => ({ updates: this.#updates.history(limit) }),
+    'update.approve': () => ({ update: this.#updates.approve() }),
+    'update.reject': ({ reason }) => ({ update: this.#updates.reject(reason) }),
+    'update.defer': ({ forSeconds, reason }) => this.#updates.defer(forSeconds, reason),
+    'update.resume': () => {
+      this.#updates.resume();
+      return {};
+    },
+    'health.report': ({ ok, reason }) => {
+      this.#updates.report(ok, reason);
       return {};
     },
     'time.reset': async ({ reset }) => {
@@ -279,7 +307,8 @@ export class Door {
     this.#watch.remove(connection);
     this.#documents.forget(connection);
     this.#requests.forget(connection);
-    this.#rebootHolds.delete(connection);
+    this.#updates.forget(connection);
+    if (this.#rebootHolds.delete(connection)) this.#option.onRebootHold();
   }
 }
 

@@ -13,9 +13,20 @@ import { contentOf } from '../../protocol/job-action.ts';
 import type { ActionEnd, Perform } from './action.ts';
 import { ContentDesk } from './content-desk.ts';
 import type { ContentCache } from './content-cache.ts';
-import { advanceHold, beginHold, holdOutcome, recordEveryMs, type ActionFate, type HoldRecord } from './hold.ts';
+import {
+  advanceHold,
+  beginHold,
+  holdOutcome,
+  mayRunAgain,
+  recordEveryMs,
+  restoreRuns,
+  runsReason,
+  type ActionFate,
+  type HoldRecord,
+} from './hold.ts';
 import { fitJobEvent } from './job-event.ts';
 import { JobBeat } from './job-beat.ts';
+import { noteOf, type JobNote } from './job-note.ts';
 import { asRun, dropAbsent, programOf } from './job-run.ts';
 import type { JobPolicy } from './job-policy.ts';
 import { LiveOutput } from './live-output.ts';
@@ -46,13 +57,6 @@ interface HeldJob {
   startedAtMs: number;
   record: HoldRecord;
   cancelTimer: () => void;
-}
-
-/** What is remembered of a job that has started. */
-interface JobNote {
-  hold?: HoldRecord;
-  /** Of a reboot: what the machine ran before it. */
-  bootId?: string;
 }
 
 const longestTimerMs = 3_600_000;
@@ -254,7 +258,7 @@ export class Executor {
     if (bootId !== undefined && hold === undefined) return this.#rebooted(run, startedAtMs, bootId);
     const reason = 'the agent or the machine stopped while it ran';
     if (hold === undefined || run.hold === undefined) return this.#finish(jobId, 'unknown', { reason, startedAtMs });
-    if (hold.restoring === true) {
+    if (hold.restoring === true && !mayRunAgain(run.hold, hold)) {
       const fate = { outcome: 'unknown', reason } as const;
       return this.#finish(jobId, 'unknown', { ...hold.first, ...holdOutcome(hold, fate), startedAtMs, restore: fate });
     }
@@ -262,7 +266,7 @@ export class Executor {
     const held = this.#hold(run, startedAtMs, advanceHold(hold, machine, link.coordinatorNowMs()));
     if (hold.first === undefined)
       this.#told(held, { outcome: 'unknown', reason, startedAtMs }, hold.cancelled === true);
-    else if (hold.cancelled === true) this.#restore(held);
+    else if (hold.cancelled === true || hold.restoring === true) this.#restore(held);
   }
 
   /** Another boot id is the proof; with the same one the machine may still be about to go. */
@@ -324,18 +328,21 @@ export class Executor {
     else this.#watch(held);
   }
 
-  /** Takes the action back, once: on disk before it begins, like the action itself. */
+  /** Takes the action back: on disk before it begins, like the action itself. */
   #restore(held: HeldJob): void {
     const { jobId, hold } = held.run;
     if (this.#stopped || !this.#held.delete(jobId)) return;
     held.cancelTimer();
     const startedAtMs = this.#option.clock.nowMs();
-    this.#within(() => this.#note(held, { restoring: true }));
-    this.#option.logger.info({ job: jobId, early: held.record.cancelled === true }, 'job restores');
+    const runs = restoreRuns(held.record) + 1;
+    this.#within(() => this.#note(held, { restoring: true, runs }));
+    this.#option.logger.info({ job: jobId, early: held.record.cancelled === true, runs }, 'job restores');
     this.#track(jobId, async (running) => {
       const end = await this.#perform(held.run, hold!.restore, running);
       this.#running.delete(jobId);
-      const { outcome, reason } = this.#outcome(end, running);
+      // The agent ends, and this did not: the next one runs it again.
+      if (end.outcome === 'aborted' && !running.cancelled && mayRunAgain(hold, held.record)) return;
+      const { outcome, reason = runsReason(runs) } = this.#outcome(end, running);
       const restore = dropAbsent({ ...end, outcome, reason, startedAtMs, finishedAtMs: this.#option.clock.nowMs() });
       const whole = holdOutcome(held.record, restore);
       const { exitCode, signal } = held.record.first ?? {};
@@ -386,9 +393,4 @@ export class Executor {
   #within<Result>(work: () => Result): Result {
     return this.#option.log.transact(work);
   }
-}
-
-function noteOf(bootId: string | undefined, hold: HoldRecord | undefined): JobNote | undefined {
-  if (bootId === undefined && hold === undefined) return undefined;
-  return { ...(bootId === undefined ? {} : { bootId }), ...(hold === undefined ? {} : { hold }) };
 }

@@ -1,4 +1,5 @@
 import type { JobEvent, JobOutcome } from '../../protocol/event.ts';
+import type { JobRun } from '../../protocol/request.ts';
 import type { BootTime } from '../machine/boot-time.ts';
 
 /** How an action ended, without its outputs. */
@@ -18,8 +19,9 @@ export interface HoldRecord {
   wasOff?: boolean;
   /** What became of the first action, once that has ended. */
   first?: ActionFate;
-  /** The restoring action has begun. */
+  /** The restoring action has begun, so often. */
   restoring?: boolean;
+  runs?: number;
   /** It was ended early. */
   cancelled?: boolean;
 }
@@ -52,6 +54,26 @@ export function advanceHold(record: HoldRecord, machine: BootTime, coordinatorMs
 /** How often the record is written: what a restart of the machine may cost. A twentieth, and neither always nor never. */
 export function recordEveryMs(forMs: number): number {
   return Math.min(Math.max(forMs / 20, 5_000), 300_000);
+}
+
+/** One that ends the agent itself would do so for ever. */
+const maxRuns = 3;
+
+export function restoreRuns({ restoring, runs }: Pick<HoldRecord, 'restoring' | 'runs'>): number {
+  return runs ?? (restoring === true ? 1 : 0);
+}
+
+/**
+ * The agent stopped while the restoring action ran, and nobody saw how far that got. Running it twice is the smaller harm:
+ * a load that stays shed is what it is there to prevent. Unless the operator has said that it must not.
+ */
+export function mayRunAgain(hold: JobRun['hold'], record: Pick<HoldRecord, 'restoring' | 'runs'>): boolean {
+  return hold?.once !== true && restoreRuns(record) < maxRuns;
+}
+
+/** Of one that was run again. */
+export function runsReason(runs: number): string | undefined {
+  return runs === 1 ? undefined : `run ${runs} times: the agent or the machine stopped meanwhile`;
 }
 
 /** How a job with a hold ends as a whole: not better than the worse of its two actions. */

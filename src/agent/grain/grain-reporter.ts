@@ -29,6 +29,8 @@ export class GrainReporter {
   readonly #reported: ReportedGrains;
   #cancel: (() => void) | undefined;
   #reading: Promise<void> = Promise.resolve();
+  readonly #first = Promise.withResolvers<Grains>();
+  #last: Grains | undefined;
   #stopped = false;
 
   constructor(option: GrainReporterOption) {
@@ -45,6 +47,11 @@ export class GrainReporter {
     this.#stopped = true;
     this.#cancel?.();
     await this.#reading;
+  }
+
+  /** What was read last; the first reading is waited for. */
+  known(): Promise<Grains> {
+    return this.#last === undefined ? this.#first.promise : Promise.resolve(this.#last);
   }
 
   /** One reading after the other. `always`: report even what was reported before. */
@@ -84,6 +91,8 @@ export class GrainReporter {
     try {
       const grains = await collect();
       if (this.#stopped) return; // cut short, so not the whole set
+      this.#last = grains;
+      this.#first.resolve(grains);
       use(grains);
       onReport();
     } catch (error) {

@@ -1,8 +1,9 @@
 /** Grains that the product brings: a YAML file that never changes, and executables that print a JSON object each. */
-import { access, constants, readdir, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { systemErrorCode } from '../../error.ts';
+import { listExecutables } from '../machine/list-executable.ts';
 import { runBounded } from '../machine/run-bounded.ts';
 import type { Grains } from './machine-grain.ts';
 
@@ -14,7 +15,6 @@ export interface GrainReading {
 
 const maxFileBytes = 262_144;
 const maxPrintedBytes = 65_536;
-const maxExecutables = 64;
 
 export async function readGrainFile(path: string): Promise<GrainReading> {
   try {
@@ -36,7 +36,7 @@ export async function runGrainExecutables(option: {
 }): Promise<GrainReading> {
   const { directory, timeoutMs, signal } = option;
   const reading: GrainReading = { grains: {}, errors: {} };
-  for (const name of await executablesIn(directory)) {
+  for (const name of await listExecutables(directory)) {
     const result = await runBounded({
       argv: [join(directory, name)],
       timeoutMs,
@@ -57,28 +57,6 @@ export async function runGrainExecutables(option: {
     }
   }
   return reading;
-}
-
-async function executablesIn(directory: string): Promise<string[]> {
-  const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
-  const names: string[] = [];
-  for (const { name } of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (name.startsWith('.') || names.length === maxExecutables) continue;
-    const path = join(directory, name);
-    const isFile = await stat(path).then(
-      (file) => file.isFile(),
-      () => false,
-    ); // follows links
-    if (
-      isFile &&
-      (await access(path, constants.X_OK).then(
-        () => true,
-        () => false,
-      ))
-    )
-      names.push(name);
-  }
-  return names;
 }
 
 function parseObject(text: string): Grains | undefined {

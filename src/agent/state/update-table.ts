@@ -7,6 +7,8 @@ export interface UpdateTable {
   /** The one under way, else the last one that ended. */
   last(): Update | undefined;
   find(rolloutId: string): Update | undefined;
+  /** The newest first. */
+  newest(limit: number): Update[];
   /** Writes the record; part marks of an ended update are dropped with it. */
   save(update: Update): void;
   parts(rolloutId: string): Set<number>;
@@ -21,6 +23,7 @@ export function createUpdateTable(db: DatabaseSync): UpdateTable {
   const current = db.prepare('SELECT record FROM agent_update WHERE ended = 0');
   const last = db.prepare('SELECT record FROM agent_update ORDER BY ended, ordinal DESC LIMIT 1');
   const find = db.prepare('SELECT record FROM agent_update WHERE rollout_id = ?');
+  const newest = db.prepare('SELECT record FROM agent_update ORDER BY ended, ordinal DESC LIMIT ?');
   const save = db.prepare(`
     INSERT INTO agent_update (rollout_id, ended, record) VALUES (:rolloutId, :ended, :record)
     ON CONFLICT (rollout_id) DO UPDATE SET ended = excluded.ended, record = excluded.record`);
@@ -36,6 +39,7 @@ export function createUpdateTable(db: DatabaseSync): UpdateTable {
     current: () => parse(current.get()),
     last: () => parse(last.get()),
     find: (rolloutId) => parse(find.get(rolloutId)),
+    newest: (limit) => newest.all(limit).map((row) => JSON.parse(String(row['record'])) as Update),
     save(update) {
       const ended = isTerminal(update.state);
       save.run({ rolloutId: update.rolloutId, ended: ended ? 1 : 0, record: JSON.stringify(update) });

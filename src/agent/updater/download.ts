@@ -7,18 +7,23 @@ import type { FileOffer } from '../../protocol/request.ts';
 import type { Link } from '../link/port.ts';
 import { linkIsLive, sleep } from '../wait.ts';
 
+/** Where parts come from. The link is one; a relay or a neighbour may be another: what comes is verified here. */
+export type PartSource = Pick<Link, 'fetch'>;
+
 export interface DownloadOption {
   file: FileOffer;
   path: string;
-  link: Pick<Link, 'fetch' | 'status' | 'onChange'>;
+  link: PartSource & Pick<Link, 'status' | 'onChange'>;
   clock: Clock;
   signal: AbortSignal;
   /** Parts that are on disk already; grows. */
   parts: Set<number>;
   /** The part's bytes are verified and synced: remember that. */
   onPart(part: number): void;
-  /** Asked before each part; throws when the offer does not hold any more. */
-  assertWanted(): void;
+  /** Asked before each piece is fetched; resolves when it may be, throws when the offer does not hold any more. */
+  admit(bytes: number): Promise<void>;
+  /** Of one piece; less than a part where the rate is limited, so that it does not come in bursts. */
+  maxPieceBytes?: number;
 }
 
 /** How often one part may come with other bytes than the offer's hash says. */
@@ -109,11 +114,11 @@ async function fetchPart(option: DownloadOption, offset: number, bytes: Buffer):
   const { length } = bytes;
   let refusals = 0;
   for (let done = 0; done < length;) {
-    const { file, link, clock, signal, assertWanted } = option;
+    const { file, link, clock, signal, admit, maxPieceBytes = maxFetchBytes } = option;
     await linkIsLive(link, clock, { signal });
-    assertWanted();
+    const into = bytes.subarray(done, done + Math.min(maxPieceBytes, maxFetchBytes));
+    await admit(into.length);
     try {
-      const into = bytes.subarray(done, done + maxFetchBytes);
       const range = { sha256: file.sha256, offset: offset + done, length: into.length, into };
       const piece = await link.fetch(range, signal);
       if (piece.length === 0 || piece.length > length - done) return piece; // judged by its hash like any other answer

@@ -1,5 +1,6 @@
 import type { FileOffer, UpdateOffer } from '../../protocol/request.ts';
 import type { Running } from '../../protocol/event.ts';
+import { windowProblem } from '../../window/index.ts';
 import { slotObstacle, type MachineFact } from './boot-verdict.ts';
 import { wrongKind } from './bundle-check.ts';
 import { partCount } from './download.ts';
@@ -38,13 +39,14 @@ export function refusedUpdate(
 }
 
 function newUpdate(
-  { rolloutId, bundle, delta, expiresAtMs }: UpdateOffer,
+  { rolloutId, bundle, delta, expiresAtMs, conduct }: UpdateOffer,
   { fact, nowMs }: Pick<OfferContext, 'fact' | 'nowMs'>,
 ) {
   const before: Running = fact instanceof Error ? { bootId: '' } : fact.running;
   const fits = delta !== undefined && delta.fromUuid === before.bundleUuid && hasAllParts(delta);
   const chosen = fits ? { delta } : {};
-  return { rolloutId, bundle, ...chosen, expiresAtMs, enteredAtMs: nowMs, before, health: [], downloadedBytes: 0 };
+  const begin = { enteredAtMs: nowMs, before, health: [], downloadedBytes: 0 };
+  return { rolloutId, bundle, ...chosen, expiresAtMs, ...(conduct === undefined ? {} : { conduct }), ...begin };
 }
 
 function hasAllParts(file: FileOffer): boolean {
@@ -52,8 +54,8 @@ function hasAllParts(file: FileOffer): boolean {
 }
 
 function offerObstacle(
-  { bundle, expiresAtMs }: UpdateOffer,
-  { fact, current, policy, coordinatorNowMs }: OfferContext,
+  { bundle, expiresAtMs, conduct }: UpdateOffer,
+  { fact, current, policy, coordinatorNowMs, nowMs }: OfferContext,
 ): UpdateReason | undefined {
   if (current) return { code: 'busy', message: `the update of rollout ${current.rolloutId} is under way` };
   if (coordinatorNowMs !== undefined && coordinatorNowMs >= expiresAtMs) {
@@ -66,6 +68,11 @@ function offerObstacle(
       code: 'offer-malformed',
       message: `${bundle.partSha256.length} part hashes for ${partCount(bundle)} parts`,
     };
+  }
+  const windows = [...(conduct?.installWindows ?? []), ...(conduct?.rebootWindows ?? [])];
+  for (const window of windows) {
+    const problem = windowProblem(window, nowMs);
+    if (problem) return { code: 'offer-malformed', message: `window ${problem.field} ${problem.seen}` };
   }
   if (fact instanceof Error) return { code: 'machine-unreadable', message: fact.message };
   if (fact.running.bundleUuid === bundle.bundleUuid) {

@@ -1,9 +1,11 @@
 import type { Clock } from '../../clock.ts';
+import type { ProductHealthConfig } from '../../config/agent-config.ts';
 import type { HealthResult, Running } from '../../protocol/event.ts';
 import type { Link } from '../link/port.ts';
 import { imagesMatch } from '../slot/read-back.ts';
 import { linkIsLive, sleep } from '../wait.ts';
 import { runHealthChecks, type HealthCheck } from './health-check.ts';
+import type { HealthVerdict, ProductHealth } from './product-health.ts';
 import type { UpdateHappening } from './transition.ts';
 import type { SlotImage } from './update.ts';
 
@@ -17,6 +19,9 @@ export interface ProbationOption {
   checks: readonly HealthCheck[];
   soakSeconds: number;
   connectTimeoutSeconds: number;
+  /** The product's own word is waited for; a bad one counts in any case. */
+  product?: ProductHealthConfig | undefined;
+  productHealth: Pick<ProductHealth, 'verdict' | 'onReport'>;
   /** What a slot is worth that passes all else and does not reach the coordinator in that time. */
   noCoordinator?: NoCoordinator;
   link: Pick<Link, 'status' | 'onChange'>;
@@ -29,7 +34,7 @@ export interface ProbationOption {
  * the soak? Any no is the end of the new slot.
  */
 export async function testSlot(option: ProbationOption): Promise<UpdateHappening> {
-  const { running, destination, images, checks, soakSeconds, clock, signal } = option;
+  const { running, destination, images, checks, soakSeconds, signal } = option;
   const slotDigestMatches = images === undefined ? undefined : await imagesMatch(destination, images, signal);
   const known = slotDigestMatches === undefined ? {} : { slotDigestMatches };
   const fail = (code: string, message: string, health: HealthResult[] = []): UpdateHappening => ({
@@ -41,21 +46,75 @@ export async function testSlot(option: ProbationOption): Promise<UpdateHappening
   if (slotDigestMatches === false) {
     return fail('slot-digest', `the bytes of slot ${running.slot ?? '?'} are not those of the bundle`);
   }
-  let health = await runHealthChecks(checks, signal);
-  if (!passed(health)) return fail('health-check', failureText(health), health);
   const keeps = option.noCoordinator === 'keep';
-  let reached = await connected(option);
-  if (!reached && !keeps) return fail('not-connected', notConnected(option), health);
-  if (soakSeconds > 0) {
-    await sleep(clock, soakSeconds * 1_000, signal);
-    health = await runHealthChecks(checks, signal);
-    if (!passed(health)) return fail('health-check', `after the soak: ${failureText(health)}`, health);
-    // One that was reached and is lost again after the soak is no device that is out of reach.
-    const still = reached || !keeps ? await connected(option) : isLive(option);
-    if (reached && !still) return fail('not-connected', `after the soak: ${notConnected(option)}`, health);
+  let reached: boolean | undefined;
+  const judge = async (when: string): Promise<UpdateHappening | HealthResult[]> => {
+    const health = await runHealthChecks(checks, signal);
+    const word = await productWord(option);
+    if (word) health.push(word);
+    if (!passed(health)) return fail('health-check', `${when}${failureText(health)}`, health);
+    const still = reached === false && keeps ? isLive(option) : await connected(option);
+    // Under `keep`, too: one that was reached and is lost again after the soak is no device that is out of reach.
+    if (!still && (reached === true || !keeps)) {
+      return fail('not-connected', `${when}${notConnected(option)}`, health);
+    }
     reached = still;
+    return health;
+  };
+  let health = await judge('');
+  if (Array.isArray(health) && soakSeconds > 0) {
+    await soak(option);
+    health = await judge('after the soak: ');
   }
-  return { type: 'proven', after: running, health, coordinatorReached: reached, ...known };
+  if (!Array.isArray(health)) return health;
+  return { type: 'proven', after: running, health, coordinatorReached: reached === true, ...known };
+}
+
+/** What the product says of itself, as one more check; waited for where the owner wants it. Undefined: it need not say. */
+async function productWord({
+  product,
+  productHealth,
+  clock,
+  signal,
+}: ProbationOption): Promise<HealthResult | undefined> {
+  const startMs = clock.monotonicMs();
+  if (product !== undefined && productHealth.verdict === undefined) {
+    await wordOrTime(productHealth, { clock, signal, forMs: product.timeoutSeconds * 1_000 });
+  }
+  const { verdict } = productHealth;
+  const durationMs = Math.round(clock.monotonicMs() - startMs);
+  if (verdict !== undefined) {
+    const output = verdict.reason?.slice(0, 1_024);
+    return { name: 'product', ok: verdict.ok, durationMs, ...(output === undefined ? {} : { output }) };
+  }
+  if (product === undefined) return undefined;
+  const output = `the product said nothing within ${product.timeoutSeconds} s`;
+  return { name: 'product', ok: product.missing === 'ok', durationMs, output };
+}
+
+/** Ends early when the product says that it is not well. */
+async function soak({ productHealth, soakSeconds, clock, signal }: ProbationOption): Promise<void> {
+  const untilMs = clock.monotonicMs() + soakSeconds * 1_000;
+  for (;;) {
+    const forMs = untilMs - clock.monotonicMs();
+    if (forMs <= 0 || productHealth.verdict?.ok === false) return;
+    await wordOrTime(productHealth, { clock, signal, forMs });
+  }
+}
+
+async function wordOrTime(
+  productHealth: { verdict: HealthVerdict | undefined } & Pick<ProductHealth, 'onReport'>,
+  { clock, signal, forMs }: { clock: Clock; signal: AbortSignal; forMs: number },
+): Promise<void> {
+  const spoken = new AbortController();
+  const unsubscribe = productHealth.onReport(() => spoken.abort());
+  try {
+    await sleep(clock, forMs, AbortSignal.any([signal, spoken.signal]));
+  } catch {
+    signal.throwIfAborted();
+  } finally {
+    unsubscribe();
+  }
 }
 
 function connected({ link, clock, connectTimeoutSeconds, signal }: ProbationOption): Promise<boolean> {
@@ -76,6 +135,9 @@ const passed = (health: readonly HealthResult[]): boolean => health.every(({ ok 
 function failureText(health: readonly HealthResult[]): string {
   const failed = health
     .filter(({ ok }) => !ok)
-    .map(({ name, exitCode }) => (exitCode === undefined ? name : `${name} (exit ${exitCode})`));
+    .map(({ name, exitCode, output }) => {
+      if (exitCode !== undefined) return `${name} (exit ${exitCode})`;
+      return name === 'product' && output !== undefined ? `product (${output})` : name;
+    });
   return `health check failed: ${failed.join(', ')}`;
 }

@@ -2,10 +2,11 @@
  * The update's state machine: a table without IO. `transition` says what the record becomes; the caller puts it on disk
  * together with its event before it does anything of the new state.
  */
-import type { HealthResult, Running } from '../../protocol/event.ts';
+import type { HealthResult, HookResult, Running } from '../../protocol/event.ts';
 import { FlotillaError } from '../../error.ts';
-import type { DeviceUpdateState, SlotImage, Update, UpdateReason } from './update.ts';
+import type { DeviceUpdateState, SlotImage, Update, UpdateReason, Wait } from './update.ts';
 import { isTerminal } from './update.ts';
+import { timerAt, timerOfNext, type Instant } from './update-timer.ts';
 
 /** What happened. Everything that a state learns travels in its event, so that it is stored by the same write. */
 export type UpdateHappening =
@@ -33,25 +34,48 @@ export type UpdateHappening =
       slotDigestMatches?: boolean;
       coordinatorReached?: boolean;
     }
-  | { type: 'reverted'; after: Running };
+  | { type: 'reverted'; after: Running }
+  /** The state has lasted longer than it may. */
+  | { type: 'timed-out'; limitSeconds: number }
+  /** It has waited longer than it may for what nobody here decides: a window, another network. */
+  | { type: 'waited-out'; limitSeconds: number }
+  /** It could go on and does not. */
+  | { type: 'waits'; wait: Wait }
+  | { type: 'goes-on' }
+  /** Something of it is known now; the state stays. */
+  | { type: 'noted'; approvedAtMs?: number; hooks?: HookResult[] }
+  /** Time has passed, and is written down. */
+  | { type: 'ticked' };
 export type UpdateHappeningType = UpdateHappening['type'];
 
 /** A state may be entered this often for one offer; the next entry goes where `exhausted` says. */
 export const maxEntries = 3;
+/** All states together, but for `reverting`, which has `maxEntries` of its own whatever came before. */
+export const maxEntriesInAll = 16;
+/** Boots of the machine from the beginning of the installation to the end of the test. */
+export const maxBoots = 6;
 
-type Ends = 'revert-outcome';
+/** `stays`: no entry, and no attempt. */
+type Ends = 'revert-outcome' | 'stays';
 type Row = Partial<Record<UpdateHappeningType, DeviceUpdateState | Ends>>;
+
+const noted = { noted: 'stays', ticked: 'stays' } as const;
+const waiting = { ...noted, waits: 'stays', 'goes-on': 'stays' } as const;
 
 /** Rows: the state; columns: what happened; cells: the next state. What has no cell is illegal. */
 export const updateTable: Readonly<Record<DeviceUpdateState, Row>> = {
   offered: {
+    ...waiting,
     resumed: 'offered',
     'download-begun': 'downloading',
     refused: 'rejected',
     cancelled: 'cancelled',
     failed: 'failed',
+    'timed-out': 'failed',
+    'waited-out': 'cancelled',
   },
   downloading: {
+    ...waiting,
     resumed: 'downloading',
     'bundle-verified': 'verified',
     'bundle-lost': 'downloading',
@@ -59,25 +83,47 @@ export const updateTable: Readonly<Record<DeviceUpdateState, Row>> = {
     refused: 'rejected',
     cancelled: 'cancelled',
     failed: 'failed',
+    'timed-out': 'failed',
+    'waited-out': 'cancelled',
   },
   verified: {
+    ...waiting,
     resumed: 'verified',
     'bundle-lost': 'downloading',
     'install-begun': 'installing',
     refused: 'rejected',
     cancelled: 'cancelled',
     failed: 'failed',
+    'timed-out': 'failed',
+    'waited-out': 'cancelled',
   },
   installing: {
+    ...waiting,
     resumed: 'installing',
     flipped: 'rebooting',
     'delta-failed': 'downloading',
     'install-failed': 'reverting',
     'fell-back': 'rolled-back',
+    'timed-out': 'reverting',
   },
-  rebooting: { resumed: 'rebooting', 'booted-new': 'testing', 'fell-back': 'rolled-back', 'test-failed': 'reverting' },
-  testing: { resumed: 'testing', proven: 'committed', 'test-failed': 'reverting', 'fell-back': 'rolled-back' },
-  reverting: { resumed: 'reverting', reverted: 'revert-outcome', failed: 'failed' },
+  rebooting: {
+    ...waiting,
+    resumed: 'rebooting',
+    'booted-new': 'testing',
+    'fell-back': 'rolled-back',
+    'test-failed': 'reverting',
+    'timed-out': 'reverting',
+    'waited-out': 'reverting',
+  },
+  testing: {
+    ...waiting,
+    resumed: 'testing',
+    proven: 'committed',
+    'test-failed': 'reverting',
+    'fell-back': 'rolled-back',
+    'timed-out': 'reverting',
+  },
+  reverting: { ...noted, resumed: 'reverting', reverted: 'revert-outcome', failed: 'failed', 'timed-out': 'failed' },
   committed: {},
   'rolled-back': {},
   failed: {},
@@ -96,11 +142,14 @@ const exhausted: Readonly<Partial<Record<DeviceUpdateState, DeviceUpdateState>>>
   reverting: 'failed',
 };
 
+/** From here to the proof the machine may be restarted by what is installed. */
+const onTrial: ReadonlySet<DeviceUpdateState> = new Set(['installing', 'rebooting', 'testing']);
+
 /**
  * The record after `happening`. Throws `update-illegal-transition` (and leaves the record as it was) for a pair that is
  * not in the table.
  */
-export function transition(update: Update, happening: UpdateHappening, nowMs: number): Update {
+export function transition(update: Update, happening: UpdateHappening, now: Instant): Update {
   const cell = updateTable[update.state][happening.type];
   if (cell === undefined) {
     throw new FlotillaError(
@@ -112,19 +161,52 @@ export function transition(update: Update, happening: UpdateHappening, nowMs: nu
       },
     );
   }
+  const timed = countBoot({ ...update, timer: timerAt(update, now) }, update.timer?.bootId);
+  const learned = learn(timed, happening);
+  if (cell === 'stays') return learned;
+  // While it waits for somebody, restarts are no attempts: they cost time, and time is bounded.
+  if (happening.type === 'resumed' && update.wait !== undefined && update.wait.code !== 'hook-retry' && !worn(learned))
+    return learned;
+  const { wait: _, ...going } = learned;
   const to = cell === 'revert-outcome' ? (update.revertTo ?? 'failed') : cell;
-  return enter(learn(update, happening), to, {
+  return enter(going, to, {
     from: update.state,
-    nowMs,
+    nowMs: now.nowMs,
     fresh: update.state === 'downloading' && happening.type === 'resumed' && happening.progressed === true,
   });
 }
 
+function countBoot(update: Update, lastBootId: string | undefined): Update {
+  if (lastBootId === undefined || lastBootId === update.timer?.bootId || !onTrial.has(update.state)) return update;
+  return { ...update, boots: (update.boots ?? 0) + 1 };
+}
+
 function learn(update: Update, happening: UpdateHappening): Update {
-  const { type, progressed: _, ...facts } = { progressed: undefined, ...happening };
-  if (type !== 'delta-failed') return { ...update, ...facts };
-  const { delta: __, ...whole } = update;
-  return { ...whole, ...facts, downloadedBytes: 0 };
+  switch (happening.type) {
+    case 'timed-out':
+    case 'waited-out':
+      return { ...update, reason: lateReason(update, happening) };
+    case 'goes-on': {
+      const { wait: _, ...going } = update;
+      return going;
+    }
+    case 'delta-failed': {
+      const { delta: _, ...whole } = update;
+      return { ...whole, deltaFailed: happening.deltaFailed, downloadedBytes: 0 };
+    }
+    default: {
+      const { type: _, progressed: __, ...facts } = { progressed: undefined, ...happening };
+      return { ...update, ...facts };
+    }
+  }
+}
+
+function lateReason(
+  { state, wait }: Update,
+  { type, limitSeconds }: { type: 'timed-out' | 'waited-out'; limitSeconds: number },
+): UpdateReason {
+  const what = type === 'timed-out' ? `"${state}" lasted` : `it waited (${wait?.message ?? 'for what did not come'})`;
+  return { code: `timed-out-${state}`, message: `${what} longer than ${limitSeconds} s` };
 }
 
 interface Entry {
@@ -134,24 +216,32 @@ interface Entry {
   fresh: boolean;
 }
 
+/** The update as a whole has had its share. */
+function worn({ entries = 0, boots = 0, state }: Update): boolean {
+  return state !== 'reverting' && (entries >= maxEntriesInAll || boots > maxBoots);
+}
+
 function enter(update: Update, to: DeviceUpdateState, { from, nowMs, fresh }: Entry): Update {
   const entries = (fresh ? 0 : (update.attempts[to] ?? 0)) + 1;
-  const detour = entries > maxEntries ? exhausted[to] : undefined;
+  const detour = entries > maxEntries || worn({ ...update, state: to }) ? exhausted[to] : undefined;
   if (detour !== undefined) {
-    const reason = update.reason ?? {
-      code: 'attempts-exhausted',
-      message: `gave up after entering "${to}" ${maxEntries} times`,
-    };
+    const message =
+      entries > maxEntries
+        ? `gave up after entering "${to}" ${maxEntries} times`
+        : `gave up before "${to}" after ${update.entries ?? 0} attempts and ${update.boots ?? 0} boots in all`;
+    const reason = update.reason ?? { code: 'attempts-exhausted', message };
     return enter({ ...update, reason }, detour, { from: to, nowMs, fresh: false });
   }
   return {
     ...update,
     state: to,
     attempts: { ...update.attempts, [to]: entries },
+    entries: (update.entries ?? 0) + (fresh ? 0 : 1),
     enteredAtMs: nowMs,
+    ...(to === from || update.timer === undefined ? {} : { timer: timerOfNext(update.timer) }),
     ...(to === 'reverting' && from !== 'reverting' ? { revertTo: from === 'testing' ? 'rolled-back' : 'failed' } : {}),
     ...(to === 'rebooting' && from === 'installing' ? { installedAtMs: nowMs } : {}),
     ...(to === 'testing' ? { testingSinceMs: nowMs } : {}),
-    ...(isTerminal(to) ? { decidedAtMs: nowMs } : {}),
+    ...(isTerminal(to) ? { decidedAtMs: nowMs, endHooksDue: true } : {}),
   };
 }

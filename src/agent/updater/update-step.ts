@@ -9,21 +9,28 @@ import { downloadBundle, partsBytes } from './download.ts';
 import { testSlot } from './probation.ts';
 import type { UpdateHappening } from './transition.ts';
 import { fileOf, type Update, type UpdateReason } from './update.ts';
+import type { UpdatePace } from './update-pace.ts';
 import type { UpdateStore } from './update-store.ts';
 import type { UpdaterOption } from './updater-option.ts';
+import { TokenBucket } from './token-bucket.ts';
+import { rateOf } from './update-limit.ts';
 
 /** Download progress is told at most this often in one download. */
 const progressSteps = 10;
+/** What is fetched at a time under a limit of the rate, at least. */
+const minPieceBytes = 16_384;
 
-/** What is done in each state. Each way ends with what happened; none changes the record. */
+/** What is done in each state. Each way ends with what happened; none but waits and hooks changes the record. */
 export class UpdateSteps {
   readonly #option: UpdaterOption;
   readonly #store: UpdateStore;
+  readonly #pace: UpdatePace;
   #givenUp = false;
 
-  constructor(option: UpdaterOption, store: UpdateStore) {
+  constructor(option: UpdaterOption, store: UpdateStore, pace: UpdatePace) {
     this.#option = option;
     this.#store = store;
+    this.#pace = pace;
   }
 
   /** True once the new slot has failed and the old one is set to boot: the watchdog may starve. */
@@ -56,13 +63,13 @@ export class UpdateSteps {
   #step(update: Update, signal: AbortSignal): Promise<UpdateHappening> {
     switch (update.state) {
       case 'offered':
-        return Promise.resolve({ type: 'download-begun' });
+        return this.#begin(signal);
       case 'downloading':
         return this.#download(update, signal);
       case 'verified':
         return this.#prepareInstall(update, signal);
       case 'installing':
-        return this.#install(update);
+        return this.#install(update, signal);
       case 'rebooting':
         return this.#reboot(update, signal);
       case 'testing':
@@ -74,10 +81,27 @@ export class UpdateSteps {
     }
   }
 
+  async #begin(signal: AbortSignal): Promise<UpdateHappening> {
+    await this.#runHooks(signal);
+    await this.#pace.pass('download', signal);
+    return { type: 'download-begun' };
+  }
+
   async #download(update: Update, signal: AbortSignal): Promise<UpdateHappening> {
-    const { link, clock, policy } = this.#option;
+    const { link, clock, policy, rules } = this.#option;
+    await this.#runHooks(signal);
     const { bundle } = update;
     const file = fileOf(update);
+    const rate = rateOf(update, rules);
+    const bucket = rate === undefined ? undefined : new TokenBucket(clock, rate);
+    let passing: Promise<void> | undefined;
+    const admit = async (bytes: number): Promise<void> => {
+      // Several parts are on their way at a time: they wait as one.
+      passing ??= this.#pace.pass('download', signal).finally(() => (passing = undefined));
+      await passing;
+      this.#assertWanted(update);
+      await bucket?.take(bytes, signal);
+    };
     if ((await this.#downloadSize()) === undefined) this.#store.table.clearParts(update.rolloutId);
     const parts = this.#store.table.parts(update.rolloutId);
     let told = Math.floor((progressSteps * partsBytes(file, parts)) / file.sizeBytes);
@@ -89,7 +113,8 @@ export class UpdateSteps {
         clock,
         signal,
         parts,
-        assertWanted: () => this.#assertWanted(update),
+        admit,
+        ...(rate === undefined ? {} : { maxPieceBytes: Math.max(minPieceBytes, Math.ceil(rate)) }),
         onPart: (part) => {
           if (signal.aborted) return; // cancelled: its marks are gone
           this.#store.table.markPart(update.rolloutId, part);
@@ -121,8 +146,12 @@ export class UpdateSteps {
   /** The last moment at which the coordinator may have changed its mind: it is heard before anything is written. */
   async #prepareInstall(update: Update, signal: AbortSignal): Promise<UpdateHappening> {
     const { link, clock } = this.#option;
+    await this.#runHooks(signal);
+    do {
+      await this.#pace.pass('install', signal);
+      if (link.coordinatorNowMs() === undefined) await linkIsLive(link, clock, { signal });
+    } while (!(await this.#pace.isOpen('install', signal))); // the coordinator may have been long in coming
     if ((await this.#downloadSize()) !== fileOf(update).sizeBytes) return { type: 'bundle-lost' };
-    if (link.coordinatorNowMs() === undefined) await linkIsLive(link, clock, { signal });
     if (this.#isExpired(update)) return { type: 'cancelled', reason: expired };
     const fact = await this.machineFact();
     const obstacle = slotObstacle(fact);
@@ -131,12 +160,13 @@ export class UpdateSteps {
     return { type: 'install-begun', before: fact.running, ...(uuid === undefined ? {} : { inactiveUuid: uuid }) };
   }
 
-  async #install(update: Update): Promise<UpdateHappening> {
+  async #install(update: Update, signal: AbortSignal): Promise<UpdateHappening> {
     const { policy, logger } = this.#option;
     const found = await this.machineFact();
     const verdict = bootVerdict(update, found); // what an earlier attempt has flipped is never written again
     if (verdict) return verdict;
     if (found.running.bootId !== update.before.bootId) return { type: 'resumed', before: found.running };
+    await this.#runHooks(signal);
     // Where no task of a bundle can switch over, the agent names the slot, and switches once it is written.
     const switchOver = this.#option.slots.tryNext?.bind(this.#option.slots);
     const target = switchOver && otherSlot(found);
@@ -147,6 +177,7 @@ export class UpdateSteps {
       task: target === undefined ? policy.task : `${policy.task}.${target}`,
       publicKeys: policy.publicKeys,
       onInfo: (text) => logger.info({ rollout: update.rolloutId }, text),
+      signal,
     }).catch(async (error: unknown) => this.#withoutDelta(update, error));
     if ('type' in applied) return applied;
     const { taskName, bytesWritten } = applied;
@@ -182,16 +213,19 @@ export class UpdateSteps {
     const verdict = bootVerdict(update, fact);
     if (verdict?.type === 'fell-back') await this.#settleFallback(update, fact);
     if (verdict) return verdict;
+    await this.#pace.pass('reboot', signal);
+    await this.#runHooks(signal);
     await this.#runReboot(signal);
     return { type: 'resumed' };
   }
 
   async #test(update: Update, signal: AbortSignal): Promise<UpdateHappening> {
-    const { policy, link, clock, slots } = this.#option;
+    const { policy, link, clock, slots, productHealth } = this.#option;
     const fact = await this.machineFact();
     const verdict = bootVerdict(update, fact);
     if (verdict?.type === 'fell-back') await this.#settleFallback(update, fact);
     if (verdict) return verdict;
+    await this.#runHooks(signal);
     const { running } = fact;
     const images = running.slot === undefined ? undefined : update.images?.[running.slot];
     const happening = await testSlot({
@@ -199,6 +233,7 @@ export class UpdateSteps {
       destination: policy.destination,
       images,
       ...policy.health,
+      productHealth,
       link,
       clock,
       signal,
@@ -211,11 +246,17 @@ export class UpdateSteps {
   async #revert(update: Update, signal: AbortSignal): Promise<UpdateHappening> {
     const { before } = update;
     if (before.slot !== undefined) await this.#option.slots.activate(before.slot);
+    await this.#pace.runHooksOfRevert(update, signal);
     const running = await this.#option.running();
     if (running.slot === before.slot) return { type: 'reverted', after: running };
     this.#givenUp = true;
     await this.#runReboot(signal);
     return { type: 'resumed' };
+  }
+
+  async #runHooks(signal: AbortSignal): Promise<void> {
+    const reason = await this.#pace.runHooks(signal);
+    if (reason) throw new FlotillaError('failed', reason.code, reason.message);
   }
 
   /** Returns when the machine has not restarted in time. Not aborted with the step: it may be what ends this process. */

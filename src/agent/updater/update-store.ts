@@ -2,33 +2,48 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../clock.ts';
 import { jsonRow, type DeviceLog } from '../../eventlog/index.ts';
 import { Lane } from '../../protocol/lane.ts';
+import type { BootTime } from '../machine/boot-time.ts';
 import { createUpdateTable, type UpdateTable } from '../state/update-table.ts';
 import { transition, type UpdateHappening } from './transition.ts';
 import { updateEventOf, type Update } from './update.ts';
+import type { Instant } from './update-timer.ts';
 
 /** Records and their events: one transaction each, so that the coordinator hears exactly what is on this disk. */
 export class UpdateStore {
   readonly table: UpdateTable;
   readonly #log: DeviceLog;
   readonly #clock: Clock;
+  readonly #machine: BootTime;
 
-  constructor(option: { database: DatabaseSync; log: DeviceLog; clock: Clock }) {
+  constructor(option: { database: DatabaseSync; log: DeviceLog; clock: Clock; machine: BootTime }) {
     this.#log = option.log;
     this.#clock = option.clock;
+    this.#machine = option.machine;
     this.table = createUpdateTable(option.database);
   }
 
   /** The current update moves on; on disk when this returns. Throws when the pair is not in the table. */
   apply(happening: UpdateHappening, alongside?: () => void): Update {
     return this.#log.transact(() => {
-      const current = this.table.current();
-      if (current === undefined) throw new Error(`no update is under way that could take "${happening.type}"`);
-      const next = transition(current, happening, this.#clock.nowMs());
+      const next = this.#next(happening);
       this.save(next);
       if (happening.type === 'bundle-lost' || happening.type === 'delta-failed') this.table.clearParts(next.rolloutId);
       alongside?.();
       return next;
     });
+  }
+
+  /** The same for what only this device has to know: nothing is told. */
+  note(happening: UpdateHappening): Update {
+    return this.#log.transact(() => {
+      const next = this.#next(happening);
+      this.table.save(next);
+      return next;
+    });
+  }
+
+  now(): Instant {
+    return { nowMs: this.#clock.nowMs(), bootId: this.#bootId(), uptimeMs: this.#machine.uptimeMs() };
   }
 
   save(update: Update): void {
@@ -45,6 +60,21 @@ export class UpdateStore {
       Lane.control,
       jsonRow({ type: 'flotilla.update', key: update.rolloutId, timestampMs, value: updateEventOf(update) }),
     );
+  }
+
+  #next(happening: UpdateHappening): Update {
+    const current = this.table.current();
+    if (current === undefined) throw new Error(`no update is under way that could take "${happening.type}"`);
+    return transition(current, happening, this.now());
+  }
+
+  /** One that can't be read makes no restart: nothing is proven by it, and time goes on as if there were none. */
+  #bootId(): string {
+    try {
+      return this.#machine.bootId();
+    } catch {
+      return '';
+    }
   }
 
   within<Result>(work: () => Result): Result {

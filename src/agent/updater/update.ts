@@ -1,6 +1,14 @@
 /** The record of one update on this device: all that must survive a power cut, as one JSON document in the database. */
-import type { Evidence, HealthResult, Running, UpdateEvent, UpdateState } from '../../protocol/event.ts';
-import type { BundleOffer, DeltaOffer, FileOffer } from '../../protocol/request.ts';
+import type {
+  Evidence,
+  HealthResult,
+  HookResult,
+  Running,
+  UpdateEvent,
+  UpdateState,
+  UpdateWait,
+} from '../../protocol/event.ts';
+import type { BundleOffer, DeltaOffer, FileOffer, UpdateConduct } from '../../protocol/request.ts';
 
 /**
  * The states of DESIGN §8, and one more that only the device knows: `reverting` (the decision to go back is on disk,
@@ -11,6 +19,38 @@ export type DeviceUpdateState = Exclude<UpdateState, 'idle'> | 'reverting';
 export interface UpdateReason {
   code: string;
   message: string;
+}
+
+export const waitCodes = [
+  'deferred',
+  'needs-approval',
+  'window-download',
+  'window-install',
+  'window-reboot',
+  'metered',
+  /** A program of the product holds the restart up. */
+  'reboot-held',
+  /** A hook said that it wants to be asked again. */
+  'hook-retry',
+] as const;
+export type WaitCode = (typeof waitCodes)[number];
+
+export interface Wait extends UpdateWait {
+  code: WaitCode;
+}
+
+/**
+ * How long the update has been in its state, by the time that the machine has counted since it booted: no clock can set
+ * that, and it does not go on while the machine is off.
+ */
+export interface UpdateTimer {
+  /** Of the boot in which it was written, and how long that boot had lasted. */
+  bootId: string;
+  uptimeMs: number;
+  /** Without what it waited; of the present state. */
+  spentMs: number;
+  /** In the whole update. */
+  waitedMs: Partial<Record<WaitCode, number>>;
 }
 
 /** An image of the bundle as it must stand on the destination once a slot is written. */
@@ -52,6 +92,21 @@ export interface Update {
   installedAtMs?: number;
   testingSinceMs?: number;
   decidedAtMs?: number;
+  /** What the coordinator asked for beside the bundle. */
+  conduct?: UpdateConduct;
+  /** Why it does not go on just now. */
+  wait?: Wait;
+  timer?: UpdateTimer;
+  /** Entries of all states that count as attempts. */
+  entries?: number;
+  /** Boots since the installation began. */
+  boots?: number;
+  /** When somebody at the device has approved it. */
+  approvedAtMs?: number;
+  /** The last of the hooks that ran. */
+  hooks?: HookResult[];
+  /** The hooks of its end have not run yet. */
+  endHooksDue?: boolean;
 }
 
 /** What is fetched and installed. */
@@ -72,7 +127,7 @@ export function isFinal(state: DeviceUpdateState): boolean {
 
 /** What the coordinator is told of the record. */
 export function updateEventOf(update: Update): UpdateEvent {
-  const { state, reason } = update;
+  const { state, reason, wait } = update;
   return {
     rolloutId: update.rolloutId,
     bundleUuid: update.bundle.bundleUuid,
@@ -80,14 +135,15 @@ export function updateEventOf(update: Update): UpdateEvent {
     attempt: update.attempts[state] ?? 1,
     ...(state === 'downloading' ? { progressBytes: update.downloadedBytes } : {}),
     ...(reason ? { reason: { code: reason.code.slice(0, 64), message: reason.message.slice(0, 512) } } : {}),
+    ...(wait ? { wait: { ...wait, message: wait.message.slice(0, 512) } } : {}),
     ...(state === 'rejected' || state === 'offered' || state === 'downloading' ? {} : { evidence: evidenceOf(update) }),
   };
 }
 
-function evidenceOf(update: Update): Evidence {
+export function evidenceOf(update: Update): Evidence {
   const { before, after, slotDigestMatches, health, downloadedBytes, installedAtMs, testingSinceMs, decidedAtMs } =
     update;
-  const { delta, deltaFailed, coordinatorReached } = update;
+  const { delta, deltaFailed, coordinatorReached, hooks = [] } = update;
   return {
     before,
     health,
@@ -100,5 +156,6 @@ function evidenceOf(update: Update): Evidence {
     ...(installedAtMs === undefined ? {} : { installedAtMs }),
     ...(testingSinceMs === undefined ? {} : { testingSinceMs }),
     ...(decidedAtMs === undefined ? {} : { decidedAtMs }),
+    ...(hooks.length === 0 ? {} : { hooks }),
   };
 }

@@ -1,24 +1,36 @@
+import { FlotillaError } from '../../error.ts';
 import type { UpdateCancel, UpdateOffer } from '../../protocol/request.ts';
 import { judgeOffer } from './offer.ts';
+import { StateTimer } from './state-timer.ts';
 import type { UpdateHappening } from './transition.ts';
-import { isFinal, isTerminal, type Update } from './update.ts';
+import { waitLeftMs } from './update-limit.ts';
+import { needsApproval, type Deferral } from './update-gate.ts';
+import { isFinal, isTerminal, type DeviceUpdateState, type Update } from './update.ts';
+import { limitSource, UpdatePace } from './update-pace.ts';
 import { UpdateSteps } from './update-step.ts';
 import { UpdateStore } from './update-store.ts';
 import type { UpdaterOption } from './updater-option.ts';
+
+/** Until the first byte is written everybody may say no. */
+const revocable: ReadonlySet<DeviceUpdateState> = new Set(['offered', 'downloading', 'verified']);
 
 /** Carries one update at a time through its states. Each state is on disk before anything of it is done. */
 export class Updater {
   readonly #option: UpdaterOption;
   readonly #store: UpdateStore;
+  readonly #pace: UpdatePace;
   readonly #steps: UpdateSteps;
+  readonly #timer: StateTimer;
   #step = new AbortController();
+  readonly #stopping = new AbortController();
   #driving: Promise<void> | undefined;
-  #stopped = false;
 
   constructor(option: UpdaterOption) {
     this.#option = option;
     this.#store = new UpdateStore(option);
-    this.#steps = new UpdateSteps(option, this.#store);
+    this.#timer = new StateTimer({ store: this.#store, clock: option.clock, source: limitSource(option) });
+    this.#pace = new UpdatePace(option, this.#store, () => this.#timer.poke());
+    this.#steps = new UpdateSteps(option, this.#store, this.#pace);
   }
 
   /** True once the new slot has failed and the old one is set to boot: the watchdog may starve. */
@@ -31,11 +43,19 @@ export class Updater {
     return this.#store.table.last();
   }
 
+  /** The newest first, the one under way included. */
+  history(limit: number): Update[] {
+    return this.#store.table.newest(limit);
+  }
+
   /** Takes up what an earlier process left. Rejects when the machine's state can't be read or written. */
   async start(): Promise<void> {
     const current = this.#store.table.current();
     if (current === undefined) {
       await this.#steps.removeDownload();
+      const last = this.#store.table.last();
+      if (last?.endHooksDue === true)
+        this.#driving = this.#runSafely(() => this.#pace.runHooksOfEnd(last, this.#stopping.signal));
       return;
     }
     await this.#apply(await this.#steps.resume(current));
@@ -43,8 +63,8 @@ export class Updater {
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#step.abort(new Error('the agent stops'));
+    this.#stopping.abort(new Error('the agent stops'));
+    this.#step.abort(this.#stopping.signal.reason);
     await this.#driving;
   }
 
@@ -73,7 +93,7 @@ export class Updater {
       if (answer.state === 'rejected') this.#store.announce(answer);
       else this.#store.save(answer);
     });
-    link.wake();
+    this.#tell();
     this.#drive();
   }
 
@@ -82,22 +102,98 @@ export class Updater {
     this.#store.within(() => {
       settle();
       const current = this.#store.table.current();
-      if (current?.rolloutId !== rolloutId) return;
-      if (!['offered', 'downloading', 'verified'].includes(current.state)) return;
+      if (current?.rolloutId !== rolloutId || !revocable.has(current.state)) return;
       this.#store.apply({ type: 'cancelled', reason: { code: 'cancelled', message: reason } });
     });
-    if (this.#store.table.current() === undefined) this.#step.abort(new Error('cancelled'));
+    this.#endStep();
+  }
+
+  /** Somebody at the device lets it be installed. @throws FlotillaError when nothing waits for that */
+  approve(): Update {
+    const current = this.#underWay();
+    if (current.approvedAtMs !== undefined) return current;
+    if (!needsApproval(current, this.#option.rules)) {
+      throw new FlotillaError('refused', 'approval-not-needed', 'this update needs no approval', {
+        seen: `${current.bundle.version} is ${current.state}`,
+      });
+    }
+    const approved = this.#store.note({ type: 'noted', approvedAtMs: this.#option.clock.nowMs() });
+    this.#option.logger.info({ rollout: approved.rolloutId }, 'update approved');
+    this.#pace.poke();
+    this.#tell();
+    return approved;
+  }
+
+  /** Somebody at the device will not have it. @throws FlotillaError when it is too late for that */
+  reject(reason: string): Update {
+    const current = this.#underWay();
+    if (!revocable.has(current.state)) {
+      throw new FlotillaError('refused', 'update-too-late', 'this update can not be rejected any more', {
+        seen: `it is ${current.state}`,
+        expected: [...revocable].join(', '),
+        suggestion: 'it comes to its end by itself: a slot that does not prove itself is left',
+      });
+    }
+    const ended = this.#store.apply({ type: 'refused', reason: { code: 'rejected-on-device', message: reason } });
+    this.#endStep();
+    return ended;
+  }
+
+  /** Does it wait, or will it, for somebody at the device? */
+  needsApproval(update: Update): boolean {
+    return !isTerminal(update.state) && needsApproval(update, this.#option.rules);
+  }
+
+  /** How long updates may still be put off: this one, or any when none is under way. */
+  get deferLeftMs(): number {
+    const { rules } = this.#option;
+    const current = this.#store.table.current();
+    if (current === undefined) return 1_000 * rules.limits.deferSeconds;
+    return waitLeftMs(current, 'deferred', limitSource(this.#option), this.#store.now());
+  }
+
+  get deferral(): Deferral | undefined {
+    return this.#pace.deferral;
+  }
+
+  /** Puts off the next step of this update and of the next ones until then; undefined: no more. */
+  defer(deferral: Deferral | undefined): void {
+    this.#pace.defer(deferral);
+    this.#tell();
+  }
+
+  /** Something that an update may wait for has changed: a hold, the grains. */
+  poke(): void {
+    this.#pace.poke();
+  }
+
+  #underWay(): Update {
+    const current = this.#store.table.current();
+    if (current !== undefined) return current;
+    throw new FlotillaError('refused', 'update-none', 'no update is under way on this device', {
+      suggestion: 'flotilla agent update history shows those that have ended',
+    });
+  }
+
+  /** The record has ended under the step that is being done. */
+  #endStep(): void {
+    if (this.#store.table.current() === undefined) this.#step.abort(new Error('ended'));
+    this.#tell();
+  }
+
+  #tell(): void {
     this.#option.link.wake();
+    this.#option.onChange?.();
   }
 
   #drive(): void {
-    if (this.#driving || this.#stopped || this.#store.table.current() === undefined) return;
-    this.#driving = this.#runSafely();
+    if (this.#driving || this.#stopping.signal.aborted || this.#store.table.current() === undefined) return;
+    this.#driving = this.#runSafely(() => this.#run());
   }
 
-  async #runSafely(): Promise<void> {
+  async #runSafely(work: () => Promise<void>): Promise<void> {
     try {
-      await this.#run();
+      await work();
     } catch (error) {
       this.#option.logger.fatal({ err: error }, 'the updater cannot go on');
       this.#option.onFatal?.(error);
@@ -110,28 +206,41 @@ export class Updater {
   async #run(): Promise<void> {
     for (;;) {
       const update = this.#store.table.current();
-      if (update === undefined || this.#stopped) return;
+      if (update === undefined || this.#stopping.signal.aborted) return;
       this.#step = new AbortController();
       const { signal } = this.#step;
-      const happening = await this.#steps.perform(update, signal).catch(() => undefined);
-      if (signal.aborted || happening === undefined) {
-        await this.#steps.removeDownload();
-        continue;
-      }
-      await this.#apply(happening);
+      const { happening, late } = await this.#timer.run(this.#step, this.#steps.perform(update, signal));
+      const isOurs = this.#store.table.current()?.rolloutId === update.rolloutId;
+      if (!isOurs || (signal.aborted && late === undefined)) await this.#putAway(update.rolloutId);
+      else if (happening !== undefined || late !== undefined) await this.#apply(happening ?? late!);
+      if (this.#timer.settled) continue;
+      // Whatever it still does must not go on beside what is done about it.
+      throw new FlotillaError(
+        'ours',
+        'update-step-stuck',
+        `the step of "${update.state}" does not let itself be ended`,
+      );
     }
   }
 
+  /** Ended by somebody else than its step, or the agent stops. */
+  async #putAway(rolloutId: string): Promise<void> {
+    await this.#steps.removeDownload();
+    const ended = this.#store.table.find(rolloutId);
+    if (ended?.endHooksDue === true) await this.#pace.runHooksOfEnd(ended, this.#stopping.signal);
+  }
+
   async #apply(happening: UpdateHappening): Promise<void> {
-    const { logger, link, onDecided } = this.#option;
+    const { logger, onDecided } = this.#option;
     const next = this.#store.apply(happening);
     logger.info(
       { rollout: next.rolloutId, state: next.state, attempt: next.attempts[next.state], reason: next.reason?.code },
       'update',
     );
-    link.wake();
+    this.#tell();
     if (!isTerminal(next.state)) return;
     await this.#steps.removeDownload();
     onDecided?.();
+    await this.#pace.runHooksOfEnd(next, this.#stopping.signal);
   }
 }

@@ -11,6 +11,12 @@ import { formatFields, formatTable, type TableOption } from '../table.ts';
 /** Of `schedule show`: the last ones; --json has all that are kept. */
 const shownFirings = 10;
 
+const overlapWords = {
+  skip: 'skipped while the job before is at work',
+  queue: 'waits for the job before',
+  allow: 'beside the job before',
+} as const;
+
 export function formatSchedules(schedules: readonly Schedule[], nowMs: number, option: TableOption = {}): string {
   if (schedules.length === 0) return 'no schedules\n';
   return formatTable(
@@ -29,7 +35,7 @@ export function formatSchedules(schedules: readonly Schedule[], nowMs: number, o
 }
 
 export function formatSchedule(schedule: Schedule, nowMs: number): string {
-  const { name, state, trigger, missed, job, expected, createdBy, createdAtMs, nextAtMs, firings } = schedule;
+  const { name, state, trigger, missed, overlap, waiting, job, expected, createdBy, createdAtMs, nextAtMs, firings } = schedule;
   const fields = formatFields({
     schedule: name,
     state,
@@ -37,6 +43,8 @@ export function formatSchedule(schedule: Schedule, nowMs: number): string {
     next: nextAtMs === undefined ? undefined : `${formatTime(nextAtMs)} (${formatAge(nextAtMs, nowMs)})`,
     splay: job.rampSeconds === undefined ? undefined : formatDuration(job.rampSeconds * 1000),
     missed: missed === 'skip' ? 'skipped' : 'one for all of them',
+    overlap: overlapWords[overlap ?? 'allow'],
+    waiting: waiting === undefined ? undefined : `the job of ${formatTime(waiting.dueAtMs)}, for the one before`,
     selector: job.selector,
     command: formatAction(job.action),
     devices: `${expected.matched} of ${expected.fleet} when it was made`,
@@ -55,7 +63,9 @@ function formatFiring({ dueAtMs, firedAtMs, outcome, jobId, times, error }: Firi
       ? `job ${jobId}${late}`
       : outcome === 'missed'
         ? `missed ${plural(times ?? 1, 'time')}`
-        : `refused: ${error?.message ?? error?.code ?? ''}${error?.seen === undefined ? '' : ` (${error.seen})`}`;
+        : outcome === 'skipped'
+          ? `skipped: devices were still at work on job ${jobId}`
+          : `refused: ${error?.message ?? error?.code ?? ''}${error?.seen === undefined ? '' : ` (${error.seen})`}`;
   return `${formatTime(dueAtMs)}  ${what}\n`;
 }
 

@@ -43,7 +43,14 @@ export interface ConfigSummary {
 export interface ConfigView extends ConfigSummary {
   deviceId: string;
   base?: unknown;
-  desired?: { version: number; document: unknown; baseRevision: number; setAtMs: number; setBy: string };
+  desired?: {
+    version: number;
+    document: unknown;
+    baseRevision: number;
+    setAtMs: number;
+    setBy: string;
+    jobId?: string;
+  };
   reported?: {
     revision: number;
     document?: unknown;

@@ -1,9 +1,13 @@
-import type { JobAction } from '../../protocol/job-action.ts';
+import type { OperatorAction } from '../../protocol/job-action.ts';
 
-export { JobActionSchema, type Content, type JobAction, type JobKind } from '../../protocol/job-action.ts';
+export {
+  OperatorActionSchema as JobActionSchema,
+  type Content,
+  type OperatorAction as JobAction,
+} from '../../protocol/job-action.ts';
 
 /** In one line, for a person; a command as a shell would take it. */
-export function formatAction(action: JobAction): string {
+export function formatAction(action: OperatorAction): string {
   switch (action.kind) {
     case 'command':
       return action.shell === true ? action.argv.join(' ') : action.argv.map(quoted).join(' ');
@@ -18,6 +22,8 @@ export function formatAction(action: JobAction): string {
       return `get ${quoted(action.path)}`;
     case 'restart':
       return `restart ${action.service}`;
+    case 'config':
+      return `set config ${action.name}`;
     case 'ping':
     case 'reboot':
     case 'refresh':

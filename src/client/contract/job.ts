@@ -1,16 +1,18 @@
 import { Type, type Static } from 'typebox';
 import { JobEventSchema, JobOutcomeSchema, type JobOutcome, type OutputStream } from '../../protocol/event.ts';
-import { CommandActionSchema, JobActionSchema } from '../../protocol/job-action.ts';
+import { CommandActionSchema, OperatorActionSchema } from '../../protocol/job-action.ts';
 
 export const HoldSchema = Type.Object({
   forSeconds: Type.Number({ exclusiveMinimum: 0, maximum: 2_592_000 }),
   restore: CommandActionSchema,
+  /** Not run again when the agent stopped while it ran; otherwise it is, because a load that stays shed is worse. */
+  once: Type.Optional(Type.Boolean()),
 });
 export type Hold = Static<typeof HoldSchema>;
 
 export const JobRequestSchema = Type.Object({
   selector: Type.String({ minLength: 1, maxLength: 10_240 }),
-  action: JobActionSchema,
+  action: OperatorActionSchema,
   /** Each device runs `restore` by itself so long after it has started the action. */
   hold: Type.Optional(HoldSchema),
   /** The starts are spread evenly over this time, in an order that is the same every time. */
@@ -123,7 +125,7 @@ export type JobFile = Static<typeof JobFileSchema>;
 export const JobSchema = Type.Object({
   id: Type.String(),
   selector: Type.String(),
-  action: JobActionSchema,
+  action: OperatorActionSchema,
   hold: Type.Optional(HoldSchema),
   rampSeconds: Type.Optional(Type.Number()),
   /** Devices tell what the action writes, while it does. */

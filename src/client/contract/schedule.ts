@@ -20,6 +20,10 @@ export type Trigger = Static<typeof TriggerSchema>;
 export const ScheduledJobSchema = Type.Omit(JobRequestSchema, ['expect', 'dryRun']);
 export type ScheduledJob = Static<typeof ScheduledJobSchema>;
 
+/** Of a time at which devices still work on the job before: no job, one when that is over, or one at once. */
+export const overlapPolicies = ['skip', 'queue', 'allow'] as const;
+export type OverlapPolicy = (typeof overlapPolicies)[number];
+
 export const ScheduleRequestSchema = Type.Object({
   name: Type.String({ pattern: scheduleNamePattern }),
   trigger: Type.Union([
@@ -33,6 +37,7 @@ export const ScheduleRequestSchema = Type.Object({
   ]),
   /** Of firings that the coordinator was not there for: none, or one for all of them. */
   missed: Type.Enum(['skip', 'once']),
+  overlap: Type.Optional(Type.Enum(overlapPolicies)),
   job: ScheduledJobSchema,
   /** The operator typed this number of devices, those that match now; it is also the share that later firings may have. */
   expect: JobRequestSchema.properties.expect,
@@ -44,7 +49,8 @@ export type ScheduleRequest = Static<typeof ScheduleRequestSchema>;
 export const FiringSchema = Type.Object({
   dueAtMs: Type.Number(),
   firedAtMs: Type.Number(),
-  outcome: Type.Enum(['started', 'refused', 'missed']),
+  outcome: Type.Enum(['started', 'refused', 'missed', 'skipped']),
+  /** That was started; of `skipped` the one that was still at work. */
   jobId: Type.Optional(Type.String()),
   /** Of `missed`: how many times in a row, this one the first. */
   times: Type.Optional(Type.Integer()),
@@ -59,6 +65,9 @@ export const ScheduleSchema = Type.Object({
   state: Type.Enum(['active', 'paused', 'done']),
   trigger: TriggerSchema,
   missed: Type.Enum(['skip', 'once']),
+  overlap: Type.Optional(Type.Enum(overlapPolicies)),
+  /** A time whose job waits until the one before is over. */
+  waiting: Type.Optional(Type.Object({ dueAtMs: Type.Number() })),
   job: ScheduledJobSchema,
   /** Devices that matched when it was made or confirmed, of so many. */
   expected: Type.Object({ matched: Type.Integer(), fleet: Type.Integer() }),

@@ -30,6 +30,8 @@ export interface DesiredDocument {
   baseRevision: number;
   setAtMs: number;
   setBy: string;
+  /** The job that has set it, and waits for what becomes of it. */
+  jobId?: string;
 }
 
 export interface ReportedDocument {

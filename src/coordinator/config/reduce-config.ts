@@ -10,7 +10,7 @@ import { mergeDocuments, type Merged } from './merge-document.ts';
 
 export type ConfigInput =
   /** An operator wants the document to be so. */
-  | { kind: 'set'; document: unknown; by: string }
+  | { kind: 'set'; document: unknown; by: string; jobId?: string }
   /** An operator decides, whatever either side had. */
   | { kind: 'resolve'; document: unknown; by: string }
   | { kind: 'report'; event: ConfigEvent }
@@ -45,9 +45,9 @@ export function reduceConfig(config: ConfigDocument, input: ConfigInput, nowMs: 
   }
 }
 
-type Given = { document: unknown; by: string };
+type Given = { document: unknown; by: string; jobId?: string };
 
-function set(config: ConfigDocument, { document, by }: Given, nowMs: number): Reduced<ConfigDocument> {
+function set(config: ConfigDocument, { document, by, jobId }: Given, nowMs: number): Reduced<ConfigDocument> {
   const { desired, reported, contest } = config;
   const next: ConfigDocument = {
     ...config,
@@ -58,6 +58,7 @@ function set(config: ConfigDocument, { document, by }: Given, nowMs: number): Re
       baseRevision: reported?.revision ?? 0,
       setAtMs: nowMs,
       setBy: by,
+      ...(jobId === undefined ? {} : { jobId }),
     },
   };
   if (desired === undefined) {

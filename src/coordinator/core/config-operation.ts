@@ -1,9 +1,12 @@
 import { FlotillaError } from '../../error.ts';
 import type { ConfigDesired } from '../../protocol/request.ts';
 import type { RequestRow } from '../../store/row.ts';
+import { configFate } from '../config/config-fate.ts';
 import { isUnderWay, newConfig, type ConfigDocument } from '../config/config-document.ts';
 import { isTooDeep, maxDepth } from '../config/merge-document.ts';
 import { reduceConfig, type ConfigInput } from '../config/reduce-config.ts';
+import type { Effect } from '../effect.ts';
+import { stepJob } from './job-operation.ts';
 import type { Turn } from './turn.ts';
 
 /** Documents of one device. */
@@ -27,6 +30,31 @@ export function stepConfig(turn: Turn, deviceId: string, name: string, input: Co
   turn.set(configs, deviceId, new Map(known).set(name, state));
   turn.write({ kind: 'config', config: { deviceId, name, document: state } });
   turn.notify({ kind: 'device', id: deviceId });
+  tellJobs(turn, state);
+}
+
+/** A job sets it; what can't be kept is the end of that device in the job. */
+export function setConfigOfJob(
+  turn: Turn,
+  { deviceId, jobId, name, document, by }: Extract<Effect, { kind: 'set-config' }>,
+): void {
+  try {
+    stepConfig(turn, deviceId, name, { kind: 'set', document, by, jobId });
+  } catch (error) {
+    if (!(error instanceof FlotillaError)) throw error;
+    stepJob(turn, jobId, { kind: 'config', deviceId, fate: { outcome: 'failed', reason: error.message } });
+  }
+}
+
+/** Jobs that wait for what becomes of it on this device. */
+function tellJobs(turn: Turn, config: ConfigDocument): void {
+  const { deviceId, name } = config;
+  for (const [id, { document, index }] of turn.state.jobs) {
+    const { action, state } = document;
+    if (state !== 'running' || action.kind !== 'config' || action.name !== name || !index.has(deviceId)) continue;
+    const fate = configFate(config, id);
+    if (fate !== undefined) stepJob(turn, id, { kind: 'config', deviceId, fate });
+  }
 }
 
 /** The device has committed a desired version. */

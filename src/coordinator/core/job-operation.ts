@@ -32,6 +32,7 @@ export function stepJob(turn: Turn, jobId: string, input: JobInput): void {
       return device === undefined ? undefined : factValue(key, device);
     },
     takesRun: (deviceId: string) => takesRequest(turn.state, deviceId, 'job.run'),
+    takesConfig: (deviceId: string) => takesRequest(turn.state, deviceId, 'config.desired'),
     takesFollow: (deviceId: string) => takesRequest(turn.state, deviceId, 'job.follow'),
   };
   const { state, effects } = reduceJob(before, input, facts, turn.nowMs);

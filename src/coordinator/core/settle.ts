@@ -1,5 +1,6 @@
 import { auditRule } from '../audit/write-audit.ts';
 import type { Effect } from '../effect.ts';
+import { setConfigOfJob } from './config-operation.ts';
 import { changeDevice } from './device-operation.ts';
 import { appendOwnEvent } from './event-operation.ts';
 import { enqueueRequest, flushRequests, withdrawRequest } from './request-operation.ts';
@@ -21,6 +22,8 @@ function carryOut(turn: Turn, effect: Effect): void {
       return enqueueRequest(turn, effect.deviceId, effect.request);
     case 'withdraw':
       return withdrawRequest(turn, effect.deviceId, effect.type, effect.key);
+    case 'set-config':
+      return setConfigOfJob(turn, effect);
     case 'quarantine-bundle': {
       const { deviceId, bundleUuid } = effect;
       if (!changeDevice(turn, deviceId, { kind: 'quarantine-bundle', bundleUuid })) return;

@@ -7,7 +7,7 @@
  * a value is never read as a template or by a shell.
  */
 import { FlotillaError } from '../../error.ts';
-import type { JobAction } from '../../protocol/job-action.ts';
+import type { JobAction, OperatorAction } from '../../protocol/job-action.ts';
 
 /** What a key means on a device; undefined: it has nothing there. */
 export type ValueOf = (key: string) => unknown;
@@ -74,7 +74,7 @@ export function fillAction(action: JobAction, valueOf: ValueOf): JobAction {
 }
 
 /** @throws FlotillaError when an argument holds a `{{` that is no key, or one that a shell would not see */
-export function requireTemplates(action: JobAction): void {
+export function requireTemplates(action: OperatorAction): void {
   const texts = templatesOf(action);
   templateKeys(texts);
   if (action.kind !== 'command' || action.shell !== true) return;
@@ -94,7 +94,7 @@ export function requireTemplates(action: JobAction): void {
 }
 
 /** The texts of an action that may hold keys. */
-export function templatesOf(action: JobAction): readonly string[] {
+export function templatesOf(action: OperatorAction): readonly string[] {
   switch (action.kind) {
     case 'command':
       return action.argv;

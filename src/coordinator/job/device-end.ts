@@ -16,3 +16,10 @@ export function decidedHere(device: JobDevice): boolean {
 export function isFailure(outcome: JobOutcome | undefined): boolean {
   return outcome === 'failed' || outcome === 'timed-out' || outcome === 'unknown' || outcome === 'rejected';
 }
+
+/** Why a document that a job has set has no known end. */
+export function unsettled({ outcome, reason }: { outcome: JobOutcome; reason: string }): string {
+  if (outcome === 'timed-out') return 'its product has not decided on it in time; it stays set';
+  if (outcome === 'unknown') return 'sent, then the connection was lost; it stays set, and may be taken up';
+  return `${reason}; it was not set there`;
+}

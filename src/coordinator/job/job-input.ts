@@ -1,3 +1,4 @@
+import type { ConfigFate } from '../config/config-fate.ts';
 import type { JobEvent } from '../../protocol/event.ts';
 
 /** What happens to a job. */
@@ -19,6 +20,8 @@ export type JobInput =
   | { kind: 'history-lost'; deviceId: string }
   | { kind: 'removed'; deviceId: string }
   | { kind: 'cancel'; reason: string }
+  /** What has become of the document that this job has set there. */
+  | { kind: 'config'; deviceId: string; fate: ConfigFate }
   /** Somebody wants to see what the actions write. */
   | { kind: 'follow' }
   | { kind: 'tick' };
@@ -27,7 +30,8 @@ export interface JobFacts {
   connected(deviceId: string): boolean;
   /** Does its agent take `job.run`? Undefined: it has not said yet what it takes. */
   takesRun(deviceId: string): boolean | undefined;
-  /** Does its agent take `job.follow`? As above. */
+  /** Does its agent take settings, and `job.follow`? As above. */
+  takesConfig(deviceId: string): boolean | undefined;
   takesFollow(deviceId: string): boolean | undefined;
   /** What a key in an argument means there; undefined: nothing. */
   value(deviceId: string, key: string): unknown;

@@ -1,6 +1,6 @@
 import type { NewRequest } from '../effect.ts';
 import { fillAction, type ValueOf } from './argument-template.ts';
-import type { CommandAction } from '../../protocol/job-action.ts';
+import type { CommandAction, JobAction } from '../../protocol/job-action.ts';
 import type { JobDevice, JobDocument } from './job-state.ts';
 
 /** Does a device need `job.run` for it? `job.start` can say a command alone, and every agent takes it. */
@@ -10,7 +10,7 @@ export function needsRun({ action, hold, rampSeconds }: Pick<JobDocument, 'actio
 
 /** @throws ValueMissing when the device has nothing for a key in an argument */
 export function jobRequest(
-  document: JobDocument,
+  document: Omit<JobDocument, 'action'> & { action: JobAction },
   { startAtMs }: Pick<JobDevice, 'startAtMs'>,
   valueOf: ValueOf,
 ): NewRequest {
@@ -32,4 +32,10 @@ export function jobRequest(
 
 function fillCommand(action: CommandAction, valueOf: ValueOf): CommandAction {
   return fillAction(action, valueOf) as CommandAction;
+}
+
+/** What an older agent does not take. */
+export function formOf({ action, hold, rampSeconds }: Pick<JobDocument, 'action' | 'hold' | 'rampSeconds'>): string {
+  if (hold !== undefined) return 'jobs with an action behind --then';
+  return rampSeconds === undefined ? `${action.kind} jobs` : 'jobs with a ramp';
 }

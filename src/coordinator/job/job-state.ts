@@ -105,3 +105,10 @@ export function countName(device: JobDevice): string {
 
 /** Added to a device's own time limit before the coordinator stops waiting: the way back, and a kill on the device. */
 export const graceMs = 5_000;
+
+/** One device more of the one count, one less of the other. */
+export function move(counts: Record<string, number>, from: string, to: string): void {
+  counts[from] = (counts[from] ?? 0) - 1;
+  if (counts[from] <= 0) delete counts[from];
+  counts[to] = (counts[to] ?? 0) + 1;
+}

@@ -39,6 +39,7 @@ export function planJob(request: JobRequest, matched: readonly string[], context
   requireTemplates(request.action);
   if (request.hold !== undefined) requireTemplates(request.hold.restore);
   requireSize('job', request, matched.length, context.fleetSize, context.policy.confirmAboveShare);
+  requireKeepable(request);
   const ids = request.subset === undefined ? matched : sample(matched, request.subset, context.random);
   const { nowMs, policy } = context;
   const { rampSeconds } = request;
@@ -120,6 +121,14 @@ export function requireSize(
       suggestion: `add --expect ${count} if that is what you mean`,
     });
   }
+}
+
+/** A document of settings is set, not started: there is no moment for a ramp, and nothing that a device takes back. */
+function requireKeepable({ action, hold, rampSeconds }: JobRequest): void {
+  if (action.kind !== 'config' || (hold === undefined && rampSeconds === undefined)) return;
+  throw new FlotillaError('usage', 'job-config-ramp', 'settings have neither a ramp nor an action behind --then', {
+    suggestion: 'use --batch to go on step by step',
+  });
 }
 
 function returnersOf(

@@ -8,16 +8,17 @@
  * and changes no outcome.
  */
 import { jobOutcomes, type JobEvent, type JobOutcome } from '../../protocol/event.ts';
-import { contentOf } from '../../protocol/job-action.ts';
+import { contentOf, type ConfigAction } from '../../protocol/job-action.ts';
+import type { ConfigFate } from '../config/config-fate.ts';
 import type { Effect, Reduced } from '../effect.ts';
 import { ValueMissing } from './argument-template.ts';
-import { decidedHere, finished, isFailure } from './device-end.ts';
+import { decidedHere, finished, isFailure, unsettled } from './device-end.ts';
 import type { JobFacts, JobInput } from './job-input.ts';
 import { endOf, outputOf, restoreOf, type JobOutput } from './job-report.ts';
 import { resultEvent } from './job-result.ts';
-import { jobRequest, needsRun } from './job-request.ts';
+import { formOf, jobRequest, needsRun } from './job-request.ts';
 import { earliestEndMs, overdue } from './job-timer.ts';
-import { countName, type JobDevice, type JobState } from './job-state.ts';
+import { countName, move, type JobDevice, type JobState } from './job-state.ts';
 
 export function reduceJob(state: JobState, input: JobInput, facts: JobFacts, nowMs: number): Reduced<JobState> {
   const job = new Draft(state, facts, nowMs);
@@ -39,7 +40,11 @@ function step(job: Draft, input: JobInput): void {
     case 'result':
       job.result(input.deviceId, input.event);
       break;
+    case 'config':
+      job.takeFate(input.deviceId, input.fate);
+      break;
     case 'connected':
+      if (job.setsConfig) job.change(input.deviceId, ['queued'], (device) => ({ ...device, sentAtMs: job.nowMs }));
       if (job.device(input.deviceId)?.lostAtMs !== undefined) job.found(input.deviceId);
       job.lookAgainAt(input.deviceId);
       break;
@@ -48,12 +53,14 @@ function step(job: Draft, input: JobInput): void {
       break;
     case 'announced':
       job.refuseOld(input.deviceId);
+      job.lookAgainAt(input.deviceId);
       break;
     case 'disconnected':
       job.change(input.deviceId, ['queued'], ({ sentAtMs: _, ...device }) => device);
       job.change(input.deviceId, ['started', 'holding'], (device) => ({ ...device, lostAtMs: job.nowMs }));
       break;
     case 'history-lost':
+      if (job.setsConfig) break; // it is sent anew
       job.change(input.deviceId, underWay, (device) =>
         finished(device, 'unknown', job.nowMs, "the device came back with a new history: its old one's end is lost"),
       );
@@ -197,7 +204,7 @@ class Draft {
     const device = this.device(deviceId);
     if (device === undefined || device.state === 'finished') return;
     this.change(deviceId, ['waiting', ...underWay], (before) => finished(before, outcome, this.nowMs, reason));
-    if (device.state === 'waiting') return;
+    if (device.state === 'waiting' || this.setsConfig) return;
     this.#withdraw(deviceId);
     if (device.state !== 'queued' || device.wasSent === true) this.#requestCancel(deviceId);
   }
@@ -214,7 +221,9 @@ class Draft {
     }
   }
 
+  /** A document that is on its way, or on the device, can't be called back: its end is told as ever. */
   cancelRunning(): void {
+    if (this.setsConfig) return;
     for (const { deviceId, state } of this.state.devices) {
       if (state !== 'finished' && state !== 'waiting') this.#requestCancel(deviceId);
     }
@@ -227,7 +236,7 @@ class Draft {
     for (const device of this.state.devices) {
       if (device.state === 'finished') continue;
       const end = overdue(this.state.document, device, this.facts.connected(device.deviceId), this.nowMs);
-      if (end !== undefined) this.end(device.deviceId, end.outcome, end.reason);
+      if (end !== undefined) this.end(device.deviceId, end.outcome, this.setsConfig ? unsettled(end) : end.reason);
       else {
         const dueAtMs = Math.min(this.state.dueAtMs, earliestEndMs(this.state.document, device));
         this.state = { ...this.state, dueAtMs };
@@ -252,17 +261,20 @@ class Draft {
 
   /**
    * Starts waiting devices while there is room. Without a window everybody is queued, also who is away. With one, only
-   * connected devices take a place, so that a dead one never holds up the others.
+   * connected devices take a place, so that a dead one never holds up the others. A document is set on connected devices
+   * alone: what expired or was cancelled before was never set.
    */
   fillWindow(): void {
     const { window, stopped } = this.state.document;
     const { waiting = 0 } = this.state.document.counts;
     if (stopped !== undefined || waiting === 0) return;
     let room = window === 0 ? Number.POSITIVE_INFINITY : window - this.#inFlight();
+    const needsLink = window > 0 || this.setsConfig;
     let position = this.state.scanFrom;
     for (; room > 0 && position < this.state.devices.length; position += 1) {
       const { deviceId, state } = this.state.devices.at(position);
-      if (state !== 'waiting' || (window > 0 && !this.facts.connected(deviceId))) continue;
+      if (state !== 'waiting' || (needsLink && !this.facts.connected(deviceId))) continue;
+      if (this.setsConfig && this.facts.takesConfig(deviceId) === undefined) continue;
       this.#start(deviceId);
       room -= 1;
     }
@@ -276,12 +288,28 @@ class Draft {
     this.state = { ...this.state, document: { ...this.state.document, state: 'finished', finishedAtMs: this.nowMs } };
   }
 
+  /** What has become of the document that this job has set on a device. */
+  takeFate(deviceId: string, fate: ConfigFate): void {
+    if ('reached' in fate) {
+      this.change(deviceId, ['queued'], (device) => ({ ...device, state: 'delivered', atMs: this.nowMs }));
+    } else {
+      const { outcome, reason } = fate;
+      this.change(deviceId, ['queued', 'delivered'], (device) => finished(device, outcome, this.nowMs, reason));
+    }
+  }
+
+  get setsConfig(): boolean {
+    return this.state.document.action.kind === 'config';
+  }
+
   #start(deviceId: string): void {
+    const { action } = this.state.document;
+    if (action.kind === 'config') return this.#setConfig(deviceId, action);
     this.change(deviceId, ['waiting'], (device) => ({ ...device, state: 'queued', atMs: this.nowMs }));
     try {
       const valueOf = (key: string) => this.facts.value(deviceId, key);
-      const request = jobRequest(this.state.document, this.device(deviceId)!, valueOf);
-      const content = contentOf(this.state.document.action);
+      const request = jobRequest({ ...this.state.document, action }, this.device(deviceId)!, valueOf);
+      const content = contentOf(action);
       // First: the device asks for it as soon as it has the request.
       if (content !== undefined) this.effects.push({ kind: 'grant', deviceId, sha256: content.sha256 });
       this.effects.push({ kind: 'request', deviceId, request });
@@ -291,6 +319,16 @@ class Draft {
       if (!(error instanceof ValueMissing)) throw error;
       this.end(deviceId, 'rejected', error.message);
     }
+  }
+
+  #setConfig(deviceId: string, { name, document }: ConfigAction): void {
+    if (this.facts.takesConfig(deviceId) === false) {
+      return this.end(deviceId, 'rejected', 'agent too old: it does not take settings');
+    }
+    const sent = { state: 'queued', atMs: this.nowMs, sentAtMs: this.nowMs, wasSent: true } as const;
+    this.change(deviceId, ['waiting'], (device) => ({ ...device, ...sent }));
+    const { id: jobId, submittedBy: by } = this.state.document;
+    this.effects.push({ kind: 'set-config', deviceId, jobId, name, document, by });
   }
 
   /** An agent that can't take this job is not waited for: it would not know it when it comes back either. */
@@ -359,15 +397,4 @@ class Draft {
     const failures = jobOutcomes.filter(isFailure).reduce((sum, outcome) => sum + (counts[outcome] ?? 0), 0);
     if (failures >= maxFailures) this.stop(`stopped after ${failures} failure${failures === 1 ? '' : 's'}`);
   }
-}
-
-function formOf({ action, hold, rampSeconds }: JobState['document']): string {
-  if (hold !== undefined) return 'jobs with an action behind --then';
-  return rampSeconds === undefined ? `${action.kind} jobs` : 'jobs with a ramp';
-}
-
-function move(counts: Record<string, number>, from: string, to: string): void {
-  counts[from] = (counts[from] ?? 0) - 1;
-  if (counts[from] <= 0) delete counts[from];
-  counts[to] = (counts[to] ?? 0) + 1;
 }

@@ -29,9 +29,28 @@ export function takeDue(document: ScheduleDocument, nowMs: number): Due | undefi
   return isFresh ? { document: noted, fire: { dueAtMs: lastAtMs } } : { document: noted };
 }
 
+/**
+ * What of it starts when a job of this schedule may still be at work (`busyJobId`). One time waits at most: the next that
+ * would is skipped, and each that is skipped stands in the history with the job that was in its way.
+ */
+export function meetOverlap({ document, fire }: Due, busyJobId: string | undefined, nowMs: number): Due {
+  const { overlap = 'allow', waiting, ...rest } = document;
+  if (overlap === 'allow') return fire === undefined ? { document } : { document, fire };
+  if (busyJobId === undefined) {
+    if (waiting === undefined) return fire === undefined ? { document } : { document, fire };
+    // The one that has waited goes first, and the new one waits for it in turn.
+    const next = { ...rest, overlap };
+    return { document: fire === undefined ? next : { ...next, waiting: fire }, fire: waiting };
+  }
+  if (fire === undefined) return { document };
+  if (overlap === 'queue' && waiting === undefined) return { document: { ...document, waiting: fire } };
+  const skipped = { dueAtMs: fire.dueAtMs, firedAtMs: nowMs, outcome: 'skipped', jobId: busyJobId } as const;
+  return { document: withFiring(document, skipped) };
+}
+
 export function pause(document: ScheduleDocument): ScheduleDocument {
   if (document.state !== 'active') return document;
-  const { nextAtMs: _, ...rest } = document;
+  const { nextAtMs: _, waiting: __, ...rest } = document;
   return { ...rest, state: 'paused' };
 }
 

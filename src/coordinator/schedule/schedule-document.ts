@@ -1,4 +1,4 @@
-import type { Firing, Schedule, ScheduledJob, Trigger } from '../../client/contract/schedule.ts';
+import type { Firing, OverlapPolicy, Schedule, ScheduledJob, Trigger } from '../../client/contract/schedule.ts';
 
 /** A schedule as it is stored. */
 export interface ScheduleDocument {
@@ -6,6 +6,10 @@ export interface ScheduleDocument {
   state: 'active' | 'paused' | 'done';
   trigger: Trigger;
   missed: 'skip' | 'once';
+  /** Absent in those of earlier versions, which allowed it. */
+  overlap?: OverlapPolicy;
+  /** A time whose job waits until the one before is over. */
+  waiting?: { dueAtMs: number };
   job: ScheduledJob;
   /** Devices that matched when it was made, of so many: later firings may have that share of the fleet. */
   expected: { matched: number; fleet: number };

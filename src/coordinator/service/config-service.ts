@@ -10,10 +10,8 @@ import type { Turn } from '../core/turn.ts';
 import { requireSize } from '../job/plan-job.ts';
 import { audit, type ServiceContext } from './context.ts';
 import { unknownDevice } from './device-service.ts';
+import { requireDocument } from './require-document.ts';
 import { countAccepted, matchAccepted } from './target.ts';
-
-/** JSON text of a document: what a request to a device may carry. */
-const maxDocumentBytes = 131_072;
 
 /** Thrown to undo a dry run; never leaves this file. */
 class DryRun extends Error {
@@ -78,15 +76,6 @@ export function resolveConfig(
     settle(turn);
     audit(turn, context, 'config.resolve', `${deviceId} ${name}`, { take, document: side.document }, [deviceId]);
     return viewOf(turn.state, deviceId, name);
-  });
-}
-
-function requireDocument(document: unknown): void {
-  const bytes = document === undefined ? 0 : Buffer.byteLength(JSON.stringify(document));
-  if (bytes > 0 && bytes <= maxDocumentBytes) return;
-  throw new FlotillaError('usage', 'config-document-size', 'this document can not be sent to a device', {
-    seen: bytes === 0 ? 'no document' : `${bytes} bytes of JSON`,
-    expected: `1 to ${maxDocumentBytes} bytes of JSON`,
   });
 }
 

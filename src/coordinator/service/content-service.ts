@@ -73,7 +73,7 @@ async function piecesOf(
   return pieces.toSorted((a, b) => a.offset - b.offset);
 }
 
-/** What no release and no running job needs, and nobody has sent for a month. */
+/** What no release, no running job and no schedule needs, and nobody has sent for a month. */
 async function forgetOld({ core, blobDirectory, clock }: ServiceContext): Promise<void> {
   const needed = await core.submit(({ state }) => neededContents(state));
   for (const name of await readdir(blobDirectory)) {
@@ -86,6 +86,8 @@ async function forgetOld({ core, blobDirectory, clock }: ServiceContext): Promis
 
 function neededContents(state: CoreState): Set<string> {
   const releases = [...state.releases.values()].map(({ release }) => release.sha256);
-  const jobs = [...state.jobs.values()].map(({ document }) => contentOf(document.action)?.sha256 ?? '');
-  return new Set([...releases, ...jobs]);
+  const jobs = [...state.jobs.values()].map(({ document }) => document.action);
+  const scheduled = [...state.schedules.values()].map(({ job }) => job.action);
+  const contents = [...jobs, ...scheduled].map((action) => contentOf(action)?.sha256 ?? '');
+  return new Set([...releases, ...contents]);
 }

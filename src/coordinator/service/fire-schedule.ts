@@ -1,8 +1,10 @@
 import { FlotillaError } from '../../error.ts';
 import type { Log } from '../../log.ts';
+import { isServed } from '../core/core-state.ts';
 import { putSchedule } from '../core/schedule-operation.ts';
 import type { Turn } from '../core/turn.ts';
-import { takeDue } from '../schedule/reduce-schedule.ts';
+import { isAtWork } from '../job/at-work.ts';
+import { meetOverlap, takeDue } from '../schedule/reduce-schedule.ts';
 import { withFiring, type ScheduleDocument } from '../schedule/schedule-document.ts';
 import { auditRule } from '../audit/write-audit.ts';
 import type { ServiceContext } from './context.ts';
@@ -23,7 +25,9 @@ export function fireSchedules(context: ServiceContext, log: Log): () => void {
     if (ended) return;
     cancel = clock.schedule(lookEveryMs, look);
     const nowMs = clock.nowMs();
-    const isDue = [...core.state.schedules.values()].some(({ nextAtMs = Infinity }) => nextAtMs <= nowMs);
+    const isDue = [...core.state.schedules.values()].some(
+      ({ nextAtMs = Infinity, waiting }) => nextAtMs <= nowMs || waiting !== undefined,
+    );
     if (!isDue) return;
     core
       .submit((turn) => fireDue(turn, context))
@@ -39,11 +43,20 @@ export function fireSchedules(context: ServiceContext, log: Log): () => void {
 /** Everything that is due at this turn; each in the commit that also moves its schedule on. */
 export function fireDue(turn: Turn, context: JobContext): void {
   for (const document of turn.state.schedules.values()) {
-    const due = takeDue(document, turn.nowMs);
-    if (due === undefined) continue;
-    putSchedule(turn, due.document);
+    const taken = takeDue(document, turn.nowMs);
+    if (taken === undefined && document.waiting === undefined) continue;
+    const due = meetOverlap(taken ?? { document }, busyJob(turn, document.name), turn.nowMs);
+    if (due.document !== document) putSchedule(turn, due.document);
     if (due.fire !== undefined) fire(turn, context, due.document, due.fire.dueAtMs);
   }
+}
+
+/** A job of this schedule that devices work on. */
+export function busyJob({ state }: Turn, name: string): string | undefined {
+  for (const [id, job] of state.jobs) {
+    if (job.document.schedule === name && isAtWork(job, (deviceId) => isServed(state, deviceId))) return id;
+  }
+  return undefined;
 }
 
 /** A job, or the reason why there is none; never an error for the next schedule. */

@@ -1,11 +1,16 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FlotillaError } from '../../error.ts';
-import { contentOf, type JobAction } from '../../protocol/job-action.ts';
+import { contentOf, type OperatorAction } from '../../protocol/job-action.ts';
+import { requireDocument } from './require-document.ts';
 import type { ServiceContext } from './context.ts';
 
-/** @throws FlotillaError when a job's content is not here */
-export async function requireContent(context: ServiceContext, action: JobAction): Promise<void> {
+/** @throws FlotillaError when what a job brings is not here, or can't be sent */
+export async function requireContent(
+  context: Pick<ServiceContext, 'blobDirectory'>,
+  action: OperatorAction,
+): Promise<void> {
+  if (action.kind === 'config') requireDocument(action.document);
   const content = contentOf(action);
   if (content === undefined) return;
   const found = await stat(join(context.blobDirectory, content.sha256)).catch(() => undefined);

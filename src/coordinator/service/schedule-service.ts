@@ -7,12 +7,14 @@ import { nextTime, readTrigger } from '../schedule/next-time.ts';
 import { pause, resume } from '../schedule/reduce-schedule.ts';
 import { viewSchedule, type ScheduleDocument } from '../schedule/schedule-document.ts';
 import { audit, type ServiceContext } from './context.ts';
+import { requireContent } from './require-content.ts';
 import { countAccepted, matchAccepted } from './target.ts';
 
 const defaultTimes = 5;
 
 /** The rules on the number of devices are asked now, too: what would be refused at once is not put off. */
-export function addSchedule(context: ServiceContext, request: ScheduleRequest): Promise<Schedule> {
+export async function addSchedule(context: ServiceContext, request: ScheduleRequest): Promise<Schedule> {
+  if (request.dryRun !== true) await requireContent(context, request.job.action);
   return context.core.submit((turn) => {
     const { state, nowMs } = turn;
     if (state.schedules.has(request.name)) {
@@ -31,6 +33,7 @@ export function addSchedule(context: ServiceContext, request: ScheduleRequest): 
       state: 'active',
       trigger,
       missed: request.missed,
+      overlap: request.overlap ?? 'skip',
       job: request.job,
       expected: { matched, fleet },
       createdBy: context.actor,

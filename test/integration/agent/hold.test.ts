@@ -174,6 +174,47 @@ describe('an action that is taken back', () => {
     expect(at.ran).toEqual(['hang', 'on']);
   });
 
+  const hanging = (once: boolean): JobRun => ({
+    ...shed('j'),
+    hold: { forSeconds: 1_800, restore: { kind: 'command', argv: ['hang'] }, ...(once ? { once } : {}) },
+  });
+  const restoring = async (job: JobRun) => {
+    const at = await bench(new Machine(), []);
+    at.executor.accept(job, () => undefined);
+    await told(at, 'held');
+    at.machine.pass(1_800_000);
+    expect(at.ran).toEqual(['off', 'hang']);
+    return at;
+  };
+
+  it('is taken back again when the agent was killed, or stopped, while it did: a load must not stay shed', async () => {
+    const at = await restoring(hanging(false));
+    const killed = await at.next();
+    expect(killed.ran).toEqual(['off', 'hang', 'hang']);
+    await killed.executor.stop();
+    expect(killed.events().some(({ state }) => state === 'finished')).toBe(false);
+    killed.agent.database.exec(`UPDATE agent_job SET start = replace(start, '"hang"', '"on"')`); // it ends this time
+    const next = await killed.next();
+    expect(await told(next, 'finished')).toMatchObject({
+      outcome: 'succeeded',
+      restore: { outcome: 'succeeded', reason: expect.stringContaining('run 3 times') },
+    });
+    expect((await next.next()).ran).toEqual(['off', 'hang', 'hang', 'on']);
+  });
+
+  it('gives up when it has ended the agent three times', async () => {
+    let at = await restoring(hanging(false));
+    for (let n = 0; n < 4; n += 1) at = await at.next();
+    expect(at.ran).toEqual(['off', 'hang', 'hang', 'hang']);
+    expect(await told(at, 'finished')).toMatchObject({ outcome: 'unknown', restore: { outcome: 'unknown' } });
+  });
+
+  it('is never taken back twice where the operator has said so', async () => {
+    const next = await (await restoring(hanging(true))).next();
+    expect(await told(next, 'finished')).toMatchObject({ outcome: 'unknown', restore: { outcome: 'unknown' } });
+    expect(next.ran).toEqual(['off', 'hang']);
+  });
+
   it('tells that it runs, now and then, while it does', async () => {
     const at = await bench(new Machine(), []);
     at.executor.accept(shed('j', 'hang'), () => undefined);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createBootTime } from '../../../src/agent/machine/boot-time.ts';
 import { ensureAgentSchema } from '../../../src/agent/state/agent-schema.ts';
 import { Updater } from '../../../src/agent/updater/updater.ts';
 import { createDeviceLog, openDeviceDatabase } from '../../../src/eventlog/index.ts';
@@ -9,6 +10,7 @@ import { writeKeyPair } from '../../../src/firmware/index.ts';
 import { createLog } from '../../../src/log.ts';
 import { buildSlotBundle, fileLink, fileSlotDevice, hastyClock } from '../../support/file-slot-device.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
+import { updaterSurrounding } from '../../support/updater-surrounding.ts';
 import { offerOf } from '../../support/updating-device.ts';
 
 let dir: Awaited<ReturnType<typeof temporaryDirectory>>;
@@ -32,6 +34,11 @@ async function update(
   ensureAgentSchema(database);
   const updater = new Updater({
     ...device,
+    ...updaterSurrounding({
+      database,
+      directory: device.directory,
+      machine: createBootTime(join(dir.path, name, 'boot_id')),
+    }),
     database,
     log: createDeviceLog(database),
     link: fileLink(path, () => isLive(readFileSync(join(dir.path, name, 'slot'), 'utf8').trim())),

@@ -1,87 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { createUbootSlots } from '../../../src/agent/slot/uboot-slot.ts';
-import { Updater } from '../../../src/agent/updater/updater.ts';
-import { productPath } from '../../../src/board/index.ts';
-import { FlotillaError } from '../../../src/error.ts';
-import { applyBundle, buildBundle, readPublicKey, writeKeyPair } from '../../../src/firmware/index.ts';
-import type { UpdateEvent } from '../../../src/protocol/event.ts';
-import { Lane } from '../../../src/protocol/lane.ts';
-import { agentParts, type AgentParts } from '../../support/agent-parts.ts';
+import { agentParts } from '../../support/agent-parts.ts';
 import { eventually } from '../../support/eventually.ts';
+import { updaterBench as deviceWith } from '../../support/updater-bench.ts';
 import { offerOf } from '../../support/updating-device.ts';
 
 const settle = () => undefined;
-
-/** A device on a real disk whose link gives parts only while `open` holds. */
-async function deviceWith(parts: AgentParts) {
-  const at = (name: string) => join(parts.dir, name);
-  const { publicKeyPath, privateKeyPath } = await writeKeyPair(at('key'));
-  const build = async (version: string) => {
-    await writeFile(at('boot.img'), 'boot');
-    await writeFile(at('rootfs.img'), randomBytes(600_000));
-    const variables = { HM_VERSION: version, HM_BOOT: at('boot.img'), HM_ROOTFS: at('rootfs.img') };
-    const outputPath = at(`${version}.fw`);
-    await buildBundle({
-      configPath: join(productPath(), 'fwup.conf'),
-      outputPath,
-      variables,
-      privateKeyPath,
-      compressionLevel: 1,
-    });
-    return outputPath;
-  };
-  const publicKeys = [await readPublicKey(publicKeyPath)];
-  const disk = at('disk.img');
-  await applyBundle({ path: await build('1.0.0'), destinationPath: disk, task: 'complete', publicKeys });
-  const bundle = await build('2.0.0');
-  const bytes = await readFile(bundle);
-  const gate = { open: false, refusals: 0, fetches: 0 };
-  parts.link.fetch = async ({ offset, length }, signal) => {
-    gate.fetches += 1;
-    if (gate.refusals-- > 0) throw new FlotillaError('refused', 'blob-refused', 'not yet');
-    if (!gate.open)
-      await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error)));
-    return bytes.subarray(offset, offset + length);
-  };
-  const slots = createUbootSlots({
-    destination: disk,
-    blockOffset: 1024,
-    blockCount: 16,
-    blockOffsetRedund: 1280,
-    activeVariable: 'active_slot',
-    pendingVariable: 'upgrade_available',
-    bootcountVariable: 'bootcount',
-    uuidVariablePrefix: '',
-  });
-  const updater = new Updater({
-    ...parts,
-    slots,
-    running: async () => ({ bootId: 'boot-1', slot: 'a', bundleUuid: (await slots.read()).slots['a']!.uuid! }),
-    policy: {
-      product: 'harbour-meter',
-      platform: 'hm-gateway-1',
-      publicKeys,
-      destination: disk,
-      task: 'upgrade',
-      activeVariable: 'active_slot',
-      reboot: { command: ['true'], timeoutSeconds: 0.01 },
-      health: { checks: [], soakSeconds: 0, connectTimeoutSeconds: 1 },
-    },
-    directory: parts.dir,
-  });
-  await updater.start();
-  const events = () => parts.events<UpdateEvent>(Lane.control, 'flotilla.update');
-  return {
-    updater,
-    bundle,
-    gate,
-    events,
-    last: (rolloutId: string) => events().findLast((event) => event.rolloutId === rolloutId),
-  };
-}
 
 describe('an offer that the coordinator takes back', () => {
   it('is cancelled in the download, leaves nothing behind, and may be made again', async () => {

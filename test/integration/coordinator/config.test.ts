@@ -55,6 +55,55 @@ describe('settings of a device', () => {
     expect(resolved).toMatchObject({ state: 'pending', version: 3, desired: { document: { a: 2 }, baseRevision: 2 } });
   });
 
+  it('go out as a job that ends with what the product made of them, and stops where it goes wrong', async () => {
+    await using directory = await temporaryDirectory();
+    await using core = await startCore(directory.path);
+    const devices: FakeDevice[] = [];
+    for (const id of ['gw-1', 'gw-2', 'gw-3', 'gw-4']) devices.push(await connected(core, id));
+    const [one, two, three] = devices as [FakeDevice, FakeDevice, FakeDevice, FakeDevice];
+    const action = { kind: 'config' as const, name: 'limits', document: { a: 1 } };
+    const job = await core.client.startJob({ selector: 'gw-*', action, batch: '1', maxFailures: 1 });
+    const take = async (device: FakeDevice, event: Record<string, unknown>) => {
+      const { seq } = await device.request('config.desired');
+      device.confirm(seq);
+      await tells(device, { desiredVersion: 1, ...event });
+    };
+    await take(one, { revision: 1, document: { a: 1 }, state: 'applied' });
+    // It has another version of its own before ours is there: what it changed elsewhere is kept, and still the job's.
+    const { seq } = await two.request('config.desired');
+    two.confirm(seq);
+    await tells(two, { revision: 1, desiredVersion: 0, document: { b: 2 }, state: 'local' });
+    await expect.poll(() => desiredOf(two).at(-1)).toMatchObject({ version: 2, document: { a: 1, b: 2 } });
+    await tells(two, { revision: 2, desiredVersion: 2, document: { a: 1, b: 2 }, state: 'applied' });
+    await take(three, { revision: 0, document: null, state: 'rejected', reason: 'a is too small' });
+    await expect.poll(async () => (await core.client.job(job.id)).state).toBe('finished');
+    expect((await core.client.job(job.id)).results).toMatchObject([
+      { outcome: 'succeeded' },
+      { outcome: 'succeeded' },
+      { outcome: 'rejected', reason: 'a is too small' },
+      { outcome: 'cancelled' },
+    ]);
+    // Where it was cancelled nothing is set.
+    expect(await core.client.configs('gw-4')).toEqual([]);
+    expect(await core.client.config('gw-1', 'limits')).toMatchObject({ desired: { jobId: job.id } });
+
+    // Another one that is set meanwhile takes its place, and a document that contradicts the device's is not sent.
+    const over = await core.client.startJob({ selector: 'gw-4', action });
+    await core.client.setConfig({ selector: 'gw-4', name: 'limits', document: { a: 3 } });
+    expect((await core.client.job(over.id)).results).toMatchObject([
+      { outcome: 'cancelled', reason: expect.stringContaining('set anew meanwhile') },
+    ]);
+    await tells(one, { revision: 2, desiredVersion: 1, document: { a: 9 }, state: 'local' });
+    const against = await core.client.startJob({ selector: 'gw-1', action: { ...action, document: { a: 2 } } });
+    expect((await core.client.job(against.id)).results).toMatchObject([
+      { outcome: 'failed', reason: 'changed on both sides: /a' },
+    ]);
+    const huge = { ...action, document: 'x'.repeat(200_000) };
+    await expect(core.client.startJob({ selector: '*', action: huge })).rejects.toMatchObject({ fault: 'usage' });
+    const ramped = core.client.startJob({ selector: '*', action, rampSeconds: 1 });
+    await expect(ramped).rejects.toMatchObject({ code: 'job-config-ramp' });
+  });
+
   it('that were not sent yet give way to newer ones, and wait for an agent that takes them', async () => {
     await using directory = await temporaryDirectory();
     await using core = await startCore(directory.path);

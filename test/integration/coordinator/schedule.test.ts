@@ -1,8 +1,23 @@
+import { createHash } from 'node:crypto';
+import { stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
-import type { ScheduleRequest } from '../../../src/client/contract/index.ts';
+import type { JobAction, ScheduleRequest } from '../../../src/client/contract/index.ts';
+import { Core } from '../../../src/coordinator/core/core.ts';
+import { loadState } from '../../../src/coordinator/core/load-state.ts';
+import type { GatewayPort } from '../../../src/coordinator/gateway/port.ts';
+import type { JobDocument } from '../../../src/coordinator/job/job-state.ts';
+import type { ScheduleDocument } from '../../../src/coordinator/schedule/schedule-document.ts';
+import { fireDue } from '../../../src/coordinator/service/fire-schedule.ts';
+import { createLog } from '../../../src/log.ts';
+import { openStore } from '../../../src/store/index.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { startCore, type CoreBench } from './core-bench.ts';
 import { enroll } from './enroll.ts';
+
+const storeEntry = new URL('../../../src/bin/store-thread.ts', import.meta.url);
+const firingCore = join(import.meta.dirname, '..', '..', 'support', 'firing-core.ts');
 
 const request = (over: Partial<ScheduleRequest> = {}): ScheduleRequest => ({
   name: 'nightly',
@@ -74,6 +89,102 @@ describe('a schedule', () => {
       result: 'refused',
       code: 'job-above-max',
     });
+  });
+
+  it('does not start beside the job before, unless the devices of that are away', async () => {
+    await using directory = await temporaryDirectory();
+    await using core = await startCore(directory.path);
+    await enroll(core.client, 'gw-1');
+    expect(await core.client.addSchedule(request())).toMatchObject({ overlap: 'skip' });
+    await core.coordinator.stop();
+
+    const store = await openStore({ path: join(core.config.data, 'flotilla.db'), entry: storeEntry });
+    const state = await loadState(store, 'harbour', '00000000000000c0', 0);
+    const of = state.schedules.get('nightly')!;
+    let nowMs = of.nextAtMs!;
+    const clock = { nowMs: () => nowMs, monotonicMs: () => nowMs, schedule: () => () => undefined };
+    const alone = new Core({ store, state, clock, log: createLog({ name: 'core', level: 'silent' }) });
+    await alone.start(new Proxy({} as GatewayPort, { get: () => () => undefined }));
+    const context = {
+      newId: (prefix: string) => `${prefix}-${nowMs}`,
+      jobs: { defaultTimeoutSeconds: 1, defaultExpiresSeconds: 1e6, confirmAboveShare: 1 },
+      random: () => 0,
+      returners: { always: [], known: new Set<string>() },
+    };
+    const nextDay = async (connected: boolean) => {
+      await alone.submit((turn) => {
+        const live = {
+          connection: 1,
+          gateway: 0,
+          instanceId: '',
+          serial: '',
+          connectedAtMs: 0,
+          standing: 'accepted' as const,
+        };
+        if (connected) turn.set(turn.state.live, 'gw-1', { ...live, sent: new Set<number>() });
+        else turn.delete(turn.state.live, 'gw-1');
+        fireDue(turn, context);
+      });
+      nowMs = state.schedules.get('nightly')!.nextAtMs ?? nowMs;
+      return state.schedules.get('nightly')!.firings.map(({ outcome }) => outcome);
+    };
+    expect(await nextDay(false)).toEqual(['started']);
+    // Nobody works on that: it is away.
+    expect(await nextDay(false)).toEqual(['started', 'started']);
+    expect(await nextDay(true)).toEqual(['started', 'started', 'skipped']);
+    await store.close();
+  });
+
+  it('fires each time once, whatever is killed when: a firing and its job are one transaction', async () => {
+    await using directory = await temporaryDirectory();
+    const path = join(directory.path, 'flotilla.db');
+    let reported = 0;
+    for (let round = 1; round <= 3; round += 1) {
+      const child = execa(process.execPath, ['--disable-warning=ExperimentalWarning', firingCore, path], {
+        reject: false,
+        buffer: false,
+        forceKillAfterDelay: false,
+      });
+      let seen = 0;
+      for await (const line of child.iterable()) {
+        reported = Math.max(reported, Number(line));
+        seen += 1;
+        if (seen === 7 * round) child.kill('SIGKILL'); // in mid-work: the next one is under way
+      }
+      await child;
+    }
+    const store = await openStore({ path, entry: storeEntry });
+    const { jobs, schedules } = await store.load();
+    await store.close();
+    const dueMs = jobs.map(({ document }) => (document as JobDocument).submittedAtMs).toSorted((a, b) => a - b);
+    expect(dueMs.length).toBeGreaterThanOrEqual(7 + 14 + 21);
+    expect(dueMs).toEqual(dueMs.map((_, n) => dueMs[0]! + n * 60_000));
+    expect(dueMs.at(-1)).toBeGreaterThanOrEqual(reported);
+    const { firings } = schedules[0]!.document as ScheduleDocument;
+    expect(firings.map(({ jobId }) => jobId).toSorted()).toEqual(jobs.map(({ id }) => id).toSorted());
+  });
+
+  it('keeps what it is to bring, and takes any kind of job', async () => {
+    await using directory = await temporaryDirectory();
+    await using core = await startCore(directory.path);
+    await enroll(core.client, 'gw-1');
+    const file = join(directory.path, 'check.sh');
+    await writeFile(file, '#!/bin/sh\n');
+    const sha256 = createHash('sha256').update('#!/bin/sh\n').digest('hex');
+    const script: JobAction = { kind: 'script', name: 'check.sh', content: { sha256, sizeBytes: 10 }, args: [] };
+    const add = (name: string, action: JobAction) =>
+      core.client.addSchedule(request({ name, job: { selector: 'gw-1', action } }));
+    await expect(add('script', script)).rejects.toMatchObject({ code: 'content-unknown' });
+    await core.client.uploadContent(file, sha256);
+    await add('script', script);
+    await add('config', { kind: 'config', name: 'limits', document: { max: 1 } });
+    await add('restart', { kind: 'restart', service: 'modem' });
+    // A month later somebody sends something else.
+    const kept = join(core.config.data, 'blobs', sha256);
+    await utimes(kept, 1, 1);
+    await writeFile(file, 'other');
+    await core.client.uploadContent(file, createHash('sha256').update('other').digest('hex'));
+    expect((await stat(kept)).size).toBe(10);
   });
 
   it('says when it is due, is paused, resumed and removed', async () => {

@@ -1,7 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { maxEntries, transition, updateTable, type UpdateHappening } from '../../../src/agent/updater/transition.ts';
+import {
+  maxBoots,
+  maxEntries,
+  maxEntriesInAll,
+  transition as transitionAt,
+  updateTable,
+  type UpdateHappening,
+} from '../../../src/agent/updater/transition.ts';
 import { isTerminal, updateEventOf, type DeviceUpdateState, type Update } from '../../../src/agent/updater/update.ts';
+
+const instant = (ms: number, bootId = 'boot-1') => ({ nowMs: ms, bootId, uptimeMs: ms });
+const transition = (update: Update, happening: UpdateHappening, ms: number) =>
+  transitionAt(update, happening, instant(ms));
 
 const after = { bootId: 'boot-2', slot: 'b', bundleUuid: 'uuid-2' };
 const reason = { code: 'some-code', message: 'some message' };
@@ -24,7 +35,14 @@ const happenings: UpdateHappening[] = [
   { type: 'test-failed', reason },
   { type: 'proven', after, health: [] },
   { type: 'reverted', after },
+  { type: 'timed-out', limitSeconds: 60 },
+  { type: 'waited-out', limitSeconds: 60 },
+  { type: 'waits', wait: { code: 'window-install', message: 'closed' } },
+  { type: 'goes-on' },
+  { type: 'noted', approvedAtMs: 7 },
+  { type: 'ticked' },
 ];
+const stays: readonly string[] = ['waits', 'goes-on', 'noted', 'ticked'];
 
 const states = Object.keys(updateTable) as DeviceUpdateState[];
 
@@ -71,7 +89,9 @@ describe('the update state machine', () => {
         for (const roll of dice) {
           if (isTerminal(update.state)) break;
           // Progress is bounded by the bundle's parts, so a loop of it is none.
-          const choices = legal(update.state).filter((happening) => !('progressed' in happening) || steps < 10);
+          const choices = legal(update.state).filter(
+            ({ type, ...facts }) => !stays.includes(type) && (!('progressed' in facts) || steps < 10),
+          );
           update = transition(update, choices[roll % choices.length]!, ++steps);
           entries[update.state] = (entries[update.state] ?? 0) + 1;
           expect(update.attempts[update.state]).toBeLessThanOrEqual(maxEntries);
@@ -149,5 +169,55 @@ describe('the update state machine', () => {
   it('tells the coordinator of a revert as testing with a reason', () => {
     const reverting = transition(record('testing'), { type: 'test-failed', reason }, 1);
     expect(updateEventOf(reverting)).toMatchObject({ state: 'testing', reason, attempt: 1 });
+  });
+
+  it('has a time-out in every state that is not an end, and names the state in its reason', () => {
+    const ends = states.filter((state) => !isTerminal(state));
+    const ways = ends.map((state) => [state, transition(record(state), { type: 'timed-out', limitSeconds: 60 }, 5)]);
+    expect(ways.map(([state, update]) => [state, (update as Update).state, (update as Update).reason?.code])).toEqual([
+      ['offered', 'failed', 'timed-out-offered'],
+      ['downloading', 'failed', 'timed-out-downloading'],
+      ['verified', 'failed', 'timed-out-verified'],
+      ['installing', 'reverting', 'timed-out-installing'],
+      ['rebooting', 'reverting', 'timed-out-rebooting'],
+      ['testing', 'reverting', 'timed-out-testing'],
+      ['reverting', 'failed', 'timed-out-reverting'],
+    ]);
+  });
+
+  it('takes no attempt away while it waits for somebody, and one for each restart under a hook', () => {
+    const wait = { code: 'window-install', message: 'closed' } as const;
+    let update = transition(record('verified'), { type: 'waits', wait }, 1);
+    for (let boot = 2; boot < 40; boot++) update = transitionAt(update, { type: 'resumed' }, instant(boot, `b${boot}`));
+    expect(update).toMatchObject({ state: 'verified', attempts: { verified: 1 }, wait });
+    const retry = { code: 'hook-retry', message: 'later' } as const;
+    let asked = transition(record('verified'), { type: 'waits', wait: retry }, 1);
+    asked = transition(asked, { type: 'resumed' }, 2);
+    expect(asked).toMatchObject({ state: 'verified', attempts: { verified: 2 } });
+    expect(asked.wait).toBeUndefined();
+  });
+
+  it('goes back when the machine was restarted too often on trial, whatever each state has left', () => {
+    let update: Update = { ...record('testing'), boots: maxBoots };
+    update = transitionAt(update, { type: 'ticked' }, instant(1, 'boot-1'));
+    update = transitionAt(update, { type: 'resumed' }, instant(2, 'boot-2'));
+    expect(update).toMatchObject({ state: 'reverting', reason: { code: 'attempts-exhausted' } });
+  });
+
+  it('gives up when all states together were entered too often', () => {
+    const worn = { ...record('downloading'), entries: maxEntriesInAll };
+    expect(transition(worn, { type: 'bundle-verified', downloadedBytes: 1 }, 1)).toMatchObject({
+      state: 'failed',
+      reason: { code: 'attempts-exhausted' },
+    });
+    // The way back has attempts of its own.
+    const back = { ...record('testing'), entries: maxEntriesInAll };
+    expect(transition(back, { type: 'test-failed', reason }, 1)).toMatchObject({ state: 'reverting', reason });
+  });
+
+  it('reads what an agent of the version before has written', () => {
+    const { timer: _, entries: __, ...old } = record('testing');
+    const done = transition(old, { type: 'proven', after, health: [] }, 9);
+    expect(done).toMatchObject({ state: 'committed', decidedAtMs: 9 });
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { agentConfigField } from '../../../src/config/agent-config-field.ts';
-import { defaultAgentConfig } from '../../../src/config/agent-default.ts';
+import { defaultAgentConfig, defaultUpdateRules } from '../../../src/config/agent-default.ts';
 import { ConfigError } from '../../../src/config/problem.ts';
 import { parseConfig } from '../../../src/config/read-config.ts';
 
@@ -40,6 +40,7 @@ describe("the agent's file", () => {
 
   it('fills in an update section', () => {
     expect(read(update('')).update).toEqual({
+      ...defaultUpdateRules,
       product: 'Harbour',
       platform: 'board',
       keys: ['firmware.pub'],
@@ -73,6 +74,50 @@ describe("the agent's file", () => {
       health: { checks: [{ name: 'http', command: ['curl', 'localhost'], timeoutMs: 30_000 }], soakSeconds: 0 },
       watchdog: { file: '/dev/watchdog', intervalMs: 1_000 },
     });
+  });
+
+  it("takes the owner's rules about updates", () => {
+    const more = `  approval: required
+  limits: { deferSeconds: 0, testingSeconds: 60 }
+  windows:
+    install: [{ cron: "0 2 * * *", durationSeconds: 7200 }]
+    reboot: [{ cron: "0 4 * * SUN", durationSeconds: 3600, zone: Europe/Berlin }]
+  zone: America/New_York
+  download: { maxBytesPerSecond: 20000 }
+  metered: { when: { network:type: [lte, nb-iot] }, download: up-to, maxBytes: 100000 }
+  hooks: { timeoutSeconds: 10 }
+  health: { product: {} }
+`;
+    expect(read(update(more)).update).toMatchObject({
+      approval: 'required',
+      limits: { ...defaultUpdateRules.limits, deferSeconds: 0, testingSeconds: 60 },
+      windows: {
+        download: [],
+        install: [{ cron: '0 2 * * *', durationSeconds: 7_200, zone: 'device' }],
+        reboot: [{ cron: '0 4 * * SUN', durationSeconds: 3_600, zone: 'Europe/Berlin' }],
+      },
+      zone: 'America/New_York',
+      download: { maxBytesPerSecond: 20_000 },
+      metered: { when: { 'network:type': ['lte', 'nb-iot'] }, download: 'up-to', maxBytes: 100_000 },
+      hooks: { directory: 'hooks/update', timeoutSeconds: 10, retrySeconds: 60, retryLimitSeconds: 1_800 },
+      health: { product: { timeoutSeconds: 300, missing: 'failed' } },
+    });
+  });
+
+  it.each([
+    ['a window that never opens', '  windows: { install: [{ cron: "0 0 31 2 *", durationSeconds: 60 }] }\n'],
+    [
+      'a window of a zone that is none',
+      '  windows: { install: [{ cron: "0 0 * * *", durationSeconds: 60, zone: Mars }] }\n',
+    ],
+    ['a zone that is none', '  zone: Mars\n'],
+    ['a metered link with no grain', '  metered: { when: {}, download: never }\n'],
+    ['up-to without a size', '  metered: { when: { a: [b] }, download: up-to }\n'],
+    ['a size without up-to', '  metered: { when: { a: [b] }, download: never, maxBytes: 5 }\n'],
+    ['an approval by nobody', '  approval: perhaps\n'],
+    ['a limit of nothing', '  limits: { testingSeconds: 0 }\n'],
+  ])('refuses %s', (_, more) => {
+    expect(() => read(update(more))).toThrow();
   });
 
   it('takes slots by a file and by a script', () => {

@@ -80,6 +80,7 @@ function run(natures: readonly Nature[], request: Partial<JobRequest>, cancelAtM
       connected: (id) => online.has(id),
       takesRun: () => true,
       takesFollow: () => true,
+      takesConfig: () => true,
       value: () => undefined,
     };
     const wasStopped = seen.job.document.stopped !== undefined;

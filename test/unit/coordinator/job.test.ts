@@ -37,6 +37,7 @@ class Bench {
     connected: (id) => this.online.has(id),
     takesRun: (id) => !this.old.has(id),
     takesFollow: () => true,
+    takesConfig: (id) => !this.old.has(id),
     value: () => undefined,
   };
   nowMs = 0;
@@ -186,6 +187,28 @@ describe('a job', () => {
     expect(bench.requested('job.cancel')).toEqual(['d0']);
     bench.feed({ kind: 'result', deviceId: 'd0', event: done('cancelled') });
     expect(bench.job.document).toMatchObject({ state: 'finished', counts: { cancelled: 3 } });
+  });
+
+  it('sets a document on connected devices alone, and ends with what became of it there', () => {
+    const action = { kind: 'config' as const, name: 'limits', document: { max: 1 } };
+    const bench = new Bench(plan(ids(4), { action, expiresSeconds: 100, timeoutSeconds: 10 }), ['d0', 'd1']);
+    const set = () => bench.effects.flatMap((effect) => (effect.kind === 'set-config' ? [effect.deviceId] : []));
+    expect([set(), bench.job.document.counts]).toEqual([['d0', 'd1'], { queued: 2, waiting: 2 }]);
+    bench.feed({ kind: 'config', deviceId: 'd0', fate: { reached: 'device' } });
+    bench.feed({ kind: 'config', deviceId: 'd0', fate: { outcome: 'rejected', reason: 'too high' } });
+    bench.feed({ kind: 'config', deviceId: 'd0', fate: { outcome: 'succeeded' } });
+    expect(bench.device('d0')).toMatchObject({ outcome: 'rejected', reason: 'too high' });
+    bench.feed({ kind: 'config', deviceId: 'd1', fate: { reached: 'device' } });
+    bench.feed({ kind: 'history-lost', deviceId: 'd1' });
+    bench.feed({ kind: 'tick' }, 10_000 + graceMs);
+    expect(bench.device('d1')).toMatchObject({ outcome: 'timed-out', reason: expect.stringContaining('it stays set') });
+    bench.online.add('d2');
+    bench.old.add('d2');
+    bench.feed({ kind: 'connected', deviceId: 'd2' });
+    expect(bench.device('d2')).toMatchObject({ outcome: 'rejected', reason: expect.stringContaining('too old') });
+    bench.feed({ kind: 'cancel', reason: 'enough' });
+    expect(bench.job.document).toMatchObject({ state: 'finished', counts: { cancelled: 1 } });
+    expect([set(), bench.requested('job.run'), bench.requested('job.cancel')]).toEqual([['d0', 'd1'], [], []]);
   });
 
   const devices = ids(5);

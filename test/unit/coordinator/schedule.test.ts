@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Trigger } from '../../../src/client/contract/schedule.ts';
 import { nextTime, readTrigger } from '../../../src/coordinator/schedule/next-time.ts';
-import { lateMs, pause, resume, takeDue } from '../../../src/coordinator/schedule/reduce-schedule.ts';
+import { lateMs, meetOverlap, pause, resume, takeDue } from '../../../src/coordinator/schedule/reduce-schedule.ts';
 import type { ScheduleDocument } from '../../../src/coordinator/schedule/schedule-document.ts';
 
 const minuteMs = 60_000;
@@ -179,5 +179,50 @@ describe('a schedule', () => {
     expect(takeDue(paused, 10 * 3_600_000)).toBeUndefined();
     expect(resume(paused, 10 * 3_600_000 + 1).nextAtMs).toBe(11 * 3_600_000);
     expect(resume(schedule(), 5)).toEqual(schedule());
+  });
+});
+
+describe('a time at which devices work on the job before', () => {
+  const fire = { dueAtMs: 1_000 };
+  const schedule = (over: Partial<ScheduleDocument>): ScheduleDocument => ({
+    name: 's',
+    state: 'active',
+    trigger: { kind: 'cron', cron: '* * * * *', zone: 'UTC' },
+    missed: 'skip',
+    job: { selector: '*', action: { kind: 'ping' } },
+    expected: { matched: 1, fleet: 1 },
+    createdBy: 'local:0',
+    createdAtMs: 0,
+    nextAtMs: 60_000,
+    firings: [],
+    ...over,
+  });
+
+  it('is skipped, and the history says why', () => {
+    const { document, fire: fired } = meetOverlap({ document: schedule({ overlap: 'skip' }), fire }, 'j-1', 1_200);
+    expect(fired).toBeUndefined();
+    expect(document.firings).toEqual([{ dueAtMs: 1_000, firedAtMs: 1_200, outcome: 'skipped', jobId: 'j-1' }]);
+    expect(meetOverlap({ document: schedule({ overlap: 'skip' }), fire }, undefined, 1_200).fire).toEqual(fire);
+  });
+
+  it('waits, one at most, and its time is kept', () => {
+    const waiting = meetOverlap({ document: schedule({ overlap: 'queue' }), fire }, 'j-1', 1_000);
+    expect([waiting.fire, waiting.document.waiting]).toEqual([undefined, fire]);
+    const later = meetOverlap({ document: waiting.document, fire: { dueAtMs: 2_000 } }, 'j-1', 2_000);
+    expect([later.fire, later.document.waiting]).toEqual([undefined, fire]);
+    expect(later.document.firings).toMatchObject([{ dueAtMs: 2_000, outcome: 'skipped' }]);
+    expect(meetOverlap({ document: later.document }, 'j-1', 3_000)).toEqual({ document: later.document });
+    const free = meetOverlap({ document: later.document }, undefined, 4_000);
+    expect([free.fire, free.document.waiting]).toEqual([fire, undefined]);
+    // Two at once: the one that has waited goes, the new one waits.
+    const both = meetOverlap({ document: later.document, fire: { dueAtMs: 5_000 } }, undefined, 5_000);
+    expect([both.fire, both.document.waiting]).toEqual([fire, { dueAtMs: 5_000 }]);
+    expect(pause(later.document).waiting).toBeUndefined();
+  });
+
+  it('starts beside it where that is allowed, and in a schedule of an earlier version', () => {
+    for (const document of [schedule({ overlap: 'allow' }), schedule({})]) {
+      expect(meetOverlap({ document, fire }, 'j-1', 1_000)).toEqual({ document, fire });
+    }
   });
 });

@@ -1,0 +1,73 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { TokenBucket } from '../../../src/agent/updater/token-bucket.ts';
+import type { Clock } from '../../../src/clock.ts';
+
+/** Time goes on by hand. */
+class HandClock implements Clock {
+  #ms = 0;
+  #timers: { atMs: number; fn: () => void }[] = [];
+
+  nowMs = () => this.#ms;
+  monotonicMs = () => this.#ms;
+
+  schedule(delayMs: number, fn: () => void): () => void {
+    const timer = { atMs: this.#ms + delayMs, fn };
+    this.#timers.push(timer);
+    return () => (this.#timers = this.#timers.filter((each) => each !== timer));
+  }
+
+  advance(byMs: number): void {
+    this.#ms += byMs;
+    const due = this.#timers.filter(({ atMs }) => atMs <= this.#ms);
+    this.#timers = this.#timers.filter(({ atMs }) => atMs > this.#ms);
+    for (const { fn } of due) fn();
+  }
+}
+
+describe('the rate of a download', () => {
+  it('is kept over any stretch of time, but for what a second may save up', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1_000, max: 1_000_000 }),
+        fc.array(fc.record({ bytes: fc.integer({ min: 1, max: 262_144 }), idleMs: fc.nat({ max: 5_000 }) }), {
+          minLength: 2,
+          maxLength: 30,
+        }),
+        async (rate, pieces) => {
+          const time = new HandClock();
+          const bucket = new TokenBucket(time, rate);
+          const { signal } = new AbortController();
+          const startMs = time.monotonicMs();
+          let total = 0;
+          for (const { bytes, idleMs } of pieces) {
+            time.advance(idleMs);
+            const taken = bucket.take(bytes, signal);
+            const state = { done: false };
+            void taken.then(() => (state.done = true));
+            for (;;) {
+              await Promise.resolve();
+              await Promise.resolve();
+              if (state.done) break;
+              time.advance(100);
+            }
+            total += bytes;
+            const allowed = rate + (rate * (time.monotonicMs() - startMs)) / 1_000;
+            expect(total).toBeLessThanOrEqual(allowed + 1);
+          }
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+
+  it('ends with the download', async () => {
+    const time = new HandClock();
+    const bucket = new TokenBucket(time, 1_000);
+    const stop = new AbortController();
+    await bucket.take(1_000, stop.signal);
+    const waiting = bucket.take(1_000, stop.signal);
+    stop.abort(new Error('cancelled'));
+    await expect(waiting).rejects.toThrow('cancelled');
+  });
+});
