@@ -98,6 +98,16 @@ const cases: Record<string, Case> = {
     fails: () => ['--socket', scratch('no.sock')],
     exitCode: 7,
   },
+  'agent update install': {
+    missing: 'test/e2e/install-file.test.ts',
+    fails: () => [scratch('tiny.fw'), '--config', scratch('d-1', 'agent.yaml')],
+    exitCode: 6,
+  },
+  'agent receipt': {
+    ok: () => ['--config', scratch('d-1', 'agent.yaml')],
+    fails: () => ['--socket', scratch('no.sock')],
+    exitCode: 7,
+  },
   'agent update approve': {
     missing: 'test/e2e/update-device.test.ts',
     fails: () => ['--config', scratch('d-1', 'agent.yaml')],
@@ -484,7 +494,7 @@ beforeAll(async () => {
   await must(['agent', 'init', scratch('csr'), '--id', 's-1', '--coordinator', '127.0.0.1:7443']);
   for (const id of ['x-1', 'x-2', 'x-3', 'x-4', 'x-5', 'x-6', 'x-7', 'x-8'])
     await must(['cert', 'issue', id, '--out', scratch(id)]);
-  await writeFile(scratch('receipt.json'), JSON.stringify(await receiptFrom(scratch('d-1'))));
+  await writeFile(scratch('receipt.json'), JSON.stringify(await receiptFrom(scratch('x-2'))));
   await must(['cert', 'issue', 'p-1', '--out', scratch('p-1'), '--pending']);
   await must(['firmware', 'keygen', scratch('key')]);
   const build = ['firmware', 'build', '-f', scratch('tiny.conf')];

@@ -1,9 +1,16 @@
 /** A device's key, certificate and receipt of an update from a file. */
-import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CoordinatorClient } from '../../src/client/coordinator-client.ts';
-import { createDeviceKeyAndCsr, parseDeviceIdentity } from '../../src/pki/index.ts';
+import {
+  createDeviceKeyAndCsr,
+  createIssuingAuthority,
+  createKey,
+  createRootAuthority,
+  issueDeviceCertificate,
+  parseDeviceIdentity,
+} from '../../src/pki/index.ts';
 import { signUpdateReceipt, type UpdateReceipt } from '../../src/pki/update-receipt.ts';
 import type { ReceiptBody } from '../../src/protocol/event.ts';
 
@@ -66,4 +73,13 @@ export async function receiptFrom(dir: string): Promise<UpdateReceipt> {
   const key = createPrivateKey(await readFile(join(dir, 'device.key')));
   const { fleetId, deviceId } = parseDeviceIdentity(certificate);
   return receiptOf(receiptBody(fleetId, deviceId), { key, certificate });
+}
+
+/** Of a fleet that is for this alone. */
+export async function issueSigner(deviceId: string, fleetId = 'harbour'): Promise<Signer> {
+  const issuing = await createIssuingAuthority(await createRootAuthority({ fleetId }));
+  const key = await createKey();
+  const publicKey = createPublicKey(key);
+  const pem = await issueDeviceCertificate(issuing, { fleetId, deviceId, publicKey, nowMs: Date.now() });
+  return { key, certificate: new X509Certificate(pem) };
 }
