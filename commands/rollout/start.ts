@@ -1,51 +1,31 @@
-import { Args, Flags } from '@oclif/core';
+import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../src/cli/base-command.ts';
 import { defined } from '../../src/cli/defined.ts';
-import { parseDuration } from '../../src/cli/duration.ts';
 import { ExitCode } from '../../src/cli/exit-code.ts';
 import { openClient } from '../../src/cli/open-client.ts';
-import { parsePhase } from '../../src/cli/phase.ts';
 import { formatDryRollout, formatRolloutSummary } from '../../src/cli/render/rollout.ts';
+import { readRolloutRequest, rolloutArgs, rolloutFlags } from '../../src/cli/rollout-flag.ts';
 import { rolloutExitCode } from '../../src/cli/rollout-exit-code.ts';
 import { sendConfirmed } from '../../src/cli/send-confirmed.ts';
-import { parseShare } from '../../src/cli/share.ts';
 import { stdoutOption } from '../../src/cli/terminal.ts';
 import { waitRollout } from '../../src/cli/wait-rollout.ts';
 import type { Rollout, RolloutRequest } from '../../src/client/contract/index.ts';
 
 export default class Start extends BaseCommand<Rollout> {
   static override description = `start an update of every device that matches, in phases, counted by evidence
-The targets are fixed now. A phase starts when all of the one before is proven: new boot id, slot, bundle and health. Too many failures halt the rollout; nobody else is touched.
+The targets are fixed now. A phase starts when all of the one before is proven: new boot id, slot, bundle and health. Too many failures halt the rollout; nobody else is touched. A policy file (docs/guide/rollouts.md) says more than flags can; \`flotilla rollout plan\` shows it all before.
 
 With --wait this follows to the end: exit 0 when every target is proven, 4 when it halted, was aborted or some failed, 5 when some timed out. With --json it prints one document: the rollout as it was started, or with --wait as it ended.`;
   static override examples = [
     `$ <%= config.bin %> <%= command.id %> harbour-gateway/2.0.0 'G@site:harbour' --phase 1@I@ring:canary --phase 25% --phase rest --soak 10m
 rollout r-81ac: running; 8 devices, 1 queued, 7 waiting`,
     `<%= config.bin %> <%= command.id %> harbour-gateway/2.0.0 '*' --max-failures 2 --expect 12 --wait`,
+    `<%= config.bin %> <%= command.id %> policy.yaml --expect 12`,
     `<%= config.bin %> <%= command.id %> harbour-gateway/2.0.0 '*' --dry-run`,
   ];
-  static override args = {
-    release: Args.string({
-      description: 'product/version/channel; product/version means the stable channel',
-      required: true,
-    }),
-    selector: Args.string({ description: 'which devices', required: true }),
-  };
+  static override args = rolloutArgs;
   static override flags = {
-    phase: Flags.string({
-      description:
-        'how many devices come next: 2, 25% (of all) or rest; @SELECTOR takes only those (repeat for each phase)',
-      multiple: true,
-      multipleNonGreedy: true,
-      helpValue: 'SIZE[@SELECTOR]',
-    }),
-    soak: Flags.string({ description: 'how long a phase must stand before the next', helpValue: 'DURATION' }),
-    'max-failures': Flags.integer({ description: 'halt at so many failures', min: 1 }),
-    'max-failure-share': Flags.string({ description: 'halt at this share of the started ones: 10%', helpValue: 'N%' }),
-    'min-sample': Flags.integer({ description: 'judge the share only when so many have ended', min: 1 }),
-    'max-in-flight': Flags.integer({ description: 'at most so many devices at once', min: 1 }),
-    deadline: Flags.string({ description: 'how long a device may stay unreachable', helpValue: 'DURATION' }),
-    max: Flags.integer({ description: 'refuse when more devices match', min: 1 }),
+    ...rolloutFlags,
     expect: Flags.integer({ description: 'refuse unless exactly this many devices match', min: 0 }),
     yes: Flags.boolean({ char: 'y', description: 'do not ask; only together with --expect' }),
     'dry-run': Flags.boolean({ description: 'show the phases and who is in them, start nothing', exclusive: ['wait'] }),
@@ -56,21 +36,9 @@ rollout r-81ac: running; 8 devices, 1 queued, 7 waiting`,
 
   protected async execute(): Promise<Rollout> {
     const { args, flags } = await this.parse(Start);
-    const soakSeconds = parseDuration(flags.soak, '--soak');
-    const phaseTexts = flags.phase ?? (soakSeconds === undefined ? undefined : ['rest']);
     const request: RolloutRequest = {
-      release: args.release,
-      selector: args.selector,
-      ...defined({
-        phases: phaseTexts?.map((text) => parsePhase(text, soakSeconds)),
-        maxFailures: flags['max-failures'],
-        maxFailureShare: parseShare(flags['max-failure-share'], '--max-failure-share'),
-        minSample: flags['min-sample'],
-        maxInFlight: flags['max-in-flight'],
-        deadlineSeconds: parseDuration(flags.deadline, '--deadline'),
-        max: flags.max,
-        dryRun: flags['dry-run'] || undefined,
-      }),
+      ...(await readRolloutRequest(args, flags)),
+      ...defined({ dryRun: flags['dry-run'] || undefined }),
     };
     const client = await openClient(flags);
     const rollout = await sendConfirmed({

@@ -33,6 +33,7 @@ import { confirmBoot } from './slot/confirm-boot.ts';
 import { createSlots } from './slot/create-slot.ts';
 import { ensureAgentSchema } from './state/agent-schema.ts';
 import { lockState } from './state/state-lock.ts';
+import type { RevertedBundle } from './state/reverted-bundle-table.ts';
 import { createValueTable } from './state/value-table.ts';
 import { TimeKeeper } from './time/time-keeper.ts';
 import { TrustedClock } from './time/trusted-clock.ts';
@@ -209,10 +210,12 @@ export function createAgent(option: AgentOption): Agent {
       deviceId: option.identity.deviceId,
       clock: keeper.state(),
       ...describeUpdate(updater?.last),
+      ...describeReverted(updater?.reverted ?? []),
     }),
     updates: { updater, productHealth },
     onRebootHold: () => updater?.poke(),
     onTimeReset: (reset) => keeper.reset(reset),
+    onAllowBundle: (bundleUuid) => updater?.allowBundle(bundleUuid, 'device') ?? false,
     onFatal: option.onFatal,
   });
   const reporter = new LogReporter(parts);
@@ -241,6 +244,10 @@ export function createAgent(option: AgentOption): Agent {
         refuseOffer(offer, { code: 'updates-not-configured', message }, settle);
       },
       'update.cancel': (cancel, settle) => (updater ? updater.cancel(cancel, settle) : settle()),
+      'bundle.allow': ({ bundleUuid }, settle) => {
+        if (updater) updater.allowBundle(bundleUuid, 'coordinator', settle);
+        else settle();
+      },
       'grains.refresh': (_, settle) => {
         settle();
         void introduce();
@@ -343,4 +350,8 @@ function describeUpdate(update: Update | undefined): Pick<DoorStatus, 'update'> 
   const { rolloutId, bundle, state, enteredAtMs, reason } = update;
   const why = reason === undefined ? {} : { reason: `${reason.code}: ${reason.message}` };
   return { update: { rolloutId, version: bundle.version, state, sinceMs: enteredAtMs, ...why } };
+}
+
+function describeReverted(reverted: readonly RevertedBundle[]): Pick<DoorStatus, 'revertedBundles'> {
+  return reverted.length === 0 ? {} : { revertedBundles: [...reverted] };
 }

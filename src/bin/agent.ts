@@ -8,6 +8,7 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { createAgent } from '../agent/agent.ts';
+import { closeExposed } from '../agent/identity/close-exposed.ts';
 import { createLink } from '../agent/link/link.ts';
 import { BoundedFile } from '../agent/output/bounded-file.ts';
 import { isJournal, journalOutput } from '../agent/output/journal-output.ts';
@@ -63,8 +64,10 @@ function leaveLostDirectory(): void {
 async function run(argv: string[]): Promise<void> {
   const { configFile, logFile } = parseRun(argv);
   const config = await loadAgentConfig(configFile);
+  const closed = await closeExposed({ key: config.identity.key, state: config.state });
   const identity = await readIdentity(config);
   const logger = createLog({ name: 'agent', level: config.log.level, destination: openOutput(config.log, logFile) });
+  if (closed.length > 0) logger.warn({ files: closed }, 'others could use files of this agent: closed to them again');
   process.on('uncaughtException', (error) => end(logger, error));
   process.on('unhandledRejection', (error) => end(logger, error));
   const agent = createAgent({

@@ -17,7 +17,14 @@ export const launcherPath = (): string => above(join('src', 'bin', 'launcher.cjs
 /** The example product's folder. */
 export const productPath = (): string => dirname(above(join('firmware', 'fwup.conf')));
 
+/** As the launcher does with an agent: what was built where something was, which starts in a third of the time. */
 export function boardProcessArgv(dir: string): string[] {
-  const built = import.meta.url.endsWith('.js');
-  return [process.execPath, above(join('src', 'bin', built ? 'board.js' : 'board.ts')), '--dir', dir];
+  const inSources = join(dirname(dirname(dirname(launcherPath()))), 'dist', 'src', 'bin', 'board.js');
+  const fromSource = process.env['FLOTILLA_FROM_SOURCE'] !== undefined || !existsSync(inSources);
+  const entry = import.meta.url.endsWith('.js')
+    ? above(join('src', 'bin', 'board.js'))
+    : fromSource
+      ? above(join('src', 'bin', 'board.ts'))
+      : inSources;
+  return [process.execPath, entry, '--dir', dir];
 }

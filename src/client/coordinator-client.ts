@@ -1,21 +1,17 @@
 import type { AuditExportRow } from '../audit/index.ts';
 import type { Content } from '../protocol/job-action.ts';
 import type {
-  AuthorityDetail,
-  AuthorityOverview,
-  AuthorityView,
-  Challenge,
-  EndedAuthority,
-  RegisterAuthority,
-  RetireRequest,
-  Rotated,
-  Rotation,
-  RotationRequest,
+  AllowBundle,
   AuditEntry,
   AuditHeadReply,
   AuditQuery,
   AuditVerification,
+  AuthorityDetail,
+  AuthorityOverview,
+  AuthorityView,
+  BundleAllowed,
   Certificate,
+  Challenge,
   Changed,
   ConfigRequest,
   ConfigResolve,
@@ -36,6 +32,7 @@ import type {
   DeviceResult,
   DeviceWatchRow,
   DiscardRequest,
+  EndedAuthority,
   EnrollmentTokenMade,
   EnrollmentTokenRequest,
   EnrollmentTokenView,
@@ -47,39 +44,45 @@ import type {
   GroupRequest,
   HandlerRow,
   Job,
-  JobFollowRow,
   JobFile,
+  JobFollowRow,
   JobListQuery,
   JobRequest,
   JobRetryRequest,
   ManifestImport,
   ManifestImported,
-  PreregistrationView,
   Operator,
   OperatorAdded,
   OperatorRequest,
   OperatorRevoke,
   OperatorRevoked,
+  PreregistrationView,
   ProductRequestBody,
   QuarantineRequest,
   Redacted,
   RedactRequest,
+  RegisterAuthority,
   RegisteredSchemas,
   RegisterRequest,
   Release,
-  Revoked,
-  RevocationLists,
-  Replacement,
-  ReplaceRequest,
-  RevokeRequest,
   Renewal,
   RenewRequest,
+  Replacement,
+  ReplaceRequest,
+  RetireRequest,
+  RevocationLists,
+  Revoked,
+  RevokeRequest,
   Rollout,
   RolloutChange,
   RolloutFollowRow,
+  RolloutPlan,
   RolloutRecordingRow,
   RolloutReport,
   RolloutRequest,
+  Rotated,
+  Rotation,
+  RotationRequest,
   Schedule,
   ScheduleRequest,
   ScheduleTimes,
@@ -143,6 +146,7 @@ export class CoordinatorClient {
   rejectDevices = (selector: string) => this.#http.post<Changed>('/v1/devices/reject', { selector });
   replaceDevice = (id: string, request: ReplaceRequest) =>
     this.#http.post<Replacement>(`/v1/devices/${encodeURIComponent(id)}/replace`, request);
+  allowBundle = (request: AllowBundle) => this.#http.post<BundleAllowed>('/v1/devices/allow-bundle', request);
   resetTime = (request: TimeResets) => this.#http.post<TimeResetSent[]>('/v1/devices/reset-time', request);
   tagDevices = (change: TagChange) => this.#http.post<Changed>('/v1/devices/tag', change);
   removeDevice = (id: string) => this.#http.delete<Changed>(`/v1/devices/${encodeURIComponent(id)}`);
@@ -224,7 +228,9 @@ export class CoordinatorClient {
   startRollout = (request: RolloutRequest) => this.#http.post<Rollout>('/v1/rollouts', request);
   rollouts = () => this.#http.get<Rollout[]>('/v1/rollouts');
   rollout = (id: string) => this.#http.get<Rollout>(`/v1/rollouts/${encodeURIComponent(id)}`);
-  changeRollout = (id: string, verb: 'pause' | 'resume' | 'abort', change: RolloutChange) =>
+  planRollout = (request: RolloutRequest) => this.#http.post<RolloutPlan>('/v1/rollouts/plan', request);
+  applyRollout = (plan: RolloutPlan) => this.#http.post<Rollout>('/v1/rollouts/apply', plan);
+  changeRollout = (id: string, verb: 'pause' | 'resume' | 'abort' | 'approve', change: RolloutChange) =>
     this.#http.post<Rollout>(`/v1/rollouts/${encodeURIComponent(id)}/${verb}`, change);
   rolloutReport = (id: string) => this.#http.get<RolloutReport>(`/v1/rollouts/${encodeURIComponent(id)}/report`);
   /** Ends with the row `outcome`; one that ends without it is not whole. */

@@ -22,6 +22,8 @@ export type Effect =
   | { kind: 'quarantine-bundle'; deviceId: string; bundleUuid: string }
   /** This connection may fetch the blob. */
   | { kind: 'grant'; deviceId: string; sha256: string }
+  /** A rollout has ended badly: these get the release that is named. */
+  | { kind: 'roll-back'; rolloutId: string; release: string; deviceIds: readonly string[]; reason: string }
   /** A row of the coordinator's own in the event log. */
   | { kind: 'event'; deviceId: string; type: string; key: string; payload: Record<string, unknown> };
 

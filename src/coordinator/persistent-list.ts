@@ -30,6 +30,15 @@ export class PersistentList<T> {
     return new PersistentList(this.#chunks.with(position, chunk), this.length);
   }
 
+  append(item: T): PersistentList<T> {
+    const last = this.#chunks.at(-1);
+    const chunks =
+      last === undefined || last.length === chunkSize
+        ? [...this.#chunks, [item]]
+        : this.#chunks.with(this.#chunks.length - 1, [...last, item]);
+    return new PersistentList(chunks, this.length + 1);
+  }
+
   *[Symbol.iterator](): Generator<T> {
     for (const chunk of this.#chunks) yield* chunk;
   }

@@ -60,6 +60,12 @@ export const StatusSchema = Type.Object({
       reason: Type.Optional(Type.String()),
     }),
   ),
+  /** Bundles that this device went back from and does not take until somebody allows it; absent: none. */
+  revertedBundles: Type.Optional(
+    Type.Array(
+      Type.Object({ bundleUuid: Type.String(), version: Type.String(), atMs: Type.Number(), reason: Type.String() }),
+    ),
+  ),
 });
 export type DoorStatus = Static<typeof StatusSchema>;
 export type Pressure = DoorStatus['pressure'];
@@ -222,6 +228,8 @@ export const okSchemas = {
   'update.resume': Type.Object({}),
   'health.report': Type.Object({}),
   'time.reset': Type.Object({}),
+  /** Whether the device had gone back from it. */
+  'bundle.allow': Type.Object({ wasReverted: Type.Boolean() }),
 } as const satisfies Record<string, TSchema>;
 export type OkOf<Shape extends keyof typeof okSchemas> = Static<(typeof okSchemas)[Shape]>;
 

@@ -120,6 +120,11 @@ export class DoorClient implements AsyncDisposable {
     await this.#call('time.reset', { reset });
   }
 
+  /** Lets the device take a bundle again that it went back from; false when it had not. */
+  async allowBundle(bundleUuid: string): Promise<boolean> {
+    return (await this.#call('bundle.allow', { bundleUuid })).wasReverted;
+  }
+
   /**
    * No job restarts the machine until `releaseReboot`, or until this program is gone, and no update within the owner's
    * limit. `defer`: it will be soon.

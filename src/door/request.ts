@@ -201,6 +201,11 @@ export const requestSchemas = {
     },
     closed,
   ),
+  /** Somebody at the device lets it take a bundle again that it went back from. */
+  'bundle.allow': Type.Object(
+    { id: IdSchema, verb: Type.Literal('bundle.allow'), bundleUuid: Type.String({ maxLength: 36 }) },
+    closed,
+  ),
 } as const;
 export type RequestShape = keyof typeof requestSchemas;
 export type RequestOf<Shape extends RequestShape> = Static<(typeof requestSchemas)[Shape]>;

@@ -364,6 +364,13 @@ export const ReceiptBodySchema = Type.Object({
 export type ReceiptBody = Static<typeof ReceiptBodySchema>;
 
 /** Event types and the schema of each. */
+/** `flotilla.bundle-allowed`, lane control, key = bundle UUID: the device takes this bundle again. `by`: where it was said. */
+export const BundleAllowedEventSchema = Type.Object({
+  bundleUuid: Type.String({ minLength: 1, maxLength: 36 }),
+  by: Type.Enum(['coordinator', 'device']),
+});
+export type BundleAllowedEvent = Static<typeof BundleAllowedEventSchema>;
+
 export const eventSchemas = {
   'flotilla.boot': BootEventSchema,
   'flotilla.grains': GrainsEventSchema,
@@ -386,5 +393,6 @@ export const eventSchemas = {
   'flotilla.grains-change': GrainsChangeEventSchema,
   'flotilla.receipt': ReceiptEventSchema,
   'flotilla.job-output': JobOutputEventSchema,
+  'flotilla.bundle-allowed': BundleAllowedEventSchema,
 } as const;
 export type BuiltinEventType = keyof typeof eventSchemas;

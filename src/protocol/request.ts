@@ -181,6 +181,10 @@ export const CertificateInstallSchema = Type.Union([
 ]);
 export type CertificateInstall = Static<typeof CertificateInstallSchema>;
 
+/** `bundle.allow`, lane control, key = bundle UUID: take this bundle again when it is offered, although you went back from it. */
+export const BundleAllowSchema = Type.Object({ bundleUuid: text(36) });
+export type BundleAllow = Static<typeof BundleAllowSchema>;
+
 export const requestSchemas = {
   'job.start': JobStartSchema,
   'job.cancel': JobCancelSchema,
@@ -196,6 +200,7 @@ export const requestSchemas = {
   'certificate.install': CertificateInstallSchema,
   'job.run': JobRunSchema,
   'job.follow': JobFollowSchema,
+  'bundle.allow': BundleAllowSchema,
 } as const;
 
 /**
@@ -217,6 +222,7 @@ export const requestVersions: Readonly<Record<keyof typeof requestSchemas, numbe
   'certificate.install': 1,
   'job.run': 1,
   'job.follow': 1,
+  'bundle.allow': 1,
 };
 
 /** What every agent takes; the others only one that has announced them by `flotilla.accepts`. */

@@ -1,5 +1,7 @@
 import type { RolloutRequest } from '../client/contract/rollout.ts';
 import type { RolloutReport } from '../client/contract/rollout-report.ts';
+import { chooseTargets } from '../coordinator/rollout/choose-target.ts';
+import { pinTag } from '../coordinator/rollout/offer-rule.ts';
 import { planRollout } from '../coordinator/rollout/plan-rollout.ts';
 import { reportRollout } from '../coordinator/rollout/report-rollout.ts';
 import type { TimerPolicy } from '../coordinator/rollout/rollout-state.ts';
@@ -53,7 +55,15 @@ export function simulatePolicy(trial: PolicyTrial): Trial {
   });
   const select = (selector: string): string[] => selectIds(parseSelector(selector), fleet, startMs);
   const [product = 'product', version = '0.0.0'] = request.release.split('/');
-  const rollout = planRollout(request, select(request.selector), {
+  const known = new Map(fleet.map((device) => [device.id, device]));
+  const { targets } = chooseTargets(request, select(request.selector), {
+    select: (selector) => new Set(select(selector)),
+    pin: (id) => {
+      const pin = known.get(id)?.tags[pinTag];
+      return typeof pin === 'string' ? pin : undefined;
+    },
+  });
+  const rollout = planRollout(request, targets, {
     id: rolloutId,
     release: request.release,
     bundle: {
@@ -71,6 +81,7 @@ export function simulatePolicy(trial: PolicyTrial): Trial {
     connected: (id) => behaviour.of(id).awayFor === undefined,
     heldBy: () => undefined,
     select: (selector) => new Set(select(selector)),
+    facts: (id) => known.get(id)!,
   });
   const { rollout: ended, ...simulated } = simulateRollout({
     rollout,

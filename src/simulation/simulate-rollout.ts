@@ -90,6 +90,8 @@ class Simulation {
         return { state: 'accepted', running: told, quarantinedBundles, sinceMs };
       },
       delta: () => undefined,
+      takesConduct: () => true,
+      holder: () => undefined,
     };
   }
 

@@ -31,6 +31,9 @@ beforeAll(async () => {
   await writeFile(scratch('p.conf'), 'meta-product = "p"\nmeta-version = "1.0.0"\ntask t { on-init { info("x") } }\n');
   await must(['firmware', 'build', '-f', scratch('p.conf'), '-o', scratch('p.fw')]);
   await must(['release', 'publish', scratch('p.fw')]);
+  await writeFile(scratch('policy.yaml'), 'release: p/1.0.0\nselector: "*"\n');
+  await writeFile(scratch('bad-policy.yaml'), 'release: p/1.0.0\nselector: "*"\nphasis: []\n');
+  await writeFile(scratch('plan.yaml'), 'flotillaPlan: 1\ntargets:\n  - {"deviceId":"d-1","phase":1}\n');
   await must(['ca', 'sign-time-reset', '--device', 'd-1', '--out', scratch('one.reset')]);
   await writeFile(scratch('receipt.json'), JSON.stringify(await receiptFrom(scratch('d-1'))));
   await writeFile(scratch('limits.yaml'), 'maxPower: 10\n');
@@ -72,6 +75,7 @@ describe('without a coordinator', () => {
     'device config get': () => ['d-1'],
     'device config push': () => ['d-1', 'limits', scratch('limits.yaml')],
     'device config resolve': () => ['d-1', 'limits', '--take', 'desired'],
+    'device allow-bundle': () => ['d-1', '7f3c1a52-09be-5d1c-8a51-2d7c5b0f3b11'],
     'device config set': () => ['d-1', 'limits', scratch('limits.yaml')],
     'device history': () => ['d-1'],
     'device list': () => [],
@@ -138,6 +142,9 @@ describe('without a coordinator', () => {
     'release publish': () => [scratch('p.fw')],
     'release show': () => ['p/1.0.0'],
     'rollout abort': () => ['r-1'],
+    'rollout apply': () => [scratch('plan.yaml')],
+    'rollout approve': () => ['r-1'],
+    'rollout plan': () => ['p/1.0.0', '*'],
     'rollout export': () => ['r-1'],
     'rollout list': () => [],
     'rollout pause': () => ['r-1'],
@@ -157,6 +164,7 @@ describe('without a coordinator', () => {
     'agent diagnose',
     'agent enroll',
     'agent init',
+    'agent allow-bundle',
     'agent install',
     'agent publish',
     'agent receipt',
@@ -351,6 +359,11 @@ describe('a malformed request', () => {
     [run('--timeout', 'soon'), 'duration-malformed'],
     [run('--nonsense'), 'usage'],
     [['run', 'd-1'], 'run-command-missing'],
+    [['rollout', 'plan', 'p/1.0.0'], 'rollout-no-selector'],
+    [['rollout', 'plan', 'bad-policy.yaml'], 'config-invalid'],
+    [['rollout', 'plan', 'policy.yaml', '--phase', '1'], 'rollout-policy-flag'],
+    [['rollout', 'apply', 'p.conf'], 'rollout-plan-unreadable'],
+    [['rollout', 'apply', 'plan.yaml'], 'api-request-malformed'],
     [rollout('--phase', '5x'), 'phase-malformed'],
     [rollout('--phase', ''), 'phase-malformed'],
     [rollout('--phase', '1@'), 'phase-malformed'],

@@ -138,6 +138,11 @@ const cases: Record<string, Case> = {
     fails: () => ['--config', scratch('no-agent.yaml')],
     exitCode: 4,
   },
+  'agent allow-bundle': {
+    ok: () => ['7f3c1a52-09be-5d1c-8a51-2d7c5b0f3b11', '--config', scratch('d-1', 'agent.yaml')],
+    fails: () => ['7f3c1a52-09be-5d1c-8a51-2d7c5b0f3b11', '--config', scratch('no-agent.yaml')],
+    exitCode: 2,
+  },
   'agent reset-time': {
     missing: 'test/e2e/clock.test.ts',
     fails: () => [scratch('tiny.conf'), '--config', scratch('d-1', 'agent.yaml')],
@@ -273,6 +278,11 @@ const cases: Record<string, Case> = {
   'device watch': { ok: () => [], until: ({ kind }) => kind === 'synced', fails: () => [malformed], exitCode: 2 },
   'device accept': { ok: () => ['p-1'], fails: () => [malformed], exitCode: 2 },
   'device reject': { ok: () => ['x-6'], fails: () => [malformed], exitCode: 2 },
+  'device allow-bundle': {
+    ok: () => ['x-6', '7f3c1a52-09be-5d1c-8a51-2d7c5b0f3b11'],
+    fails: () => ['x-6', 'no-bundle'],
+    exitCode: 2,
+  },
   'device quarantine': {
     ok: () => ['x-6', '--reason', 'test'],
     fails: () => [malformed, '--reason', 'x'],
@@ -448,6 +458,17 @@ const cases: Record<string, Case> = {
   'release show': { ok: () => ['tiny/1.0.0/stable'], fails: () => ['tiny/9.9.9/stable'], exitCode: 2 },
 
   'rollout start': { ok: () => ['tiny/1.0.0', 'x-7'], fails: () => ['tiny/1.0.0', 'G@site:nowhere'], exitCode: 3 },
+  'rollout plan': {
+    ok: () => ['tiny/1.0.0', 'x-8', '--output', scratch('plan.yaml')],
+    fails: () => [scratch('coordinator.yaml'), '--output', scratch('other-plan.yaml')],
+    exitCode: 2,
+  },
+  'rollout apply': { ok: () => [scratch('plan-9.yaml')], fails: () => [scratch('tiny.conf')], exitCode: 2 },
+  'rollout approve': {
+    missing: 'no phase waits for it here: test/integration/coordinator/rollout-plan.test.ts',
+    fails: () => ['r-nothing'],
+    exitCode: 2,
+  },
   'rollout list': { ok: () => [], fails: () => ['--fleet-dir', scratch('nowhere')], exitCode: 2 },
   'rollout status': { ok: () => [rollouts['x-1'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
   'rollout report': { ok: () => [rollouts['x-1'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
@@ -492,7 +513,7 @@ beforeAll(async () => {
   await must(['cert', 'export', ...own, '--out', scratch('own.p12'), '--passphrase-file', scratch('p12.pass')]);
   await must(['init', scratch('stopped'), '--no-passphrase', '--port', '0']);
   await must(['agent', 'init', scratch('csr'), '--id', 's-1', '--coordinator', '127.0.0.1:7443']);
-  for (const id of ['x-1', 'x-2', 'x-3', 'x-4', 'x-5', 'x-6', 'x-7', 'x-8'])
+  for (const id of ['x-1', 'x-2', 'x-3', 'x-4', 'x-5', 'x-6', 'x-7', 'x-8', 'x-9'])
     await must(['cert', 'issue', id, '--out', scratch(id)]);
   await writeFile(scratch('receipt.json'), JSON.stringify(await receiptFrom(scratch('x-2'))));
   await must(['cert', 'issue', 'p-1', '--out', scratch('p-1'), '--pending']);
@@ -510,6 +531,7 @@ beforeAll(async () => {
   await must(['schedule', 'add', 'kept', 'x-1', '--cron', '0 3 * * *', '--', 'true']);
   for (const id of ['x-1', 'x-2', 'x-3']) rollouts[id] = (await must(['rollout', 'start', 'tiny/1.0.0', id])).json().id;
   await must(['rollout', 'pause', rollouts['x-2'] ?? '']);
+  await must(['rollout', 'plan', 'tiny/1.0.0', 'x-9', '--output', scratch('plan-9.yaml')]);
   await must(['event', 'schema', 'register', scratch('reading.avsc')]);
   await must(['device', 'config', 'set', 'x-1', 'limits', scratch('limits.yaml')]);
   for (const name of ['c-1', 'c-2', 'c-3']) await must(['event', 'tail', '--consumer', name, '--limit', '1']);

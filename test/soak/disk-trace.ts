@@ -27,11 +27,14 @@ export interface DiskTrace {
 /** Of several files of one program, on one line of places. */
 export interface FileTraces {
   files: Map<string, DiskTrace>;
+  /** Of files that are only appended to, what each call added and the place where it began. */
+  appends: Map<string, { text: string; start: number }[]>;
   /** Of each place, milliseconds since 1970, where strace was asked for it; places count from 1. */
   timesMs: number[];
 }
 
-const traced = 'write,writev,pwrite64,pwritev,pwritev2,ftruncate,fallocate,mmap,sync_file_range,fsync,fdatasync';
+const fileCalls = 'write,writev,pwrite64,pwritev,pwritev2,ftruncate,fallocate,mmap,sync_file_range,fsync,fdatasync';
+const traced = `${fileCalls},open,openat,creat,unlink,unlinkat,rename,renameat,renameat2`;
 /** Longer than any write of the engine. */
 const maxStringBytes = 4 * 1024 * 1024;
 
@@ -42,22 +45,39 @@ export async function traceDisk(argv: readonly string[], diskPath: string, logPa
   return files.get(diskPath) ?? { writes: [], syncs: [] };
 }
 
+export interface TraceOption {
+  /** Of the program. */
+  environment?: Readonly<Record<string, string>>;
+  /** Files that are only appended to. */
+  logs?: readonly string[];
+}
+
 /** Starts the program under strace; once it has ended, `traces` reads what it has done to these files. */
-export function startTrace(argv: readonly string[], paths: readonly string[], logPath: string) {
-  const child = execa('strace', straceOf(argv, paths, logPath), { reject: false, stdio: 'ignore' });
-  return { child, traces: async (): Promise<FileTraces> => (await child, readLog(logPath)) };
+export function startTrace(
+  argv: readonly string[],
+  paths: readonly string[],
+  logPath: string,
+  { environment = {}, logs = [] }: TraceOption = {},
+) {
+  // Of the program alone: strace has to outlive what is killed by its environment.
+  const set = Object.entries(environment).flatMap(([name, value]) => ['-E', `${name}=${value}`]);
+  const child = execa('strace', [...set, ...straceOf(argv, [...paths, ...logs], logPath)], {
+    reject: false,
+    stdio: 'ignore',
+  });
+  return { child, traces: async (): Promise<FileTraces> => (await child, readLog(logPath, logs)) };
 }
 
 function straceOf(argv: readonly string[], paths: readonly string[], logPath: string): string[] {
   const files = paths.flatMap((path) => ['-P', path]);
-  const form = ['-f', '-q', '-y', '-ttt', '-xx', '-s', String(maxStringBytes)];
+  const form = ['-f', '--seccomp-bpf', '-q', '-y', '-ttt', '-xx', '-s', String(maxStringBytes)];
   return [...form, ...files, '-e', `trace=${traced}`, '-o', logPath, ...argv];
 }
 
-async function readLog(logPath: string): Promise<FileTraces> {
+async function readLog(logPath: string, logs: readonly string[] = []): Promise<FileTraces> {
   try {
     const lines = createInterface({ input: createReadStream(logPath, 'latin1'), crlfDelay: Infinity });
-    return await readTraces(lines);
+    return await readTraces(lines, logs);
   } finally {
     await rm(logPath, { force: true });
   }
@@ -73,8 +93,9 @@ export async function readTrace(lines: AsyncIterable<string>): Promise<DiskTrace
  * came between: `PID call(arguments <unfinished ...>` and `PID <... call resumed>) = result`. A call that the death of
  * the program has cut short began, and never returned.
  */
-export async function readTraces(lines: AsyncIterable<string>): Promise<FileTraces> {
-  const traces: FileTraces = { files: new Map(), timesMs: [0] };
+export async function readTraces(lines: AsyncIterable<string>, logs: readonly string[] = []): Promise<FileTraces> {
+  const appends = new Map(logs.map((path) => [path, []]));
+  const traces: FileTraces = { files: new Map(), appends, timesMs: [0] };
   const begun = new Map<string, { call: string; start: number }>();
   let killed = false;
   for await (const line of lines) {
@@ -100,15 +121,17 @@ export async function readTraces(lines: AsyncIterable<string>): Promise<FileTrac
   return traces;
 }
 
-function addCall({ files }: FileTraces, text: string, span: TracedSync): void {
+function addCall(traces: FileTraces, text: string, span: TracedSync): void {
+  const failed = / = -1 /.test(text.slice(-200));
+  if (failed || addName(traces, text, span)) return;
   const [, hexPath] = /^\w+\(\d+<([^>]*)>/.exec(text) ?? [];
   const path = hexPath === undefined ? '' : unhex(hexPath).toString();
+  const trace = traceOf(traces, path);
   const call = text.replace(/^(\w+\(\d+)<[^>]*>/, '$1');
-  let trace = files.get(path);
-  if (trace === undefined) files.set(path, (trace = { writes: [], syncs: [] }));
-  const failed = / = -1 /.test(call.slice(-200));
   const write = /^pwrite64\(\d+, "((?:\\x[0-9a-f]{2})*)", (\d+), (\d+)\) += (\d+)$/s.exec(call) ?? gathered(call);
   const truncate = /^ftruncate\(\d+, (\d+)\) += 0$/.exec(call);
+  const appends = traces.appends.get(path);
+  const append = /^write\(\d+, "((?:\\x[0-9a-f]{2})*)", \d+\) += \d+$/s.exec(call);
   if (write !== null) {
     const [, hex = '', length, offset, written] = write;
     const bytes = unhex(hex);
@@ -116,12 +139,31 @@ function addCall({ files }: FileTraces, text: string, span: TracedSync): void {
     trace.writes.push({ offset: Number(offset), bytes: bytes.subarray(0, Number(written)), ...span });
   } else if (truncate !== null) {
     trace.writes.push({ offset: Number(truncate[1]), bytes: Buffer.alloc(0), truncates: true, ...span });
+  } else if (append !== null && appends !== undefined) {
+    appends.push({ text: unhex(append[1]!).toString(), start: span.start });
   } else if (/^f(data)?sync\(\d+\) += 0$/.test(call)) {
     trace.syncs.push(span);
-  } else if (!failed && !call.endsWith(' = ?')) {
+  } else if (!call.endsWith(' = ?')) {
     // What is not understood would make the images wrong without anybody seeing it.
     throw new Error(`strace: a call that this recorder does not know: ${call.slice(0, 100)}`);
   }
+}
+
+/** A call that takes a path: a file that begins anew, or is gone, which is an empty one here. */
+function addName(traces: FileTraces, text: string, span: TracedSync): boolean {
+  const [, call, hexPath = '', rest = ''] =
+    /^(open|openat|unlink|unlinkat)\((?:AT_FDCWD(?:<[^>]*>)?, )?"([^"]*)"(.*)$/s.exec(text) ?? [];
+  if (call === undefined) return false;
+  const { writes } = traceOf(traces, unhex(hexPath).toString());
+  if (call.startsWith('unlink') || rest.includes('O_TRUNC'))
+    writes.push({ offset: 0, bytes: Buffer.alloc(0), truncates: true, ...span });
+  return true;
+}
+
+function traceOf({ files }: FileTraces, path: string): DiskTrace {
+  let trace = files.get(path);
+  if (trace === undefined) files.set(path, (trace = { writes: [], syncs: [] }));
+  return trace;
 }
 
 /** A write of several pieces of memory, as if it were one: call, bytes, length, offset, written. */

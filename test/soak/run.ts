@@ -18,6 +18,7 @@ import { powerCutLog, verdict as powerCutLogVerdict } from './power-cut-log.ts';
 import { runDemand } from './demand/demand.ts';
 import { runJobs } from './jobs/jobs.ts';
 import { runRotation } from './rotation/rotation.ts';
+import { powerCut, powerCutVerdict as updateVerdict } from './update/power-cut.ts';
 import { powerCutApply, recordUpgrades, verdict as powerCutVerdict } from './power-cut-apply.ts';
 
 const { values, positionals } = parseArgs({
@@ -64,6 +65,18 @@ const soaks: Record<string, Soak> = {
         onProgress,
       });
       return { report: { ...report, hoard: hoarded }, problems: [...verdict(report), ...hoardVerdict(hoarded)] };
+    },
+  },
+  'power-cut': {
+    async run() {
+      const report = await powerCut({
+        seconds: whole('seconds', values.seconds ?? '3600'),
+        seed,
+        ...(values.points === undefined ? {} : { points: whole('points', values.points) }),
+        parallel: 3,
+        onProgress,
+      });
+      return { report, problems: updateVerdict(report) };
     },
   },
   'power-cut-log': {

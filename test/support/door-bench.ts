@@ -59,6 +59,7 @@ export async function openBench(parts: AgentParts, option: DoorBenchOption = {})
       },
       schemas: shelf,
       agentVersion: option.agentVersion ?? '1.2.3',
+      onAllowBundle: () => false,
       updates: {
         updater: undefined,
         productHealth: new ProductHealth({ database: parts.database, machine: { bootId: () => 'boot-1' } }),

@@ -42,12 +42,14 @@ export interface DoorOption {
   clock: Clock;
   logger: Log;
   /** Of this device: who it is, and how its clock stands. */
-  describe?(): Pick<DoorStatus, 'deviceId' | 'clock' | 'update'>;
+  describe?(): Pick<DoorStatus, 'deviceId' | 'clock' | 'update' | 'revertedBundles'>;
   updates: Omit<UpdateDeskOption, 'clock'>;
   /** A program holds the restart of the machine up, or does not any more. */
   onRebootHold(): void;
   /** An order of the root came in by hand. */
   onTimeReset(reset: TimeResetRequest): Promise<void>;
+  /** Somebody at the device lets it take a bundle again; false when it had not gone back from it. */
+  onAllowBundle(bundleUuid: string): boolean;
   onFatal(error: unknown): void;
 }
 
@@ -240,6 +242,7 @@ export class Door {
       await this.#option.onTimeReset(reset);
       return {};
     },
+    'bundle.allow': ({ bundleUuid }) => ({ wasReverted: this.#option.onAllowBundle(bundleUuid) }),
   };
 
   #row(event: Parameters<typeof eventRow>[0], n?: number): LaneRow {

@@ -7,6 +7,7 @@ import { atomically } from '../../eventlog/index.ts';
  */
 export function ensureAgentSchema(db: DatabaseSync): void {
   atomically(db, () => {
+    const isNew = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'agent_reverted_bundle'").get() === undefined;
     db.exec(`
       CREATE TABLE IF NOT EXISTS agent_job (
         ordinal INTEGER PRIMARY KEY,
@@ -54,10 +55,25 @@ export function ensureAgentSchema(db: DatabaseSync): void {
         one INTEGER PRIMARY KEY CHECK (one = 1),
         record TEXT NOT NULL       -- the IdentityRecord, JSON
       ) STRICT;
+      CREATE TABLE IF NOT EXISTS agent_reverted_bundle (
+        bundle_uuid TEXT PRIMARY KEY,
+        version TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        reason TEXT NOT NULL
+      ) STRICT, WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS agent_value (
         name TEXT PRIMARY KEY,
         value TEXT NOT NULL
       ) STRICT, WITHOUT ROWID;
     `);
+    if (isNew) db.exec(listReverted);
   });
 }
+
+/** What agents before this table went back from: once, or what was allowed since would be forbidden again. */
+const listReverted = `
+  INSERT OR REPLACE INTO agent_reverted_bundle
+  SELECT record ->> '$.bundle.bundleUuid', record ->> '$.bundle.version',
+    coalesce(record ->> '$.decidedAtMs', record ->> '$.enteredAtMs', 0),
+    coalesce(record ->> '$.reason.code' || ': ' || (record ->> '$.reason.message'), 'rolled back')
+  FROM agent_update WHERE record ->> '$.state' = 'rolled-back' ORDER BY ordinal`;

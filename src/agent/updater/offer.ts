@@ -4,11 +4,14 @@ import { windowProblem } from '../../window/index.ts';
 import { slotObstacle, type MachineFact } from './boot-verdict.ts';
 import { wrongKind } from './bundle-check.ts';
 import { partCount } from './download.ts';
+import type { RevertedBundle } from '../state/reverted-bundle-table.ts';
 import type { Update, UpdateReason } from './update.ts';
 
 export interface OfferContext {
   /** What runs, or why that can't be said. */
   fact: MachineFact | Error;
+  /** Where this device went back from the offered bundle, and nobody has allowed it since. */
+  reverted?: RevertedBundle | undefined;
   /** The update under way. */
   current: Update | undefined;
   policy: { product: string; platform: string };
@@ -55,7 +58,7 @@ function hasAllParts(file: FileOffer): boolean {
 
 function offerObstacle(
   { bundle, expiresAtMs, conduct }: UpdateOffer,
-  { fact, current, policy, coordinatorNowMs, nowMs }: OfferContext,
+  { fact, reverted, current, policy, coordinatorNowMs, nowMs }: OfferContext,
 ): UpdateReason | undefined {
   if (current) return { code: 'busy', message: `the update of rollout ${current.rolloutId} is under way` };
   if (coordinatorNowMs !== undefined && coordinatorNowMs >= expiresAtMs) {
@@ -67,6 +70,13 @@ function offerObstacle(
     return {
       code: 'offer-malformed',
       message: `${bundle.partSha256.length} part hashes for ${partCount(bundle)} parts`,
+    };
+  }
+  if (reverted) {
+    const when = new Date(reverted.atMs).toISOString().slice(0, 10);
+    return {
+      code: 'bundle-quarantined',
+      message: `this device went back from bundle ${bundle.bundleUuid} on ${when} (${reverted.reason}); "device allow-bundle" lets it try again`,
     };
   }
   const windows = [...(conduct?.installWindows ?? []), ...(conduct?.rebootWindows ?? [])];

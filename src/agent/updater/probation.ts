@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises';
 import type { Clock } from '../../clock.ts';
 import type { ProductHealthConfig } from '../../config/agent-config.ts';
 import type { HealthResult, Running } from '../../protocol/event.ts';
@@ -24,14 +25,19 @@ export interface ProbationOption {
   productHealth: Pick<ProductHealth, 'verdict' | 'onReport'>;
   /** What a slot is worth that passes all else and does not reach the coordinator in that time. */
   noCoordinator?: NoCoordinator;
+  /** On the data partition. */
+  directory: string;
   link: Pick<Link, 'status' | 'onChange'>;
   clock: Clock;
   signal: AbortSignal;
 }
 
+/** With less than this a device forgets what it measures, and can't take the next update. */
+const minFreeBytes = 65_536;
+
 /**
- * Does the booted slot hold what was signed, reach the coordinator, pass the product's checks, and still do both after
- * the soak? Any no is the end of the new slot.
+ * Does the booted slot hold what was signed, reach the coordinator, pass the product's checks, still do both after the
+ * soak, and leave room on the data partition? Any no is the end of the new slot.
  */
 export async function testSlot(option: ProbationOption): Promise<UpdateHappening> {
   const { running, destination, images, checks, soakSeconds, signal } = option;
@@ -67,6 +73,10 @@ export async function testSlot(option: ProbationOption): Promise<UpdateHappening
     health = await judge('after the soak: ');
   }
   if (!Array.isArray(health)) return health;
+  const { bavail, bsize } = await statfs(option.directory);
+  if (bavail * bsize < minFreeBytes) {
+    return fail('no-room', `the data partition is full: ${bavail * bsize} bytes are free`, health);
+  }
   return { type: 'proven', after: running, health, coordinatorReached: reached === true, ...known };
 }
 
@@ -135,9 +145,11 @@ const passed = (health: readonly HealthResult[]): boolean => health.every(({ ok 
 function failureText(health: readonly HealthResult[]): string {
   const failed = health
     .filter(({ ok }) => !ok)
-    .map(({ name, exitCode, output }) => {
-      if (exitCode !== undefined) return `${name} (exit ${exitCode})`;
-      return name === 'product' && output !== undefined ? `product (${output})` : name;
-    });
+    .map(({ name, exitCode, output }) => `${name} (${exitCode === undefined ? lastLine(output) : `exit ${exitCode}`})`);
   return `health check failed: ${failed.join(', ')}`;
+}
+
+/** Of a check without an exit code: why it has none stands at the end. */
+function lastLine(output = 'no exit code'): string {
+  return output.trimEnd().split('\n').at(-1)!.slice(0, 120);
 }

@@ -237,6 +237,7 @@ export class UpdateSteps {
       ...policy.health,
       // One that had no link when the file was taken is judged by all else.
       ...(update.source?.linked === false ? { noCoordinator: 'keep' as const } : {}),
+      directory: this.#option.directory,
       productHealth,
       link,
       clock,

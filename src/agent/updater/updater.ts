@@ -3,6 +3,7 @@ import { FlotillaError } from '../../error.ts';
 import type { UpdateReceipt } from '../../pki/update-receipt.ts';
 import type { UpdateCancel, UpdateOffer } from '../../protocol/request.ts';
 import { readFileOffer } from './file-offer.ts';
+import type { RevertedBundle } from '../state/reverted-bundle-table.ts';
 import { judgeOffer } from './offer.ts';
 import { StateTimer } from './state-timer.ts';
 import type { UpdateHappening } from './transition.ts';
@@ -90,6 +91,7 @@ export class Updater {
       const current = this.#store.table.current();
       const answer = judgeOffer(offer, {
         fact,
+        reverted: this.#store.reverted.find(offer.bundle.bundleUuid),
         current,
         policy,
         coordinatorNowMs: link.coordinatorNowMs(),
@@ -114,7 +116,8 @@ export class Updater {
     const source = { path, linked: link.status().state === 'live' };
     const answer = this.#store.within(() => {
       const current = this.#store.table.current();
-      const context = { fact, current, policy, coordinatorNowMs: undefined, nowMs: clock.nowMs() };
+      const reverted = this.#store.reverted.find(offer.bundle.bundleUuid);
+      const context = { fact, reverted, current, policy, coordinatorNowMs: undefined, nowMs: clock.nowMs() };
       const judged: Update = { ...judgeOffer(offer, context), source };
       if (judged.state === 'rejected') this.#store.announce(judged);
       else this.#store.save(judged);
@@ -132,6 +135,21 @@ export class Updater {
   /** Of the updates from files that have ended, the newest first. */
   receipts(): UpdateReceipt[] {
     return this.#store.table.newest(maxReceipts).flatMap(({ receipt }) => receipt ?? []);
+  }
+
+  /** Bundles that this device went back from and does not take. */
+  get reverted(): RevertedBundle[] {
+    return this.#store.reverted.list();
+  }
+
+  /** False when the device had not gone back from it. */
+  allowBundle(bundleUuid: string, by: 'coordinator' | 'device', settle: () => void = () => undefined): boolean {
+    const wasReverted = this.#store.within(() => {
+      settle();
+      return this.#store.allowBundle(bundleUuid, by);
+    });
+    this.#option.link.wake();
+    return wasReverted;
   }
 
   /** Honoured until `installing`; later the update runs to its end. */

@@ -49,6 +49,10 @@ export function formatAgentStatus(status: ShownStatus, nowMs: number, option: Ta
       ? {}
       : { service: service.state === 'not-installed' ? 'not installed' : `${service.state}, by ${service.init}` }),
   });
+  const reverted = (status.revertedBundles ?? []).map(
+    ({ version, bundleUuid, atMs, reason }) =>
+      `went back from ${printable(version)} (bundle ${bundleUuid}) at ${formatTime(atMs)}: ${printable(reason)}\n`,
+  );
   const table = formatTable(
     lanes,
     [
@@ -62,5 +66,5 @@ export function formatAgentStatus(status: ShownStatus, nowMs: number, option: Ta
   );
   const known = schemas.map(({ type, fingerprint }) => `${printable(type)}  ${fingerprint}\n`).join('');
   const faults = schemaFaults.map(({ file, reason }) => `! ${printable(`${file}: ${reason}`)}\n`).join('');
-  return `${head}\n${table}${known === '' ? '' : `\n${known}`}${faults === '' ? '' : `\n${faults}`}`;
+  return `${head}${reverted.join('')}\n${table}${known === '' ? '' : `\n${known}`}${faults === '' ? '' : `\n${faults}`}`;
 }

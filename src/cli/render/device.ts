@@ -1,4 +1,4 @@
-import type { Changed, Device, DeviceWatchRow, Replacement } from '../../client/contract/index.ts';
+import type { BundleAllowed, Changed, Device, DeviceWatchRow, Replacement } from '../../client/contract/index.ts';
 import { formatConfigState } from './config.ts';
 import { formatAge, formatBytes, formatDuration, formatTime, plural } from '../human.ts';
 import { paint, styleOfState } from '../paint.ts';
@@ -208,6 +208,20 @@ export function formatReplacement(replacement: Replacement & { dryRun: boolean }
 }
 
 /** "accepted 2 devices: gw-1, gw-2"; nothing changed is said as well. */
+export function formatAllowedBundle({ bundleUuid, devices }: BundleAllowed): string {
+  const lines = devices.map(({ deviceId, wasQuarantined, state }) => {
+    const what = wasQuarantined ? 'may take it again' : 'was not known to have reverted it';
+    return `${deviceId}: ${what}; ${orderTexts[state]}`;
+  });
+  return `${lines.join('\n')}\nbundle ${bundleUuid}\n`;
+}
+
+const orderTexts = {
+  sent: 'the device is told',
+  waiting: 'the device is told when it comes',
+  held: 'its agent has not announced a list of its own',
+} as const;
+
 export function formatChanged(done: string, { changed, unchanged }: Changed): string {
   const lines = [];
   if (changed.length > 0) lines.push(`${done} ${plural(changed.length, 'device')}: ${changed.join(', ')}`);

@@ -146,6 +146,27 @@ export const QuarantineRequestSchema = Type.Object({
 });
 export type QuarantineRequest = Static<typeof QuarantineRequestSchema>;
 
+export const AllowBundleSchema = Type.Object({
+  selector: Type.String({ minLength: 1, maxLength: 10_240 }),
+  /** UUID of a bundle, or the id of a release. */
+  bundle: Type.String({ minLength: 1, maxLength: 256 }),
+});
+export type AllowBundle = Static<typeof AllowBundleSchema>;
+
+export const BundleAllowedSchema = Type.Object({
+  bundleUuid: Type.String(),
+  devices: Type.Array(
+    Type.Object({
+      deviceId: Type.String(),
+      /** The coordinator knew that it had reverted it. */
+      wasQuarantined: Type.Boolean(),
+      /** Of the order to strike it off the device's own list. `held`: its agent has not announced that it keeps one. */
+      state: Type.Enum(['sent', 'waiting', 'held']),
+    }),
+  ),
+});
+export type BundleAllowed = Static<typeof BundleAllowedSchema>;
+
 export const ReplaceRequestSchema = Type.Object({
   /** The id of the new hardware. */
   by: Type.String({ minLength: 1, maxLength: 63 }),

@@ -10,6 +10,7 @@ export const RolloutMilestoneSchema = Type.Object({
     Type.Enum(rolloutStates),
     Type.Literal('waiting'),
     Type.Literal('soaking'),
+    Type.Literal('approval'),
     Type.Literal('passed'),
     Type.Literal('failed'),
   ]),

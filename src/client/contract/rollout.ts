@@ -1,35 +1,30 @@
 import { Type, type Static } from 'typebox';
 import { EvidenceSchema, UpdateWaitSchema } from '../../protocol/event.ts';
+import {
+  CapPerSchema,
+  GateSchema,
+  OnFailureSchema,
+  RampSchema,
+  RetrySchema,
+  rolloutPolicyFields,
+  supersedeRules,
+} from './rollout-policy.ts';
 
-/** A phase takes this many of the frozen targets: a count ("2"), a share of all ("25%"), or the rest ("rest"). */
-export const PhaseRequestSchema = Type.Object({
-  size: Type.String({ pattern: '^([0-9]+%?|rest)$' }),
-  /** Only targets that also match this selector may be in this phase. */
-  selector: Type.Optional(Type.String({ maxLength: 10_240 })),
-  /** How long all successes must stand before the next phase. */
-  soakSeconds: Type.Optional(Type.Number({ minimum: 0 })),
-});
-
-export const RolloutRequestSchema = Type.Object({
-  release: Type.String(), // release id, or product/version when the channel is `stable`
-  selector: Type.String({ minLength: 1, maxLength: 10_240 }),
-  phases: Type.Optional(Type.Array(PhaseRequestSchema, { minItems: 1, maxItems: 100 })),
-  /** Halt when failures reach this count, or this share of the started devices once `minSample` have ended. */
-  maxFailures: Type.Optional(Type.Integer({ minimum: 1 })),
-  maxFailureShare: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1 })),
-  minSample: Type.Optional(Type.Integer({ minimum: 1 })),
-  maxInFlight: Type.Optional(Type.Integer({ minimum: 1 })),
-  /** How long a device may stay unreachable before it ends as timed-out. */
-  deadlineSeconds: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
-  max: Type.Optional(Type.Integer({ minimum: 1 })),
-  expect: Type.Optional(Type.Integer({ minimum: 0 })),
-  dryRun: Type.Optional(Type.Boolean()),
-});
+/** A policy, and what the operator confirms of it. */
+export const RolloutRequestSchema = Type.Object(
+  {
+    ...rolloutPolicyFields,
+    max: Type.Optional(Type.Integer({ minimum: 1 })),
+    expect: Type.Optional(Type.Integer({ minimum: 0 })),
+    dryRun: Type.Optional(Type.Boolean()),
+  },
+  { additionalProperties: false },
+);
 export type RolloutRequest = Static<typeof RolloutRequestSchema>;
 
 export const rolloutDeviceStates = [
   'waiting', // its phase has not begun
-  'queued', // may be offered: in-flight cap or offline
+  'queued', // may be offered: waits for a limit, a window, its retry, or is away
   'offered',
   'downloading',
   'verified',
@@ -53,6 +48,14 @@ export const RolloutDeviceSchema = Type.Object({
   sinceMs: Type.Number(),
   progressBytes: Type.Optional(Type.Number()),
   attempts: Type.Integer(),
+  /** Failures of it that are tried again. */
+  retries: Type.Optional(Type.Integer()),
+  /** It is in the penalty box until then. */
+  notBeforeMs: Type.Optional(Type.Number()),
+  /** Its value of the grain or tag that limits how many are updated at once. */
+  group: Type.Optional(Type.String()),
+  /** Where windows are read on its own clock. */
+  zone: Type.Optional(Type.String()),
   reason: Type.Optional(Type.Object({ code: Type.String(), message: Type.String() })),
   /** The device puts the next step off: a deferral, a window, an approval. */
   wait: Type.Optional(UpdateWaitSchema),
@@ -60,6 +63,8 @@ export const RolloutDeviceSchema = Type.Object({
 });
 export type RolloutDevice = Static<typeof RolloutDeviceSchema>;
 
+/** `approval`: all else of its gate is passed. */
+export const phaseStates = ['waiting', 'running', 'soaking', 'approval', 'passed', 'failed'] as const;
 export const rolloutStates = ['running', 'paused', 'halted', 'aborted', 'completed'] as const;
 export const RolloutSchema = Type.Object({
   id: Type.String(),
@@ -72,19 +77,19 @@ export const RolloutSchema = Type.Object({
   startedAtMs: Type.Number(),
   startedBy: Type.String(),
   endedAtMs: Type.Optional(Type.Number()),
-  /** For optimistic locking of pause, resume, abort. */
+  /** For optimistic locking of pause, resume, abort, approve. */
   revision: Type.Integer(),
   currentPhase: Type.Integer(),
   phases: Type.Array(
     Type.Object({
+      name: Type.Optional(Type.String()),
       size: Type.Integer(),
-      state: Type.Union([
-        Type.Literal('waiting'),
-        Type.Literal('running'),
-        Type.Literal('soaking'),
-        Type.Literal('passed'),
-        Type.Literal('failed'),
-      ]),
+      soakSeconds: Type.Optional(Type.Number()),
+      gate: Type.Optional(GateSchema),
+      state: Type.Enum(phaseStates),
+      /** Failures that were tried again. */
+      retries: Type.Optional(Type.Integer()),
+      approvedBy: Type.Optional(Type.String()),
     }),
   ),
   policy: Type.Object({
@@ -95,6 +100,15 @@ export const RolloutSchema = Type.Object({
     minSample: Type.Integer(),
     maxInFlight: Type.Integer(),
     deadlineSeconds: Type.Number(),
+    maxInFlightPer: Type.Optional(CapPerSchema),
+    perMinute: Type.Optional(Type.Integer()),
+    ramp: Type.Optional(RampSchema),
+    retry: Type.Optional(RetrySchema),
+    windows: rolloutPolicyFields.windows,
+    device: rolloutPolicyFields.device,
+    onFailure: Type.Optional(OnFailureSchema),
+    supersede: Type.Optional(Type.Enum(supersedeRules)),
+    priority: Type.Optional(Type.Integer()),
   }),
   counts: Type.Record(Type.String(), Type.Integer()),
   devices: Type.Optional(Type.Array(RolloutDeviceSchema)), // GET one, not in lists
@@ -105,6 +119,8 @@ export type RolloutState = (typeof rolloutStates)[number];
 export const RolloutChangeSchema = Type.Object({
   reason: Type.Optional(Type.String({ maxLength: 256 })),
   expectedRevision: Type.Optional(Type.Integer()),
+  /** Of an abort: `cancel-queued` lets those that are on their way go on. */
+  action: Type.Optional(OnFailureSchema),
 });
 export type RolloutChange = Static<typeof RolloutChangeSchema>;
 

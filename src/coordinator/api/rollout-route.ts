@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import {
   RolloutChangeSchema,
+  RolloutPlanSchema,
   RolloutReportSchema,
   RolloutRequestSchema,
   RolloutSchema,
@@ -9,6 +10,9 @@ import type { Right } from '../operator/right.ts';
 import * as service from '../service/index.ts';
 import { Id } from './path-field.ts';
 import { route, rowsRoute, type Route } from './route.ts';
+
+/** A plan of 200,000 devices. */
+const maxPlanBytes = 64 * 1024 * 1024;
 
 export const rolloutRoutes: readonly Route[] = [
   route({
@@ -19,6 +23,25 @@ export const rolloutRoutes: readonly Route[] = [
     body: RolloutRequestSchema,
     reply: RolloutSchema,
     run: (context, { body }) => service.startRollout(context, body),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/rollouts/plan',
+    right: 'read',
+    summary: 'Show what a policy would do now, as a plan that can be applied later',
+    body: RolloutRequestSchema,
+    reply: RolloutPlanSchema,
+    run: (context, { body }) => service.planRolloutFile(context, body),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/rollouts/apply',
+    right: 'release',
+    summary: 'Start a rollout as a plan says, unless something of it has changed',
+    maxBodyBytes: maxPlanBytes,
+    body: RolloutPlanSchema,
+    reply: RolloutSchema,
+    run: (context, { body }) => service.applyRolloutPlan(context, body),
   }),
   route({
     method: 'GET',
@@ -57,6 +80,7 @@ export const rolloutRoutes: readonly Route[] = [
   change('pause', 'halt', 'Pause a rollout: devices that have begun finish'),
   change('resume', 'release', 'Resume a rollout that is paused or halted'),
   change('abort', 'halt', 'Abort a rollout for good'),
+  change('approve', 'read', 'Approve the phase that waits for it; the role that it names is asked for'),
   rowsRoute({
     method: 'GET',
     path: '/v1/rollouts/:id/follow',
@@ -67,7 +91,7 @@ export const rolloutRoutes: readonly Route[] = [
   }),
 ];
 
-function change(verb: 'pause' | 'resume' | 'abort', right: Right, summary: string): Route {
+function change(verb: 'pause' | 'resume' | 'abort' | 'approve', right: Right, summary: string): Route {
   return route({
     method: 'POST',
     path: `/v1/rollouts/:id/${verb}`,

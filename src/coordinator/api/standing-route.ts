@@ -1,4 +1,6 @@
 import {
+  AllowBundleSchema,
+  BundleAllowedSchema,
   ChangedSchema,
   QuarantineRequestSchema,
   ReplaceRequestSchema,
@@ -23,6 +25,15 @@ export const standingRoutes: readonly Route[] = [
     body: QuarantineRequestSchema,
     reply: ChangedSchema,
     run: (context, { body }) => service.quarantineDevices(context, body),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/devices/allow-bundle',
+    right: 'release',
+    summary: 'Let devices take a bundle again that they have reverted',
+    body: AllowBundleSchema,
+    reply: BundleAllowedSchema,
+    run: (context, { body }) => service.allowBundle(context, body),
   }),
   route({
     method: 'POST',

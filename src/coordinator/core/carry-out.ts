@@ -1,3 +1,4 @@
+import { noteBundleAllowed } from './bundle-operation.ts';
 import { stepConfig } from './config-operation.ts';
 import { noteGivenUp } from './device-letter-operation.ts';
 import { noteDropped, noteReport } from './device-log-operation.ts';
@@ -50,6 +51,8 @@ export function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
       return takeCertificateRequest(turn, deviceId, meaning.event);
     case 'certificate':
       return takeCertificateOutcome(turn, deviceId, meaning.event);
+    case 'bundle-allowed':
+      return noteBundleAllowed(turn, deviceId, meaning.event);
     case 'job-beat':
       for (const { jobId, startedAtMs } of meaning.event.running) {
         stepJob(turn, jobId, { kind: 'heard', deviceId, startedAtMs });

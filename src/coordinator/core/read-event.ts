@@ -4,6 +4,7 @@ import {
   eventSchemas,
   type AcceptsEvent,
   type BootEvent,
+  type BundleAllowedEvent,
   type ClockEvent,
   type CertificateEvent,
   type CertificateRequestEvent,
@@ -50,6 +51,7 @@ export type Meaning =
   | { kind: 'certificate-request'; event: CertificateRequestEvent }
   | { kind: 'certificate'; event: CertificateEvent }
   | { kind: 'receipt'; event: ReceiptEvent }
+  | { kind: 'bundle-allowed'; event: BundleAllowedEvent }
   /** It does not fit; the reason is for a person. */
   | {
       kind: 'dead';
@@ -80,6 +82,7 @@ const keyFields: Partial<Record<string, string>> = {
   'flotilla.certificate-request': 'renewalId',
   'flotilla.certificate': 'renewalId',
   'flotilla.receipt': 'id',
+  'flotilla.bundle-allowed': 'bundleUuid',
 };
 
 /** Reads events with the schemas compiled once. Never throws. */

@@ -1,10 +1,14 @@
+import type { RolloutRequest } from '../../client/contract/rollout.ts';
 import type { RolloutRecordingRow } from '../../client/contract/rollout-recording.ts';
 import { auditRule } from '../audit/write-audit.ts';
+import type { Effect } from '../effect.ts';
 import type { OfferFacts } from '../rollout/offer-rule.ts';
 import { reduceRollout, type RolloutInput } from '../rollout/reduce-rollout.ts';
+import { takesConduct } from '../request/outbox.ts';
+import { planRollout } from '../rollout/plan-rollout.ts';
+import { deviceOf, type RolloutDocument, type RolloutState } from '../rollout/rollout-state.ts';
+import { isInFlight, isOpen, type TargetDevice } from '../rollout/target-device.ts';
 import { journalStep, planRow } from '../rollout/rollout-journal.ts';
-import { deviceOf, type RolloutState } from '../rollout/rollout-state.ts';
-import { isInFlight, isOpen } from '../rollout/target-device.ts';
 import { isSettled } from '../rollout/view-rollout.ts';
 import { isServed, type CoreState } from './core-state.ts';
 import { takeEffects } from './take-effect.ts';
@@ -13,8 +17,9 @@ import type { Turn } from './turn.ts';
 /** Ended rollouts that stay in memory, for `why`. */
 const maxSettledRollouts = 32;
 
-/** Stores a new rollout with all its targets and starts it. */
+/** Stores a new rollout with all its targets, takes these out of others if its policy says so, and starts it. */
 export function openRollout(turn: Turn, rollout: RolloutState): void {
+  if (rollout.document.policy.supersede === 'replace') takeOver(turn, rollout);
   turn.set(turn.state.rollouts, rollout.document.id, rollout);
   putDocument(turn, rollout);
   writeStep(turn, rollout.document.id, planRow(rollout));
@@ -35,12 +40,76 @@ export function stepRollout(turn: Turn, rolloutId: string, input: RolloutInput):
   keepStep(turn, before, state, input, facts);
   takeEffects(turn, 'rollout-device', effects);
   if (state.document !== before.document) putDocument(turn, state);
-  if (state.document.state === 'halted' && before.document.state !== 'halted') {
-    const { reason, release } = state.document;
-    auditRule(turn, 'rollout-gate', { action: 'rollout.halt', subject: rolloutId, detail: { reason, release } });
+  const { state: now, reason, release } = state.document;
+  const ended = now === 'halted' ? 'rollout.halt' : now === 'aborted' && input.kind !== 'abort' ? 'rollout.abort' : '';
+  if (ended !== '' && now !== before.document.state)
+    auditRule(turn, 'rollout-gate', { action: ended, subject: rolloutId, detail: { reason, release } });
+  for (const effect of effects) {
+    if (effect.kind === 'member' && !isOpen((effect.member.document as TargetDevice).state))
+      letOthersGoOn(turn, rolloutId, effect.member.deviceId);
   }
   if (isSettled(state.document) && !isSettled(before.document)) forgetOldest(turn);
 }
+
+/** Rollouts that wait for their turn with this device. */
+function letOthersGoOn(turn: Turn, endedId: string, deviceId: string): void {
+  for (const [id, rollout] of turn.state.rollouts) {
+    if (id !== endedId && deviceOf(rollout, deviceId)?.state === 'queued')
+      stepRollout(turn, id, { kind: 'presence', deviceId });
+  }
+}
+
+function takeOver(turn: Turn, { document: { id }, devices }: RolloutState): void {
+  for (const [otherId, other] of turn.state.rollouts) {
+    const deviceIds = [...devices]
+      .map(({ deviceId }) => deviceId)
+      .filter((deviceId) => isOpen(deviceOf(other, deviceId)?.state ?? 'cancelled'));
+    if (deviceIds.length > 0) stepRollout(turn, otherId, { kind: 'supersede', deviceIds, by: id });
+  }
+}
+
+/** Brings the named release to the devices of a rollout that has ended badly; those that it still has come after. */
+export function rollBack(turn: Turn, { rolloutId, release: name, deviceIds, reason }: RollBack): void {
+  const { state, nowMs } = turn;
+  const failed = state.rollouts.get(rolloutId)?.document;
+  const target = state.releases.get(name) ?? state.releases.get(`${name}/stable`);
+  const known = deviceIds.filter((deviceId) => state.devices.has(deviceId));
+  if (failed === undefined || known.length === 0) return;
+  const note = { action: 'rollout.roll-back', subject: rolloutId, devices: known };
+  if (target === undefined) {
+    return auditRule(turn, 'rollout-gate', { ...note, detail: { release: name, refused: 'there is no such release' } });
+  }
+  const id = `${rolloutId}-back`;
+  auditRule(turn, 'rollout-gate', { ...note, detail: { release: target.release.id, rollout: id, reason } });
+  const { policy, timers } = failed;
+  const request: RolloutRequest = {
+    release: target.release.id,
+    selector: failed.selector,
+    phases: [{ size: 'rest' }],
+    // It must reach everybody that it can: no failure stops it.
+    maxFailures: known.length + 1,
+    minSample: known.length + 1,
+    maxInFlight: policy.maxInFlight,
+    deadlineSeconds: policy.deadlineSeconds,
+    supersede: 'queue',
+    priority: 1000,
+  };
+  const rollout = planRollout(request, known, {
+    id,
+    release: target.release.id,
+    bundle: target.offer,
+    startedBy: failed.startedBy,
+    timers,
+    nowMs,
+    connected: (deviceId) => isServed(state, deviceId),
+    heldBy: () => undefined,
+    select: () => new Set(known),
+    facts: (deviceId) => state.devices.get(deviceId)!,
+  });
+  openRollout(turn, rollout);
+}
+
+type RollBack = Extract<Effect, { kind: 'roll-back' }>;
 
 function keepStep(turn: Turn, before: RolloutState, after: RolloutState, input: RolloutInput, facts: OfferFacts): void {
   const { id } = after.document;
@@ -79,7 +148,30 @@ export function offerFacts(state: CoreState): OfferFacts {
       }
       return undefined;
     },
+    takesConduct(deviceId) {
+      const device = state.devices.get(deviceId);
+      return device !== undefined && takesConduct(device);
+    },
+    holder: (deviceId) => holderOf(state, deviceId),
   };
+}
+
+/** Whose turn it is: who updates it now, else the highest priority, else the oldest. */
+function holderOf(state: CoreState, deviceId: string): string | undefined {
+  let first: RolloutDocument | undefined;
+  for (const rollout of state.rollouts.values()) {
+    const device = deviceOf(rollout, deviceId);
+    if (device === undefined || !isOpen(device.state)) continue;
+    const { document } = rollout;
+    if (isInFlight(device.state)) return document.id;
+    if (first === undefined || comesBefore(document, first)) first = document;
+  }
+  return first?.id;
+}
+
+function comesBefore(a: RolloutDocument, b: RolloutDocument): boolean {
+  const more = (a.policy.priority ?? 0) - (b.policy.priority ?? 0);
+  return more === 0 ? a.startedAtMs < b.startedAtMs : more > 0;
 }
 
 /** The rollout that has not finished with this device. */

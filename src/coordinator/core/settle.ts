@@ -4,6 +4,7 @@ import { setConfigOfJob } from './config-operation.ts';
 import { changeDevice } from './device-operation.ts';
 import { appendOwnEvent } from './event-operation.ts';
 import { enqueueRequest, flushRequests, withdrawRequest } from './request-operation.ts';
+import { rollBack } from './rollout-operation.ts';
 import type { Turn } from './turn.ts';
 
 /** Carries out what the reducers want, and what follows from that. Nothing leaves before the commit: see Turn. */
@@ -38,6 +39,8 @@ function carryOut(turn: Turn, effect: Effect): void {
         turn.afterCommit((gateway) => gateway.grantBlob(live.connection, effect.sha256));
       return;
     }
+    case 'roll-back':
+      return rollBack(turn, effect);
     case 'event':
       return appendOwnEvent(turn, effect);
   }

@@ -5,7 +5,7 @@ export function factValue(
     id,
     tags,
     grains,
-  }: { id: string; tags: Readonly<Record<string, string>>; grains: Readonly<Record<string, unknown>> },
+  }: { id: string; tags: Readonly<Record<string, unknown>>; grains: Readonly<Record<string, unknown>> },
 ): unknown {
   if (key === 'id') return id;
   if (key.startsWith('tag:')) return own(tags, key.slice(4));

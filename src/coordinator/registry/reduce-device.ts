@@ -25,7 +25,8 @@ export type DeviceInput =
   | { kind: 'boot'; running: Running; agentVersion: string }
   | { kind: 'accepts'; event: AcceptsEvent }
   | { kind: 'grains'; grains: GrainsEvent['grains'] }
-  | { kind: 'quarantine-bundle'; bundleUuid: string };
+  | { kind: 'quarantine-bundle'; bundleUuid: string }
+  | { kind: 'allow-bundle'; bundleUuid: string };
 
 export function newDevice(id: string, state: DeviceRow['state'], nowMs: number): DeviceRow {
   return {
@@ -99,6 +100,10 @@ export function reduceDevice(device: DeviceRow, input: DeviceInput, nowMs: numbe
     case 'quarantine-bundle':
       if (device.quarantinedBundles.includes(input.bundleUuid)) return device;
       return { ...device, quarantinedBundles: [...device.quarantinedBundles, input.bundleUuid] };
+    case 'allow-bundle': {
+      const rest = device.quarantinedBundles.filter((each) => each !== input.bundleUuid);
+      return rest.length === device.quarantinedBundles.length ? device : { ...device, quarantinedBundles: rest };
+    }
   }
 }
 

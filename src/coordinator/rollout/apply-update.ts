@@ -1,5 +1,6 @@
 import type { UpdateEvent, UpdateState } from '../../protocol/event.ts';
 import { judgeEvidence } from './judge-evidence.ts';
+import { failTarget } from './retry.ts';
 import type { RolloutDraft } from './rollout-draft.ts';
 import { isInFlight, isOpen, type TargetDevice } from './target-device.ts';
 
@@ -10,12 +11,14 @@ const endings: readonly string[] = ['committed', 'rolled-back', 'failed', 'rejec
 export function applyUpdate(draft: RolloutDraft, deviceId: string, event: UpdateEvent): void {
   const position = draft.state.index.get(deviceId);
   if (position === undefined || event.bundleUuid !== draft.document.bundle.bundleUuid) return;
-  const device = draft.state.devices.at(position);
   // Never offered: whatever it tells of this rollout is not ours.
-  if (device.attempts === 0 || event.state === 'idle') return;
-  if (event.state === 'rolled-back') {
+  if (draft.state.devices.at(position).attempts === 0 || event.state === 'idle') return;
+  // Or it says so of an earlier time, which a coordinator that was restored has forgotten.
+  if (event.state === 'rolled-back' || (event.state === 'rejected' && event.reason?.code === 'bundle-quarantined')) {
     draft.effects.push({ kind: 'quarantine-bundle', deviceId, bundleUuid: event.bundleUuid });
   }
+  if (draft.state.devices.at(position).cancelAsked === true && isOfEarlierAttempt(draft, position, event)) return;
+  const device = draft.state.devices.at(position);
   if (!isInFlight(device.state)) return noteLate(draft, position, event);
   if (isEnding(event.state)) return end(draft, position, event, event.state);
   const state = event.state as TargetDevice['state'];
@@ -31,6 +34,12 @@ export function applyUpdate(draft: RolloutDraft, deviceId: string, event: Update
 function end(draft: RolloutDraft, position: number, event: UpdateEvent, state: Ending): void {
   const device = told(draft.state.devices.at(position), event);
   const ended = { ...device, sinceMs: draft.nowMs, activeAtMs: draft.nowMs };
+  if (state === 'failed') {
+    return failTarget(draft, position, ended, {
+      state,
+      ...(event.reason === undefined ? {} : { reason: event.reason }),
+    });
+  }
   if (state !== 'committed') {
     draft.put(position, { ...ended, state, ...(event.reason === undefined ? {} : { reason: event.reason }) });
     return;
@@ -52,6 +61,25 @@ function end(draft: RolloutDraft, position: number, event: UpdateEvent, state: E
     });
   }
 }
+
+/**
+ * The device was told to cancel an attempt that is tried again. Its requests come in order: until it takes the next
+ * offer, what it tells is about that attempt, and of no interest unless the cancel came too late to stop it.
+ */
+function isOfEarlierAttempt(draft: RolloutDraft, position: number, event: UpdateEvent): boolean {
+  const { cancelAsked: _, ...device } = draft.state.devices.at(position);
+  const answers = event.state === 'offered' || event.state === 'rejected';
+  const goesOn = tooLate.includes(event.state) || (answers && device.state === 'offered');
+  if (!goesOn) return true;
+  const { notBeforeMs: _n, ...alive } = device;
+  // Nobody takes it out of the hands of a device that writes already: it is in flight again.
+  if (device.state === 'queued') draft.put(position, { ...alive, state: 'installing' });
+  else draft.put(position, device);
+  return false;
+}
+
+/** What a device tells only when it did not cancel. */
+const tooLate: readonly UpdateState[] = ['installing', 'rebooting', 'testing', 'committed', 'rolled-back'];
 
 /** Once, and only where the coordinator had stopped waiting: the truth is kept, the count stays. */
 function noteLate(draft: RolloutDraft, position: number, event: UpdateEvent): void {

@@ -3,8 +3,13 @@
  * prints them: one code for both.
  */
 import type { DeltaOffer } from '../../protocol/request.ts';
+import { nextOpening, type Window } from '../../window/index.ts';
+import { conductOf } from './conduct.ts';
+import { queueOf } from './offer-queue.ts';
+import { describeWindows, judgeWindows, usesDeviceZone } from './offer-window.ts';
+import { offersLately, rateLimit } from './rate.ts';
 import { type RolloutState } from './rollout-state.ts';
-import { isOpen, type TargetDevice } from './target-device.ts';
+import { type TargetDevice } from './target-device.ts';
 import { sumTallies } from './tally.ts';
 
 export interface OfferFacts {
@@ -15,12 +20,17 @@ export interface OfferFacts {
         state: string;
         running?: { bootId: string; slot?: string; bundleUuid?: string };
         quarantinedBundles: readonly string[];
+        tags?: Readonly<Record<string, string>>;
         /** Of the last connect or disconnect. */
         sinceMs?: number;
       }
     | undefined;
   /** What brings a device from one bundle to another with less to fetch, if it was made. */
   delta(bundleUuid: string, fromUuid: string): DeltaOffer | undefined;
+  /** Does its agent heed what an offer says of windows, approval and bandwidth? */
+  takesConduct(deviceId: string): boolean;
+  /** Whose turn it is with the device, of all rollouts that have not finished with it. */
+  holder(deviceId: string): string | undefined;
 }
 
 export type RuleResult = 'ok' | 'waits' | 'already' | 'reject' | 'cancel';
@@ -32,15 +42,37 @@ export interface OfferRule {
   detail: () => string;
 }
 
+/** A device with this tag is offered nothing; the tag's value says why. */
+export const pinTag = 'update-hold';
+
 /** Every rule for a target that has not been offered yet. The first that is not `ok` decides. */
-export function* offerRules(state: RolloutState, target: TargetDevice, facts: OfferFacts): Generator<OfferRule> {
-  const { document } = state;
-  const { bundle, policy } = document;
-  yield rule('rollout', document.state === 'running' ? 'ok' : 'waits', () =>
-    document.reason === undefined
-      ? `${document.id} is ${document.state}`
-      : `${document.id} is ${document.state}: ${document.reason}`,
+export function* offerRules(
+  state: RolloutState,
+  target: TargetDevice,
+  facts: OfferFacts,
+  nowMs: number,
+): Generator<OfferRule> {
+  yield rolloutRule(state);
+  yield* deviceRules(state, target, facts, nowMs);
+  yield* fleetRules(state, nowMs);
+  yield* queueRules(state, queueOf(state.queues, target), nowMs);
+}
+
+export function rolloutRule({ document: { id, state, reason } }: RolloutState): OfferRule {
+  return rule('rollout', state === 'running' ? 'ok' : 'waits', () =>
+    reason === undefined ? `${id} is ${state}` : `${id} is ${state}: ${reason}`,
   );
+}
+
+/** What is asked of the device itself. */
+export function* deviceRules(
+  state: RolloutState,
+  target: TargetDevice,
+  facts: OfferFacts,
+  nowMs: number,
+): Generator<OfferRule> {
+  const { document } = state;
+  const { bundle } = document;
   const device = facts.device(target.deviceId);
   yield rule('registered', device === undefined ? 'cancel' : 'ok', () =>
     device === undefined ? 'the device was removed from the fleet' : `the device is ${device.state}`,
@@ -49,8 +81,12 @@ export function* offerRules(state: RolloutState, target: TargetDevice, facts: Of
   const reverted = device.quarantinedBundles.includes(bundle.bundleUuid);
   yield rule('quarantine', reverted ? 'reject' : 'ok', () =>
     reverted
-      ? `the device has reverted bundle ${bundle.bundleUuid} before`
+      ? `the device has reverted bundle ${bundle.bundleUuid} before; flotilla device allow-bundle ${target.deviceId} ${bundle.bundleUuid} lets it try again`
       : `never reverted bundle ${bundle.bundleUuid}`,
+  );
+  const pin = device.tags?.[pinTag];
+  yield rule('pin', pin === undefined ? 'ok' : 'cancel', () =>
+    pin === undefined ? `no tag ${pinTag}` : `held by the tag ${pinTag}: ${pin}`,
   );
   yield rule('phase', target.phase <= document.currentPhase ? 'ok' : 'waits', () => {
     const phase = document.phases[document.currentPhase];
@@ -62,27 +98,84 @@ export function* offerRules(state: RolloutState, target: TargetDevice, facts: Of
   yield rule('running', runs === bundle.bundleUuid ? 'already' : 'ok', () =>
     runs === bundle.bundleUuid ? `already runs ${bundle.bundleUuid}` : `runs ${runs ?? 'an unknown bundle'}`,
   );
+  if (conductOf(document.policy) !== undefined) {
+    const heeds = facts.takesConduct(target.deviceId);
+    yield rule('conduct', heeds ? 'ok' : 'cancel', () =>
+      heeds
+        ? 'its agent heeds windows, approval and bandwidth of the policy'
+        : 'its agent does not know of install windows, approval or bandwidth: update the agent first',
+    );
+  }
+  const holder = facts.holder(target.deviceId);
+  const held = holder !== undefined && holder !== document.id;
+  yield rule('turn', held ? 'waits' : 'ok', () => (held ? `${holder} has it first` : 'no other rollout has it'));
+  const { retries = 0, notBeforeMs = 0 } = target;
+  if (document.policy.retry !== undefined || retries > 0) {
+    yield rule('retries', notBeforeMs > nowMs ? 'waits' : 'ok', () => {
+      const spent = `${retries} of ${document.policy.retry?.perDevice ?? 0} retries are used`;
+      return notBeforeMs > nowMs ? `${spent}; in the penalty box until ${iso(notBeforeMs)}` : spent;
+    });
+  }
   const delta = runs === undefined ? undefined : facts.delta(bundle.bundleUuid, runs);
   yield rule('delta', 'ok', () =>
     delta === undefined
       ? `no delta for what it runs: the whole ${bundle.sizeBytes} bytes are offered`
       : `a delta of ${delta.sizeBytes} instead of ${bundle.sizeBytes} bytes`,
   );
-  const { inFlight } = sumTallies(state.tallies);
+}
+
+/** Limits that hold everybody back at once. */
+export function* fleetRules(state: RolloutState, nowMs: number): Generator<OfferRule> {
+  const { policy, recentOffers } = state.document;
+  const { inFlight, proven } = sumTallies(state.tallies);
+  const windows = policy.windows?.offer;
+  if (windows !== undefined && !usesDeviceZone(windows)) yield windowRule(windows, state, undefined, nowMs);
   yield rule(
     'in-flight',
     inFlight < policy.maxInFlight ? 'ok' : 'waits',
     () => `${inFlight} of at most ${policy.maxInFlight} are being updated`,
   );
+  const limit = rateLimit(policy, proven);
+  if (limit === undefined) return;
+  const offered = offersLately(recentOffers, nowMs);
+  yield rule('rate', offered < limit ? 'ok' : 'waits', () => {
+    const ramp = policy.ramp === undefined ? '' : ` (ramp: ${proven} are proven)`;
+    return `${offered} of at most ${limit} offers in the last minute${ramp}`;
+  });
 }
 
-/** The first rule that is not `ok`, or undefined: then the device is to be offered the release now. */
-export function firstObstacle(state: RolloutState, target: TargetDevice, facts: OfferFacts): OfferRule | undefined {
-  if (!isOpen(target.state)) return undefined;
-  for (const each of offerRules(state, target, facts)) if (each.result !== 'ok') return each;
-  return undefined;
+/** Limits that hold back all devices of one value of the capped grain, or of one zone. */
+export function* queueRules(state: RolloutState, queue: number, nowMs: number): Generator<OfferRule> {
+  const { policy } = state.document;
+  const entry = state.queues.queues[queue];
+  if (entry === undefined) return;
+  const windows = policy.windows?.offer;
+  if (windows !== undefined && usesDeviceZone(windows)) yield windowRule(windows, state, entry.zone, nowMs);
+  const cap = policy.maxInFlightPer;
+  if (cap === undefined) return;
+  const inFlight = state.inFlight[entry.group] ?? 0;
+  yield rule(
+    'in-flight-per',
+    inFlight < cap.count ? 'ok' : 'waits',
+    () => `${inFlight} of at most ${cap.count} of the same ${cap.place} are being updated`,
+  );
+}
+
+function windowRule(windows: readonly Window[], state: RolloutState, zone: string | undefined, nowMs: number) {
+  const { open } = state.windows.get(zone ?? '') ?? judgeWindows(windows, nowMs, zone);
+  return rule('window', open ? 'ok' : 'waits', () => {
+    const where = zone === undefined ? '' : `; the device is in ${zone}`;
+    if (open) return `open: ${describeWindows(windows)}${where}`;
+    const openings = windows.map((window) => nextOpening(window, nowMs, zone) ?? Infinity);
+    const next = Math.min(...openings);
+    return `closed until ${Number.isFinite(next) ? iso(next) : 'a time that never comes'}: ${describeWindows(windows)}${where}`;
+  });
 }
 
 function rule(name: string, result: RuleResult, detail: () => string): OfferRule {
   return { rule: name, result, detail };
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
 }

@@ -1,42 +1,57 @@
 import type { RolloutRequest } from '../../client/contract/rollout.ts';
 import { FlotillaError } from '../../error.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
+import { windowProblem } from '../../window/index.ts';
+import { factValue } from '../job/fact-value.ts';
+import { type DivideContext, dividePhases, requirePhases, type PlannedPhase } from './divide-phase.ts';
 import { defaultMaxFailures, defaultPolicy } from './gate.ts';
-import { createRolloutState, type PhaseState, type RolloutState, type TimerPolicy } from './rollout-state.ts';
+import { usesDeviceZone } from './offer-window.ts';
+import {
+  createRolloutState,
+  type PhaseState,
+  type Policy,
+  type RolloutState,
+  type TimerPolicy,
+} from './rollout-state.ts';
 
-export interface RolloutPlanContext {
+export interface RolloutPlanContext extends DivideContext {
   id: string;
   release: string;
   bundle: BundleOffer;
   startedBy: string;
   timers: TimerPolicy;
   nowMs: number;
-  connected(deviceId: string): boolean;
   /** The rollout that has this device now, if any. */
   heldBy(deviceId: string): string | undefined;
-  /** Ids among the targets that match the selector of a phase. */
-  select(selector: string): ReadonlySet<string>;
+  /** What the registry holds of it. */
+  facts(deviceId: string): {
+    id: string;
+    grains: Readonly<Record<string, unknown>>;
+    tags: Readonly<Record<string, unknown>>;
+  };
 }
 
-const defaultPhases: NonNullable<RolloutRequest['phases']> = [{ size: '1' }, { size: '25%' }, { size: 'rest' }];
 /** Devices of a refusal that are named. */
 const maxNamed = 5;
+/** The grain in which a device says in which zone it stands. */
+export const zoneGrain = 'timezone';
 
 /**
  * Freezes the targets and puts each into a phase: connected devices first, then by id.
- * @param matched ids that the selector matched
- * @throws FlotillaError `refused` when another rollout holds a target, `usage` when a target fits no phase
+ * @param targets ids that are meant
+ * @throws FlotillaError `refused` when another rollout holds a target, `usage` when a target fits no phase, or when the
+ *   policy can't be carried out
  */
 export function planRollout(
   request: RolloutRequest,
-  matched: readonly string[],
+  targets: readonly string[],
   context: RolloutPlanContext,
 ): RolloutState {
-  const requested = request.phases ?? defaultPhases;
-  const phases = divide(requested, matched, context);
-  requireFree(matched, context);
+  requireWindows(request, context.nowMs);
+  const phases = dividePhases(request, targets, context);
+  requirePhases(phases);
+  if ((request.supersede ?? 'refuse') === 'refuse') requireFree(targets, context);
   const { nowMs } = context;
-  const maxFailures = request.maxFailures ?? defaultMaxFailures(matched.length);
   return createRolloutState(
     {
       id: context.id,
@@ -48,21 +63,16 @@ export function planRollout(
       startedBy: context.startedBy,
       revision: 1,
       currentPhase: 0,
-      phases: phases.map(({ ids, soakSeconds }, index) => ({
+      phases: phases.map(({ ids, name, gate, soakSeconds }, index): PhaseState => ({
+        ...(name === undefined ? {} : { name }),
         size: ids.length,
         soakSeconds,
+        ...(gate === undefined ? {} : { gate }),
         state: index === 0 ? 'running' : 'waiting',
-      })) satisfies PhaseState[],
-      policy: {
-        canaryMaxFailures: request.maxFailures ?? defaultPolicy.canaryMaxFailures,
-        maxFailures,
-        maxFailureShare: request.maxFailureShare ?? defaultPolicy.maxFailureShare,
-        minSample: request.minSample ?? defaultPolicy.minSample,
-        maxInFlight: request.maxInFlight ?? defaultPolicy.maxInFlight,
-        deadlineSeconds: request.deadlineSeconds ?? defaultPolicy.deadlineSeconds,
-      },
-      timers: context.timers,
-      counts: { waiting: matched.length },
+      })),
+      policy: policyOf(request, targets.length, phases),
+      timers: { ...context.timers, ...request.timers },
+      counts: { waiting: targets.length },
       forgiven: { failures: 0, ended: 0 },
       history: [
         { atMs: nowMs, state: 'running' },
@@ -77,8 +87,84 @@ export function planRollout(
         sinceMs: nowMs,
         activeAtMs: nowMs,
         attempts: 0,
+        ...placeOf(request, deviceId, context),
       })),
     ),
+  );
+}
+
+function policyOf(request: RolloutRequest, targets: number, phases: readonly PlannedPhase[]): Policy {
+  const maxFailures = request.maxFailures ?? defaultMaxFailures(targets);
+  // A first phase with a gate of its own for failures is judged by that.
+  const canary = phases[0]?.gate?.failure === undefined ? defaultPolicy.canaryMaxFailures : maxFailures;
+  const { maxInFlightPer, perMinute, ramp, retry, windows, device, onFailure, supersede, priority } = request;
+  return {
+    canaryMaxFailures: request.maxFailures ?? canary,
+    maxFailures,
+    maxFailureShare: request.maxFailureShare ?? defaultPolicy.maxFailureShare,
+    minSample: request.minSample ?? defaultPolicy.minSample,
+    maxInFlight: request.maxInFlight ?? defaultPolicy.maxInFlight,
+    deadlineSeconds: request.deadlineSeconds ?? defaultPolicy.deadlineSeconds,
+    ...(maxInFlightPer === undefined ? {} : { maxInFlightPer }),
+    ...(perMinute === undefined ? {} : { perMinute }),
+    ...(ramp === undefined ? {} : { ramp }),
+    ...(retry === undefined ? {} : { retry }),
+    ...(windows === undefined ? {} : { windows }),
+    ...(device === undefined ? {} : { device }),
+    ...(onFailure === undefined ? {} : { onFailure }),
+    ...(supersede === undefined ? {} : { supersede }),
+    ...(priority === undefined ? {} : { priority }),
+  };
+}
+
+/** By which limits it is held back: as the registry has it now, for the whole rollout. */
+function placeOf(
+  { maxInFlightPer, windows }: RolloutRequest,
+  deviceId: string,
+  { facts }: RolloutPlanContext,
+): { group?: string; zone?: string } {
+  const group = maxInFlightPer === undefined ? undefined : valueAt(maxInFlightPer.place, facts(deviceId));
+  if (!usesDeviceZone(windows?.offer)) return group === undefined ? {} : { group };
+  const zone = facts(deviceId).grains[zoneGrain];
+  if (typeof zone !== 'string') throw zoneUnknown(deviceId);
+  return { ...(group === undefined ? {} : { group }), zone };
+}
+
+/** `G@site`, `G@net:kind`, `I@ring`. Devices without a value are one group. */
+function valueAt(place: string, facts: ReturnType<RolloutPlanContext['facts']>): string {
+  const [, engine, key] = /^([GI])@(.+)$/.exec(place) ?? [];
+  if (key === undefined) {
+    throw new FlotillaError('usage', 'rollout-place', 'this names no grain and no tag', {
+      seen: place,
+      expected: 'G@site, G@net:kind or I@ring',
+    });
+  }
+  const value = factValue(engine === 'I' ? `tag:${key}` : key, facts);
+  return value === undefined ? '' : typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function requireWindows({ windows }: RolloutRequest, nowMs: number): void {
+  for (const [kind, list] of Object.entries(windows ?? {})) {
+    for (const [index, window] of list.entries()) {
+      const problem = windowProblem(window, nowMs);
+      if (problem === undefined) continue;
+      const { field, seen, expected } = problem;
+      const message = `windows.${kind}[${index}].${field} can't be used`;
+      throw new FlotillaError('usage', 'rollout-window', message, { seen, expected });
+    }
+  }
+}
+
+function zoneUnknown(deviceId: string): FlotillaError {
+  return new FlotillaError(
+    'usage',
+    'rollout-zone-unknown',
+    'a window is on the clocks of devices, and one tells none',
+    {
+      seen: `${deviceId} has no grain ${zoneGrain}`,
+      expected: 'an IANA zone in that grain, of each target',
+      suggestion: `give the window a zone, or leave such devices out: exclude: 'not G@${zoneGrain}:*'`,
+    },
   );
 }
 
@@ -94,55 +180,6 @@ function requireFree(matched: readonly string[], context: RolloutPlanContext): v
   throw new FlotillaError('refused', 'rollout-device-held', 'another rollout has not finished with these devices', {
     seen: `${named.join(', ')}${more}`,
     expected: 'at most one rollout a device',
-    suggestion: `flotilla rollout abort ${first.rollout}, or wait for its end`,
+    suggestion: `flotilla rollout abort ${first.rollout}, wait for its end, or say supersede: queue or replace`,
   });
-}
-
-interface PlannedPhase {
-  ids: string[];
-  soakSeconds: number;
-}
-
-/** The remainder is in the last phase; phases that got nobody are left out. */
-function divide(
-  requested: NonNullable<RolloutRequest['phases']>,
-  matched: readonly string[],
-  context: RolloutPlanContext,
-): PlannedPhase[] {
-  let left = matched.toSorted(
-    (a, b) => Number(context.connected(b)) - Number(context.connected(a)) || (a < b ? -1 : 1),
-  );
-  const phases = requested.map(({ size, selector, soakSeconds }, index): PlannedPhase => {
-    const fits = selector === undefined ? undefined : context.select(selector);
-    const candidates = fits === undefined ? left : left.filter((id) => fits.has(id));
-    const isLast = index === requested.length - 1;
-    const wanted = sizeOf(size, matched.length);
-    const ids = candidates.slice(0, isLast ? candidates.length : wanted);
-    const taken = new Set(ids);
-    left = left.filter((id) => !taken.has(id));
-    return { ids, soakSeconds: soakSeconds ?? 0 };
-  });
-  if (left.length > 0) {
-    throw new FlotillaError('usage', 'rollout-phase-too-narrow', 'some targets fit no phase', {
-      seen: `${left.slice(0, maxNamed).join(', ')}${left.length > maxNamed ? ` and ${left.length - maxNamed} more` : ''}`,
-      expected: 'a last phase without a selector, for the rest',
-      suggestion: 'add --phase rest',
-    });
-  }
-  return phases.filter(({ ids }) => ids.length > 0);
-}
-
-/** A count, a share of all targets (at least one), or the rest. */
-function sizeOf(size: string, targets: number): number {
-  if (size === 'rest') return targets;
-  const value = Number.parseInt(size, 10);
-  const isShare = size.endsWith('%');
-  if (value >= 1 && !isShare) return value;
-  if (value >= 1 && value <= 100) return Math.max(1, Math.floor((targets * value) / 100));
-  throw new FlotillaError(
-    'usage',
-    'rollout-phase-empty',
-    value === 0 ? 'a phase of no devices proves nothing' : 'a phase is at most all devices',
-    { seen: size, expected: 'a count above 0, a percentage from 1% to 100%, or rest' },
-  );
 }

@@ -3,19 +3,24 @@
  * returns the same state and no effects.
  *
  *   rollout: running ⇄ paused; running → halted → running (an operator resumes); any of them → aborted; → completed
+ *   phase:   waiting → running ⇄ soaking → approval → passed;   running, soaking → failed
  *   device:  waiting → queued → offered → downloading → verified → installing → rebooting → testing
  *            → committed | rolled-back | failed | timed-out | rejected | cancelled;   queued → already
+ *            failed, timed-out → queued while its retries last
  *
  * A device ends exactly once. What it tells afterwards is kept with its row and changes no count.
  */
+import type { OnFailure } from '../../client/contract/rollout-policy.ts';
 import type { Reduced } from '../effect.ts';
 import type { UpdateEvent } from '../../protocol/event.ts';
 import { applyUpdate } from './apply-update.ts';
 import { haltReason, judgePhase } from './gate.ts';
-import { firstObstacle, type OfferFacts } from './offer-rule.ts';
+import { offer } from './make-offer.ts';
+import type { OfferFacts } from './offer-rule.ts';
+import { failTarget } from './retry.ts';
 import { RolloutDraft } from './rollout-draft.ts';
 import { deadlineOf } from './rollout-timer.ts';
-import { type RolloutState } from './rollout-state.ts';
+import { type PhaseState, type RolloutState } from './rollout-state.ts';
 import { isInFlight, isOpen } from './target-device.ts';
 import { sumTallies } from './tally.ts';
 
@@ -23,12 +28,16 @@ export type RolloutInput =
   /** Just stored, or loaded: do what is due. */
   | { kind: 'open' }
   | { kind: 'update'; deviceId: string; event: UpdateEvent }
-  /** It connected, disconnected or booted: a queued device may be offered now. */
+  /** It connected, disconnected, booted or was tagged, or another rollout has let it go: it may be offered now. */
   | { kind: 'presence'; deviceId: string }
   | { kind: 'removed'; deviceId: string }
   | { kind: 'pause'; reason: string }
   | { kind: 'resume' }
-  | { kind: 'abort'; reason: string }
+  /** The phase that waits for it. */
+  | { kind: 'approve'; by: string }
+  | { kind: 'abort'; reason: string; action?: OnFailure }
+  /** Another rollout takes these over. */
+  | { kind: 'supersede'; deviceIds: readonly string[]; by: string }
   | { kind: 'tick' };
 
 export function reduceRollout(
@@ -46,13 +55,12 @@ export function reduceRollout(
 function step(draft: RolloutDraft, input: RolloutInput): void {
   switch (input.kind) {
     case 'open':
+      for (let position = 0; position < draft.state.devices.length; position += 1) draft.look(position);
       return;
     case 'update':
       return applyUpdate(draft, input.deviceId, input.event);
     case 'presence':
-      return onDevice(draft, input.deviceId, (position) => {
-        if (draft.state.devices.at(position).state === 'queued') draft.lookAgainAt(position);
-      });
+      return onDevice(draft, input.deviceId, (position) => draft.look(position));
     case 'removed':
       return onDevice(draft, input.deviceId, (position) => {
         if (!isOpen(draft.state.devices.at(position).state)) return;
@@ -63,8 +71,12 @@ function step(draft: RolloutDraft, input: RolloutInput): void {
       return;
     case 'resume':
       return resume(draft);
+    case 'approve':
+      return approve(draft, input.by);
     case 'abort':
-      return abort(draft, input.reason);
+      return abort(draft, input.reason, input.action ?? 'cancel-all');
+    case 'supersede':
+      return supersede(draft, input.deviceIds, input.by);
     case 'tick':
       return endSilent(draft);
   }
@@ -79,46 +91,98 @@ function onDevice(draft: RolloutDraft, deviceId: string, act: (position: number)
 function resume(draft: RolloutDraft): void {
   const { state, forgiven } = draft.document;
   if (state !== 'paused' && state !== 'halted') return;
-  const { failures, ended } = sumTallies(draft.state.tallies);
+  const { tallies } = draft.state;
+  const { failures, ended } = sumTallies(tallies);
   const { reason: _, ...document } = draft.document;
-  const phases = document.phases.map((phase) =>
-    phase.state === 'failed' ? { ...phase, state: 'passed' as const } : phase,
-  );
-  draft.state = { ...draft.state, scanFrom: 0, document };
+  const phases = document.phases.map((phase, number): PhaseState => {
+    const passed = phase.state === 'failed' ? { ...phase, state: 'passed' as const } : phase;
+    if (state === 'paused' || phase.gate?.failure === undefined) return passed;
+    const sum = tallies[number]!;
+    return { ...passed, forgiven: { failures: sum.failures, ended: sum.ended } };
+  });
+  draft.state = { ...draft.state, document, dueAtMs: 0 };
+  draft.lookAgainAtAll();
   draft.revise({ state: 'running', phases, forgiven: state === 'halted' ? { failures, ended } : forgiven });
 }
 
-function abort(draft: RolloutDraft, reason: string): void {
-  const { state } = draft.document;
-  if (state === 'aborted' || state === 'completed') return;
-  draft.revise({ state: 'aborted', reason, endedAtMs: draft.nowMs });
-  for (const [position, device] of [...draft.state.devices].entries()) {
-    if (device.state === 'waiting' || device.state === 'queued') {
-      draft.move(position, 'cancelled', { code: 'rollout-aborted', message: reason });
-    } else if (isInFlight(device.state)) draft.requestCancel(device.deviceId, reason);
-  }
+function approve(draft: RolloutDraft, by: string): void {
+  const { state, phases, currentPhase } = draft.document;
+  const phase = phases[currentPhase];
+  if (phase?.state !== 'approval' || state === 'aborted' || state === 'completed') return;
+  draft.revise({ phases: phases.with(currentPhase, { ...phase, approvedBy: by }) });
 }
 
+function abort(draft: RolloutDraft, reason: string, action: OnFailure): void {
+  const { state, id } = draft.document;
+  if (state === 'aborted' || state === 'completed' || action === 'pause') return;
+  draft.revise({ state: 'aborted', reason, endedAtMs: draft.nowMs });
+  const offered: string[] = [];
+  for (const [position, device] of [...draft.state.devices].entries()) {
+    if (device.attempts > 0) offered.push(device.deviceId);
+    if (device.state === 'waiting' || device.state === 'queued') {
+      draft.move(position, 'cancelled', { code: 'rollout-aborted', message: reason });
+    } else if (isInFlight(device.state) && action !== 'cancel-queued') draft.requestCancel(device.deviceId, reason);
+  }
+  if (typeof action === 'string' || offered.length === 0) return;
+  draft.effects.push({ kind: 'roll-back', rolloutId: id, release: action.rollbackTo, deviceIds: offered, reason });
+}
+
+/** Too many have failed, or a gate can't be passed: what the policy says happens. */
 function halt(draft: RolloutDraft, reason: string): void {
+  const action = draft.document.policy.onFailure ?? 'pause';
+  if (action !== 'pause') return abort(draft, reason, action);
   draft.revise({ state: 'halted', reason });
   for (const device of draft.state.devices) {
     if (device.state === 'offered') draft.requestCancel(device.deviceId, reason);
   }
 }
 
+/** Those that have not begun are let go; what has begun ends first. */
+function supersede(draft: RolloutDraft, deviceIds: readonly string[], by: string): void {
+  const message = `${by} has taken it over`;
+  for (const deviceId of deviceIds) {
+    onDevice(draft, deviceId, (position) => {
+      const { state } = draft.state.devices.at(position);
+      if (state === 'waiting' || state === 'queued') draft.move(position, 'cancelled', { code: 'superseded', message });
+      else if (isInFlight(state)) draft.requestCancel(deviceId, message);
+    });
+  }
+}
+
 /** Timers run whatever the rollout's state is: a device that was being updated must come to an end. */
 function endSilent(draft: RolloutDraft): void {
-  for (const [position, device] of [...draft.state.devices].entries()) {
+  for (const [position, untilMs] of draft.state.boxed) if (untilMs <= draft.nowMs) letOut(draft, position);
+  if (draft.nowMs < draft.state.dueAtMs) return;
+  // Each device that still waits arms its own timer again.
+  draft.state = { ...draft.state, dueAtMs: Infinity };
+  for (let position = 0; position < draft.state.devices.length; position += 1) {
+    const device = draft.state.devices.at(position);
     if (!isOpen(device.state)) continue;
-    const presence = {
-      connected: draft.facts.connected(device.deviceId),
-      sinceMs: draft.facts.device(device.deviceId)?.sinceMs ?? 0,
-    };
-    const deadline = deadlineOf(draft.document, device, presence);
-    if (deadline === undefined || draft.nowMs < deadline.atMs) continue;
-    draft.move(position, 'timed-out', { code: `timed-out-${device.state}`, message: deadline.reason });
-    if (device.state !== 'queued') draft.requestCancel(device.deviceId, deadline.reason);
+    const deadline = deadlineOf(draft.document, device, draft.presenceOf(device.deviceId));
+    if (deadline === undefined) continue;
+    if (draft.nowMs < deadline.atMs) draft.armTimer(device);
+    else endLate(draft, position, deadline.reason);
   }
+}
+
+function letOut(draft: RolloutDraft, position: number): void {
+  const boxed = new Map(draft.state.boxed);
+  boxed.delete(position);
+  draft.state = { ...draft.state, boxed };
+  draft.lookAgainAt(position);
+}
+
+function endLate(draft: RolloutDraft, position: number, message: string): void {
+  const device = draft.state.devices.at(position);
+  const reason = { code: `timed-out-${device.state}`, message };
+  // What has not begun to write can be taken back, and tried again.
+  const isEarly = device.state === 'offered' || device.state === 'downloading' || device.state === 'verified';
+  if (isEarly) {
+    const { wait: _, ...rest } = device;
+    const ended = { ...rest, sinceMs: draft.nowMs, activeAtMs: draft.nowMs };
+    failTarget(draft, position, ended, { state: 'timed-out', reason });
+  } else draft.move(position, 'timed-out', reason);
+  if (device.state !== 'queued') draft.requestCancel(device.deviceId, message);
 }
 
 /** What follows from the state as it is now: halt, next phase, offers, completion. */
@@ -141,60 +205,8 @@ function openPhase(draft: RolloutDraft): void {
     if (device.phase > currentPhase) break;
     if (device.state !== 'waiting') continue;
     draft.move(position, 'queued');
-    draft.lookAgainAt(position);
+    draft.lookFrom(position);
   }
-}
-
-function offer(draft: RolloutDraft): void {
-  let position = draft.state.scanFrom;
-  let full = false;
-  for (; position < draft.state.devices.length; position += 1) {
-    const device = draft.state.devices.at(position);
-    if (device.phase > draft.document.currentPhase) break;
-    if (device.state !== 'queued') continue;
-    const obstacle = firstObstacle(draft.state, device, draft.facts);
-    if (obstacle === undefined) makeOffer(draft, position);
-    else if (obstacle.result === 'already') draft.move(position, 'already');
-    else if (obstacle.result === 'reject') {
-      draft.move(position, 'rejected', { code: 'bundle-quarantined', message: obstacle.detail() });
-    } else if (obstacle.result === 'cancel') {
-      draft.move(position, 'cancelled', { code: 'device-removed', message: obstacle.detail() });
-    } else if (obstacle.rule === 'in-flight') {
-      full = true;
-      break;
-    }
-  }
-  draft.state = { ...draft.state, scanFrom: position };
-  // Everybody behind is looked at again as soon as a place is free.
-  if (full) draft.lookAgainAt(position);
-}
-
-function makeOffer(draft: RolloutDraft, position: number): void {
-  const device = draft.state.devices.at(position);
-  const { id, bundle, policy } = draft.document;
-  const { bootId: bootIdAtOffer, bundleUuid: from } = draft.facts.device(device.deviceId)?.running ?? {};
-  const delta = from === undefined ? undefined : draft.facts.delta(bundle.bundleUuid, from);
-  const { deltaSha256: _, ...asBefore } = device;
-  draft.put(position, {
-    ...asBefore,
-    ...(delta === undefined ? {} : { deltaSha256: delta.sha256 }),
-    state: 'offered',
-    sinceMs: draft.nowMs,
-    activeAtMs: draft.nowMs,
-    attempts: device.attempts + 1,
-    ...(bootIdAtOffer === undefined ? {} : { bootIdAtOffer }),
-  });
-  const { deviceId } = device;
-  const expiresAtMs = draft.nowMs + policy.deadlineSeconds * 1000;
-  for (const { sha256 } of delta === undefined ? [bundle] : [bundle, delta]) {
-    draft.effects.push({ kind: 'grant', deviceId, sha256 });
-  }
-  const payload = { rolloutId: id, bundle, ...(delta === undefined ? {} : { delta }), expiresAtMs };
-  draft.effects.push({
-    kind: 'request',
-    deviceId,
-    request: { type: 'update.offer', key: id, payload, expiresAtMs },
-  });
 }
 
 /** True when the next phase has begun: then everything is looked at again. */
@@ -204,22 +216,21 @@ function closePhase(draft: RolloutDraft): boolean {
   const sum = draft.state.tallies[currentPhase];
   if (phase === undefined || sum === undefined) return false;
   const isLast = currentPhase === phases.length - 1;
-  const reachable = phase.state === 'passed' ? 0 : queuedConnected(draft, currentPhase);
   const verdict =
-    phase.state === 'passed' && !isLast
+    phase.state === 'passed' && (!isLast || sum.waiting + sum.queued + sum.inFlight === 0)
       ? ({ kind: 'passed' } as const) // an operator resumed past it
-      : judgePhase(phase, sum, reachable, isLast, draft.nowMs);
+      : judgePhase(phase, sum, draft.state.reachable[currentPhase] ?? 0, isLast, draft.nowMs);
   switch (verdict.kind) {
     case 'running':
       if (phase.state !== 'running') draft.revise({ phases: phases.with(currentPhase, running(phase)) });
       return false;
     case 'soaking':
-      if (phase.state !== 'soaking') {
-        draft.revise({
-          phases: phases.with(currentPhase, { ...phase, state: 'soaking', soakingSinceMs: draft.nowMs }),
-        });
-      }
+    case 'approval': {
+      if (phase.state === verdict.kind) return false;
+      const soakingSinceMs = phase.soakingSinceMs ?? draft.nowMs;
+      draft.revise({ phases: phases.with(currentPhase, { ...phase, state: verdict.kind, soakingSinceMs }) });
       return false;
+    }
     case 'failed':
       draft.revise({ phases: phases.with(currentPhase, { ...phase, state: 'failed' }) });
       halt(draft, `phase ${currentPhase + 1}: ${verdict.detail}`);
@@ -241,17 +252,6 @@ function closePhase(draft: RolloutDraft): boolean {
   return false;
 }
 
-function running({ soakingSinceMs: _, ...phase }: RolloutState['document']['phases'][number]) {
+function running({ soakingSinceMs: _, ...phase }: PhaseState): PhaseState {
   return { ...phase, state: 'running' as const };
-}
-
-function queuedConnected(draft: RolloutDraft, phase: number): number {
-  const sum = draft.state.tallies[phase];
-  // Only asked when nothing else keeps the phase open: it walks over the devices.
-  if (sum === undefined || sum.queued === 0 || sum.inFlight > 0) return 0;
-  let count = 0;
-  for (const device of draft.state.devices) {
-    if (device.phase === phase && device.state === 'queued' && draft.facts.connected(device.deviceId)) count += 1;
-  }
-  return count;
 }

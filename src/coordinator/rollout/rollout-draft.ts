@@ -1,9 +1,14 @@
 import type { Effect } from '../effect.ts';
 import type { OfferFacts } from './offer-rule.ts';
+import { groupOf, queueOf } from './offer-queue.ts';
 import { extendHistory } from './rollout-history.ts';
 import type { RolloutDocument, RolloutState } from './rollout-state.ts';
-import type { TargetDevice } from './target-device.ts';
+import { deadlineOf, type Presence } from './rollout-timer.ts';
+import { isInFlight, type Reason, type TargetDevice } from './target-device.ts';
 import { addTally, tallyOf } from './tally.ts';
+
+/** More devices than that are looked at by walking over all behind the first of them. */
+const maxAgain = 64;
 
 /** The new state and the effects while one input is carried out; never outlives it. */
 export class RolloutDraft {
@@ -30,27 +35,33 @@ export class RolloutDraft {
     this.state = { ...this.state, document: { ...document, history } };
   }
 
-  /** Replaces a target; counts, tallies and the stored row follow. */
+  /** Replaces a target; counts, tallies, timers and the stored row follow. */
   put(position: number, changed: TargetDevice): void {
-    const before = this.state.devices.at(position);
+    const { state } = this;
+    const before = state.devices.at(position);
     const after = withEntry(before, changed, this.nowMs);
     const counts = { ...this.document.counts };
     counts[before.state] = (counts[before.state] ?? 0) - 1;
     if (counts[before.state] === 0) delete counts[before.state];
     counts[after.state] = (counts[after.state] ?? 0) + 1;
-    const phase = this.state.tallies[after.phase]!;
+    const tally = addTally(addTally(state.tallies[after.phase]!, tallyOf(before), -1), tallyOf(after));
     this.state = {
-      ...this.state,
-      devices: this.state.devices.with(position, after),
-      tallies: this.state.tallies.with(after.phase, addTally(addTally(phase, tallyOf(before), -1), tallyOf(after))),
+      ...state,
+      devices: state.devices.with(position, after),
+      tallies: state.tallies.with(after.phase, tally),
       document: { ...this.document, counts },
     };
+    this.#countFlight(before, after);
+    const online = state.online.at(position);
+    if (online) this.#countReachable(after.phase, Number(after.state === 'queued') - Number(before.state === 'queued'));
+    this.#box(position, after);
+    this.armTimer(after);
     const { deviceId } = after;
     this.effects.push({ kind: 'member', member: { parentId: this.document.id, position, deviceId, document: after } });
   }
 
   /** Moves a target to a state. */
-  move(position: number, state: TargetDevice['state'], reason?: { code: string; message: string }): void {
+  move(position: number, state: TargetDevice['state'], reason?: Reason): void {
     const { wait: _, ...device } = this.state.devices.at(position);
     this.put(position, {
       ...device,
@@ -61,8 +72,53 @@ export class RolloutDraft {
     });
   }
 
+  /** Looks whether the device is there. */
+  look(position: number): void {
+    const device = this.state.devices.at(position);
+    const before = this.state.online.at(position);
+    const now = this.facts.connected(device.deviceId);
+    if (before !== now) {
+      this.state = { ...this.state, online: this.state.online.with(position, now) };
+      if (device.state === 'queued') this.#countReachable(device.phase, now ? 1 : -1);
+    }
+    this.lookAgainAt(position);
+    this.armTimer(device);
+  }
+
+  /** The device that stands here may be offered again. */
   lookAgainAt(position: number): void {
-    if (position < this.state.scanFrom) this.state = { ...this.state, scanFrom: position };
+    const { queues, lookFrom, again } = this.state;
+    const queue = queueOf(queues, this.state.devices.at(position));
+    if (position >= lookFrom[queue]! || again.includes(position)) return;
+    this.state = { ...this.state, again: [...again, position] };
+    if (again.length < maxAgain) return;
+    for (const each of this.state.again) this.lookFrom(each);
+    this.state = { ...this.state, again: [] };
+  }
+
+  /** It, and all behind it in its queue, may be offered again. */
+  lookFrom(position: number): void {
+    const { queues, lookFrom } = this.state;
+    const queue = queueOf(queues, this.state.devices.at(position));
+    if (position < lookFrom[queue]!) this.state = { ...this.state, lookFrom: lookFrom.with(queue, position) };
+  }
+
+  lookAgainAtAll(): void {
+    this.state = { ...this.state, lookFrom: this.state.lookFrom.map(() => 0), again: [] };
+  }
+
+  presenceOf(deviceId: string): Presence {
+    return {
+      connected: this.facts.connected(deviceId),
+      sinceMs: this.facts.device(deviceId)?.sinceMs ?? 0,
+    };
+  }
+
+  /** The time of the next timer never comes after that of this device. */
+  armTimer(device: TargetDevice): void {
+    const deadline = deadlineOf(this.document, device, this.presenceOf(device.deviceId));
+    if (deadline !== undefined && deadline.atMs < this.state.dueAtMs)
+      this.state = { ...this.state, dueAtMs: deadline.atMs };
   }
 
   requestCancel(deviceId: string, reason: string): void {
@@ -78,6 +134,30 @@ export class RolloutDraft {
         expiresAtMs: this.nowMs + policy.deadlineSeconds * 1000,
       },
     });
+  }
+
+  #countFlight(before: TargetDevice, after: TargetDevice): void {
+    const change = Number(isInFlight(after.state)) - Number(isInFlight(before.state));
+    if (change === 0) return;
+    const { inFlight, queues } = this.state;
+    const group = groupOf(queues, after);
+    this.state = { ...this.state, inFlight: inFlight.with(group, inFlight[group]! + change) };
+  }
+
+  #countReachable(phase: number, change: number): void {
+    if (change === 0) return;
+    const { reachable } = this.state;
+    this.state = { ...this.state, reachable: reachable.with(phase, reachable[phase]! + change) };
+  }
+
+  #box(position: number, { state, notBeforeMs }: TargetDevice): void {
+    const { boxed } = this.state;
+    const until = state === 'queued' ? notBeforeMs : undefined;
+    if (boxed.get(position) === until) return;
+    const next = new Map(boxed);
+    if (until === undefined) next.delete(position);
+    else next.set(position, until);
+    this.state = { ...this.state, boxed: next };
   }
 }
 

@@ -2,17 +2,26 @@ import type { Rollout } from '../../client/contract/rollout.ts';
 import type { RolloutMilestone } from '../../client/contract/rollout-report.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
 import { PersistentList } from '../persistent-list.ts';
+import { createQueues, groupOf, type OfferQueues } from './offer-queue.ts';
+import type { WindowVerdict } from './offer-window.ts';
+import type { OfferCount } from './rate.ts';
+import { isInFlight, type TargetDevice } from './target-device.ts';
 import { tallyPhases, type Tally } from './tally.ts';
-import type { TargetDevice } from './target-device.ts';
 
 export type Policy = Rollout['policy'];
+type ShownPhase = Rollout['phases'][number];
 
-export interface PhaseState {
-  size: number;
+export interface PhaseState extends Omit<ShownPhase, 'soakSeconds'> {
   soakSeconds: number;
-  state: Rollout['phases'][number]['state'];
   /** Since when all its devices have ended. */
   soakingSinceMs?: number;
+  /** Failures and ended devices of it that an operator accepted by resuming. */
+  forgiven?: Forgiven;
+}
+
+export interface Forgiven {
+  failures: number;
+  ended: number;
 }
 
 /** What a rollout is, apart from its devices. Stored as one document. */
@@ -33,7 +42,9 @@ export interface RolloutDocument {
   timers: TimerPolicy;
   counts: Record<string, number>;
   /** Failures and ended devices that an operator accepted by resuming: the gates count from there. */
-  forgiven: { failures: number; ended: number };
+  forgiven: Forgiven;
+  /** Offers of the last minute, where the policy limits them. */
+  recentOffers?: OfferCount[];
   /** Absent in rollouts of a coordinator that did not keep it. */
   history?: readonly RolloutMilestone[];
 }
@@ -48,23 +59,54 @@ export interface TimerPolicy {
   testing: number;
 }
 
+/** The document and the devices are stored; everything else follows from them and from who is connected. */
 export interface RolloutState {
   document: RolloutDocument;
   devices: PersistentList<TargetDevice>;
   index: ReadonlyMap<string, number>;
-  /** Of each phase; follows from `devices`. */
+  /** Of each phase. */
   tallies: readonly Tally[];
-  /** No queued device that is connected stands before this position. */
-  scanFrom: number;
+  queues: OfferQueues;
+  /** Of each queue: nobody that may be offered stands before this position, but for those of `again`. */
+  lookFrom: readonly number[];
+  /** Positions of devices that came back, a few: they are looked at alone. */
+  again: readonly number[];
+  /** Devices in flight, of each group. */
+  inFlight: readonly number[];
+  /** Who is connected, by position. */
+  online: PersistentList<boolean>;
+  /** Of each phase: queued devices that are connected. */
+  reachable: readonly number[];
+  /** Devices in the penalty box, and until when. */
+  boxed: ReadonlyMap<number, number>;
+  /** Before this time no timer ends a device. */
+  dueAtMs: number;
+  /** What was found of the offer windows, by zone. */
+  windows: ReadonlyMap<string, WindowVerdict>;
 }
 
 export function createRolloutState(document: RolloutDocument, devices: readonly TargetDevice[]): RolloutState {
+  const queues = createQueues(devices);
+  const inFlight = Array.from({ length: queues.groups.size }, () => 0);
+  for (const device of devices) if (isInFlight(device.state)) inFlight[groupOf(queues, device)]! += 1;
   return {
     document,
     devices: PersistentList.from(devices),
     index: new Map(devices.map(({ deviceId }, position) => [deviceId, position])),
     tallies: tallyPhases(devices, document.phases.length),
-    scanFrom: 0,
+    queues,
+    lookFrom: queues.queues.map(() => 0),
+    again: [],
+    inFlight,
+    online: PersistentList.from(devices.map(() => false)),
+    reachable: document.phases.map(() => 0),
+    boxed: new Map(
+      devices.flatMap(({ state, notBeforeMs }, position) =>
+        state === 'queued' && notBeforeMs !== undefined ? [[position, notBeforeMs]] : [],
+      ),
+    ),
+    dueAtMs: 0,
+    windows: new Map(),
   };
 }
 

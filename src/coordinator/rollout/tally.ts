@@ -8,10 +8,12 @@ export interface Tally {
   queued: number;
   /** Offered or further, not ended. */
   inFlight: number;
-  /** Were offered the release and have ended, one way or the other: the denominator of the failure share. */
+  /** Were offered it and have ended, but were not cancelled: the denominator of every share. */
   ended: number;
   failures: number;
   successes: number;
+  /** Successes that were offered it. */
+  proven: number;
 }
 
 export const emptyTally: Tally = {
@@ -22,6 +24,7 @@ export const emptyTally: Tally = {
   ended: 0,
   failures: 0,
   successes: 0,
+  proven: 0,
 };
 
 /** One device's part in the tally of its phase. */
@@ -32,9 +35,10 @@ export function tallyOf(device: TargetDevice): Tally {
     waiting: state === 'waiting' ? 1 : 0,
     queued: state === 'queued' ? 1 : 0,
     inFlight: isInFlight(state) ? 1 : 0,
-    ended: attempts > 0 && !isOpen(state) ? 1 : 0,
+    ended: attempts > 0 && !isOpen(state) && state !== 'cancelled' ? 1 : 0,
     failures: isFailure(device) ? 1 : 0,
     successes: isSuccess(state) ? 1 : 0,
+    proven: state === 'committed' ? 1 : 0,
   };
 }
 
@@ -47,6 +51,7 @@ export function addTally(sum: Tally, part: Tally, sign: 1 | -1 = 1): Tally {
     ended: sum.ended + sign * part.ended,
     failures: sum.failures + sign * part.failures,
     successes: sum.successes + sign * part.successes,
+    proven: sum.proven + sign * part.proven,
   };
 }
 

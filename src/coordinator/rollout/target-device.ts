@@ -1,5 +1,7 @@
 import type { RolloutDevice, RolloutDeviceState } from '../../client/contract/rollout.ts';
 
+export type Reason = NonNullable<RolloutDevice['reason']>;
+
 /** One target. What the API shows of it, and what the coordinator needs to judge it. */
 export interface TargetDevice extends RolloutDevice {
   /** The boot id that the coordinator knew when it made the offer; a success needs another one. */
@@ -12,6 +14,8 @@ export interface TargetDevice extends RolloutDevice {
   entered?: Partial<Record<RolloutDeviceState, number>>;
   /** The device told something after it had ended here. */
   late?: boolean;
+  /** It was told to cancel an attempt that is tried again: its word on that is not about the next one. */
+  cancelAsked?: boolean;
 }
 
 const inFlightStates: readonly string[] = ['offered', 'downloading', 'verified', 'installing', 'rebooting', 'testing'];

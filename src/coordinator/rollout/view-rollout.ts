@@ -18,14 +18,22 @@ export function viewRollout(document: RolloutDocument): Rollout {
     ...(document.endedAtMs === undefined ? {} : { endedAtMs: document.endedAtMs }),
     revision,
     currentPhase,
-    phases: document.phases.map((phase) => ({ size: phase.size, state: phase.state })),
+    phases: document.phases.map(({ soakingSinceMs: _s, forgiven: _f, ...phase }) => phase),
     policy,
     counts,
   };
 }
 
 export function viewTarget(device: TargetDevice): RolloutDevice {
-  const { bootIdAtOffer: _b, deltaSha256: _d, activeAtMs: _a, late: _l, entered: _e, ...shown } = device;
+  const {
+    bootIdAtOffer: _b,
+    deltaSha256: _d,
+    activeAtMs: _a,
+    late: _l,
+    cancelAsked: _c,
+    entered: _e,
+    ...shown
+  } = device;
   return shown;
 }
 

@@ -11,6 +11,7 @@ export {
   showAuthority,
 } from './authority-service.ts';
 export * from './audit-service.ts';
+export { allowBundle } from './bundle-service.ts';
 export * from './certificate-service.ts';
 export * from './config-service.ts';
 export * from './consumer-service.ts';
@@ -36,6 +37,7 @@ export * from './release-service.ts';
 export * from './revocation-list-service.ts';
 export * from './replace-service.ts';
 export * from './renewal-service.ts';
+export { applyRolloutPlan, planRolloutFile } from './rollout-plan-service.ts';
 export * from './rollout-report-service.ts';
 export * from './rollout-service.ts';
 export * from './update-record-service.ts';

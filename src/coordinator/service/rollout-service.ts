@@ -1,10 +1,15 @@
 import type { Rollout, RolloutChange, RolloutRequest } from '../../client/contract/rollout.ts';
+import type { OnFailure } from '../../client/contract/rollout-policy.ts';
 import { FlotillaError } from '../../error.ts';
+import type { Turn } from '../core/turn.ts';
 import { isServed, type CoreState, type StoredRelease } from '../core/core-state.ts';
 import { heldBy, openRollout, stepRollout } from '../core/rollout-operation.ts';
 import { requireSize } from '../job/plan-job.ts';
+import { chooseTargets, type LeftOut } from '../rollout/choose-target.ts';
+import type { RolloutInput } from '../rollout/reduce-rollout.ts';
+import { pinTag } from '../rollout/offer-rule.ts';
 import { planRollout } from '../rollout/plan-rollout.ts';
-import type { RolloutDocument } from '../rollout/rollout-state.ts';
+import type { RolloutDocument, RolloutState } from '../rollout/rollout-state.ts';
 import type { TargetDevice } from '../rollout/target-device.ts';
 import { viewRollout, viewTarget } from '../rollout/view-rollout.ts';
 import { audit, type ServiceContext } from './context.ts';
@@ -13,33 +18,69 @@ import { countAccepted, matchAccepted } from './target.ts';
 const maxListed = 200;
 const defaultChannel = 'stable';
 
-export type RolloutVerb = 'pause' | 'resume' | 'abort';
+export type RolloutVerb = 'pause' | 'resume' | 'abort' | 'approve';
 
 export function startRollout(context: ServiceContext, request: RolloutRequest): Promise<Rollout> {
   return context.core.submit((turn) => {
-    const { state } = turn;
-    const { release, offer } = findRelease(state, request.release);
-    const matched = matchAccepted(turn, request.selector);
-    requireSize('rollout', request, matched.length, countAccepted(state), context.jobs.confirmAboveShare);
-    const rollout = planRollout(request, matched, {
-      id: request.dryRun === true ? '' : context.newId('r'),
-      release: release.id,
-      bundle: offer,
-      startedBy: context.actor,
-      timers: context.rolloutTimers,
-      nowMs: turn.nowMs,
-      connected: (id) => isServed(state, id),
-      heldBy: (id) => heldBy(state, id),
-      select: (selector) => new Set(matchAccepted(turn, selector)),
-    });
-    const { id } = rollout.document;
-    if (request.dryRun === true)
-      return { ...viewRollout(rollout.document), devices: [...rollout.devices].map(viewTarget) };
-    openRollout(turn, rollout);
-    const detail = { release: release.id, selector: request.selector, targets: matched.length };
-    audit(turn, context, 'rollout.start', id, detail, matched);
-    const opened = state.rollouts.get(id)!;
-    return { ...viewRollout(opened.document), devices: [...opened.devices].map(viewTarget) };
+    const { rollout } = makeRollout(turn, context, request, request.dryRun === true ? '' : context.newId('r'));
+    if (request.dryRun !== true) return launch(turn, context, rollout);
+    return { ...viewRollout(rollout.document), devices: [...rollout.devices].map(viewTarget) };
+  });
+}
+
+/** A rollout as it would begin now, by the policy alone. */
+export function makeRollout(
+  turn: Turn,
+  context: ServiceContext,
+  request: RolloutRequest,
+  id: string,
+  placed?: ReadonlyMap<string, number>,
+): { rollout: RolloutState; leftOut: LeftOut[] } {
+  const { state } = turn;
+  const { release, offer } = findRelease(state, request.release);
+  requireRollback(state, request);
+  const select = (selector: string) => new Set(matchAccepted(turn, selector));
+  const { targets, leftOut } = chooseTargets(request, matchAccepted(turn, request.selector), {
+    select,
+    pin: (deviceId) => state.devices.get(deviceId)?.tags[pinTag],
+  });
+  requireSize('rollout', request, targets.length, countAccepted(state), context.jobs.confirmAboveShare);
+  const rollout = planRollout(request, targets, {
+    id,
+    release: release.id,
+    bundle: offer,
+    startedBy: context.actor,
+    timers: context.rolloutTimers,
+    nowMs: turn.nowMs,
+    connected: (deviceId) => isServed(state, deviceId),
+    heldBy: (deviceId) => heldBy(state, deviceId),
+    select,
+    facts: (deviceId) => state.devices.get(deviceId)!,
+    ...(placed === undefined ? {} : { placed }),
+  });
+  return { rollout, leftOut };
+}
+
+/** Stores it and begins. */
+export function launch(turn: Turn, context: ServiceContext, rollout: RolloutState): Rollout {
+  const { id, release, selector } = rollout.document;
+  openRollout(turn, rollout);
+  const targets = [...rollout.devices].map(({ deviceId }) => deviceId);
+  audit(turn, context, 'rollout.start', id, { release, selector, targets: targets.length }, targets);
+  const opened = turn.state.rollouts.get(id)!;
+  return { ...viewRollout(opened.document), devices: [...opened.devices].map(viewTarget) };
+}
+
+/** The release that is returned to must be there before anything is begun, and be another one of the same product. */
+function requireRollback(state: CoreState, { release, onFailure }: RolloutRequest): void {
+  if (typeof onFailure !== 'object') return;
+  const wanted = findRelease(state, release).release;
+  const target = findRelease(state, onFailure.rollbackTo).release;
+  if (target.product === wanted.product && target.id !== wanted.id) return;
+  throw new FlotillaError('usage', 'rollout-rollback', 'this release is nothing to return to', {
+    seen: target.id,
+    expected: `another release of ${wanted.product}`,
+    suggestion: 'flotilla release list',
   });
 }
 
@@ -73,16 +114,19 @@ export async function changeRollout(
   context: ServiceContext,
   id: string,
   verb: RolloutVerb,
-  { reason, expectedRevision }: RolloutChange,
+  { reason, expectedRevision, action }: RolloutChange,
 ): Promise<Rollout> {
   const ended = await context.core.submit((turn) => {
     const document = turn.state.rollouts.get(id)?.document;
     if (document === undefined) return true;
     requireRevision(document, expectedRevision);
     requireState(document, verb);
+    if (verb === 'approve') requireApprover(document, context);
+    if (action !== undefined) requireAction(turn.state, document, verb, action);
     const given = reason ?? `${verb === 'pause' ? 'paused' : 'aborted'} by ${context.actor}`;
-    stepRollout(turn, id, verb === 'resume' ? { kind: 'resume' } : { kind: verb, reason: given });
-    audit(turn, context, `rollout.${verb}`, id, { reason: reason ?? null, revision: document.revision });
+    stepRollout(turn, id, inputOf(verb, context.actor, given, action));
+    const detail = { reason: reason ?? null, revision: document.revision, ...(action === undefined ? {} : { action }) };
+    audit(turn, context, `rollout.${verb}`, id, detail);
     return false;
   });
   if (!ended) return showRollout(context, id);
@@ -90,6 +134,46 @@ export async function changeRollout(
   if (row === undefined) throw unknownRollout(id);
   requireState(row.document as RolloutDocument, verb);
   throw unknownRollout(id);
+}
+
+function inputOf(verb: RolloutVerb, by: string, reason: string, action: OnFailure | undefined): RolloutInput {
+  switch (verb) {
+    case 'resume':
+      return { kind: 'resume' };
+    case 'approve':
+      return { kind: 'approve', by };
+    case 'pause':
+      return { kind: 'pause', reason };
+    case 'abort':
+      return { kind: 'abort', reason, ...(action === undefined ? {} : { action }) };
+  }
+}
+
+function requireAction(state: CoreState, { release }: RolloutDocument, verb: RolloutVerb, action: OnFailure): void {
+  if (verb === 'abort' && action !== 'pause')
+    return requireRollback(state, { release, selector: '', onFailure: action });
+  throw new FlotillaError('usage', 'rollout-action', `an action belongs to an abort`, {
+    seen: `${verb}, ${JSON.stringify(action)}`,
+    expected: 'cancel-queued, cancel-all or rollbackTo of an abort',
+  });
+}
+
+/** The phase that waits names a role; an admin has every one. */
+function requireApprover({ id, phases, currentPhase }: RolloutDocument, { actor, role }: ServiceContext): void {
+  const phase = phases[currentPhase];
+  if (phase?.state !== 'approval') {
+    throw new FlotillaError('refused', 'rollout-state', 'no phase of this rollout waits for an approval', {
+      seen: `phase ${currentPhase + 1} is ${phase?.state ?? 'over'}`,
+      expected: 'a phase whose gate is passed but for its approval',
+      suggestion: `flotilla rollout status ${id}`,
+    });
+  }
+  const needed = phase.gate?.approval;
+  if (role === 'admin' || role === needed) return;
+  throw new FlotillaError('forbidden', 'rollout-approval', 'your role may not approve this phase', {
+    seen: `${actor} has the role ${role}`,
+    expected: `the role ${needed} or admin`,
+  });
 }
 
 function requireRevision({ id, revision }: RolloutDocument, expected: number | undefined): void {
@@ -104,6 +188,7 @@ function requireRevision({ id, revision }: RolloutDocument, expected: number | u
 const allowedFrom: Record<RolloutVerb, readonly Rollout['state'][]> = {
   pause: ['running'],
   resume: ['paused', 'halted'],
+  approve: ['running', 'paused'],
   abort: ['running', 'paused', 'halted'],
 };
 

@@ -109,7 +109,7 @@ function* rolloutRules(state: CoreState, rollout: RolloutState, deviceId: string
   yield { rule: 'selector', verdict: 'ok', detail: `a target of '${document.selector}', phase ${target.phase + 1}` };
   const facts = offerFacts(state);
   if (target.state === 'waiting' || target.state === 'queued') {
-    for (const { rule, result, detail } of offerRules(rollout, target, facts)) {
+    for (const { rule, result, detail } of offerRules(rollout, target, facts, nowMs)) {
       if (rule === 'registered' || rule === 'connected') continue; // said above
       yield { rule, verdict: result === 'ok' ? 'ok' : 'blocks', detail: detail() };
     }

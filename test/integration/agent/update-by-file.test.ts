@@ -127,7 +127,17 @@ describe('a bundle out of a file', () => {
   });
 
   it('rolls back where the device had a link before and has none after', async () => {
-    const { last, receipts } = await update('cut', (slot) => slot === 'a', 'revert', byFile);
+    const { last, receipts, problem } = await update(
+      'cut',
+      (slot) => slot === 'a',
+      'revert',
+      async (updater, path) => {
+        await updater.install(path);
+        await updater.idle();
+        await updater.install(path);
+      },
+    );
+    expect(problem).toMatchObject({ code: 'bundle-quarantined' });
     expect(last).toMatchObject({ state: 'rolled-back', reason: { code: 'not-connected' }, after: { slot: 'a' } });
     expect(JSON.parse(receipts[0]!.body)).toMatchObject({ event: { state: 'rolled-back' } });
   });

@@ -96,6 +96,12 @@ const cases: Record<string, Case> = {
       await core.client.acceptDevices('gw-2');
     },
   },
+  'POST /v1/devices/allow-bundle': {
+    action: 'bundle.allow',
+    subject: '7f3c1a52-09be-5d1c-8a51-2d7c5b0f3b11',
+    devices: ['gw-2'],
+    run: () => core.client.allowBundle({ selector: 'gw-2', bundle: '7f3c1a52-09be-5d1c-8a51-2d7c5b0f3b11' }),
+  },
   'POST /v1/devices/:id/replace': {
     action: 'device.replace',
     subject: 'gw-30',
@@ -227,6 +233,11 @@ const cases: Record<string, Case> = {
     run: async () => {
       kept['rollout'] = await rollout();
     },
+  },
+  'POST /v1/rollouts/apply': {
+    action: 'rollout.start',
+    devices: ['gw-1'],
+    run: async () => core.client.applyRollout(await core.client.planRollout({ release: 'p/1.0.0', selector: 'gw-1' })),
   },
   'POST /v1/rollouts/:id/pause': {
     action: 'rollout.pause',

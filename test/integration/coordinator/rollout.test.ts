@@ -1,41 +1,13 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
-import type { Release, RolloutFollowRow } from '../../../src/client/contract/index.ts';
-import { buildBundle, writeKeyPair } from '../../../src/firmware/index.ts';
-import type { Running } from '../../../src/protocol/event.ts';
+import type { RolloutFollowRow } from '../../../src/client/contract/index.ts';
+import { writeKeyPair } from '../../../src/firmware/index.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
-import { startCore, type CoreBench, type FakeDevice } from './core-bench.ts';
-import { enroll } from './enroll.ts';
-
-const configuration = `
-meta-product = "meter"
-meta-version = "\${VERSION}"
-meta-platform = "board"
-file-resource rootfs { host-path = "\${ROOTFS}" }
-task complete { on-resource rootfs { raw_write(64) } }
-`;
-
-/** A genuine bundle of `bytes` of noise, signed with the key. */
-async function bundle(directory: string, version: string, privateKeyPath?: string, bytes = 300_000): Promise<string> {
-  const rootfs = join(directory, `rootfs-${version}`);
-  const configPath = join(directory, 'fwup.conf');
-  const outputPath = join(directory, `${version}-${privateKeyPath === undefined ? 'unsigned' : 'signed'}.fw`);
-  const noise = Buffer.alloc(bytes);
-  for (let at = 0; at < bytes; at += 32) createHash('sha256').update(`${version} ${at}`).digest().copy(noise, at);
-  await writeFile(rootfs, noise);
-  await writeFile(configPath, configuration);
-  const key = privateKeyPath === undefined ? {} : { privateKeyPath };
-  await buildBundle({ configPath, outputPath, variables: { VERSION: version, ROOTFS: rootfs }, ...key });
-  return outputPath;
-}
-
-async function keys(core: CoreBench): Promise<string> {
-  await mkdir(core.keyDirectory, { recursive: true });
-  return (await writeKeyPair(join(core.keyDirectory, 'firmware'))).privateKeyPath;
-}
+import { startCore, type CoreBench } from './core-bench.ts';
+import { board, bundle, keys, update } from './rollout-board.ts';
 
 const blobs = async (core: CoreBench) =>
   (await readdir(join(core.config.data, 'blobs'), { recursive: true })).filter((name) => name !== 'tmp');
@@ -101,45 +73,6 @@ describe('publishing', () => {
     }
   });
 });
-
-interface Board {
-  id: string;
-  device: FakeDevice;
-  running: Running;
-}
-
-async function board(core: CoreBench, id: string, instanceId = 0xa1n): Promise<Board> {
-  const device = core.gateways.connect(await enroll(core.client, id), { instanceId });
-  await device.admitted.promise;
-  const running = { bootId: `${id}-1`, slot: 'a', bundleUuid: '00000000-0000-4000-8000-000000000001' };
-  device.say('flotilla.boot', { running, agentVersion: '1' });
-  await device.heard();
-  return { id, device, running };
-}
-
-/** Does what an honest agent does, and says it. */
-async function update(
-  { device, running, id }: Board,
-  release: Release,
-  ending: 'committed' | 'rolled-back',
-): Promise<void> {
-  const { seq, payload } = await device.request('update.offer');
-  device.confirm(seq);
-  expect(device.blobs).toContain(release.sha256);
-  const { rolloutId } = payload;
-  const tell = (state: string, over: object = {}) =>
-    device.say(
-      'flotilla.update',
-      { rolloutId, bundleUuid: release.bundleUuid, state, attempt: 1, ...over },
-      { key: rolloutId },
-    );
-  for (const state of ['offered', 'downloading', 'verified', 'installing', 'rebooting']) tell(state);
-  const after = { bootId: `${id}-2`, slot: 'b', bundleUuid: release.bundleUuid };
-  device.say('flotilla.boot', { running: after, agentVersion: '1' });
-  tell('testing');
-  tell(ending, { evidence: { before: running, after, health: [], downloadedBytes: release.sizeBytes } });
-  await device.heard();
-}
 
 describe('a rollout', () => {
   it('goes through its phases over restarts of the coordinator, and is followed to its end', async () => {

@@ -33,6 +33,7 @@ const decisions: Record<string, string> = {
   'POST /v1/devices/accept': 'enroll',
   'POST /v1/devices/reject': 'isolate',
   'POST /v1/devices/quarantine': 'isolate',
+  'POST /v1/devices/allow-bundle': 'release',
   'POST /v1/devices/reset-time': 'administer',
   'POST /v1/devices/:id/replace': 'administer',
   'POST /v1/devices/tag': 'tag',
@@ -85,7 +86,10 @@ const decisions: Record<string, string> = {
   'GET /v1/releases/:id': 'read',
   'POST /v1/rollouts': 'release',
   'GET /v1/rollouts': 'read',
+  'POST /v1/rollouts/plan': 'read', // touches nothing
+  'POST /v1/rollouts/apply': 'release',
   'GET /v1/rollouts/:id': 'read',
+  'POST /v1/rollouts/:id/approve': 'read', // the phase names the role
   'POST /v1/rollouts/:id/pause': 'halt',
   'POST /v1/rollouts/:id/resume': 'release',
   'POST /v1/rollouts/:id/abort': 'halt',

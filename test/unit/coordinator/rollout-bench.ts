@@ -28,6 +28,8 @@ interface World {
   running: Running;
   quarantinedBundles: string[];
   sinceMs: number;
+  grains: Record<string, unknown>;
+  tags: Record<string, string>;
 }
 
 /** A rollout and the devices around it, as the registry would know them. */
@@ -36,15 +38,27 @@ export class RolloutBench {
   readonly effects: Effect[] = [];
   readonly deltas: DeltaOffer[] = [];
   readonly world = new Map<string, World>();
+  /** Other rollouts that have a device first. */
+  readonly holders = new Map<string, string>();
+  /** Devices whose agent knows nothing of `conduct`. */
+  readonly oldAgents = new Set<string>();
   nowMs = 0;
 
-  constructor(targets: string[], request: Partial<RolloutRequest> = {}, offline: string[] = [], held?: string) {
+  constructor(
+    targets: string[],
+    request: Partial<RolloutRequest> = {},
+    offline: string[] = [],
+    held?: string,
+    grainsOf: (id: string) => Record<string, unknown> = () => ({}),
+  ) {
     for (const id of targets) {
       this.world.set(id, {
         connected: !offline.includes(id),
         running: { bootId: `${id}-boot-1`, slot: 'a', bundleUuid: oldUuid },
         quarantinedBundles: [],
         sinceMs: 0,
+        grains: grainsOf(id),
+        tags: {},
       });
     }
     this.state = planRollout({ release: 'meter/2.0.0/stable', selector: '*', ...request }, targets, {
@@ -57,6 +71,7 @@ export class RolloutBench {
       connected: (id) => this.world.get(id)!.connected,
       heldBy: (id) => (id === held ? 'r0' : undefined),
       select: (selector) => new Set(targets.filter((id) => id.startsWith(selector.replace('*', '')))),
+      facts: (id) => ({ id, grains: this.world.get(id)!.grains, tags: {} }),
     });
   }
 
@@ -74,6 +89,8 @@ export class RolloutBench {
       },
       delta: (bundleUuid, fromUuid) =>
         this.deltas.find((delta) => bundleUuid === newUuid && delta.fromUuid === fromUuid),
+      takesConduct: (id) => !this.oldAgents.has(id),
+      holder: (id) => this.holders.get(id),
     };
   }
 

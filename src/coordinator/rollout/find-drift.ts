@@ -1,0 +1,71 @@
+/** What is no longer as a plan has it. Everything is looked up anew: the file says only what its reader has seen. */
+import type { RolloutPlan } from '../../client/contract/rollout-plan.ts';
+import { pinTag } from './offer-rule.ts';
+
+export interface Drift {
+  /** Absent: of the release. */
+  deviceId?: string;
+  what: string;
+}
+
+export interface DriftFacts {
+  device(deviceId: string):
+    | {
+        state: string;
+        running?: { bundleUuid?: string; version?: string };
+        instanceId?: string;
+        quarantinedBundles: readonly string[];
+        tags: Readonly<Record<string, string>>;
+        replacedBy?: string;
+      }
+    | undefined;
+  /** Who matches now. */
+  matched: ReadonlySet<string>;
+  excluded: ReadonlySet<string>;
+  /** Of each phase of the plan: who matches its selector; undefined: everybody. */
+  phases: readonly (ReadonlySet<string> | undefined)[];
+  release: { id: string; bundleUuid: string; sha256: string } | undefined;
+}
+
+export function findDrift(plan: RolloutPlan, facts: DriftFacts): Drift[] {
+  const { release } = plan;
+  if (facts.release === undefined) return [{ what: `there is no release ${release.id} any more` }];
+  if (facts.release.id !== release.id) return [{ what: `the release is ${facts.release.id}, and was ${release.id}` }];
+  if (facts.release.bundleUuid !== release.bundleUuid || facts.release.sha256 !== release.sha256)
+    return [{ what: `the release ${release.id} is another bundle than it was` }];
+  const planned = new Set(plan.targets.map(({ deviceId }) => deviceId));
+  const drifts: Drift[] = [];
+  for (const target of plan.targets) {
+    const what = driftOf(target, plan, facts);
+    if (what !== undefined) drifts.push({ deviceId: target.deviceId, what });
+  }
+  for (const deviceId of facts.matched) {
+    const pinned = facts.device(deviceId)?.tags[pinTag] !== undefined;
+    if (!planned.has(deviceId) && !facts.excluded.has(deviceId) && !pinned)
+      drifts.push({ deviceId, what: 'matches now, and is not in the plan' });
+  }
+  return drifts;
+}
+
+function driftOf(target: RolloutPlan['targets'][number], plan: RolloutPlan, facts: DriftFacts): string | undefined {
+  const device = facts.device(target.deviceId);
+  if (device === undefined) return 'was removed from the fleet';
+  if (device.replacedBy !== undefined) return `was replaced by ${device.replacedBy}`;
+  if (device.state !== 'accepted') return `is ${device.state}`;
+  if (device.instanceId !== target.instanceId)
+    return `was set up anew: its history is ${device.instanceId ?? 'none'}, and was ${target.instanceId ?? 'none'}`;
+  if (device.quarantinedBundles.includes(plan.release.bundleUuid)) return 'has reverted this bundle';
+  const pin = device.tags[pinTag];
+  if (pin !== undefined) return `is held by the tag ${pinTag}: ${pin}`;
+  if (!facts.matched.has(target.deviceId)) return `does not match '${plan.policy.selector}' any more`;
+  if (facts.excluded.has(target.deviceId)) return `matches the exclusion '${plan.policy.exclude}'`;
+  if (facts.phases[target.phase - 1]?.has(target.deviceId) === false)
+    return `does not match the selector of phase ${target.phase} any more`;
+  if (device.running?.bundleUuid !== target.runs)
+    return `runs ${nameOf(device.running)}, and ran ${nameOf({ bundleUuid: target.runs, version: target.version })}`;
+  return undefined;
+}
+
+function nameOf(running: { bundleUuid?: string | undefined; version?: string | undefined } | undefined): string {
+  return running?.version ?? running?.bundleUuid ?? 'nothing that is known';
+}

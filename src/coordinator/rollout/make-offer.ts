@@ -1,0 +1,140 @@
+/** Who is offered the release now: the rules are asked in the order of their reach, so that few are asked for many. */
+import { conductOf } from './conduct.ts';
+import { deviceRules, fleetRules, type OfferRule, queueRules } from './offer-rule.ts';
+import { queueOf, rankFrom } from './offer-queue.ts';
+import { holds, judgeWindows, usesDeviceZone } from './offer-window.ts';
+import { countsOffers, withOffer } from './rate.ts';
+import type { RolloutDraft } from './rollout-draft.ts';
+
+/** What a rule that ends a device's part in a rollout is called there. */
+const endings: Record<string, string> = {
+  quarantine: 'bundle-quarantined',
+  pin: 'device-pinned',
+  registered: 'device-removed',
+  conduct: 'agent-too-old',
+};
+
+export function offer(draft: RolloutDraft): void {
+  lookAtWindows(draft);
+  if (!offerAgain(draft)) return;
+  for (let queue = 0; queue < draft.state.lookFrom.length; queue += 1) {
+    if (draft.state.lookFrom[queue]! >= draft.state.devices.length) continue;
+    if (!offerQueue(draft, queue)) return;
+  }
+}
+
+/** Those that came back, one by one. False when nobody else can be offered anything now. */
+function offerAgain(draft: RolloutDraft): boolean {
+  const { again } = draft.state;
+  for (const [done, position] of again.entries()) {
+    const stop = offerAt(draft, position);
+    if (stop === 'fleet') {
+      draft.state = { ...draft.state, again: again.slice(done) };
+      return false;
+    }
+    if (stop === 'queue') draft.lookFrom(position);
+  }
+  if (again.length > 0) draft.state = { ...draft.state, again: [] };
+  return true;
+}
+
+/** False when nobody else can be offered anything now. */
+function offerQueue(draft: RolloutDraft, number: number): boolean {
+  const queue = draft.state.queues.queues[number]!;
+  let rank = rankFrom(queue, draft.state.lookFrom[number]!);
+  let stop: Stop | undefined;
+  for (; rank < queue.positions.length; rank += 1) {
+    const position = queue.positions.at(rank);
+    if (draft.state.devices.at(position).phase > draft.document.currentPhase) break;
+    stop = offerAt(draft, position);
+    if (stop !== undefined) break;
+  }
+  // Whoever was held back, and all behind, are looked at again at the next step.
+  const from = rank < queue.positions.length ? queue.positions.at(rank) : draft.state.devices.length;
+  draft.state = { ...draft.state, lookFrom: draft.state.lookFrom.with(number, from) };
+  return stop !== 'fleet';
+}
+
+/** What holds back more than this one device. */
+type Stop = 'fleet' | 'queue';
+
+function offerAt(draft: RolloutDraft, position: number): Stop | undefined {
+  const device = draft.state.devices.at(position);
+  if (device.state !== 'queued') return undefined;
+  const own = firstNo(deviceRules(draft.state, device, draft.facts, draft.nowMs));
+  if (own === undefined) {
+    if (firstNo(fleetRules(draft.state, draft.nowMs)) !== undefined) return 'fleet';
+    const queue = queueOf(draft.state.queues, device);
+    if (firstNo(queueRules(draft.state, queue, draft.nowMs)) !== undefined) return 'queue';
+    makeOffer(draft, position);
+  } else if (own.result === 'already') draft.move(position, 'already');
+  else if (own.result !== 'waits') {
+    const state = own.result === 'reject' ? 'rejected' : 'cancelled';
+    draft.move(position, state, { code: endings[own.rule] ?? own.rule, message: own.detail() });
+  }
+  return undefined;
+}
+
+function firstNo(rules: Iterable<OfferRule>): OfferRule | undefined {
+  for (const each of rules) if (each.result !== 'ok') return each;
+  return undefined;
+}
+
+function makeOffer(draft: RolloutDraft, position: number): void {
+  const device = draft.state.devices.at(position);
+  const { id, bundle, policy } = draft.document;
+  const { bootId: bootIdAtOffer, bundleUuid: from } = draft.facts.device(device.deviceId)?.running ?? {};
+  const delta = from === undefined ? undefined : draft.facts.delta(bundle.bundleUuid, from);
+  const {
+    deltaSha256: _d,
+    notBeforeMs: _n,
+    progressBytes: _p,
+    evidence: _e,
+    reason: _r,
+    bootIdAtOffer: _b,
+    ...asBefore
+  } = device;
+  draft.put(position, {
+    ...asBefore,
+    ...(delta === undefined ? {} : { deltaSha256: delta.sha256 }),
+    state: 'offered',
+    sinceMs: draft.nowMs,
+    activeAtMs: draft.nowMs,
+    attempts: device.attempts + 1,
+    ...(bootIdAtOffer === undefined ? {} : { bootIdAtOffer }),
+  });
+  if (countsOffers(draft.document.policy)) {
+    const recentOffers = withOffer(draft.document.recentOffers, draft.nowMs);
+    draft.state = { ...draft.state, document: { ...draft.document, recentOffers } };
+  }
+  const { deviceId } = device;
+  const expiresAtMs = draft.nowMs + policy.deadlineSeconds * 1000;
+  for (const { sha256 } of delta === undefined ? [bundle] : [bundle, delta]) {
+    draft.effects.push({ kind: 'grant', deviceId, sha256 });
+  }
+  const conduct = conductOf(policy);
+  const payload = {
+    rolloutId: id,
+    bundle,
+    ...(delta === undefined ? {} : { delta }),
+    expiresAtMs,
+    ...(conduct === undefined ? {} : { conduct }),
+  };
+  draft.effects.push({
+    kind: 'request',
+    deviceId,
+    request: { type: 'update.offer', key: id, payload, expiresAtMs },
+  });
+}
+
+/** Windows change at few times: what was found of them is kept until then. */
+function lookAtWindows(draft: RolloutDraft): void {
+  const windows = draft.document.policy.windows?.offer;
+  if (windows === undefined) return;
+  const zones = usesDeviceZone(windows) ? draft.state.queues.queues.map(({ zone = '' }) => zone) : [''];
+  const old = zones.filter((zone) => !holds(draft.state.windows.get(zone), draft.nowMs));
+  if (old.length === 0) return;
+  const next = new Map(draft.state.windows);
+  for (const zone of new Set(old)) next.set(zone, judgeWindows(windows, draft.nowMs, zone === '' ? undefined : zone));
+  draft.state = { ...draft.state, windows: next };
+}
