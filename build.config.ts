@@ -10,7 +10,7 @@ import { execa } from 'execa';
 import { Plugin } from '@oclif/core/config';
 import type { PJSON } from '@oclif/core/interfaces';
 import { settings } from '@oclif/core/settings';
-import { rolldown } from 'rolldown';
+import { rolldown, type Plugin as BundlePlugin } from 'rolldown';
 import { pinnedInLockfile } from './src/provision/runtime/pinned-runtime.ts';
 
 const top = import.meta.dirname;
@@ -56,6 +56,7 @@ async function bundle(): Promise<void> {
     // neither is ever here, and both do without.
     external: [/^node:/, 'typescript', 'ts-node', 'tsx', 'cpu-features', /\.node$/],
     logLevel: 'warn',
+    plugins: [quickStart()],
   });
   await built.write({
     dir: staging,
@@ -69,6 +70,24 @@ async function bundle(): Promise<void> {
     keepNames: true,
   });
   await built.close();
+}
+
+/**
+ * Of oclif, what makes each start of a command a sixth longer and is of no use here: it looks whether this is a Linux
+ * within Windows, and it sorts ASCII by the rules of a language, for which V8 loads the rules of all.
+ */
+function quickStart(): BundlePlugin {
+  const sorts = 'a.id.localeCompare(b.id)';
+  return {
+    name: 'quick-start',
+    resolveId: (id) => (id === 'wsl-utils' ? '\0wsl-utils' : undefined),
+    load: (id) => (id === '\0wsl-utils' ? 'export const isWsl = false;' : undefined),
+    transform(code, id) {
+      if (!id.endsWith('/@oclif/core/lib/config/plugin.js')) return undefined;
+      if (!code.includes(sorts)) throw new Error(`${id} does not sort as it did: does a command still start as fast?`);
+      return { code: code.replaceAll(sorts, '(a.id < b.id ? -1 : 1)'), map: null };
+    },
+  };
 }
 
 /** What the one file reads of the package, by path: texts, no programs. */

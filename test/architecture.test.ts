@@ -73,6 +73,7 @@ const arrows: Record<string, string[]> = {
     'demo',
     'door',
     'device',
+    'simulation',
   ],
 };
 

@@ -347,8 +347,11 @@ function pickBackoff({ firstMinMs, firstMaxMs, maxMs }: AgentConfig['link']['bac
 
 function describeUpdate(update: Update | undefined): Pick<DoorStatus, 'update'> {
   if (update === undefined) return {};
-  const { rolloutId, bundle, state, enteredAtMs, reason } = update;
-  const why = reason === undefined ? {} : { reason: `${reason.code}: ${reason.message}` };
+  const { rolloutId, bundle, state, enteredAtMs, reason, wait } = update;
+  const why = {
+    ...(reason === undefined ? {} : { reason: `${reason.code}: ${reason.message}` }),
+    ...(wait === undefined ? {} : { wait: `${wait.code}: ${wait.message}` }),
+  };
   return { update: { rolloutId, version: bundle.version, state, sinceMs: enteredAtMs, ...why } };
 }
 

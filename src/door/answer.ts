@@ -58,6 +58,8 @@ export const StatusSchema = Type.Object({
       state: Type.String(),
       sinceMs: Type.Number(),
       reason: Type.Optional(Type.String()),
+      /** Why it does not go on just now. */
+      wait: Type.Optional(Type.String()),
     }),
   ),
   /** Bundles that this device went back from and does not take until somebody allows it; absent: none. */

@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { createCountingProxy } from '../support/counting-proxy.ts';
 import { CrowdFleet, type JobTiming } from './job/crowd-fleet.ts';
 import { spawnRate, startRealAgents } from './job/real-agent.ts';
+import { childCpuSecondsOf, cpuSecondsOf } from './ingest/process-cpu.ts';
 
 const scenarioNames = ['crowd', 'crowds', 'stuck', 'spawn'] as const;
 const usage = `bench:job [--agents N] [--rounds N] [--scenarios ${scenarioNames.join(',')}]`;
@@ -44,7 +45,7 @@ const leastResults = 10_000;
 /** Of the others' last result, with a stuck device among them and without. */
 const mostDelay = 1.1;
 /** A process that is larger takes longer to spawn from, and an agent has one to itself. */
-const agentsInProcess = 25;
+const agentsInProcess = 10;
 /** Of what the machine itself can do. */
 const leastOfSpawnRate = 0.7;
 
@@ -118,19 +119,28 @@ async function stuck(count: number) {
   return { devices: count, stuck: ['stopped', 'black hole', 'offline'], rounds: 2 * rounds, withMs, withoutMs, ratio };
 }
 
+interface SpawnRate {
+  /** Runs a second. */
+  job: number;
+  machine: number;
+  cpuMsARun: Record<'agents' | 'commands' | 'gateways' | 'core', number>;
+}
+
 /** Real agents and real processes, beside what the machine itself can spawn. */
 async function spawn(count: number) {
   await using stack = new AsyncDisposableStack();
   const fleet = stack.use(await CrowdFleet.start({ gateways: 1 }));
   const agentProcesses = Math.ceil(count / agentsInProcess);
-  await startRealAgents(
+  const pids = await startRealAgents(
     { fleet: fleet.fleet, client: fleet.client, enroll: (ids) => fleet.enroll(ids) },
     { count, processes: agentProcesses, stack },
   );
   say(`spawn: ${count} agents`);
-  const rates: { job: number; machine: number }[] = [];
+  const spent = () => ({ ...fleet.cpu(), agents: cpuSecondsOf(pids), commands: childCpuSecondsOf(pids) });
+  const rates: SpawnRate[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const machineRate = await spawnRate(Math.max(200, count));
+    const before = spent();
     const began = performance.now();
     const { id } = await fleet.client.startJob({
       selector: '*',
@@ -140,7 +150,19 @@ async function spawn(count: number) {
     for await (const row of fleet.client.followJob(id)) {
       if (row.kind === 'job' && row.job.counts['succeeded'] !== count) throw new Error(JSON.stringify(row.job.counts));
     }
-    rates.push({ job: Math.round(count / ((performance.now() - began) / 1_000)), machine: Math.round(machineRate) });
+    const seconds = (performance.now() - began) / 1_000;
+    const after = spent();
+    const perRun = (part: keyof typeof after): number => Math.round(((after[part] - before[part]) * 1e5) / count) / 1e2;
+    rates.push({
+      job: Math.round(count / seconds),
+      machine: Math.round(machineRate),
+      cpuMsARun: {
+        agents: perRun('agents'),
+        commands: perRun('commands'),
+        gateways: perRun('gateways'),
+        core: perRun('core'),
+      },
+    });
     say(`spawn: ${JSON.stringify(rates.at(-1))}`);
   }
   const middle = medianBy(rates, ({ job, machine: rate }) => job / rate);

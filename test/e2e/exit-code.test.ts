@@ -64,13 +64,14 @@ describe('flotilla run', () => {
         .rows()
         .filter((row) => row.kind === 'result' && row.result.state === 'finished')
         .map((row) => row.result);
+      const stalled = results.find((one) => one.deviceId === 'd-2');
+      expect(['timed-out', 'unknown']).toContain(stalled?.outcome);
       for (const id of ['d-1', 'd-3']) {
         const result = results.find((one) => one.deviceId === id);
         expect(result).toMatchObject({ outcome: 'succeeded' });
-        // Their own clocks say when they had ended: long before the stalled one's timeout.
-        expect(result.finishedAtMs - startedAtMs).toBeLessThan(2500);
+        // Their own clocks say when they had ended: long before the stalled one was given up.
+        expect(result.finishedAtMs).toBeLessThan(stalled.finishedAtMs - 2500);
       }
-      expect(['timed-out', 'unknown']).toContain(results.find((one) => one.deviceId === 'd-2')?.outcome);
       expect(tookMs).toBeGreaterThan(2900);
     } finally {
       agents.get('d-2')?.signal('SIGCONT');

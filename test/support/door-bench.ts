@@ -1,7 +1,7 @@
 /** A door in this process: on a real socket and a real database, with a link that a test moves by hand. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Door } from '../../src/agent/door/door.ts';
+import { Door, type DoorOption } from '../../src/agent/door/door.ts';
 import { SchemaShelf } from '../../src/agent/door/schema-shelf.ts';
 import { ProductHealth } from '../../src/agent/updater/product-health.ts';
 import { defaultAgentConfig, defaultEventType } from '../../src/config/agent-default.ts';
@@ -24,6 +24,8 @@ export interface DoorBenchOption {
   /** Files of the folder of schemas, by name. */
   schemas?: Record<string, string>;
   agentVersion?: string;
+  /** Absent: this device takes no updates. */
+  updates?: DoorOption['updates'];
 }
 
 /** An open door; `pump.Alarm` travels in the lane alarm. */
@@ -60,7 +62,7 @@ export async function openBench(parts: AgentParts, option: DoorBenchOption = {})
       schemas: shelf,
       agentVersion: option.agentVersion ?? '1.2.3',
       onAllowBundle: () => false,
-      updates: {
+      updates: option.updates ?? {
         updater: undefined,
         productHealth: new ProductHealth({ database: parts.database, machine: { bootId: () => 'boot-1' } }),
       },

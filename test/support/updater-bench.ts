@@ -31,6 +31,7 @@ export interface UpdaterBenchOption {
   health?: Partial<UpdatePolicy['health']>;
   grains?: () => Record<string, unknown>;
   rebootHold?: () => { reason: string } | undefined;
+  onChange?: () => void;
 }
 
 /** For all benches of one file of tests. */
@@ -95,6 +96,7 @@ export async function updaterBench(parts: AgentParts, option: UpdaterBenchOption
     ...updaterSurrounding({ database: parts.database, directory: parts.dir, machine: boot, rules: option.rules }),
     grains: async () => option.grains?.() ?? {},
     rebootHold: () => option.rebootHold?.(),
+    onChange: () => option.onChange?.(),
     productHealth,
     slots,
     running: async () => ({

@@ -30,6 +30,7 @@ import { noteOf, type JobNote } from './job-note.ts';
 import { asRun, dropAbsent, programOf } from './job-run.ts';
 import type { JobPolicy } from './job-policy.ts';
 import { LiveOutput } from './live-output.ts';
+import type { HeldJob, RunningJob } from './running-job.ts';
 
 export interface ExecutorOption {
   database: DatabaseSync;
@@ -42,21 +43,6 @@ export interface ExecutorOption {
   content: Pick<ContentCache, 'fetch'>;
   /** As it is now: the owner may change it. */
   policy(): JobPolicy;
-}
-
-interface RunningJob {
-  startedAtMs: number;
-  controller: AbortController;
-  cancelled: boolean;
-  done: Promise<void>;
-}
-
-/** A job whose action has begun and whose restoring action has not. */
-interface HeldJob {
-  run: JobRun;
-  startedAtMs: number;
-  record: HoldRecord;
-  cancelTimer: () => void;
 }
 
 const longestTimerMs = 3_600_000;
@@ -119,13 +105,19 @@ export class Executor {
   /** `settle` runs in the same transaction as the job's row. A job id that was ever seen is ignored. */
   accept(request: JobStart | JobRun, settle: () => void): void {
     const run = 'action' in request ? request : asRun(request);
-    this.#within(() => {
+    const start = this.#within(() => {
       settle();
-      if (this.#table.state(run.jobId) !== undefined) return;
+      if (this.#table.state(run.jobId) !== undefined) return undefined;
       const objection = this.#objection(run);
       if (objection !== undefined) this.#finish(run.jobId, 'rejected', { reason: objection });
-      else if (!this.#answer(run)) this.#table.queue(run);
+      else if (!this.#answer(run)) {
+        this.#table.queue(run);
+        // What waits for nothing starts with this sync to the disk: another takes longer than many a command.
+        if (this.#isReady(run)) return this.#markStarted(run);
+      }
+      return undefined;
     });
+    start?.();
     this.#option.link.wake();
     this.#fill();
   }
@@ -194,7 +186,7 @@ export class Executor {
         this.#finish(jobId, 'rejected', { reason: `its content can't be had: ${has.failed}` });
       else if (has === 'coming') nextMs = Math.min(nextMs, expiresAtMs);
       else if (nowMs < startAtMs) nextMs = Math.min(nextMs, startAtMs);
-      else this.#launch(run);
+      else this.#within(() => this.#markStarted(run))();
       this.#option.link.wake();
     }
     if (nextMs === Infinity) return;
@@ -202,20 +194,30 @@ export class Executor {
     this.#cancelTimer = this.#option.clock.schedule(delayMs, () => this.#fill());
   }
 
-  #launch(run: JobRun): void {
+  /** Has it nothing to wait for: no content, no turn, no time? */
+  #isReady({ action, expiresAtMs, startAtMs = 0 }: JobRun): boolean {
+    const nowMs = this.#option.link.coordinatorNowMs();
+    if (this.#stopped || nowMs === undefined || nowMs < startAtMs || nowMs >= expiresAtMs) return false;
+    return contentOf(action) === undefined && this.#running.size < this.#option.policy().limits.maxConcurrent;
+  }
+
+  /**
+   * Within a transaction, on disk before the process exists: whatever happens then, it is never run a second time, and
+   * it is taken back. Returns what starts it, for after the commit.
+   */
+  #markStarted(run: JobRun): () => void {
     const { clock, logger, machine, link } = this.#option;
     const { jobId, action, hold, submittedBy } = run;
     const startedAtMs = clock.nowMs();
     const record = hold === undefined ? undefined : beginHold(machine, link.coordinatorNowMs());
-    // On disk before the process exists: whatever happens now, it is never run a second time, and it is taken back.
-    this.#within(() => {
-      const note = noteOf(action.kind === 'reboot' ? machine.bootId() : undefined, record);
-      this.#table.markStarted(jobId, startedAtMs, note);
-      this.#append({ jobId, state: 'started', startedAtMs });
-    });
-    logger.info({ job: jobId, kind: action.kind, program: programOf(run), by: submittedBy }, 'job started');
-    const held = record === undefined ? undefined : this.#hold(run, startedAtMs, record);
-    this.#track(jobId, (running) => this.#run(run, running, startedAtMs, held));
+    const bootId = action.kind === 'reboot' ? machine.bootId() : undefined;
+    this.#table.markStarted(jobId, startedAtMs, noteOf(bootId, record));
+    this.#append({ jobId, state: 'started', startedAtMs });
+    return () => {
+      logger.info({ job: jobId, kind: action.kind, program: programOf(run), by: submittedBy }, 'job started');
+      const held = record === undefined ? undefined : this.#hold(run, startedAtMs, record);
+      this.#track(jobId, (running) => this.#run(run, running, startedAtMs, held));
+    };
   }
 
   async #run(run: JobRun, running: RunningJob, startedAtMs: number, held: HeldJob | undefined): Promise<void> {

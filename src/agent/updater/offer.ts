@@ -20,6 +20,19 @@ export interface OfferContext {
   nowMs: number;
 }
 
+/** The offer does not hold any more. */
+export class OfferExpired extends Error {
+  readonly reason: UpdateReason = {
+    code: 'offer-expired',
+    message: 'the offer expired before it was installed',
+  };
+}
+
+/** By the coordinator's time, where that is known. @throws OfferExpired */
+export function assertWanted({ expiresAtMs }: Pick<Update, 'expiresAtMs'>, coordinatorNowMs: number | undefined): void {
+  if (coordinatorNowMs !== undefined && coordinatorNowMs >= expiresAtMs) throw new OfferExpired();
+}
+
 /** The record of an offer that is taken (`offered`) or not (`rejected`, with the reason). */
 export function judgeOffer(offer: UpdateOffer, context: OfferContext): Update {
   const reason = offerObstacle(offer, context);

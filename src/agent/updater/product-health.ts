@@ -22,6 +22,8 @@ export class ProductHealth {
   }
 
   report(verdict: HealthVerdict): void {
+    const { verdict: last } = this;
+    if (last?.ok === verdict.ok && last.reason === verdict.reason) return; // no write for what is known
     this.#values.set(valueName, JSON.stringify({ ...verdict, bootId: this.#machine.bootId() }));
     for (const listener of this.#listeners) listener();
   }

@@ -2,6 +2,7 @@ import type { HookResult } from '../../protocol/event.ts';
 import { createValueTable, type ValueTable } from '../state/value-table.ts';
 import { sleep } from '../wait.ts';
 import { listHooks, runHook, withHookResult } from './hook.ts';
+import { assertWanted } from './offer.ts';
 import type { UpdateHappening } from './transition.ts';
 import { judgeGate, type Deferral, type Gate } from './update-gate.ts';
 import { waitLeftMs, type LimitSource } from './update-limit.ts';
@@ -58,7 +59,10 @@ export class UpdatePace {
     for (const wake of this.#wakers) wake();
   }
 
-  /** Resolves when the update may take that step. What it waits for is on disk and told before it is waited for. */
+  /**
+   * Resolves when the update may take that step. What it waits for is on disk and told before it is waited for.
+   * @throws OfferExpired
+   */
   async pass(gate: Gate, signal: AbortSignal): Promise<void> {
     for (;;) {
       const wait = await this.#judge(gate, signal);
@@ -67,6 +71,8 @@ export class UpdatePace {
         if (told !== undefined) this.#tell({ type: 'goes-on' });
         return;
       }
+      // Nobody is to be asked for what is not offered any more; behind the installation it does not matter.
+      if (gate !== 'reboot') assertWanted(this.#current(), this.#option.link.coordinatorNowMs());
       if (told === undefined || !isSame(told, wait)) this.#tell({ type: 'waits', wait });
       await this.#sleep(
         Math.min(

@@ -7,9 +7,10 @@ import { bootVerdict, inactiveUuid, otherSlot, slotObstacle, type MachineFact } 
 import { checkBundle, loadEngine } from './bundle-check.ts';
 import { downloadBundle, partsBytes } from './download.ts';
 import { fileSource } from './file-offer.ts';
+import { assertWanted, OfferExpired } from './offer.ts';
 import { testSlot } from './probation.ts';
 import type { UpdateHappening } from './transition.ts';
-import { fileOf, type Update, type UpdateReason } from './update.ts';
+import { fileOf, type Update } from './update.ts';
 import type { UpdatePace } from './update-pace.ts';
 import type { UpdateStore } from './update-store.ts';
 import type { UpdaterOption } from './updater-option.ts';
@@ -18,6 +19,8 @@ import { rateOf } from './update-limit.ts';
 
 /** Download progress is told at most this often in one download. */
 const progressSteps = 10;
+/** … and after so long at any rate: what is slow is not silent. */
+const maxQuietMs = 600_000;
 /** What is fetched at a time under a limit of the rate, at least. */
 const minPieceBytes = 16_384;
 
@@ -57,6 +60,7 @@ export class UpdateSteps {
       return await this.#step(update, signal);
     } catch (error) {
       signal.throwIfAborted();
+      if (error instanceof OfferExpired) return { type: 'cancelled', reason: error.reason };
       return failureOf(update, error);
     }
   }
@@ -100,37 +104,36 @@ export class UpdateSteps {
       // Several parts are on their way at a time: they wait as one.
       passing ??= this.#pace.pass('download', signal).finally(() => (passing = undefined));
       await passing;
-      this.#assertWanted(update);
+      assertWanted(update, link.coordinatorNowMs());
       await bucket?.take(bytes, signal);
     };
     if ((await this.#downloadSize()) === undefined) this.#store.table.clearParts(update.rolloutId);
     const parts = this.#store.table.parts(update.rolloutId);
     let told = Math.floor((progressSteps * partsBytes(file, parts)) / file.sizeBytes);
-    try {
-      await downloadBundle({
-        file,
-        path: this.#downloadPath,
-        link: update.source === undefined ? link : fileSource(update.source.path),
-        clock,
-        signal,
-        parts,
-        admit,
-        ...(rate === undefined ? {} : { maxPieceBytes: Math.max(minPieceBytes, Math.ceil(rate)) }),
-        onPart: (part) => {
-          if (signal.aborted) return; // cancelled: its marks are gone
-          this.#store.table.markPart(update.rolloutId, part);
-          const downloadedBytes = partsBytes(file, parts);
-          const step = Math.floor((progressSteps * downloadedBytes) / file.sizeBytes);
-          if (step === told || step === progressSteps) return;
-          told = step;
-          this.#store.announce({ ...update, downloadedBytes });
-          link.wake();
-        },
-      });
-    } catch (error) {
-      if (error instanceof OfferExpired) return { type: 'cancelled', reason: error.reason };
-      throw error;
-    }
+    let toldMs = clock.monotonicMs();
+    const piece = rate === undefined ? {} : { maxPieceBytes: Math.max(minPieceBytes, Math.ceil(rate)) };
+    await downloadBundle({
+      file,
+      path: this.#downloadPath,
+      link: update.source === undefined ? link : fileSource(update.source.path),
+      clock,
+      signal,
+      parts,
+      admit,
+      ...piece,
+      onPart: (part) => {
+        if (signal.aborted) return; // cancelled: its marks are gone
+        this.#store.table.markPart(update.rolloutId, part);
+        const downloadedBytes = partsBytes(file, parts);
+        const step = Math.floor((progressSteps * downloadedBytes) / file.sizeBytes);
+        const isQuiet = clock.monotonicMs() - toldMs < maxQuietMs;
+        if ((step === told && isQuiet) || step === progressSteps) return;
+        told = step;
+        toldMs = clock.monotonicMs();
+        this.#store.announce({ ...(this.#store.table.current() ?? update), downloadedBytes });
+        link.wake();
+      },
+    });
     const { product, platform, publicKeys, task, activeVariable, destination } = policy;
     const path = this.#downloadPath;
     const { sha256 } = file;
@@ -154,7 +157,7 @@ export class UpdateSteps {
         await linkIsLive(link, clock, { signal });
     } while (!(await this.#pace.isOpen('install', signal))); // the coordinator may have been long in coming
     if ((await this.#downloadSize()) !== fileOf(update).sizeBytes) return { type: 'bundle-lost' };
-    if (this.#isExpired(update)) return { type: 'cancelled', reason: expired };
+    assertWanted(update, link.coordinatorNowMs());
     const fact = await this.machineFact();
     const obstacle = slotObstacle(fact);
     if (obstacle) return { type: 'refused', reason: obstacle };
@@ -294,15 +297,6 @@ export class UpdateSteps {
     return { running, slots };
   }
 
-  #isExpired({ expiresAtMs }: Update): boolean {
-    const nowMs = this.#option.link.coordinatorNowMs();
-    return nowMs !== undefined && nowMs >= expiresAtMs;
-  }
-
-  #assertWanted(update: Update): void {
-    if (this.#isExpired(update)) throw new OfferExpired();
-  }
-
   #downloadSize(): Promise<number | undefined> {
     return stat(this.#downloadPath).then(
       ({ size }) => size,
@@ -318,12 +312,6 @@ export class UpdateSteps {
   async removeDownload(): Promise<void> {
     if (this.#store.table.current() === undefined) await rm(this.#downloadPath, { force: true });
   }
-}
-
-const expired: UpdateReason = { code: 'offer-expired', message: 'the offer expired before it was installed' };
-
-class OfferExpired extends Error {
-  readonly reason = expired;
 }
 
 /** What applying a delta says when it was made for other bytes. */

@@ -58,14 +58,8 @@ export class Updater {
   /** Takes up what an earlier process left. Rejects when the machine's state can't be read or written. */
   async start(): Promise<void> {
     const current = this.#store.table.current();
-    if (current === undefined) {
-      await this.#steps.removeDownload();
-      const last = this.#store.table.last();
-      if (last?.endHooksDue === true)
-        this.#driving = this.#runSafely(() => this.#pace.runHooksOfEnd(last, this.#stopping.signal));
-      return;
-    }
-    await this.#apply(await this.#steps.resume(current));
+    if (current === undefined) await this.#steps.removeDownload();
+    else await this.#apply(await this.#steps.resume(current));
     this.#drive();
   }
 
@@ -242,13 +236,19 @@ export class Updater {
   }
 
   #drive(): void {
-    if (this.#driving || this.#stopping.signal.aborted || this.#store.table.current() === undefined) return;
-    this.#driving = this.#runSafely(() => this.#run());
+    if (this.#driving || this.#stopping.signal.aborted) return;
+    if (this.#store.table.current() === undefined && this.#unhooked() === undefined) return;
+    this.#driving = this.#runSafely();
   }
 
-  async #runSafely(work: () => Promise<void>): Promise<void> {
+  /** An update that has ended, and the hooks of its end have not run. */
+  #unhooked(): Update | undefined {
+    return this.#store.table.newest(2).find(({ endHooksDue }) => endHooksDue === true);
+  }
+
+  async #runSafely(): Promise<void> {
     try {
-      await work();
+      await this.#run();
     } catch (error) {
       this.#option.logger.fatal({ err: error }, 'the updater cannot go on');
       this.#option.onFatal?.(error);
@@ -260,13 +260,17 @@ export class Updater {
 
   async #run(): Promise<void> {
     for (;;) {
+      if (this.#stopping.signal.aborted) return;
+      const ended = this.#unhooked();
+      if (ended !== undefined) await this.#pace.runHooksOfEnd(ended, this.#stopping.signal);
       const update = this.#store.table.current();
       if (update === undefined || this.#stopping.signal.aborted) return;
       this.#step = new AbortController();
       const { signal } = this.#step;
       const { happening, late } = await this.#timer.run(this.#step, this.#steps.perform(update, signal));
       const isOurs = this.#store.table.current()?.rolloutId === update.rolloutId;
-      if (!isOurs || (signal.aborted && late === undefined)) await this.#putAway(update.rolloutId);
+      // Ended by somebody else than its step, or the agent stops.
+      if (!isOurs || (signal.aborted && late === undefined)) await this.#steps.removeDownload();
       else if (happening !== undefined || late !== undefined) await this.#apply(happening ?? late!);
       if (this.#timer.settled) continue;
       // Whatever it still does must not go on beside what is done about it.
@@ -276,13 +280,6 @@ export class Updater {
         `the step of "${update.state}" does not let itself be ended`,
       );
     }
-  }
-
-  /** Ended by somebody else than its step, or the agent stops. */
-  async #putAway(rolloutId: string): Promise<void> {
-    await this.#steps.removeDownload();
-    const ended = this.#store.table.find(rolloutId);
-    if (ended?.endHooksDue === true) await this.#pace.runHooksOfEnd(ended, this.#stopping.signal);
   }
 
   async #apply(happening: UpdateHappening): Promise<void> {
@@ -296,6 +293,5 @@ export class Updater {
     if (!isTerminal(next.state)) return;
     await this.#steps.removeDownload();
     onDecided?.();
-    await this.#pace.runHooksOfEnd(next, this.#stopping.signal);
   }
 }

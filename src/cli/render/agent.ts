@@ -38,7 +38,7 @@ export function formatAgentStatus(status: ShownStatus, nowMs: number, option: Ta
     ...(update === undefined
       ? {}
       : {
-          update: `${update.version} ${update.state} since ${formatTime(update.sinceMs)}${update.reason === undefined ? '' : `: ${update.reason}`}`,
+          update: `${update.version} ${update.state} since ${formatTime(update.sinceMs)}${update.wait === undefined ? '' : `, waits: ${update.wait}`}${update.reason === undefined ? '' : `: ${update.reason}`}`,
         }),
     ...(identity === undefined
       ? {}

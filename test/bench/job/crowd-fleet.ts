@@ -109,7 +109,7 @@ export class CrowdFleet implements AsyncDisposable {
 
   /** Runs one job. Not `whole`: only the devices of the crowds are waited for, and the job is cancelled then. */
   async run(request: Pick<JobRequest, 'selector'> & Partial<JobRequest>, { whole = true } = {}): Promise<JobTiming> {
-    const cpuBefore = this.#cpu();
+    const cpuBefore = this.cpu();
     const atMs = Date.now();
     const { id, matched } = await this.client.startJob({ action: { kind: 'ping' }, ...request });
     const lines = await this.#until(`the crowds have their acknowledgements of ${id}`, () => {
@@ -118,7 +118,7 @@ export class CrowdFleet implements AsyncDisposable {
     });
     if (whole)
       await this.#until(`${id} is stored as finished`, () => (this.#finishedAtMs(id) === undefined ? undefined : 1));
-    const cpu = this.#cpu();
+    const cpu = this.cpu();
     const finishedMs = whole ? this.#finishedAtMs(id)! - atMs : 0;
     const storedMs = lines.flatMap(({ storedAtMs }) => storedAtMs.map((ms) => ms - atMs)).toSorted((a, b) => a - b);
     this.#requireStored(id, whole ? matched : this.devices);
@@ -138,12 +138,13 @@ export class CrowdFleet implements AsyncDisposable {
     };
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#stack.disposeAsync();
+  /** Of the coordinator, seconds so far. */
+  cpu(): { core: number; gateways: number } {
+    return { core: cpuSecondsOf([this.#pids.core]), gateways: cpuSecondsOf(this.#pids.gateways) };
   }
 
-  #cpu(): { core: number; gateways: number } {
-    return { core: cpuSecondsOf([this.#pids.core]), gateways: cpuSecondsOf(this.#pids.gateways) };
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
   }
 
   #finishedAtMs(id: string): number | undefined {

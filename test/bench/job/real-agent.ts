@@ -10,12 +10,13 @@ const memory = '/dev/shm';
 
 /**
  * Agents as they are, many in a process, each with its own state, keys and link. Their state is in memory: each device
- * has a disk of its own, and here they would wait for one another at the only one. Connected when this resolves.
+ * has a disk of its own, and here they would wait for one another at the only one. Connected when this resolves, with the
+ * pids.
  */
 export async function startRealAgents(
   { fleet, client, enroll }: { fleet: CrowdFleet['fleet']; client: CrowdFleet['client']; enroll: CrowdFleet['enroll'] },
   { count, processes, stack }: { count: number; processes: number; stack: AsyncDisposableStack },
-): Promise<void> {
+): Promise<number[]> {
   const ids = Array.from({ length: count }, (_, n) => `real-${n}`);
   const dirs: string[] = [];
   const states = await mkdtemp(join(memory, 'flotilla-bench-'));
@@ -30,12 +31,14 @@ export async function startRealAgents(
   }
   const script = join(import.meta.dirname, '..', '..', 'soak', 'rotation', 'agent-crowd.ts');
   const share = Math.ceil(count / processes);
+  const pids: number[] = [];
   for (let n = 0; n < count; n += share) {
     const crowd = execa(
       process.execPath,
       ['--disable-warning=ExperimentalWarning', script, ...dirs.slice(n, n + share)],
       { reject: false, stdin: 'ignore', stdout: 'ignore', stderr: 'inherit' },
     );
+    if (crowd.pid !== undefined) pids.push(crowd.pid);
     stack.defer(async () => {
       crowd.kill('SIGKILL');
       await crowd;
@@ -49,6 +52,7 @@ export async function startRealAgents(
     },
     { timeoutMs: 300_000, everyMs: 500 },
   );
+  return pids;
 }
 
 /** Processes a second that one loop of posix_spawn(3) and waitpid(2) makes of `true` on this machine. */

@@ -148,6 +148,20 @@ describe('an update that waits', () => {
     expect(() => bench.updater.approve()).toThrow('no update is under way');
   });
 
+  it('for an approval ends when the offer does', async () => {
+    await using parts = await agentParts();
+    const bench = await updaterBench(parts, { rules: { approval: 'required' } });
+    bench.gate.open = true;
+    const offer = await offerOf(bench.bundle, 'r1');
+    await bench.updater.offer(offer, settle);
+    await eventually('it waits', () => bench.last('r1')?.wait?.code === 'needs-approval');
+    parts.link.coordinatorNowMs = () => offer.expiresAtMs;
+    bench.updater.poke();
+    await bench.updater.idle();
+    expect(bench.last('r1')?.state).toBe('cancelled');
+    expect(bench.last('r1')?.reason?.code).toBe('offer-expired');
+  });
+
   it('because it was put off goes on when the deferral ends, or when it was put off for as long as it may be', async () => {
     await using parts = await agentParts();
     const bench = await updaterBench(parts, { rules: { limits: limits({ deferSeconds: 0.5 }) } });
