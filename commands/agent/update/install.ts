@@ -1,7 +1,7 @@
 import { Args } from '@oclif/core';
 import { BaseCommand } from '../../../src/cli/base-command.ts';
 import { doorFlags } from '../../../src/cli/door-flag.ts';
-import { ExitCode } from '../../../src/cli/exit-code.ts';
+import type { ExitCode } from '../../../src/cli/exit-code.ts';
 import { installFile } from '../../../src/cli/install-file.ts';
 import { afterInstall, formatInstallState, installExitCode } from '../../../src/device/index.ts';
 import type { DeviceUpdate } from '../../../src/door/index.ts';
