@@ -6,6 +6,7 @@ import { linkIsLive, sleep } from '../wait.ts';
 import { bootVerdict, inactiveUuid, otherSlot, slotObstacle, type MachineFact } from './boot-verdict.ts';
 import { checkBundle, loadEngine } from './bundle-check.ts';
 import { downloadBundle, partsBytes } from './download.ts';
+import { fileSource } from './file-offer.ts';
 import { assertWanted, OfferExpired } from './offer.ts';
 import { testSlot } from './probation.ts';
 import type { UpdateHappening } from './transition.ts';
@@ -60,6 +61,7 @@ export class UpdateSteps {
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof OfferExpired) return { type: 'cancelled', reason: error.reason };
+      if (isLostDelta(update, error)) return { type: 'delta-failed', deltaFailed: error.message };
       return failureOf(update, error);
     }
   }
@@ -114,7 +116,7 @@ export class UpdateSteps {
     await downloadBundle({
       file,
       path: this.#downloadPath,
-      link,
+      link: update.source === undefined ? link : fileSource(update.source.path),
       clock,
       signal,
       parts,
@@ -152,7 +154,8 @@ export class UpdateSteps {
     await this.#runHooks(signal);
     do {
       await this.#pace.pass('install', signal);
-      if (link.coordinatorNowMs() === undefined) await linkIsLive(link, clock, { signal });
+      if (update.source === undefined && link.coordinatorNowMs() === undefined)
+        await linkIsLive(link, clock, { signal });
     } while (!(await this.#pace.isOpen('install', signal))); // the coordinator may have been long in coming
     if ((await this.#downloadSize()) !== fileOf(update).sizeBytes) return { type: 'bundle-lost' };
     assertWanted(update, link.coordinatorNowMs());
@@ -236,6 +239,8 @@ export class UpdateSteps {
       destination: policy.destination,
       images,
       ...policy.health,
+      // One that had no link when the file was taken is judged by all else.
+      ...(update.source?.linked === false ? { noCoordinator: 'keep' as const } : {}),
       directory: this.#option.directory,
       productHealth,
       link,
@@ -308,6 +313,13 @@ export class UpdateSteps {
   async removeDownload(): Promise<void> {
     if (this.#store.table.current() === undefined) await rm(this.#downloadPath, { force: true });
   }
+}
+
+/** What fetching a delta says that is gone, or is another one. */
+const lostDelta: ReadonlySet<string> = new Set(['blob-refused', 'part-corrupt']);
+
+function isLostDelta({ state, delta }: Update, error: unknown): error is FlotillaError {
+  return state === 'downloading' && delta !== undefined && error instanceof FlotillaError && lostDelta.has(error.code);
 }
 
 /** What applying a delta says when it was made for other bytes. */
