@@ -159,6 +159,7 @@ export function createAgent(option: AgentOption): Agent {
         agentVersion,
         running: () => describeRunning(running, config),
         clock: () => keeper.state(),
+        zone: { owner: config.update?.zone, machine: machineZone() },
         signal: stopping.signal,
         ...(config.update === undefined ? {} : { product: config.update.product }),
       }),
@@ -177,7 +178,6 @@ export function createAgent(option: AgentOption): Agent {
           running,
           policy: updatePolicy(config.update, option.publicKeys),
           rules: config.update,
-          zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
           grains: () => grains.known(),
           rebootHold: () => door.rebootHold(),
           productHealth,
@@ -331,6 +331,10 @@ function watchdogRule(updater: () => Updater | undefined): Pick<WatchdogOption, 
 
 function pickBackoff({ firstMinMs, firstMaxMs, maxMs }: AgentConfig['link']['backoff']) {
   return { firstMinMs, firstMaxMs, maxMs };
+}
+
+function machineZone(): string {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone;
 }
 
 function describeUpdate(update: Update | undefined): Pick<DoorStatus, 'update'> {

@@ -10,6 +10,8 @@ export interface GrainSource {
   running(): Promise<Running>;
   /** What the agent takes the time from. */
   clock?(): object;
+  /** IANA: what the owner has laid down, else the machine's. */
+  zone?: { owner?: string | undefined; machine: string };
   /** With updates configured: what is installed, for `firmware:`. */
   product?: string;
   signal?: AbortSignal;
@@ -24,7 +26,7 @@ const maxGrainBytes = 524_288;
  * machine. What could not be read is in `grains_errors`, by source.
  */
 export async function collectGrains(source: GrainSource): Promise<Grains> {
-  const { file, directory, executableTimeoutMs: timeoutMs, agentVersion, product, signal } = source;
+  const { file, directory, executableTimeoutMs: timeoutMs, agentVersion, product, signal, zone } = source;
   const fixed = await readGrainFile(file);
   const printed = await runGrainExecutables({ directory, timeoutMs, ...(signal ? { signal } : {}) });
   const errors: Record<string, string> = { ...fixed.errors, ...printed.errors };
@@ -35,12 +37,15 @@ export async function collectGrains(source: GrainSource): Promise<Grains> {
   const own: Grains = {
     ...machineGrains(),
     agent_version: agentVersion,
+    ...(zone?.owner === undefined ? {} : { timezone: zone.owner }),
     ...(source.clock === undefined ? {} : { clock: source.clock() }),
     ...(running === undefined ? {} : { boot_id: running.bootId }),
     ...(product === undefined || running === undefined ? {} : { firmware: firmwareGrain(product, running) }),
   };
   const grains = bounded({ ...fixed.grains, ...printed.grains }, errors);
-  return { ...grains, ...own, ...(Object.keys(errors).length === 0 ? {} : { grains_errors: errors }) };
+  // The product may know better than the machine where it stands; the owner knows best.
+  const whereabouts = zone === undefined ? {} : { timezone: zone.machine };
+  return { ...whereabouts, ...grains, ...own, ...(Object.keys(errors).length === 0 ? {} : { grains_errors: errors }) };
 }
 
 function firmwareGrain(product: string, { version, bundleUuid, slot }: Running): Grains {

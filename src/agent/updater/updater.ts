@@ -75,7 +75,7 @@ export class Updater {
     this.#store.within(() => {
       settle();
       const known = this.#store.table.find(offer.rolloutId);
-      if (known && (isFinal(known.state) || !isTerminal(known.state))) return this.#store.announce(known);
+      if (known && (isFinal(known, offer.attempt) || !isTerminal(known.state))) return this.#store.announce(known);
       const current = this.#store.table.current();
       const answer = judgeOffer(offer, {
         fact,

@@ -89,6 +89,11 @@ describe('the grains of a device', () => {
       { liar: `echo '{"hostname": "other", "boot_id": "x", "__proto__": {"os": "y"}}'` },
       'os: plan9\n',
     );
+    const zone = { machine: 'Etc/UTC' };
+    expect(await collectGrains({ ...from, zone })).toMatchObject({ timezone: 'Etc/UTC' });
+    expect(await collectGrains({ ...from, zone: { ...zone, owner: 'Asia/Tokyo' } })).toMatchObject({
+      timezone: 'Asia/Tokyo',
+    });
     expect(await collectGrains(from)).toMatchObject({ os: 'linux', hostname: hostname(), boot_id: 'boot-1' });
   });
 
