@@ -86,8 +86,9 @@ export class Updater {
         nowMs: clock.nowMs(),
       });
       // An update of another rollout keeps its record; the refusal is an event alone.
-      if (answer.state === 'rejected') this.#store.announce(answer);
-      else this.#store.save(answer);
+      if (answer.state === 'rejected') return this.#store.announce(answer);
+      this.#store.table.forget(offer.rolloutId);
+      this.#store.save(answer);
     });
     this.#tell();
     this.#drive();
