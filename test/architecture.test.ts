@@ -72,6 +72,7 @@ const arrows: Record<string, string[]> = {
     'demo',
     'door',
     'device',
+    'simulation',
   ],
 };
 

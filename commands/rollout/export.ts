@@ -12,7 +12,7 @@ interface Exported {
 export default class Export extends BaseCommand<Exported> {
   static override streams = true;
   static override description = `write all that a rollout went by, one JSON document a line: its plan, each step, its outcome
-This is what the coordinator went by: the same rules give the same outcome again. With --out the file is there only when it is whole.`;
+\`rollout simulate --recording FILE\` goes through it again: the same rules give the same outcome. With --out the file is there only when it is whole.`;
   static override examples = [
     `$ <%= config.bin %> <%= command.id %> r-81ac --out r-81ac.ndjson
 72 steps of r-81ac`,

@@ -3,7 +3,9 @@ import type { Rollout, RolloutFollowRow } from '../client/contract/index.ts';
 import { FlotillaError } from '../error.ts';
 import { untilInterrupted } from './interrupt.ts';
 import { LiveBlock } from './live-block.ts';
-import { formatRolloutProgress, formatRolloutStep } from './render/rollout.ts';
+import { formatRolloutBlock } from './render/rollout-progress.ts';
+import { formatRolloutStep } from './render/rollout.ts';
+import { RolloutProgress } from './rollout-progress.ts';
 import { stdoutOption } from './terminal.ts';
 
 const repaintMs = 200;
@@ -20,18 +22,18 @@ export async function waitRollout(
   first: Rollout,
   output: RolloutOutput,
 ): Promise<Rollout | undefined> {
-  let newest = first;
+  const progress = new RolloutProgress(first);
   const states = new Map<string, string>();
   const block = new LiveBlock();
   const { print } = output;
   const timer =
     print !== undefined && block.live
-      ? setInterval(() => block.paint(formatRolloutProgress(newest, Date.now())), repaintMs)
+      ? setInterval(() => block.paint(formatRolloutBlock(progress, Date.now())), repaintMs)
       : undefined;
   const onRow = (row: RolloutFollowRow) => {
     output.emit?.(row);
-    if (row.kind === 'rollout') newest = row.rollout;
-    else if (print !== undefined && states.get(row.device.deviceId) !== row.device.state) {
+    progress.take(row);
+    if (row.kind === 'device' && print !== undefined && states.get(row.device.deviceId) !== row.device.state) {
       states.set(row.device.deviceId, row.device.state);
       block.above(() => print(formatRolloutStep(row.device, Date.now(), stdoutOption())));
     }
@@ -39,6 +41,7 @@ export async function waitRollout(
   try {
     const ended = await untilInterrupted(async (signal) => {
       for await (const row of client.followRollout(first.id, signal)) onRow(row);
+      const newest = progress.rollout;
       if (signal.aborted || newest.state !== 'running') return newest;
       throw new FlotillaError(
         'unreachable',

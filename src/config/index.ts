@@ -23,3 +23,4 @@ export { chooseProfile, loadProfiles, parseProfiles, type Profiles } from './pro
 export { findFleetDir } from './fleet-dir.ts';
 export { packageVersion, readPackageAsset } from './package-asset.ts';
 export { packageRoot } from './package-root.ts';
+export { rolloutTimers } from './rollout-timer.ts';

@@ -3,7 +3,7 @@ import { access, mkdir, rm } from 'node:fs/promises';
 import { createPrivateKey, randomBytes, randomInt } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../clock.ts';
-import { loadProfiles, type CoordinatorConfig } from '../config/index.ts';
+import { loadProfiles, rolloutTimers, type CoordinatorConfig } from '../config/index.ts';
 import { PayloadReader } from '../eventlog/schema/index.ts';
 import { FlotillaError, systemErrorCode } from '../error.ts';
 import type { Log } from '../log.ts';
@@ -156,7 +156,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       ...localCaller(),
       jobs: config.jobs,
       returners: returnerNames(config.returners),
-      rolloutTimers: timersOf(config),
+      rolloutTimers: rolloutTimers(config),
       renewal,
       payloads: new PayloadReader(schemaSource(state.schemas)),
       get issuing() {
@@ -371,17 +371,6 @@ function gateOf({ config, clock, log }: CoordinatorOption, hook: ConnectHook): C
     log,
     random: () => randomInt(2 ** 32) / 2 ** 32,
   });
-}
-
-function timersOf({ rollouts }: CoordinatorConfig) {
-  return {
-    offered: rollouts.offeredTimeoutSeconds,
-    downloading: rollouts.downloadTimeoutSeconds,
-    verified: rollouts.installTimeoutSeconds,
-    installing: rollouts.installTimeoutSeconds,
-    rebooting: rollouts.rebootTimeoutSeconds,
-    testing: rollouts.testTimeoutSeconds,
-  };
 }
 
 function newInstanceId(): string {

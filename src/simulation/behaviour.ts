@@ -1,8 +1,16 @@
 import { FlotillaError } from '../error.ts';
-import { parseSelector, selectIds, type Target } from '../selector/index.ts';
-import type { Chance } from './chance.ts';
-import { defaultDeferral, defaultFlapping, defaultTakes, type FailureEnd, type FleetModel } from './fleet-model.ts';
-import { parseStretch, type ReadDuration, type Stretch } from './stretch.ts';
+import { Chance } from './chance.ts';
+import type { Fleet } from './fleet.ts';
+import {
+  defaultDeferral,
+  defaultFlapping,
+  defaultTakes,
+  type FailureEnd,
+  type FleetModel,
+  type SimulatedStep,
+  type Who,
+} from './fleet-model.ts';
+import { fixed, type Stretch } from './stretch.ts';
 
 /** What a model means for one device. */
 export interface Behaviour {
@@ -13,7 +21,7 @@ export interface Behaviour {
 }
 
 export interface FleetBehaviour {
-  takes: Record<keyof typeof defaultTakes, Stretch>;
+  takes: Record<SimulatedStep, Stretch>;
   of(deviceId: string): Behaviour;
 }
 
@@ -24,72 +32,44 @@ const reasons: Record<FailureEnd, string> = {
   silent: 'silent',
 };
 const plain: Behaviour = {};
+const forGood = fixed(Infinity);
 
 /**
- * Draws who fails, who is away, whose link flaps. One thing does not shift the draws of another: each has a chance of its own.
- * @throws FlotillaError `usage` for a selector, a share or a length of time that is not one, and for one that means nobody
+ * Draws who fails, who is away, whose link flaps. One thing does not shift the draws of another: each has a chance of
+ * its own. What comes later in a list holds for a device that both name.
+ * @throws FlotillaError `usage` for a selector that is malformed or means nobody
  */
-export function assignBehaviour(
-  model: FleetModel,
-  fleet: readonly Target[],
-  { chanceOf, seconds, nowMs }: { chanceOf(name: string): Chance; seconds: ReadDuration; nowMs: number },
-): FleetBehaviour {
+export function assignBehaviour(model: FleetModel, fleet: Fleet, seed: number): FleetBehaviour {
   const known = new Map<string, Behaviour>();
-  const stretch = (value: string | number | undefined, otherwise: string, place: string): Stretch =>
-    parseStretch(String(value ?? otherwise), place, seconds);
-  const assign = <T extends Who>(
-    name: string,
-    list: readonly T[] = [],
-    behave: (item: T, place: string) => Behaviour,
-  ) => {
-    for (const [index, item] of list.entries()) {
+  const assign = <T extends Who>(name: string, list: readonly T[] | undefined, behave: (item: T) => Behaviour) => {
+    for (const [index, item] of (list ?? []).entries()) {
       const place = `${name}[${index}]`;
-      const behaviour = behave(item, place);
-      for (const id of chosen(item, fleet, chanceOf(place), place, nowMs)) {
-        known.set(id, { ...known.get(id), ...behaviour });
+      for (const id of chosen(item, fleet, new Chance(seed + hashOf(place)), place)) {
+        known.set(id, { ...known.get(id), ...behave(item) });
       }
     }
   };
-  assign('failures', model.failures, ({ as = 'rolled-back', reason }) => ({
-    failure: { as, reason: reason ?? reasons[as] },
+  assign('failures', model.failures, ({ as = 'rolled-back', reason = reasons[as] }) => ({ failure: { as, reason } }));
+  assign('offline', model.offline, (item) => ({ awayFor: item.for ?? forGood }));
+  assign('flapping', model.flapping, ({ up = defaultFlapping.up, down = defaultFlapping.down }) => ({
+    flapping: { up, down },
   }));
-  assign('offline', model.offline, (item, place) => ({ awayFor: stretch(item.for, 'forever', `${place}.for`) }));
-  assign('flapping', model.flapping, ({ up, down }, place) => ({
-    flapping: {
-      up: stretch(up, defaultFlapping.up, `${place}.up`),
-      down: stretch(down, defaultFlapping.down, `${place}.down`),
-    },
-  }));
-  assign('deferring', model.deferring, (item, place) => ({
-    deferral: stretch(item.for, defaultDeferral, `${place}.for`),
-  }));
-  const takes = Object.fromEntries(
-    Object.entries(defaultTakes).map(([step, otherwise]) => [
-      step,
-      stretch(model.takes?.[step as keyof typeof defaultTakes], otherwise, `takes.${step}`),
-    ]),
-  ) as FleetBehaviour['takes'];
-  return { takes, of: (id) => known.get(id) ?? plain };
+  assign('deferring', model.deferring, (item) => ({ deferral: item.for ?? defaultDeferral }));
+  return { takes: { ...defaultTakes, ...model.takes }, of: (id) => known.get(id) ?? plain };
 }
 
-interface Who {
-  devices?: string;
-  share?: string;
-}
-
-function chosen(who: Who, fleet: readonly Target[], chance: Chance, place: string, nowMs: number): string[] {
-  const ids =
-    who.devices === undefined ? fleet.map(({ id }) => id) : selectIds(parseSelector(who.devices), fleet, nowMs);
-  if (ids.length === 0) {
-    throw new FlotillaError('usage', 'simulation-none-matched', `${place}.devices matches no device of the fleet`, {
-      seen: who.devices ?? '*',
-      suggestion: 'a failure that is injected nowhere proves nothing; mend the selector or the fleet',
-    });
-  }
-  const share = who.share === undefined ? 1 : Number.parseFloat(who.share) / 100;
-  if (share <= 1) return chance.part(ids, share);
-  throw new FlotillaError('usage', 'share-malformed', `${place}.share is not a share`, {
-    seen: who.share ?? '',
-    expected: '0% to 100%',
+function chosen({ devices, share = 1 }: Who, fleet: Fleet, chance: Chance, place: string): string[] {
+  const ids = devices === undefined ? fleet.devices.map(({ id }) => id) : fleet.select(devices);
+  if (ids.length > 0) return chance.part(ids, share);
+  throw new FlotillaError('usage', 'simulation-none-matched', `${place}.devices matches no device of the fleet`, {
+    seen: devices ?? '*',
+    suggestion: 'what is injected nowhere proves nothing: mend the selector or the fleet',
   });
+}
+
+/** FNV-1a. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (const character of text) hash = Math.imul(hash ^ character.codePointAt(0)!, 0x01000193) >>> 0;
+  return hash;
 }

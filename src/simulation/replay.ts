@@ -17,13 +17,15 @@ export interface Replayed {
  * Goes through a recording again, with the rules of this version.
  * @throws FlotillaError `usage` for rows that are no whole recording
  */
-export function replayRecording(rows: Iterable<RolloutRecordingRow>): Replayed {
+export async function replayRecording(
+  rows: Iterable<RolloutRecordingRow> | AsyncIterable<RolloutRecordingRow>,
+): Promise<Replayed> {
   let rollout: string | undefined;
   let replay: RolloutReplay | undefined;
   let outcome: RolloutOutcome | undefined;
   let steps = 0;
   let lastMs = 0;
-  for (const row of rows) {
+  for await (const row of rows) {
     if (row.kind === 'recording' && row.version === 1) rollout = row.rollout;
     else if (row.kind === 'plan') replay = new RolloutReplay(row);
     else if (row.kind === 'step' && replay !== undefined) {

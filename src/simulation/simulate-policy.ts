@@ -5,17 +5,16 @@ import { pinTag } from '../coordinator/rollout/offer-rule.ts';
 import { planRollout } from '../coordinator/rollout/plan-rollout.ts';
 import { reportRollout } from '../coordinator/rollout/report-rollout.ts';
 import type { TimerPolicy } from '../coordinator/rollout/rollout-state.ts';
-import { parseSelector, selectIds } from '../selector/index.ts';
+import { FlotillaError } from '../error.ts';
 import { assignBehaviour } from './behaviour.ts';
 import { Chance } from './chance.ts';
-import type { FleetDevice } from './fleet-file.ts';
+import { textTags, type Fleet } from './fleet.ts';
 import type { FleetModel } from './fleet-model.ts';
 import { simulateRollout, type Simulated } from './simulate-rollout.ts';
-import type { ReadDuration } from './stretch.ts';
 
 export interface PolicyTrial {
   request: RolloutRequest;
-  fleet: readonly FleetDevice[];
+  fleet: Fleet;
   model: FleetModel;
   timers: TimerPolicy;
   seed: number;
@@ -24,47 +23,41 @@ export interface PolicyTrial {
   /** Virtual time after which it is given up. */
   limitSeconds: number;
   bundleBytes: number;
-  seconds: ReadDuration;
 }
 
-/** What `rollout simulate` gives: the report that a real rollout of this course would have, and what only a simulation knows. */
+/** The report that a real rollout of this course would have, and what only a simulation knows. */
 export interface Trial {
   version: 1;
-  simulated: true;
   seed: number;
   ending: Simulated['ending'];
   /** Of virtual time. */
   durationSeconds: number;
-  /** The most devices that were being updated at once; of the whole, and while each phase ran. */
+  /** The most devices that were being updated at once; of the whole, and of each phase. */
   peakInFlight: number;
   phasePeaks: number[];
+  /** What the rollout was told in all. */
   inputs: number;
   report: RolloutReport;
 }
 
-const rolloutId = 'r-simulated';
 const partBytes = 262_144;
 
 /** @throws FlotillaError as planRollout and assignBehaviour; `none-matched` when the policy matches no device */
-export function simulatePolicy(trial: PolicyTrial): Trial {
-  const { request, fleet, model, seed, startMs, limitSeconds, bundleBytes } = trial;
-  const behaviour = assignBehaviour(model, fleet, {
-    chanceOf: (name) => new Chance(seed + hashOf(name)),
-    seconds: trial.seconds,
-    nowMs: startMs,
-  });
-  const select = (selector: string): string[] => selectIds(parseSelector(selector), fleet, startMs);
+export function simulatePolicy({ request, fleet, model, timers, ...trial }: PolicyTrial): Trial {
+  const { seed, startMs, limitSeconds, bundleBytes } = trial;
+  const behaviour = assignBehaviour(model, fleet, seed);
+  const matched = fleet.select(request.selector);
+  if (matched.length === 0) {
+    throw new FlotillaError('none-matched', 'device-none-matched', 'the selector matches no device of the fleet', {
+      seen: request.selector,
+    });
+  }
   const [product = 'product', version = '0.0.0'] = request.release.split('/');
-  const known = new Map(fleet.map((device) => [device.id, device]));
-  const { targets } = chooseTargets(request, select(request.selector), {
-    select: (selector) => new Set(select(selector)),
-    pin: (id) => {
-      const pin = known.get(id)?.tags[pinTag];
-      return typeof pin === 'string' ? pin : undefined;
-    },
-  });
+  const known = new Map(fleet.devices.map((device) => [device.id, { ...device, tags: textTags(device) }]));
+  const select = (selector: string): ReadonlySet<string> => new Set(fleet.select(selector));
+  const { targets } = chooseTargets(request, matched, { select, pin: (id) => known.get(id)?.tags[pinTag] });
   const rollout = planRollout(request, targets, {
-    id: rolloutId,
+    id: 'r-simulated',
     release: request.release,
     bundle: {
       product,
@@ -76,23 +69,22 @@ export function simulatePolicy(trial: PolicyTrial): Trial {
       partSha256: [],
     },
     startedBy: 'simulation',
-    timers: trial.timers,
+    timers,
     nowMs: startMs,
     connected: (id) => behaviour.of(id).awayFor === undefined,
     heldBy: () => undefined,
-    select: (selector) => new Set(select(selector)),
+    select,
     facts: (id) => known.get(id)!,
   });
   const { rollout: ended, ...simulated } = simulateRollout({
     rollout,
-    fleet,
+    fleet: fleet.devices,
     behaviour,
     chance: new Chance(seed),
     untilMs: startMs + limitSeconds * 1000,
   });
   return {
     version: 1,
-    simulated: true,
     seed,
     ending: simulated.ending,
     durationSeconds: (simulated.endedAtMs - startMs) / 1000,
@@ -101,11 +93,4 @@ export function simulatePolicy(trial: PolicyTrial): Trial {
     inputs: simulated.inputs,
     report: reportRollout(ended.document, [...ended.devices], simulated.endedAtMs),
   };
-}
-
-/** FNV-1a. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (const character of text) hash = Math.imul(hash ^ character.codePointAt(0)!, 0x01000193) >>> 0;
-  return hash;
 }

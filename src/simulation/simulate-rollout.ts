@@ -8,14 +8,15 @@ import { reduceRollout, type RolloutInput } from '../coordinator/rollout/reduce-
 import type { RolloutState } from '../coordinator/rollout/rollout-state.ts';
 import { deadlineOf } from '../coordinator/rollout/rollout-timer.ts';
 import { sumTallies } from '../coordinator/rollout/tally.ts';
-import { isOpen } from '../coordinator/rollout/target-device.ts';
-import type { UpdateState } from '../protocol/event.ts';
+import { isOpen, type TargetDevice } from '../coordinator/rollout/target-device.ts';
 import type { FleetBehaviour } from './behaviour.ts';
 import type { Chance } from './chance.ts';
+import { DeviceLife, type DeviceDue, type Stage } from './device-life.ts';
 import { EventQueue } from './event-queue.ts';
-import type { FleetDevice } from './fleet-file.ts';
-import { SimulatedDevice, type Step } from './simulated-device.ts';
-import { drawStretch, type Stretch } from './stretch.ts';
+import type { FleetDevice } from './fleet.ts';
+import { nextTickMs } from './next-tick.ts';
+import { SimulatedDevice } from './simulated-device.ts';
+import { drawStretch } from './stretch.ts';
 
 export interface SimulationOption {
   /** As planned; not opened yet. */
@@ -39,12 +40,7 @@ export interface Simulated {
   inputs: number;
 }
 
-type Due =
-  | { kind: 'step'; device: SimulatedDevice; turn: number }
-  | { kind: 'link'; device: SimulatedDevice }
-  | { kind: 'inbox'; device: SimulatedDevice }
-  | { kind: 'check'; device: SimulatedDevice }
-  | { kind: 'tick' };
+type Due = DeviceDue | { kind: 'check'; device: SimulatedDevice } | { kind: 'approve' } | { kind: 'tick' };
 
 /** What runs before the first update, where the fleet file does not say it. */
 const previousUuid = '00000000-0000-4000-8000-000000000000';
@@ -57,12 +53,15 @@ class Simulation {
   readonly #devices: Map<string, SimulatedDevice>;
   readonly #queue = new EventQueue<Due>();
   readonly #facts: OfferFacts;
+  readonly #life: DeviceLife;
   readonly #takes: FleetBehaviour['takes'];
   readonly #chance: Chance;
   readonly #untilMs: number;
   #rollout: RolloutState;
   #nowMs: number;
   #tickAtMs = Infinity;
+  /** The last phase that somebody was asked about. */
+  #approvedPhase = -1;
   #inputs = 0;
   #peak = 0;
   readonly #peaks: number[];
@@ -74,6 +73,18 @@ class Simulation {
     this.#chance = chance;
     this.#untilMs = untilMs;
     this.#peaks = rollout.document.phases.map(() => 0);
+    // The clock goes on: the devices see it as it is.
+    const nowMs = (): number => this.#nowMs;
+    const stage: Stage = {
+      get nowMs() {
+        return nowMs();
+      },
+      feed: (input) => this.#feed(input),
+      later: (atMs, due) => this.#queue.put(atMs, due),
+      isOpen: (device) => isOpen(this.#targetOf(device).state),
+      watch: (device) => this.#arm(device),
+    };
+    this.#life = new DeviceLife(stage, { takes: behaviour.takes, chance });
     const targets = fleet.filter(({ id }) => rollout.index.has(id));
     this.#devices = new Map(
       targets.map((device) => [
@@ -87,7 +98,7 @@ class Simulation {
         const device = this.#devices.get(id);
         if (device === undefined) return undefined;
         const { told, quarantinedBundles, sinceMs } = device;
-        return { state: 'accepted', running: told, quarantinedBundles, sinceMs };
+        return { state: 'accepted', running: told, quarantinedBundles, tags: device.tags, sinceMs };
       },
       delta: () => undefined,
       takesConduct: () => true,
@@ -96,7 +107,7 @@ class Simulation {
   }
 
   run(): Simulated {
-    for (const device of this.#devices.values()) this.#scheduleLink(device);
+    for (const device of this.#devices.values()) if (device.isAbsent) this.#life.scheduleLink(device);
     this.#feed({ kind: 'open' });
     while (!this.#isOver()) {
       const next = this.#queue.nextMs;
@@ -127,15 +138,17 @@ class Simulation {
       case 'tick':
         this.#tickAtMs = Infinity;
         return this.#feed({ kind: 'tick' });
+      case 'approve':
+        return this.#feed({ kind: 'approve', by: 'simulation' });
       case 'check':
         due.device.isChecked = false;
         return this.#check(due.device);
       case 'link':
-        return this.#changeLink(due.device);
+        return this.#life.changeLink(due.device);
       case 'inbox':
-        return this.#read(due.device);
+        return this.#life.read(due.device);
       case 'step':
-        if (due.turn === due.device.turn) this.#advance(due.device);
+        if (due.turn === due.device.turn) this.#life.advance(due.device);
     }
   }
 
@@ -146,12 +159,16 @@ class Simulation {
     for (const effect of effects) this.#take(effect);
     this.#notePeak();
     this.#armTick();
+    this.#armApproval();
   }
 
   #take(effect: Effect): void {
     if (effect.kind === 'member') {
       const device = this.#devices.get(effect.member.deviceId);
-      if (device !== undefined) this.#arm(device);
+      if (device === undefined) return;
+      this.#arm(device);
+      if (device.behaviour.flapping !== undefined && !device.isFlapping && !device.isAbsent)
+        this.#life.startFlapping(device);
       return;
     }
     if (effect.kind === 'quarantine-bundle') {
@@ -172,155 +189,13 @@ class Simulation {
     this.#queue.put(this.#nowMs, { kind: 'inbox', device });
   }
 
-  #read(device: SimulatedDevice): void {
-    if (!device.isConnected) return;
-    for (const asked of device.inbox.splice(0)) {
-      if (asked.kind === 'offer') {
-        if (device.step === 'idle' && this.#nowMs < asked.offer.expiresAtMs) this.#begin(device, asked.offer);
-      } else if (device.step === 'offered' || device.step === 'downloading') {
-        this.#rest(device);
-        this.#say(device, 'cancelled');
-      }
-    }
-  }
-
-  #begin(device: SimulatedDevice, offer: Parameters<SimulatedDevice['begin']>[0]): void {
-    device.begin(offer);
-    this.#say(device, 'offered');
-    const { deferral } = device.behaviour;
-    const putOffMs = deferral === undefined ? 0 : drawStretch(deferral, this.#chance);
-    this.#enter(device, 'offered', this.#draw(this.#takes.answer) + putOffMs);
-  }
-
-  /** The step is over: what comes next, as in the agent's updater. */
-  #advance(device: SimulatedDevice): void {
-    const { failure } = device.behaviour;
-    switch (device.step) {
-      case 'idle':
-        return;
-      case 'offered':
-        if (failure?.as === 'rejected') return this.#end(device, 'rejected');
-        this.#say(device, 'downloading');
-        this.#enter(device, 'downloading', this.#draw(this.#takes.download));
-        if (!device.isConnected) this.#holdDownload(device);
-        return;
-      case 'downloading':
-        this.#say(device, 'verified');
-        this.#say(device, 'installing');
-        return this.#enter(device, 'installing', this.#draw(this.#takes.install));
-      case 'installing':
-        if (failure?.as === 'failed') return this.#end(device, 'failed');
-        device.installed(this.#nowMs);
-        this.#say(device, 'rebooting');
-        return this.#restart(device, 'rebooting');
-      case 'rebooting':
-        if (failure?.as === 'silent') return this.#rest(device);
-        this.#boot(device);
-        this.#say(device, 'testing');
-        return this.#enter(device, 'testing', this.#draw(this.#takes.test));
-      case 'testing':
-        if (failure?.as === 'rolled-back') return this.#restart(device, 'reverting');
-        return this.#end(device, 'committed');
-      case 'reverting':
-        this.#boot(device);
-        return this.#end(device, 'rolled-back');
-    }
-  }
-
-  #enter(device: SimulatedDevice, step: Step, lengthMs: number): void {
-    device.step = step;
-    device.turn += 1;
-    device.stepEndsMs = this.#nowMs + lengthMs;
-    device.leftMs = undefined;
-    if (Number.isFinite(lengthMs)) this.#queue.put(device.stepEndsMs, { kind: 'step', device, turn: device.turn });
-  }
-
-  #rest(device: SimulatedDevice): void {
-    this.#enter(device, 'idle', Infinity);
-  }
-
-  #end(device: SimulatedDevice, state: UpdateState): void {
-    this.#rest(device);
-    this.#say(device, state);
-    if (device.inbox.length > 0) this.#queue.put(this.#nowMs, { kind: 'inbox', device });
-  }
-
-  #restart(device: SimulatedDevice, step: Step): void {
-    const wasConnected = device.isConnected;
-    device.isOn = false;
-    if (wasConnected) this.#presence(device);
-    this.#enter(device, step, this.#draw(this.#takes.reboot));
-  }
-
-  #boot(device: SimulatedDevice): void {
-    device.boot(this.#nowMs);
-    device.isOn = true;
-    if (device.hasLink) this.#connected(device);
-  }
-
-  #connected(device: SimulatedDevice): void {
-    device.told = device.running;
-    this.#presence(device);
-    for (const event of device.outbox.splice(0)) this.#feed({ kind: 'update', deviceId: device.id, event });
-    this.#read(device);
-  }
-
-  #presence(device: SimulatedDevice): void {
-    device.sinceMs = this.#nowMs;
-    this.#feed({ kind: 'presence', deviceId: device.id });
-    this.#arm(device);
-  }
-
-  #say(device: SimulatedDevice, state: UpdateState): void {
-    const event = device.says(state, this.#nowMs);
-    if (device.isConnected) this.#feed({ kind: 'update', deviceId: device.id, event });
-    else device.outbox.push(event);
-  }
-
-  #scheduleLink(device: SimulatedDevice): void {
-    const { awayFor, flapping } = device.behaviour;
-    const stretch = device.isAbsent ? awayFor : device.hasLink ? flapping?.up : flapping?.down;
-    if (stretch === undefined) return;
-    const lengthMs = Math.max(1, drawStretch(stretch, this.#chance));
-    if (Number.isFinite(lengthMs)) this.#queue.put(this.#nowMs + lengthMs, { kind: 'link', device });
-  }
-
-  #changeLink(device: SimulatedDevice): void {
-    device.hasLink = !device.hasLink;
-    device.isAbsent = false;
-    if (device.isOn) {
-      if (device.hasLink) {
-        this.#connected(device);
-        this.#resumeDownload(device);
-      } else {
-        this.#presence(device);
-        this.#holdDownload(device);
-      }
-    }
-    // A link that nobody looks at any more need not go on flapping.
-    if (this.#isOpen(device) || device.step !== 'idle' || !device.hasLink) this.#scheduleLink(device);
-  }
-
-  #holdDownload(device: SimulatedDevice): void {
-    if (device.step !== 'downloading' || device.leftMs !== undefined) return;
-    device.leftMs = Math.max(0, device.stepEndsMs - this.#nowMs);
-    device.turn += 1;
-  }
-
-  #resumeDownload(device: SimulatedDevice): void {
-    if (device.step === 'downloading' && device.leftMs !== undefined) {
-      this.#enter(device, 'downloading', device.leftMs);
-    }
-  }
-
-  #isOpen(device: SimulatedDevice): boolean {
-    return isOpen(this.#rollout.devices.at(this.#rollout.index.get(device.id)!).state);
+  #targetOf(device: SimulatedDevice): TargetDevice {
+    return this.#rollout.devices.at(this.#rollout.index.get(device.id)!);
   }
 
   #deadlineMs(device: SimulatedDevice): number | undefined {
-    const target = this.#rollout.devices.at(this.#rollout.index.get(device.id)!);
     const presence = { connected: device.isConnected, sinceMs: device.sinceMs };
-    return deadlineOf(this.#rollout.document, target, presence)?.atMs;
+    return deadlineOf(this.#rollout.document, this.#targetOf(device), presence)?.atMs;
   }
 
   /** One look ahead for each device: at its time limit as it stands now. */
@@ -338,15 +213,21 @@ class Simulation {
     this.#arm(device);
   }
 
-  /** What only time brings about. */
   #armTick(): void {
-    const { phases, currentPhase, state } = this.#rollout.document;
-    const phase = phases[currentPhase];
-    if (state !== 'running' || phase?.state !== 'soaking' || phase.soakingSinceMs === undefined) return;
-    const atMs = phase.soakingSinceMs + phase.soakSeconds * 1000;
-    if (atMs >= this.#tickAtMs) return;
+    const atMs = Math.max(nextTickMs(this.#rollout), this.#nowMs + 1);
+    if (atMs >= this.#tickAtMs || !Number.isFinite(atMs)) return;
     this.#tickAtMs = atMs;
-    this.#queue.put(Math.max(atMs, this.#nowMs), { kind: 'tick' });
+    this.#queue.put(atMs, { kind: 'tick' });
+  }
+
+  /** A person who is asked says yes, in the time that the model says. */
+  #armApproval(): void {
+    const { phases, currentPhase, state } = this.#rollout.document;
+    if (state !== 'running' || phases[currentPhase]?.state !== 'approval' || this.#approvedPhase === currentPhase)
+      return;
+    this.#approvedPhase = currentPhase;
+    const lengthMs = drawStretch(this.#takes.approval, this.#chance);
+    if (Number.isFinite(lengthMs)) this.#queue.put(this.#nowMs + lengthMs, { kind: 'approve' });
   }
 
   #notePeak(): void {
@@ -356,9 +237,5 @@ class Simulation {
       if (inFlight > (this.#peaks[phase] ?? 0)) this.#peaks[phase] = inFlight;
     }
     if (all > this.#peak) this.#peak = all;
-  }
-
-  #draw(stretch: Stretch): number {
-    return drawStretch(stretch, this.#chance);
   }
 }

@@ -1,10 +1,12 @@
 import type { Evidence, Running, UpdateEvent, UpdateState } from '../protocol/event.ts';
 import type { UpdateCancel, UpdateOffer } from '../protocol/request.ts';
 import type { Behaviour } from './behaviour.ts';
-import type { FleetDevice } from './fleet-file.ts';
+import { textTags, type FleetDevice } from './fleet.ts';
+import { zoneGrain } from '../coordinator/rollout/plan-rollout.ts';
 
-/** What a simulated device is doing; `reverting`: it restarts into the slot that it came from. */
-export type Step = 'idle' | 'offered' | 'downloading' | 'installing' | 'rebooting' | 'testing' | 'reverting';
+/** What a simulated device is doing; `installed`: it may restart when it has to; `reverting`: it restarts into the slot that it came from. */
+export type Step =
+  'idle' | 'offered' | 'downloading' | 'verified' | 'installing' | 'installed' | 'rebooting' | 'testing' | 'reverting';
 
 export type Asked = { kind: 'offer'; offer: UpdateOffer } | { kind: 'cancel'; cancel: UpdateCancel };
 
@@ -12,17 +14,22 @@ export type Asked = { kind: 'offer'; offer: UpdateOffer } | { kind: 'cancel'; ca
 export class SimulatedDevice {
   readonly id: string;
   readonly behaviour: Behaviour;
+  readonly tags: Readonly<Record<string, string>>;
+  /** By which it reads windows of its own clock. */
+  readonly zone: string | undefined;
   /** Its network; a device that restarts is away whatever that is. */
   hasLink: boolean;
   /** It has not been there yet. */
   isAbsent: boolean;
   isOn = true;
+  /** Its link comes and goes: from when its phase begins, before that nobody looks. */
+  isFlapping = false;
   /** Of the last connect or disconnect. */
   sinceMs: number;
   running: Running;
   /** The last boot that the coordinator has heard of. */
   told: Running;
-  quarantinedBundles: readonly string[];
+  quarantinedBundles: readonly string[] = [];
   step: Step = 'idle';
   /** The step that a due event belongs to: an older one means nothing any more. */
   turn = 0;
@@ -43,10 +50,12 @@ export class SimulatedDevice {
   constructor(device: FleetDevice, behaviour: Behaviour, previousUuid: string, nowMs: number) {
     this.id = device.id;
     this.behaviour = behaviour;
+    this.tags = textTags(device);
+    const zone = device.grains[zoneGrain];
+    this.zone = typeof zone === 'string' ? zone : undefined;
     this.hasLink = behaviour.awayFor === undefined;
     this.isAbsent = !this.hasLink;
     this.sinceMs = nowMs;
-    this.quarantinedBundles = device.quarantinedBundles;
     this.running = { bootId: 'boot-1', slot: 'a', bundleUuid: device.runningUuid ?? previousUuid };
     this.told = this.running;
     this.#before = this.running;

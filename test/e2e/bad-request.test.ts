@@ -146,6 +146,7 @@ describe('without a coordinator', () => {
     'rollout pause': () => ['r-1'],
     'rollout report': () => ['r-1'],
     'rollout resume': () => ['r-1'],
+    'rollout simulate': () => ['--fleet', 'recorded'],
     'rollout start': () => ['p/1.0.0', '*'],
     'rollout status': () => ['r-1'],
     run: () => ['*', '--', 'true'],
@@ -157,6 +158,7 @@ describe('without a coordinator', () => {
     why: () => ['d-1'],
   };
   const alone = [
+    'rollout test',
     'agent diagnose',
     'agent enroll',
     'agent init',

@@ -460,6 +460,8 @@ const cases: Record<string, Case> = {
   'rollout status': { ok: () => [rollouts['x-1'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
   'rollout report': { ok: () => [rollouts['x-1'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
   'rollout export': { ok: () => [rollouts['x-1'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
+  'rollout simulate': { ok: () => ['--devices', '9'], fails: () => ['--devices', '9', '--fail', 'x'], exitCode: 2 },
+  'rollout test': { ok: () => [scratch('cases.yaml')], fails: () => [scratch('no-such-file')], exitCode: 2 },
   'rollout pause': { ok: () => [rollouts['x-1'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
   'rollout resume': { ok: () => [rollouts['x-2'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
   'rollout abort': { ok: () => [rollouts['x-3'] ?? ''], fails: () => ['r-nothing'], exitCode: 2 },
@@ -486,6 +488,12 @@ beforeAll(async () => {
   await writeFile(scratch('not-a-bundle.fw'), 'no archive');
 
   await writeFile(scratch('limits.yaml'), 'max: 10\n');
+  await writeFile(scratch('policy.yaml'), "release: tiny/1.0.0\nselector: '*'\n");
+  const cases = ['policy: policy.yaml', "fleet: { generate: [{ count: 3, id: 'd-{n}' }] }", 'cases:'];
+  await writeFile(
+    scratch('cases.yaml'),
+    [...cases, '  - { name: good, expect: { outcome: completed } }', ''].join('\n'),
+  );
   const field = { name: 'volts', type: 'double', unit: 'V' };
   const reading = (unit: string) =>
     JSON.stringify({ type: 'record', name: 'meter.Reading', fields: [{ ...field, unit }] });

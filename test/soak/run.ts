@@ -17,6 +17,7 @@ import { recordLog, type LogRecording } from './log-recording.ts';
 import { powerCutLog, verdict as powerCutLogVerdict } from './power-cut-log.ts';
 import { runDemand } from './demand/demand.ts';
 import { runJobs } from './jobs/jobs.ts';
+import { runRollout } from './rollout/rollout.ts';
 import { runRotation } from './rotation/rotation.ts';
 import { powerCut, powerCutVerdict as updateVerdict } from './update/power-cut.ts';
 import { powerCutApply, recordUpgrades, verdict as powerCutVerdict } from './power-cut-apply.ts';
@@ -27,7 +28,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string' },
     seed: { type: 'string' },
     points: { type: 'string' },
-    agents: { type: 'string', default: '40' },
+    agents: { type: 'string' },
     events: { type: 'string' },
     recording: { type: 'string' },
   },
@@ -117,7 +118,7 @@ const soaks: Record<string, Soak> = {
   demand: {
     async run() {
       const { problems, ...report } = await runDemand({
-        agents: whole('agents', values.agents),
+        agents: whole('agents', values.agents ?? '40'),
         processes: 2,
         holdSeconds: whole('seconds', values.seconds ?? '30'),
         rampSeconds: 60,
@@ -129,13 +130,25 @@ const soaks: Record<string, Soak> = {
   jobs: {
     async run() {
       const runs = whole('points', values.points ?? '300');
-      const report = await runJobs({ seed, runs, agents: Math.min(3, whole('agents', values.agents)), say });
+      const report = await runJobs({ seed, runs, agents: Math.min(3, whole('agents', values.agents ?? '40')), say });
       return { report, problems: report.failures.map(({ run, reason }) => `run ${run}: ${reason}`) };
+    },
+  },
+  rollout: {
+    async run() {
+      const { problems, ...report } = await runRollout({
+        agents: whole('agents', values.agents ?? '300'),
+        seed,
+        gateways: 2,
+        deadlineSeconds: whole('seconds', values.seconds ?? '60'),
+        say,
+      });
+      return { report, problems };
     },
   },
   rotation: {
     async run() {
-      const agents = whole('agents', values.agents);
+      const agents = whole('agents', values.agents ?? '40');
       const { problems, ...report } = await runRotation({
         agents,
         away: Math.ceil(agents / 20),
@@ -150,7 +163,7 @@ const soaks: Record<string, Soak> = {
       const report = await runChaos({
         seed,
         seconds: whole('seconds', values.seconds ?? '300'),
-        agents: whole('agents', values.agents),
+        agents: whole('agents', values.agents ?? '40'),
         events: whole('events', values.events ?? '200000'),
         poison: 40,
         faultsPerSecond: 3,

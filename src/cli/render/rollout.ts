@@ -3,7 +3,9 @@ import { formatAge, formatBytes, formatDuration, formatTime, plural } from '../h
 import { paint, styleOfState } from '../paint.ts';
 import { printable } from '../printable.ts';
 import { formatFields, formatTable, type TableOption } from '../table.ts';
+import { RolloutProgress } from '../rollout-progress.ts';
 import { formatCounts } from './job.ts';
+import { formatFailures, formatPhaseBars } from './rollout-progress.ts';
 
 const total = (rollout: Rollout) => rollout.phases.reduce((sum, phase) => sum + phase.size, 0);
 
@@ -49,7 +51,15 @@ export function formatRollout(rollout: Rollout, nowMs: number, option: TableOpti
     )
     .join('');
   const devices = rollout.devices ?? [];
-  return `${fields}\n${phases}${devices.length === 0 ? '' : `\n${formatRolloutDevices(devices, nowMs, option)}`}`;
+  // On a terminal the phases are drawn; what reads this from a pipe has them in words.
+  const progress = new RolloutProgress(rollout);
+  const drawn = option.width === undefined ? phases : linesOf(formatPhaseBars(progress));
+  const failures = linesOf(formatFailures(progress));
+  return `${fields}\n${drawn}${failures === '' ? '' : `\n${failures}`}${devices.length === 0 ? '' : `\n${formatRolloutDevices(devices, nowMs, option)}`}`;
+}
+
+function linesOf(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join('');
 }
 
 function formatRolloutDevices(devices: readonly RolloutDevice[], nowMs: number, option: TableOption): string {
@@ -93,16 +103,6 @@ export function formatRolloutStep(device: RolloutDevice, nowMs: number, option: 
   const tail = proof === '-' ? '' : `  ${printable(proof)}`;
   const state = paint(styleOfState(device.state), device.state, option.color ?? false);
   return `${formatTime(nowMs)}  ${device.deviceId}  ${state}${tail}\n`;
-}
-
-/** The block that is painted while a rollout is followed. */
-export function formatRolloutProgress(rollout: Rollout, nowMs: number): string[] {
-  const phase = `phase ${Math.min(rollout.currentPhase + 1, rollout.phases.length)} of ${rollout.phases.length}`;
-  return [
-    `rollout ${rollout.id} of ${rollout.release}: ${rollout.state}, ${phase}, ${formatDuration(nowMs - rollout.startedAtMs)}`,
-    `  ${formatCounts(rollout.counts)}`,
-    'Ctrl-C leaves the rollout running',
-  ];
 }
 
 export function formatRolloutSummary(rollout: Rollout, option: TableOption = {}): string {

@@ -137,8 +137,8 @@ export function offerFacts(state: CoreState): OfferFacts {
       const live = state.live.get(deviceId);
       // Nobody was connected before this process started, whatever the last one wrote.
       const sinceMs = live?.connectedAtMs ?? Math.max(device.sinceMs ?? 0, state.startedAtMs);
-      const { running, quarantinedBundles } = device;
-      return { state: device.state, quarantinedBundles, sinceMs, ...(running === undefined ? {} : { running }) };
+      const { running, quarantinedBundles, tags } = device;
+      return { state: device.state, quarantinedBundles, tags, sinceMs, ...(running === undefined ? {} : { running }) };
     },
     delta(bundleUuid, fromUuid) {
       for (const { release, deltas = [] } of state.releases.values()) {

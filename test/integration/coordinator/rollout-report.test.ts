@@ -31,11 +31,11 @@ describe('a rollout that was recorded', () => {
     for (const each of ['b3', 'b4', 'b5']) boards.push(await connectBoard(core, each, { instanceId: 0xb2n }));
     await updateBoard(boards[0]!, release, 'committed');
     await core.client.removeDevice('b5');
-    const unfinished = replayRecording(await recordingOf(core, id));
+    const unfinished = await replayRecording(await recordingOf(core, id));
     expect(unfinished.differences).toEqual([]);
     await updateBoard(boards[1]!, release, 'committed');
 
-    const replayed = replayRecording(await recordingOf(core, id));
+    const replayed = await replayRecording(await recordingOf(core, id));
     expect(replayed.differences).toEqual([]);
     expect(replayed.report.rollout).toMatchObject({
       state: 'completed',
@@ -76,11 +76,11 @@ describe('a rollout that was recorded', () => {
     const { id } = await core.client.startRollout({ release: release.id, selector: '*', expect: 2 });
     await updateBoard(boards[0]!, release, 'rolled-back');
     const rows = await recordingOf(core, id);
-    expect(replayRecording(rows).report.rollout.state).toBe('halted');
+    expect((await replayRecording(rows)).report.rollout.state).toBe('halted');
     const other = rows.map((row) => (row.kind === 'step' ? { ...row, input: { kind: 'open' } } : row));
-    expect(replayRecording(other).differences.join()).toContain('state: "halted" recorded, "running" here');
-    expect(() => replayRecording(rows.slice(0, -1))).toThrow(/no whole recording/);
-    expect(() => replayRecording(rows.slice(1))).toThrow(/no whole recording/);
+    expect((await replayRecording(other)).differences.join()).toContain('state: "halted" recorded, "running" here');
+    await expect(replayRecording(rows.slice(0, -1))).rejects.toThrow(/no whole recording/);
+    await expect(replayRecording(rows.slice(1))).rejects.toThrow(/no whole recording/);
     await expect(core.client.rolloutReport('r-none')).rejects.toMatchObject({ code: 'rollout-unknown' });
     await expect(recordingOf(core, 'r-none')).rejects.toMatchObject({ code: 'rollout-unknown' });
   });

@@ -1,30 +1,29 @@
 import { describe, expect, it } from 'vitest';
-import { parseDuration } from '../../../src/cli/duration.ts';
 import { formatReportHtml } from '../../../src/cli/render/rollout-html.ts';
 import { formatReportMarkdown } from '../../../src/cli/render/rollout-report.ts';
 import type { RolloutReport } from '../../../src/client/contract/index.ts';
-import { readFleet, simulatePolicy } from '../../../src/simulation/index.ts';
+import { createFleet, fixed, simulatePolicy } from '../../../src/simulation/index.ts';
 
+const startMs = Date.parse('2026-01-05T00:00:00Z');
 const timers = { offered: 300, downloading: 600, verified: 600, installing: 600, rebooting: 900, testing: 900 };
 
 function reportOf(model: Parameters<typeof simulatePolicy>[0]['model'] = {}): RolloutReport {
   return simulatePolicy({
     request: { release: 'meter/2.0.0/stable', selector: '*', maxFailures: 50, maxFailureShare: 1 },
-    fleet: readFleet({ generate: [{ count: 40, id: 'gw-{n}' }] }),
+    fleet: createFleet([], [{ count: 40, id: 'gw-{n}' }], { nowMs: startMs }),
     model,
     timers,
     seed: 1,
-    startMs: Date.parse('2026-01-05T00:00:00Z'),
+    startMs,
     limitSeconds: 86_400,
     bundleBytes: 1_000_000,
-    seconds: parseDuration,
   }).report;
 }
 
 const hostile = '</td></table><script>alert(1)</script> "\' | `x` [a](javascript:b) \u001b[2J \u202e';
 
 function hostileReport(): RolloutReport {
-  const report = reportOf({ failures: [{ share: '10%' }] });
+  const report = reportOf({ failures: [{ share: 0.1 }] });
   return {
     ...report,
     rollout: { ...report.rollout, release: hostile, selector: hostile, reason: hostile, startedBy: hostile },
@@ -51,7 +50,9 @@ function tags(html: string): string[] {
 
 describe('the report as a page', () => {
   it('is well formed, asks for nothing, and every chart says in words what it shows', () => {
-    const html = formatReportHtml(reportOf({ failures: [{ share: '10%' }], offline: [{ share: '5%', for: '1h' }] }));
+    const html = formatReportHtml(
+      reportOf({ failures: [{ share: 0.1 }], offline: [{ share: 0.05, for: fixed(3_600_000) }] }),
+    );
     expect(tags(html).filter((name) => name === 'svg')).toHaveLength(3);
     expect(tags(html)).not.toContain('script');
     expect(html).not.toMatch(/\b(src|href|url)\s*[=(]|https?:/);
@@ -82,7 +83,7 @@ describe('the report as a page', () => {
 
 describe('the report as Markdown', () => {
   it('has every part, and the numbers of the devices', () => {
-    const text = formatReportMarkdown(reportOf({ failures: [{ share: '10%', reason: 'http-500' }] }));
+    const text = formatReportMarkdown(reportOf({ failures: [{ share: 0.1, reason: 'http-500' }] }));
     const titles = text.split('\n').filter((line) => line.startsWith('#'));
     expect(titles.map((line) => line.replace(/^#+ /, '').split(':')[0])).toEqual([
       'Rollout r-simulated',
