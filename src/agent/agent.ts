@@ -159,7 +159,7 @@ export function createAgent(option: AgentOption): Agent {
         agentVersion,
         running: () => describeRunning(running, config),
         clock: () => keeper.state(),
-        zone: { owner: config.update?.zone, machine: machineZone() },
+        zone: config.update?.zone,
         signal: stopping.signal,
         ...(config.update === undefined ? {} : { product: config.update.product }),
       }),
@@ -331,10 +331,6 @@ function watchdogRule(updater: () => Updater | undefined): Pick<WatchdogOption, 
 
 function pickBackoff({ firstMinMs, firstMaxMs, maxMs }: AgentConfig['link']['backoff']) {
   return { firstMinMs, firstMaxMs, maxMs };
-}
-
-function machineZone(): string {
-  return Intl.DateTimeFormat().resolvedOptions().timeZone;
 }
 
 function describeUpdate(update: Update | undefined): Pick<DoorStatus, 'update'> {

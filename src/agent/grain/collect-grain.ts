@@ -10,8 +10,8 @@ export interface GrainSource {
   running(): Promise<Running>;
   /** What the agent takes the time from. */
   clock?(): object;
-  /** IANA: what the owner has laid down, else the machine's. */
-  zone?: { owner?: string | undefined; machine: string };
+  /** IANA: what the owner has laid down, where that is not the machine's. */
+  zone?: string | undefined;
   /** With updates configured: what is installed, for `firmware:`. */
   product?: string;
   signal?: AbortSignal;
@@ -37,15 +37,13 @@ export async function collectGrains(source: GrainSource): Promise<Grains> {
   const own: Grains = {
     ...machineGrains(),
     agent_version: agentVersion,
-    ...(zone?.owner === undefined ? {} : { timezone: zone.owner }),
+    ...(zone === undefined ? {} : { timezone: zone }),
     ...(source.clock === undefined ? {} : { clock: source.clock() }),
     ...(running === undefined ? {} : { boot_id: running.bootId }),
     ...(product === undefined || running === undefined ? {} : { firmware: firmwareGrain(product, running) }),
   };
   const grains = bounded({ ...fixed.grains, ...printed.grains }, errors);
-  // The product may know better than the machine where it stands; the owner knows best.
-  const whereabouts = zone === undefined ? {} : { timezone: zone.machine };
-  return { ...whereabouts, ...grains, ...own, ...(Object.keys(errors).length === 0 ? {} : { grains_errors: errors }) };
+  return { ...grains, ...own, ...(Object.keys(errors).length === 0 ? {} : { grains_errors: errors }) };
 }
 
 function firmwareGrain(product: string, { version, bundleUuid, slot }: Running): Grains {
