@@ -11,6 +11,7 @@ const long = [
   'e2e/agent-service.test.ts',
   'e2e/clock-update.test.ts',
   'e2e/connect-hook.test.ts',
+  'e2e/delta-fault.test.ts',
   'e2e/enrollment-crash.test.ts',
   'e2e/provision-crash.test.ts',
   'e2e/provision.test.ts',

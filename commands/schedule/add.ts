@@ -8,7 +8,12 @@ import { readTriggerFlags } from '../../src/cli/read-trigger.ts';
 import { formatSchedule } from '../../src/cli/render/schedule.ts';
 import { scheduledAction, scheduledActionFlags } from '../../src/cli/scheduled-action.ts';
 import { sendConfirmed } from '../../src/cli/send-confirmed.ts';
-import { overlapPolicies, type OverlapPolicy, type Schedule, type ScheduleRequest } from '../../src/client/contract/index.ts';
+import {
+  overlapPolicies,
+  type OverlapPolicy,
+  type Schedule,
+  type ScheduleRequest,
+} from '../../src/client/contract/index.ts';
 
 export default class Add extends BaseCommand<Schedule> {
   static override usage = 'schedule add NAME SELECTOR --cron CRON|--at TIME [FLAGS] [-- COMMAND [ARGUMENT…]]';

@@ -106,10 +106,12 @@ const gate: Field<Gate> = record<Gate>(
     success: share({ min: 0.001, max: 1 }),
     failure: share({ min: 0, max: 0.999 }),
     minSample: counts(),
+    connected: share({ min: 0.001, max: 1 }),
+    lostConnections: number({ min: 1, max: 1000 }),
     approval: choice(operatorRoles),
   },
   {},
-  ['success', 'failure', 'minSample', 'approval'],
+  ['success', 'failure', 'minSample', 'connected', 'lostConnections', 'approval'],
 );
 
 const sizeRule = 'a count (2), a share (25%) or rest';
@@ -159,6 +161,7 @@ const policy: Field<WrittenPolicy> = record<WrittenPolicy>(
     release: text({ expected: 'product/version, or product/version/channel', maxLength: 256 }),
     selector,
     exclude: selector,
+    continuous: boolean(),
     phases: list(phase, { min: 1, max: 100 }),
     maxFailures: counts(),
     maxFailureShare: share({ min: 0.0001, max: 1 }),
@@ -201,6 +204,7 @@ const policy: Field<WrittenPolicy> = record<WrittenPolicy>(
   {},
   [
     'exclude',
+    'continuous',
     'phases',
     'maxFailures',
     'maxFailureShare',

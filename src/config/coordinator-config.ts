@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import type { LogLevel } from '../log.ts';
 import { isFleetId } from '../pki/profile.ts';
 import { connectHookField, type ConnectHookConfig } from './connect-hook.ts';
-import { type Field, check, choice, either, integer, list, number, record, text } from './field.ts';
+import { type Field, boolean, check, choice, either, integer, list, number, record, text } from './field.ts';
 import { placeReturners, returnersField, type ReturnersConfig } from './returner.ts';
 import { readConfigFile } from './read-config.ts';
 import { host, logLevels, maxSocketPathBytes, milliseconds, path, seconds } from './rule.ts';
@@ -83,6 +83,8 @@ export interface CoordinatorConfig {
   };
   /** Beyond these they are forgotten: the decided ones first, and never an undecided one without an event. */
   deadLetters: { keepRows: number; keepSeconds: number };
+  /** Whether delta bundles are made in the background, and offered. */
+  deltas: { enabled: boolean };
   certificates: {
     /** The file that says what certificates may look like; absolute once loaded. */
     profiles: string;
@@ -138,6 +140,7 @@ export const defaultCoordinatorConfig: Omit<CoordinatorConfig, 'fleetId'> = {
     testTimeoutSeconds: 1_800,
   },
   deadLetters: { keepRows: 100_000, keepSeconds: 7_776_000 },
+  deltas: { enabled: true },
   certificates: {
     profiles: 'pki/profiles.yaml',
     overlapSeconds: 86_400,
@@ -233,6 +236,7 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
       { keepRows: integer({ min: 1, max: 1_000_000 }), keepSeconds: seconds(1, 3_650) },
       defaults.deadLetters,
     ),
+    deltas: record({ enabled: boolean() }, defaults.deltas),
     certificates: record(
       {
         profiles: path,

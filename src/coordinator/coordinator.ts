@@ -198,7 +198,8 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       undo.defer(core.subscribe(({ kind }) => (kind === 'authority' ? push() : undefined)));
     }
     const makingDeltas = new AbortController();
-    const deltas = new DeltaMaker({ core, clock, log, blobDirectory, make: option.makeDelta(makingDeltas.signal) });
+    const make = option.makeDelta(makingDeltas.signal);
+    const deltas = new DeltaMaker({ core, clock, log, blobDirectory, make, isOn: config.deltas.enabled });
     undo.defer(() => {
       makingDeltas.abort();
       return deltas.stop();

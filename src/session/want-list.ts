@@ -6,6 +6,8 @@ import type { Effect } from './effect.ts';
 /** The device's side of blobs: what it asked for and how much of it is still to come. */
 export class WantList {
   readonly #remaining = new Map<number, number>();
+  /** Of those that were cancelled: what may still be on its way. */
+  readonly #cancelled = new Map<number, number>();
   #lastId = 0;
   #tookBytes = 0;
 
@@ -23,7 +25,11 @@ export class WantList {
 
   /** False when it was whole or refused before. What is on its way still comes and is dropped. */
   cancel(id: number): boolean {
-    return this.#remaining.delete(id);
+    const left = this.#remaining.get(id);
+    if (left === undefined) return false;
+    this.#remaining.delete(id);
+    this.#cancelled.set(id, left);
+    return true;
   }
 
   receive(message: ChunkMessage): Effect | undefined {
@@ -32,7 +38,7 @@ export class WantList {
         const { id, bytes } = message;
         this.#tookBytes += bytes.length;
         const left = this.#left(id);
-        if (left === undefined) return undefined;
+        if (left === undefined) return this.#drop(id, bytes.length);
         if (bytes.length > left) throw new ProtocolError('chunk', `${bytes.length - left} bytes more than wanted`);
         const last = bytes.length === left;
         if (last) this.#remaining.delete(id);
@@ -40,7 +46,10 @@ export class WantList {
         return { kind: 'data', id, bytes, last };
       }
       case 'want-refused': {
-        if (this.#left(message.id) === undefined) return undefined;
+        if (this.#left(message.id) === undefined) {
+          this.#cancelled.delete(message.id);
+          return undefined;
+        }
         this.#remaining.delete(message.id);
         return { kind: 'want-refused', id: message.id, code: message.code };
       }
@@ -54,6 +63,16 @@ export class WantList {
     const bytes = this.#tookBytes;
     this.#tookBytes = 0;
     return bytes;
+  }
+
+  /** Of a part that is not wanted any more: no more than was asked for, or it would never end. */
+  #drop(id: number, length: number): undefined {
+    const left = this.#cancelled.get(id);
+    if (left === undefined) throw new ProtocolError('chunk', `part ${id} is over, and ${length} bytes more came`);
+    if (length > left) throw new ProtocolError('chunk', `${length - left} bytes more than wanted`);
+    if (length === left) this.#cancelled.delete(id);
+    else this.#cancelled.set(id, left - length);
+    return undefined;
   }
 
   #left(id: number): number | undefined {

@@ -2,15 +2,19 @@
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { start } from '../support/cli.ts';
-import { createFleet, type TestAgent, type TestFleet } from '../support/fleet.ts';
+import type { TestAgent, TestFleet } from '../support/fleet.ts';
+import { createRemoteFleet, type RemoteFleet } from '../support/remote-fleet.ts';
 
+let remote: RemoteFleet;
 let fleet: TestFleet;
 const agents = new Map<string, TestAgent>();
 
 beforeAll(async () => {
-  fleet = await createFleet();
+  remote = await createRemoteFleet();
+  ({ fleet } = remote);
   for (const id of ['d-1', 'd-2', 'd-3']) agents.set(id, await fleet.addAgent(id, { grains: { site: 'harbour' } }));
   await Promise.all([...agents.keys()].map((id) => fleet.connected(id)));
 });
@@ -134,6 +138,25 @@ describe('flotilla run', () => {
     expect(waited.exitCode).toBe(0);
     const shown = (await fleet.cli(['job', 'show', started.job.id, '--json'])).json();
     expect(shown.results).toMatchObject([{ deviceId: 'd-3', outcome: 'succeeded', stdout: 'ran\n' }]);
+  });
+
+  it('exits 1 for a fault of ours: here the store holds what nothing of ours would write', async () => {
+    const [{ id }] = (await fleet.cli(['job', 'list', '--limit', '1', '--json'])).json();
+    using database = new DatabaseSync(join(fleet.dir, 'data', 'flotilla.db'));
+    database.exec('PRAGMA busy_timeout = 5000');
+    database.prepare("UPDATE job SET document = '{' || document WHERE id = ?").run(id);
+    const shown = await fleet.cli(['job', 'show', id, '--json']);
+    expect(shown.exitCode).toBe(1);
+    expect(shown.json().error).toMatchObject({ fault: 'ours' });
+    database.prepare('UPDATE job SET document = substr(document, 2) WHERE id = ?').run(id);
+    expect((await fleet.cli(['job', 'show', id])).exitCode).toBe(0);
+  });
+
+  it('exits 8 when the operator may not run anything', async () => {
+    await remote.addOperator('vera', 'viewer');
+    const ran = await remote.as('vera', ['run', '*', '--', 'true']);
+    expect(ran.exitCode).toBe(8);
+    expect(ran.stderr).toContain('viewer');
   });
 
   it('exits 7 with the next step when no coordinator runs', async () => {

@@ -17,6 +17,8 @@ import { recordLog, type LogRecording } from './log-recording.ts';
 import { powerCutLog, verdict as powerCutLogVerdict } from './power-cut-log.ts';
 import { runDemand } from './demand/demand.ts';
 import { runJobs } from './jobs/jobs.ts';
+import { crashRollout } from './rollout/rollout-crash.ts';
+import { checkRolloutModel } from './rollout/rollout-model.ts';
 import { runRollout } from './rollout/rollout.ts';
 import { runRotation } from './rotation/rotation.ts';
 import { powerCut, powerCutVerdict as updateVerdict } from './update/power-cut.ts';
@@ -66,6 +68,20 @@ const soaks: Record<string, Soak> = {
         onProgress,
       });
       return { report: { ...report, hoard: hoarded }, problems: [...verdict(report), ...hoardVerdict(hoarded)] };
+    },
+  },
+  'rollout-crash': {
+    async run() {
+      const { problems, ...report } = await crashRollout({ points: whole('points', values.points ?? '200'), seed });
+      return { report, problems };
+    },
+  },
+  'rollout-model': {
+    async run() {
+      const started = performance.now();
+      const runs = whole('points', values.points ?? '10000');
+      const report = { seed, ...checkRolloutModel({ runs, seed }), ms: Math.round(performance.now() - started) };
+      return { report, problems: [] };
     },
   },
   'power-cut': {

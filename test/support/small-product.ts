@@ -12,7 +12,8 @@ export interface SmallBundle {
 }
 
 export interface SmallProduct {
-  build(version: string, changes?: Record<string, string>): Promise<SmallBundle>;
+  /** `imageOf`: the weight of another version, so that the two differ in little. */
+  build(version: string, changes?: Record<string, string>, option?: { imageOf?: string }): Promise<SmallBundle>;
 }
 
 export async function smallProduct(
@@ -26,15 +27,15 @@ export async function smallProduct(
   document.setIn(['rootfs', 'filler', 'bytes'], fillerBytes);
   await writeFile(file, document.toString());
   return {
-    async build(version, changes = {}) {
+    async build(version, changes = {}, { imageOf = version } = {}) {
       const outDir = join(dir, 'image', version);
-      const { variables, rootfs } = await buildProductImages({ productDir, outDir, version, changes });
+      const { variables, rootfs } = await buildProductImages({ productDir, outDir, version: imageOf, changes });
       const path = join(dir, `harbour-meter-${version}.fw`);
       await buildBundle({
         configPath: join(productDir, 'fwup.conf'),
         outputPath: path,
         privateKeyPath,
-        variables,
+        variables: { ...variables, HM_VERSION: version },
         compressionLevel: 1,
       });
       return { path, rootfs: await readFile(rootfs) };

@@ -27,6 +27,8 @@ import { updaterSurrounding } from './updater-surrounding.ts';
 const layout = { blockOffset: 1024, blockCount: 16, blockOffsetRedund: 1280 };
 
 export interface UpdaterBenchOption {
+  /** In place of the one that has signed. */
+  publicKeys?: Buffer[];
   rules?: Partial<UpdateRules>;
   health?: Partial<UpdatePolicy['health']>;
   grains?: () => Record<string, unknown>;
@@ -107,7 +109,7 @@ export async function updaterBench(parts: AgentParts, option: UpdaterBenchOption
     policy: {
       product: 'harbour-meter',
       platform: 'hm-gateway-1',
-      publicKeys,
+      publicKeys: option.publicKeys ?? publicKeys,
       destination: disk,
       task: 'upgrade',
       activeVariable: 'active_slot',

@@ -12,6 +12,7 @@ export function machineGrains(): Grains {
     hostname: hostname(),
     mem_mb: Math.round(totalmem() / 1_048_576),
     cpus: availableParallelism(),
+    timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
     ipv4,
     ipv6,
   };

@@ -277,7 +277,7 @@ export class LiveSession implements StreamReceiver {
     this.#over = true;
     this.#option.log.part();
     this.#guard(() => this.#writeAcks());
-    this.fetcher.lost(reason);
+    this.fetcher.lost(reason, close?.by === 'us' && close.code === 'protocol-error');
     if (this.#streamOpen) {
       this.pump(); // the farewell has to leave
       this.#cancelTimer();

@@ -77,12 +77,12 @@ export class PartFetcher {
     this.#ask();
   }
 
-  /** The session is over. */
-  lost(reason: string): void {
+  /** The session is over; `isFault`: because of what the coordinator has sent, which may be one of these. */
+  lost(reason: string, isFault = false): void {
     const all = [...this.#active.values(), ...this.#queue];
     this.#active.clear();
     this.#queue.length = 0;
-    for (const fetch of all) fetch.reject(linkLost(reason));
+    for (const fetch of all) fetch.reject(isFault ? partMalformed(reason) : linkLost(reason));
   }
 
   /** The pieces of one fetch are asked for one after the other: their bytes are contiguous. */
@@ -112,4 +112,8 @@ export function linkLost(reason: string): FlotillaError {
   return new FlotillaError('unreachable', 'link-lost', `there is no session with the coordinator: ${reason}`, {
     suggestion: 'try again when the link is live',
   });
+}
+
+function partMalformed(reason: string): FlotillaError {
+  return new FlotillaError('refused', 'part-malformed', `the coordinator broke the protocol: ${reason}`);
 }

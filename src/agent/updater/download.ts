@@ -83,7 +83,12 @@ async function takePart(option: DownloadOption, file: FileHandle, part: number, 
   const offset = part * wanted.partBytes;
   const length = Math.min(wanted.partBytes, wanted.sizeBytes - offset);
   for (let wrong = 0; ;) {
-    const bytes = await fetchPart(option, offset, buffer.subarray(0, length));
+    let fault = 'bytes of another hash came';
+    const bytes = await fetchPart(option, offset, buffer.subarray(0, length)).catch((error: unknown) => {
+      if (!(error instanceof FlotillaError) || error.code !== 'part-malformed') throw error;
+      fault = error.message;
+      return Buffer.alloc(0);
+    });
     if (bytes.length === length && createHash('sha256').update(bytes).digest('hex') === wanted.partSha256[part]) {
       await writeAll(file, bytes, offset);
       await file.datasync(); // the mark must never say more than the disk
@@ -94,7 +99,7 @@ async function takePart(option: DownloadOption, file: FileHandle, part: number, 
     }
     wrong += 1;
     if (wrong < maxWrongParts) continue;
-    throw new FlotillaError('failed', 'part-corrupt', `part ${part} came ${wrong} times with bytes of another hash`);
+    throw new FlotillaError('failed', 'part-corrupt', `part ${part} was asked for ${wrong} times: ${fault}`);
   }
 }
 

@@ -60,6 +60,7 @@ export class UpdateSteps {
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof OfferExpired) return { type: 'cancelled', reason: error.reason };
+      if (isLostDelta(update, error)) return { type: 'delta-failed', deltaFailed: error.message };
       return failureOf(update, error);
     }
   }
@@ -308,6 +309,13 @@ export class UpdateSteps {
   async removeDownload(): Promise<void> {
     if (this.#store.table.current() === undefined) await rm(this.#downloadPath, { force: true });
   }
+}
+
+/** What fetching a delta says that is gone, or is another one. */
+const lostDelta: ReadonlySet<string> = new Set(['blob-refused', 'part-corrupt']);
+
+function isLostDelta({ state, delta }: Update, error: unknown): error is FlotillaError {
+  return state === 'downloading' && delta !== undefined && error instanceof FlotillaError && lostDelta.has(error.code);
 }
 
 /** What applying a delta says when it was made for other bytes. */

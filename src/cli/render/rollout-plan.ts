@@ -41,6 +41,8 @@ function formatGate({ soakSeconds, gate = {} }: PlannedPhase): string {
     gate.failure === undefined ? undefined : `failure <= ${percent(gate.failure)}`,
     gate.minSample === undefined ? undefined : `of at least ${gate.minSample}`,
     soakSeconds > 0 ? `soak ${formatDuration(soakSeconds * 1000)}` : undefined,
+    gate.connected === undefined ? undefined : `connected >= ${percent(gate.connected)} of the others`,
+    gate.lostConnections === undefined ? undefined : `connections lost <= ${gate.lostConnections} times as often`,
     gate.approval === undefined ? undefined : `approval by ${gate.approval}`,
   ].filter((part) => part !== undefined);
   return parts.length === 0 ? '-' : parts.join(', ');

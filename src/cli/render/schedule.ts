@@ -35,7 +35,8 @@ export function formatSchedules(schedules: readonly Schedule[], nowMs: number, o
 }
 
 export function formatSchedule(schedule: Schedule, nowMs: number): string {
-  const { name, state, trigger, missed, overlap, waiting, job, expected, createdBy, createdAtMs, nextAtMs, firings } = schedule;
+  const { name, state, trigger, missed, overlap, waiting, job, expected, createdBy, createdAtMs, nextAtMs, firings } =
+    schedule;
   const fields = formatFields({
     schedule: name,
     state,

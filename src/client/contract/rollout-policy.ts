@@ -17,6 +17,16 @@ export const GateSchema = Type.Object(
     failure: Type.Optional(Type.Number({ minimum: 0, exclusiveMaximum: 1 })),
     /** So many must have ended before anything is judged. */
     minSample: Type.Optional(Type.Integer({ minimum: 1 })),
+    /**
+     * Of its proven devices at least this share of the share that is connected among those that were not updated (all of
+     * them, where there are none) is connected when the soak is over.
+     */
+    connected: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1 })),
+    /**
+     * Its proven devices have lost their connections at most so many times as often as before, or as those that were not
+     * updated; whichever is more.
+     */
+    lostConnections: Type.Optional(Type.Number({ minimum: 1, maximum: 1000 })),
     /** Somebody with this role, or an admin, must approve. */
     approval: Type.Optional(Type.Enum(operatorRoles)),
   },
@@ -116,6 +126,8 @@ export const rolloutPolicyFields = {
   selector,
   /** These are left out. */
   exclude: Type.Optional(selector),
+  /** Devices that match later join its last phase; it goes on until it is aborted. */
+  continuous: Type.Optional(Type.Boolean()),
   phases: Type.Optional(Type.Array(PhaseRequestSchema, { minItems: 1, maxItems: 100 })),
   /** Halt when failures reach this count, or this share of the started devices once `minSample` have ended. */
   maxFailures: Type.Optional(Type.Integer({ minimum: 1 })),

@@ -50,6 +50,8 @@ export const RolloutDeviceSchema = Type.Object({
   attempts: Type.Integer(),
   /** Failures of it that are tried again. */
   retries: Type.Optional(Type.Integer()),
+  /** How often it has lost its connection since the rollout began and was not updated, and since it is proven. */
+  lost: Type.Optional(Type.Object({ before: Type.Integer(), after: Type.Integer() })),
   /** It is in the penalty box until then. */
   notBeforeMs: Type.Optional(Type.Number()),
   /** Its value of the grain or tag that limits how many are updated at once. */
@@ -104,6 +106,8 @@ export const RolloutSchema = Type.Object({
     perMinute: Type.Optional(Type.Integer()),
     ramp: Type.Optional(RampSchema),
     retry: Type.Optional(RetrySchema),
+    continuous: rolloutPolicyFields.continuous,
+    exclude: rolloutPolicyFields.exclude,
     windows: rolloutPolicyFields.windows,
     device: rolloutPolicyFields.device,
     onFailure: Type.Optional(OnFailureSchema),

@@ -22,6 +22,7 @@ import { noteFrameFault } from './frame-fault-operation.ts';
 import { createEventReader, type EventReader, type Meaning } from './read-event.ts';
 import { cutReplaced, stepRenewals } from './renewal-operation.ts';
 import { expireRequests } from './request-operation.ts';
+import { joinEveryMs, joinRollouts } from './join-operation.ts';
 import { stepRollout } from './rollout-operation.ts';
 import { defineSchema } from './schema-operation.ts';
 import { columnSchemas } from './schema-state.ts';
@@ -95,6 +96,7 @@ export class Core {
   #cancelTick: (() => void) | undefined;
   /** When the certificates of all sessions are looked at next. */
   #sweepAtMs = 0;
+  #joinAtMs = 0;
 
   constructor({ store, state, clock, log, tickMs = 250, policy = {}, gate, readEvent, suspectFile }: CoreOption) {
     this.#store = store;
@@ -366,6 +368,10 @@ export class Core {
           if (document.state === 'running') stepJob(turn, id, { kind: 'tick' });
         }
         for (const id of turn.state.rollouts.keys()) stepRollout(turn, id, { kind: 'tick' });
+        if (turn.nowMs >= this.#joinAtMs) {
+          joinRollouts(turn);
+          this.#joinAtMs = turn.nowMs + joinEveryMs;
+        }
         expireRequests(turn);
         retireOverdue(turn);
         const renewal = this.#policy.renewal ?? defaultRenewalPolicy;

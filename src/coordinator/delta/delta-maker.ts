@@ -1,14 +1,16 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Clock } from '../../clock.ts';
 import { FlotillaError } from '../../error.ts';
 import type { Log } from '../../log.ts';
 import type { Core } from '../core/core.ts';
-import type { StoredDelta } from '../core/core-state.ts';
+import type { StoredDelta, StoredRelease } from '../core/core-state.ts';
 import { appendOwnEvent } from '../core/event-operation.ts';
+import type { Turn } from '../core/turn.ts';
 import { receiveBlob } from '../service/receive-blob.ts';
+import { isSharedBlob, madeDeltas, staleDeltas, type StaleDelta } from './stale-delta.ts';
 import { wantedDelta, type WantedDelta } from './wanted-delta.ts';
 
 /** Writes the delta bundle of two bundles to `outputPath`. Rejects with `refused` when there is none to be had. */
@@ -20,6 +22,8 @@ export interface DeltaMakerOption {
   log: Log;
   blobDirectory: string;
   make: MakeDelta;
+  /** Off: none is made, and those that were are removed. */
+  isOn: boolean;
 }
 
 /** Devices may have come to run other bundles. */
@@ -27,7 +31,8 @@ const lookAgainMs = 15 * 60_000;
 
 /**
  * Makes deltas in the background, one at a time: when a release is published, when the coordinator starts, and now and
- * then. Nothing waits for it: whoever is offered the release before its delta is there gets the whole bundle.
+ * then. Nothing waits for it: whoever is offered the release before its delta is there gets the whole bundle. Then also
+ * forgets those that are of no use any more, and those whose file somebody has removed.
  */
 export class DeltaMaker {
   readonly #option: DeltaMakerOption;
@@ -64,14 +69,51 @@ export class DeltaMaker {
   async #work(): Promise<void> {
     const { core, log } = this.#option;
     try {
+      await this.#tidy();
       for (;;) {
-        const wanted = this.#stopped ? undefined : await core.submit(({ state }) => wantedDelta(state));
+        const wanted =
+          this.#stopped || !this.#option.isOn ? undefined : await core.submit(({ state }) => wantedDelta(state));
         if (wanted === undefined) return;
         await this.#record(wanted, await this.#make(wanted));
       }
     } catch (error) {
       log.warn({ err: error }, 'a delta could not be made; it is tried again later');
     }
+  }
+
+  async #tidy(): Promise<void> {
+    const { core, blobDirectory, isOn, log } = this.#option;
+    const { stale, made } = await core.submit(({ state }) => ({
+      stale: staleDeltas(state, isOn),
+      made: madeDeltas(state),
+    }));
+    for (const delta of stale) {
+      // The file first: a crash in between leaves an entry without a file, which is found the next time.
+      const isShared = await core.submit(({ state }) => isSharedBlob(state, delta));
+      if (!isShared) await rm(join(blobDirectory, delta.sha256), { force: true });
+      await this.#forget(delta, 'removed: nobody is offered this release any more');
+    }
+    for (const { sizeBytes, ...delta } of made) {
+      if (stale.some(({ sha256 }) => sha256 === delta.sha256)) continue;
+      const size = await stat(join(blobDirectory, delta.sha256)).then(
+        (found) => found.size,
+        () => undefined,
+      );
+      if (size === sizeBytes) continue;
+      log.warn({ release: delta.releaseId, sha256: delta.sha256, size }, 'a delta is not as it was made');
+      await this.#forget(delta, 'lost: its file is not there any more');
+    }
+  }
+
+  #forget({ releaseId, fromUuid }: StaleDelta, reason: string): Promise<void> {
+    return this.#option.core.submit((turn) => {
+      const stored = turn.state.releases.get(releaseId);
+      if (stored === undefined) return;
+      const deltas = (stored.deltas ?? []).filter((delta) => delta.fromUuid !== fromUuid);
+      putRelease(turn, { ...stored, deltas });
+      const payload = { fromUuid, reason };
+      appendOwnEvent(turn, { deviceId: '', type: 'coordinator.delta', key: releaseId, payload });
+    });
   }
 
   async #make({ before, after }: WantedDelta): Promise<StoredDelta> {
@@ -100,17 +142,21 @@ export class DeltaMaker {
   }
 
   #record({ after }: WantedDelta, delta: StoredDelta): Promise<void> {
-    const { id, sha256, publishedAtMs } = after.release;
+    const { id } = after.release;
     return this.#option.core.submit((turn) => {
       const stored = turn.state.releases.get(id);
       if (stored === undefined) return;
-      const document = { ...stored, deltas: [...(stored.deltas ?? []), delta] };
-      turn.set(turn.state.releases, id, document);
-      turn.write({ kind: 'release', release: { id, sha256, publishedAtMs, document } });
+      putRelease(turn, { ...stored, deltas: [...(stored.deltas ?? []), delta] });
       const { fromUuid } = delta;
       const payload =
         'offer' in delta ? { fromUuid, sizeBytes: delta.offer.sizeBytes } : { fromUuid, reason: delta.reason };
       appendOwnEvent(turn, { deviceId: '', type: 'coordinator.delta', key: id, payload });
     });
   }
+}
+
+function putRelease(turn: Turn, document: StoredRelease): void {
+  const { id, sha256, publishedAtMs } = document.release;
+  turn.set(turn.state.releases, id, document);
+  turn.write({ kind: 'release', release: { id, sha256, publishedAtMs, document } });
 }

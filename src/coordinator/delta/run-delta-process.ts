@@ -13,7 +13,7 @@ export function deltaProcess(entry: string, signal: AbortSignal): MakeDelta {
   return async ({ beforePath, afterPath, outputPath }) => {
     const child = execa(process.execPath, [entry, beforePath, afterPath, outputPath], {
       cancelSignal: signal,
-      stdin: 'ignore',
+      stdin: 'pipe', // ends with this process, however that ends
       stderr: ['pipe'],
     });
     if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);

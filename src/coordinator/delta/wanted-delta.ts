@@ -18,7 +18,7 @@ export function wantedDelta(state: CoreState): WantedDelta | undefined {
   const running = devicesByBundle(state);
   const byUuid = new Map([...state.releases.values()].map((stored) => [stored.release.bundleUuid, stored]));
   let best: (WantedDelta & { devices: number }) | undefined;
-  for (const after of destinations(state)) {
+  for (const after of deltaDestinations(state)) {
     const tried = new Set((after.deltas ?? []).map(({ fromUuid }) => fromUuid));
     if (tried.size >= maxOrigins) continue;
     for (const [uuid, devices] of running) {
@@ -36,7 +36,8 @@ function isPredecessor({ release: before }: StoredRelease, { release: after }: S
   );
 }
 
-function destinations(state: CoreState): Set<StoredRelease> {
+/** The newest release of each product and channel, and what is being rolled out. */
+export function deltaDestinations(state: CoreState): Set<StoredRelease> {
   const newest = new Map<string, StoredRelease>();
   for (const stored of state.releases.values()) {
     newest.set(`${stored.release.product}/${stored.release.channel}`, stored); // in order of publishing

@@ -1,6 +1,8 @@
 import type { JobOutcome } from '../../protocol/event.ts';
 import type { JobDevice } from './job-state.ts';
 
+export const historyLost = "the device came back with a new history: its old one's end is lost";
+
 /** A device that has ended. */
 export function finished(device: JobDevice, outcome: JobOutcome, atMs: number, reason: string | undefined): JobDevice {
   const { sentAtMs: _s, reason: _r, heardAtMs: _h, lostAtMs: _l, ...rest } = device;

@@ -1,4 +1,5 @@
 import type { JobOutcome } from '../../protocol/event.ts';
+import { jobBeatMs } from '../../protocol/job-beat.ts';
 import { graceMs, type JobDevice, type JobDocument } from './job-state.ts';
 
 /**
@@ -69,6 +70,20 @@ export function earliestEndMs(
     case 'holding':
       return device.atMs + (job.hold?.forSeconds ?? 0) * 1000 + limitMs;
   }
+}
+
+/** Three signs of life in a row that did not come, and time for them on the way. */
+const silentMs = 3 * jobBeatMs + 2 * graceMs;
+
+/**
+ * Has it said nothing for so long that its place in the window goes to another? A running job tells so every `jobBeatMs`
+ * where its agent knows how (`tells`), and a request is confirmed at once. Nothing else is decided by that: what it tells
+ * later counts, and its time is what it was.
+ */
+export function isSilent(device: JobDevice, tells: boolean, nowMs: number): boolean {
+  if (device.state === 'queued') return device.sentAtMs !== undefined && nowMs >= device.sentAtMs + silentMs;
+  if (device.state !== 'started' || !tells) return false;
+  return nowMs >= Math.max(device.atMs, device.heardAtMs ?? 0) + silentMs;
 }
 
 /** Of the action on the device; until it starts, with the time to its place in the ramp. */

@@ -18,6 +18,8 @@ export interface PlanContext {
   fleetSize: number;
   submittedBy: string;
   nowMs: number;
+  /** An operator has confirmed this share of the fleet before: of a schedule. */
+  confirmedShare?: number;
   /** What the job comes from, where it is not an operator's own. */
   origin?: Pick<JobDocument, 'retryOf' | 'schedule'>;
   /** Of coordinator.yaml: every job's, and those that a job may ask for. */
@@ -28,6 +30,22 @@ export interface PlanContext {
 
 /** Up to this many devices are never a surprise: no confirmation is asked for. */
 export const alwaysConfirmed = 10;
+
+/** A confirmation is asked for above this number of devices, when they are also more than this share of the fleet. */
+export interface ConfirmRule {
+  above: number;
+  share: number;
+}
+
+/** A restart takes a machine away from its work, and perhaps for good: more than one is typed. */
+export function confirmRule(
+  { kind }: Pick<JobRequest['action'], 'kind'>,
+  { confirmAboveShare }: Pick<JobPolicy, 'confirmAboveShare'>,
+  confirmedShare = 0,
+): ConfirmRule {
+  if (kind === 'reboot') return { above: 1, share: confirmedShare };
+  return { above: alwaysConfirmed, share: Math.max(confirmAboveShare, confirmedShare) };
+}
 const defaultMaxOutputBytes = 64 * 1024;
 
 /**
@@ -38,7 +56,8 @@ const defaultMaxOutputBytes = 64 * 1024;
 export function planJob(request: JobRequest, matched: readonly string[], context: PlanContext): JobState {
   requireTemplates(request.action);
   if (request.hold !== undefined) requireTemplates(request.hold.restore);
-  requireSize('job', request, matched.length, context.fleetSize, context.policy.confirmAboveShare);
+  const { confirmedShare, policy: rules } = context;
+  requireSize('job', request, matched.length, context.fleetSize, confirmRule(request.action, rules, confirmedShare));
   requireKeepable(request);
   const ids = request.subset === undefined ? matched : sample(matched, request.subset, context.random);
   const { nowMs, policy } = context;
@@ -90,8 +109,10 @@ export function requireSize(
   { selector, max, expect, subset }: { selector: string; max?: number; expect?: number; subset?: number },
   matchedCount: number,
   fleetSize: number,
-  confirmAboveShare: number,
+  confirm: number | ConfirmRule,
 ): void {
+  const { above, share: confirmAboveShare } =
+    typeof confirm === 'number' ? { above: alwaysConfirmed, share: confirm } : confirm;
   if (matchedCount === 0) {
     throw new FlotillaError('none-matched', `${area}-none-matched`, 'the selector matches no accepted device', {
       seen: selector,
@@ -113,11 +134,15 @@ export function requireSize(
       suggestion: `flotilla select match '${selector}'`,
     });
   }
-  if (expect === undefined && count > alwaysConfirmed && count > confirmAboveShare * fleetSize) {
+  if (expect === undefined && count > above && count > confirmAboveShare * fleetSize) {
     const share = Math.round((100 * count) / fleetSize);
-    throw new FlotillaError('refused', 'confirmation-needed', 'this is a large part of the fleet', {
+    const isLarge = above === alwaysConfirmed;
+    const what = isLarge ? 'this is a large part of the fleet' : 'more than one machine would restart';
+    throw new FlotillaError('refused', 'confirmation-needed', what, {
       seen: `${count} of ${fleetSize} devices (${share} %)`,
-      expected: `at most ${Math.round(confirmAboveShare * 100)} %, or the number confirmed`,
+      expected: isLarge
+        ? `at most ${Math.round(confirmAboveShare * 100)} %, or the number confirmed`
+        : 'one device, or the number confirmed',
       suggestion: `add --expect ${count} if that is what you mean`,
     });
   }

@@ -12,12 +12,12 @@ import { contentOf, type ConfigAction } from '../../protocol/job-action.ts';
 import type { ConfigFate } from '../config/config-fate.ts';
 import type { Effect, Reduced } from '../effect.ts';
 import { ValueMissing } from './argument-template.ts';
-import { decidedHere, finished, isFailure, unsettled } from './device-end.ts';
+import { decidedHere, finished, historyLost, isFailure, unsettled } from './device-end.ts';
 import type { JobFacts, JobInput } from './job-input.ts';
 import { endOf, outputOf, restoreOf, type JobOutput } from './job-report.ts';
 import { resultEvent } from './job-result.ts';
 import { formOf, jobRequest, needsRun } from './job-request.ts';
-import { earliestEndMs, overdue } from './job-timer.ts';
+import { earliestEndMs, isSilent, overdue } from './job-timer.ts';
 import { countName, move, type JobDevice, type JobState } from './job-state.ts';
 
 export function reduceJob(state: JobState, input: JobInput, facts: JobFacts, nowMs: number): Reduced<JobState> {
@@ -61,9 +61,7 @@ function step(job: Draft, input: JobInput): void {
       break;
     case 'history-lost':
       if (job.setsConfig) break; // it is sent anew
-      job.change(input.deviceId, underWay, (device) =>
-        finished(device, 'unknown', job.nowMs, "the device came back with a new history: its old one's end is lost"),
-      );
+      job.change(input.deviceId, underWay, (device) => finished(device, 'unknown', job.nowMs, historyLost));
       break;
     case 'removed':
       job.end(input.deviceId, 'cancelled', 'the device was removed from the fleet');
@@ -290,12 +288,9 @@ class Draft {
 
   /** What has become of the document that this job has set on a device. */
   takeFate(deviceId: string, fate: ConfigFate): void {
-    if ('reached' in fate) {
-      this.change(deviceId, ['queued'], (device) => ({ ...device, state: 'delivered', atMs: this.nowMs }));
-    } else {
-      const { outcome, reason } = fate;
-      this.change(deviceId, ['queued', 'delivered'], (device) => finished(device, outcome, this.nowMs, reason));
-    }
+    const { nowMs: atMs } = this;
+    if ('reached' in fate) this.change(deviceId, ['queued'], (device) => ({ ...device, state: 'delivered', atMs }));
+    else this.change(deviceId, ['queued', 'delivered'], (device) => finished(device, fate.outcome, atMs, fate.reason));
   }
 
   get setsConfig(): boolean {
@@ -369,7 +364,9 @@ class Draft {
   #inFlight(): number {
     let count = 0;
     for (const deviceId of this.state.working) {
-      if (this.facts.connected(deviceId) || this.device(deviceId)?.state === 'started') count += 1;
+      const device = this.device(deviceId)!;
+      if (isSilent(device, this.facts.takesRun(deviceId) === true, this.nowMs)) continue;
+      if (this.facts.connected(deviceId) || device.state === 'started') count += 1;
     }
     return count;
   }

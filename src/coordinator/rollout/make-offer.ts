@@ -3,7 +3,7 @@ import { conductOf } from './conduct.ts';
 import { deviceRules, fleetRules, type OfferRule, queueRules } from './offer-rule.ts';
 import { queueOf, rankFrom } from './offer-queue.ts';
 import { holds, judgeWindows, usesDeviceZone } from './offer-window.ts';
-import { countsOffers, withOffer } from './rate.ts';
+import { countsOffers, withOffer, withoutFuture } from './rate.ts';
 import type { RolloutDraft } from './rollout-draft.ts';
 
 /** What a rule that ends a device's part in a rollout is called there. */
@@ -15,6 +15,7 @@ const endings: Record<string, string> = {
 };
 
 export function offer(draft: RolloutDraft): void {
+  lookAtClock(draft);
   lookAtWindows(draft);
   if (!offerAgain(draft)) return;
   for (let queue = 0; queue < draft.state.lookFrom.length; queue += 1) {
@@ -125,6 +126,13 @@ function makeOffer(draft: RolloutDraft, position: number): void {
     deviceId,
     request: { type: 'update.offer', key: id, payload, expiresAtMs },
   });
+}
+
+function lookAtClock(draft: RolloutDraft): void {
+  const { recentOffers } = draft.document;
+  const past = withoutFuture(recentOffers, draft.nowMs);
+  if (past === undefined || past === recentOffers) return;
+  draft.state = { ...draft.state, document: { ...draft.document, recentOffers: past } };
 }
 
 /** Windows change at few times: what was found of them is kept until then. */

@@ -6,6 +6,7 @@ import { factValue } from '../job/fact-value.ts';
 import { type DivideContext, dividePhases, requirePhases, type PlannedPhase } from './divide-phase.ts';
 import { defaultMaxFailures, defaultPolicy } from './gate.ts';
 import { usesDeviceZone } from './offer-window.ts';
+import type { Joining } from './join.ts';
 import {
   createRolloutState,
   type PhaseState,
@@ -97,7 +98,19 @@ function policyOf(request: RolloutRequest, targets: number, phases: readonly Pla
   const maxFailures = request.maxFailures ?? defaultMaxFailures(targets);
   // A first phase with a gate of its own for failures is judged by that.
   const canary = phases[0]?.gate?.failure === undefined ? defaultPolicy.canaryMaxFailures : maxFailures;
-  const { maxInFlightPer, perMinute, ramp, retry, windows, device, onFailure, supersede, priority } = request;
+  const {
+    maxInFlightPer,
+    perMinute,
+    ramp,
+    retry,
+    continuous,
+    exclude,
+    windows,
+    device,
+    onFailure,
+    supersede,
+    priority,
+  } = request;
   return {
     canaryMaxFailures: request.maxFailures ?? canary,
     maxFailures,
@@ -109,6 +122,8 @@ function policyOf(request: RolloutRequest, targets: number, phases: readonly Pla
     ...(perMinute === undefined ? {} : { perMinute }),
     ...(ramp === undefined ? {} : { ramp }),
     ...(retry === undefined ? {} : { retry }),
+    ...(continuous === true ? { continuous } : {}),
+    ...(continuous === true && exclude !== undefined ? { exclude } : {}),
     ...(windows === undefined ? {} : { windows }),
     ...(device === undefined ? {} : { device }),
     ...(onFailure === undefined ? {} : { onFailure }),
@@ -117,11 +132,27 @@ function policyOf(request: RolloutRequest, targets: number, phases: readonly Pla
   };
 }
 
+/** A device that matches a continuous rollout later; undefined where its limits can't be told. */
+export function placeLate(
+  { policy }: RolloutState['document'],
+  deviceId: string,
+  context: Pick<RolloutPlanContext, 'facts'>,
+): Joining | undefined {
+  const { maxInFlightPer, windows } = policy;
+  const zone = context.facts(deviceId).grains[zoneGrain];
+  if (usesDeviceZone(windows?.offer) && typeof zone !== 'string') return undefined;
+  const limits = {
+    ...(maxInFlightPer === undefined ? {} : { maxInFlightPer }),
+    ...(windows === undefined ? {} : { windows }),
+  };
+  return { deviceId, ...placeOf(limits, deviceId, context) };
+}
+
 /** By which limits it is held back: as the registry has it now, for the whole rollout. */
 function placeOf(
-  { maxInFlightPer, windows }: RolloutRequest,
+  { maxInFlightPer, windows }: Pick<RolloutRequest, 'maxInFlightPer' | 'windows'>,
   deviceId: string,
-  { facts }: RolloutPlanContext,
+  { facts }: Pick<RolloutPlanContext, 'facts'>,
 ): { group?: string; zone?: string } {
   const group = maxInFlightPer === undefined ? undefined : valueAt(maxInFlightPer.place, facts(deviceId));
   if (!usesDeviceZone(windows?.offer)) return group === undefined ? {} : { group };

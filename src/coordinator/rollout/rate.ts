@@ -11,7 +11,7 @@ export interface OfferCount {
   count: number;
 }
 
-/** Offers that were made in the last 60 seconds. A clock that was set back does not forget the ones before. */
+/** Offers that were made in the last 60 seconds. */
 export function offersLately(recent: readonly OfferCount[] | undefined, nowMs: number): number {
   return (recent ?? []).reduce((sum, { atMs, count }) => sum + (isLately(atMs, nowMs) ? count : 0), 0);
 }
@@ -25,8 +25,14 @@ export function withOffer(recent: readonly OfferCount[] | undefined, nowMs: numb
   return kept.with(kept.length - 1, { atMs: Math.max(last.atMs, nowMs), count: last.count + 1 });
 }
 
+/** After the clock was set back: what was offered in a time to come counts as offered now, and is over in a minute. */
+export function withoutFuture(recent: OfferCount[] | undefined, nowMs: number): OfferCount[] | undefined {
+  if (recent?.some(({ atMs }) => atMs > nowMs) !== true) return recent;
+  return recent.map(({ atMs, count }) => ({ atMs: Math.min(atMs, nowMs), count }));
+}
+
 function isLately(atMs: number, nowMs: number): boolean {
-  return Math.abs(nowMs - atMs) < minuteMs;
+  return nowMs - atMs < minuteMs;
 }
 
 /** Offers that any 60 seconds may have, with so many proven devices; undefined: no limit. */

@@ -15,6 +15,8 @@ import type { Reduced } from '../effect.ts';
 import type { UpdateEvent } from '../../protocol/event.ts';
 import { applyUpdate } from './apply-update.ts';
 import { haltReason, judgePhase } from './gate.ts';
+import { join, type Joining } from './join.ts';
+import { healthProblem } from './judge-health.ts';
 import { offer } from './make-offer.ts';
 import type { OfferFacts } from './offer-rule.ts';
 import { failTarget } from './retry.ts';
@@ -36,6 +38,8 @@ export type RolloutInput =
   /** The phase that waits for it. */
   | { kind: 'approve'; by: string }
   | { kind: 'abort'; reason: string; action?: OnFailure }
+  /** They match a continuous rollout now. */
+  | { kind: 'join'; devices: readonly Joining[] }
   /** Another rollout takes these over. */
   | { kind: 'supersede'; deviceIds: readonly string[]; by: string }
   | { kind: 'tick' };
@@ -75,6 +79,8 @@ function step(draft: RolloutDraft, input: RolloutInput): void {
       return approve(draft, input.by);
     case 'abort':
       return abort(draft, input.reason, input.action ?? 'cancel-all');
+    case 'join':
+      return join(draft, input.devices);
     case 'supersede':
       return supersede(draft, input.deviceIds, input.by);
     case 'tick':
@@ -226,9 +232,12 @@ function closePhase(draft: RolloutDraft): boolean {
       return false;
     case 'soaking':
     case 'approval': {
+      if (verdict.kind === 'approval' && isSick(draft, currentPhase)) return false;
       if (phase.state === verdict.kind) return false;
       const soakingSinceMs = phase.soakingSinceMs ?? draft.nowMs;
-      draft.revise({ phases: phases.with(currentPhase, { ...phase, state: verdict.kind, soakingSinceMs }) });
+      const { phases: judged } = draft.document;
+      const soaking = { ...judged[currentPhase]!, state: verdict.kind, soakingSinceMs };
+      draft.revise({ phases: judged.with(currentPhase, soaking) });
       return false;
     }
     case 'failed':
@@ -236,9 +245,11 @@ function closePhase(draft: RolloutDraft): boolean {
       halt(draft, `phase ${currentPhase + 1}: ${verdict.detail}`);
       return false;
     case 'passed':
-      break;
+      if (isSick(draft, currentPhase)) return false;
+      if (isLast && draft.document.policy.continuous === true) return false;
   }
-  const passed = phases.with(currentPhase, { ...phase, state: 'passed' });
+  const { phases: judged } = draft.document;
+  const passed = judged.with(currentPhase, { ...judged[currentPhase]!, state: 'passed' });
   if (!isLast) {
     const next = passed[currentPhase + 1]!;
     draft.revise({
@@ -250,6 +261,25 @@ function closePhase(draft: RolloutDraft): boolean {
   if (sumTallies(draft.state.tallies).queued > 0 || sumTallies(draft.state.tallies).inFlight > 0) return false;
   draft.revise({ phases: passed, state: 'completed', endedAtMs: draft.nowMs });
   return false;
+}
+
+/** Judged once, when all else is passed; true when the rollout has stopped for it. */
+function isSick(draft: RolloutDraft, number: number): boolean {
+  const phase = draft.document.phases[number]!;
+  if (phase.healthy === true || phase.state === 'passed') return false;
+  const problem = healthProblem(draft.state, number, draft.nowMs);
+  const { phases } = draft.document;
+  if (problem === undefined) {
+    if (phase.gate?.connected === undefined && phase.gate?.lostConnections === undefined) return false;
+    draft.state = {
+      ...draft.state,
+      document: { ...draft.document, phases: phases.with(number, { ...phase, healthy: true }) },
+    };
+    return false;
+  }
+  draft.revise({ phases: phases.with(number, { ...phase, state: 'failed' }) });
+  halt(draft, `phase ${number + 1}: ${problem}`);
+  return true;
 }
 
 function running({ soakingSinceMs: _, ...phase }: PhaseState): PhaseState {

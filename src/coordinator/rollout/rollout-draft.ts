@@ -80,6 +80,7 @@ export class RolloutDraft {
     if (before !== now) {
       this.state = { ...this.state, online: this.state.online.with(position, now) };
       if (device.state === 'queued') this.#countReachable(device.phase, now ? 1 : -1);
+      if (!now && this.#countsLosses()) this.#countLoss(position, device);
     }
     this.lookAgainAt(position);
     this.armTimer(device);
@@ -142,6 +143,17 @@ export class RolloutDraft {
     const { inFlight, queues } = this.state;
     const group = groupOf(queues, after);
     this.state = { ...this.state, inFlight: inFlight.with(group, inFlight[group]! + change) };
+  }
+
+  #countsLosses(): boolean {
+    return this.document.phases.some(({ gate }) => gate?.lostConnections !== undefined);
+  }
+
+  /** An update restarts the device: what it loses then says nothing. */
+  #countLoss(position: number, device: TargetDevice): void {
+    const { before, after } = device.lost ?? { before: 0, after: 0 };
+    if (device.state === 'committed') this.put(position, { ...device, lost: { before, after: after + 1 } });
+    else if (device.attempts === 0) this.put(position, { ...device, lost: { before: before + 1, after } });
   }
 
   #countReachable(phase: number, change: number): void {

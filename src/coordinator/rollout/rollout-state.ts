@@ -17,6 +17,8 @@ export interface PhaseState extends Omit<ShownPhase, 'soakSeconds'> {
   soakingSinceMs?: number;
   /** Failures and ended devices of it that an operator accepted by resuming. */
   forgiven?: Forgiven;
+  /** Its devices hold their connections, or an operator has resumed past that. */
+  healthy?: true;
 }
 
 export interface Forgiven {

@@ -18,7 +18,7 @@ export function viewRollout(document: RolloutDocument): Rollout {
     ...(document.endedAtMs === undefined ? {} : { endedAtMs: document.endedAtMs }),
     revision,
     currentPhase,
-    phases: document.phases.map(({ soakingSinceMs: _s, forgiven: _f, ...phase }) => phase),
+    phases: document.phases.map(({ soakingSinceMs: _s, forgiven: _f, healthy: _h, ...phase }) => phase),
     policy,
     counts,
   };

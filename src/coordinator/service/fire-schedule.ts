@@ -87,7 +87,7 @@ function start(turn: Turn, context: JobContext, document: ScheduleDocument) {
   requireOperator(turn, createdBy);
   const matched = matchAccepted(turn, job.selector);
   // What was confirmed is a share of the fleet: it may grow with the fleet, and not beyond.
-  const share = Math.max(context.jobs.confirmAboveShare, expected.matched / expected.fleet);
+  const confirmedShare = expected.matched / expected.fleet;
   const caller = {
     actor: createdBy,
     role: turn.state.operators.get(operatorName(createdBy) ?? '')?.role ?? ('admin' as const),
@@ -101,9 +101,9 @@ function start(turn: Turn, context: JobContext, document: ScheduleDocument) {
       newId: context.newId,
       random: context.random,
       returners: context.returners,
-      jobs: { ...context.jobs, confirmAboveShare: share },
+      jobs: context.jobs,
     },
-    { request: job, matched, action: 'job.start', origin: { schedule: name } },
+    { request: job, matched, action: 'job.start', origin: { schedule: name }, confirmedShare },
   );
 }
 

@@ -56,12 +56,14 @@ export function beginJob(
     matched,
     action,
     origin,
+    confirmedShare,
   }: {
     request: JobRequest;
     matched: readonly string[];
     /** Of the audit row. */
     action: 'job.start' | 'job.retry';
     origin?: NonNullable<PlanContext['origin']>;
+    confirmedShare?: number;
   },
 ): Job {
   const job = planJob(request, matched, {
@@ -73,6 +75,7 @@ export function beginJob(
     returners: context.returners,
     random: () => context.random(),
     ...(origin === undefined ? {} : { origin }),
+    ...(confirmedShare === undefined ? {} : { confirmedShare }),
   });
   const results = [...job.devices].map(({ deviceId, state }) => ({ deviceId, state }));
   if (request.dryRun === true) return { ...viewJob(job.document), results };

@@ -2,7 +2,7 @@ import type { Schedule, ScheduleRequest, ScheduleTimes } from '../../client/cont
 import { FlotillaError } from '../../error.ts';
 import { putSchedule, removeSchedule as dropSchedule } from '../core/schedule-operation.ts';
 import type { Turn } from '../core/turn.ts';
-import { requireSize } from '../job/plan-job.ts';
+import { confirmRule, requireSize } from '../job/plan-job.ts';
 import { nextTime, readTrigger } from '../schedule/next-time.ts';
 import { pause, resume } from '../schedule/reduce-schedule.ts';
 import { viewSchedule, type ScheduleDocument } from '../schedule/schedule-document.ts';
@@ -26,7 +26,8 @@ export async function addSchedule(context: ServiceContext, request: ScheduleRequ
     const matched = matchAccepted(turn, request.job.selector).length;
     const fleet = countAccepted(state);
     const expect = request.expect === undefined ? {} : { expect: request.expect };
-    requireSize('job', { ...request.job, ...expect }, matched, fleet, context.jobs.confirmAboveShare);
+    const rule = confirmRule(request.job.action, context.jobs);
+    requireSize('job', { ...request.job, ...expect }, matched, fleet, rule);
     const nextAtMs = nextTime(trigger, nowMs);
     const document: ScheduleDocument = {
       name: request.name,

@@ -10,6 +10,7 @@ import {
   checkPermissions,
   checkService,
 } from './check-machine.ts';
+import { checkJobPolicy } from './check-job-policy.ts';
 import { checkNetwork } from './check-network.ts';
 import { bad, ok, type Finding } from './finding.ts';
 
@@ -42,6 +43,7 @@ export async function diagnose(configFile: string, version: string, nowMs: numbe
   findings.push(await checkClock(nowMs, status));
   findings.push(await checkDisk(config));
   findings.push(await checkPermissions(config));
+  findings.push(await checkJobPolicy(config));
   findings.push(await checkCertificate(config, nowMs));
   findings.push(...(await checkNetwork(config)));
   findings.push(checkService(status), checkLink(status), await checkLog(config));

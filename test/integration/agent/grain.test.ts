@@ -34,6 +34,7 @@ describe('the grains of a device', () => {
       os: 'linux',
       hostname: hostname(),
       mem_mb: expect.any(Number),
+      timezone: expect.any(String),
       ipv4: expect.any(Array),
       boot_id: 'boot-1',
       agent_version: '1.2.3',

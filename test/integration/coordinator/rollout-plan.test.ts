@@ -4,7 +4,8 @@ import type { Release, RolloutPlan, RolloutPolicy } from '../../../src/client/co
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { startCore, type CoreBench } from './core-bench.ts';
 import { enroll } from './enroll.ts';
-import { board, bundle, keys, update, type Board } from './rollout-board.ts';
+import { board, update, type Board } from './rollout-board.ts';
+import { bundle, keys } from './signed-bundle.ts';
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
 let core: CoreBench;
@@ -195,5 +196,19 @@ describe('a rollout that fails', () => {
     await update(boards['t1'], release, 'rolled-back');
     expect(await core.client.rollout(id)).toMatchObject({ state: 'aborted', counts: { 'rolled-back': 1 } });
     expect(await core.client.rollout(`${id}-back`)).toMatchObject({ release: older.id, counts: { offered: 1 } });
+  });
+});
+
+describe('a continuous rollout', () => {
+  it('takes in a device that comes to match, without an operator', async () => {
+    boards['u1'] = await board(core, 'u1');
+    await tag('u1', { crew: 'u' });
+    const { id } = await core.client.startRollout({ release: 'meter/2.0.0', selector: 'I@crew:u', continuous: true });
+    await update(boards['u1'], release, 'committed');
+    boards['u2'] = await board(core, 'u2');
+    await tag('u2', { crew: 'u' });
+    await update(boards['u2'], release, 'committed');
+    expect(await core.client.rollout(id)).toMatchObject({ state: 'running', counts: { committed: 2 } });
+    await core.client.changeRollout(id, 'abort', {});
   });
 });

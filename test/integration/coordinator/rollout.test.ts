@@ -7,7 +7,8 @@ import type { RolloutFollowRow } from '../../../src/client/contract/index.ts';
 import { writeKeyPair } from '../../../src/firmware/index.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { startCore, type CoreBench } from './core-bench.ts';
-import { board, bundle, keys, update } from './rollout-board.ts';
+import { board, update } from './rollout-board.ts';
+import { bundle, keys } from './signed-bundle.ts';
 
 const blobs = async (core: CoreBench) =>
   (await readdir(join(core.config.data, 'blobs'), { recursive: true })).filter((name) => name !== 'tmp');

@@ -1,7 +1,8 @@
 /**
  * Jobs that append one line to a file, on real agents, while -9 hits the core, the gateway, the command line, an agent
  * or the command's own process at seeded moments. The oracle is the file: one line; or none, when the device never ran
- * it; one or none when the job says that it does not know. Never two.
+ * it; one or none when the job says that it does not know. Never two. Several jobs are under way at once, each at another
+ * point of its life when a blow comes.
  */
 import { mkdir, readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,16 +20,20 @@ export interface JobsOption {
   seed: number;
   runs: number;
   agents: number;
+  /** Jobs that run at the same time, and share the blows. */
+  together?: number;
   say(text: string): void;
 }
 
 const victims = ['core', 'gateway', 'command-line', 'agent', 'command'] as const;
 type Victim = (typeof victims)[number];
 
-/** Of one run: what is hit, so long after the command line was started. */
+/** What is hit, so long after its round has begun. */
 interface Blow {
   victim: Victim;
   afterMs: number;
+  /** The job whose command line, or command, is hit. */
+  run: number;
   /** Which agent, or the command of which agent. */
   agent: number;
 }
@@ -65,20 +70,34 @@ const allowed: Record<string, readonly number[]> = {
   rejected: [0],
   cancelled: [0],
 };
-/** A device that comes back at once, so that runs are short. */
+/** A device that comes back at once, so that rounds are short, and that takes all jobs of one at the same time. */
 const quick = (yaml: string): string =>
-  yaml.replace(/firstMinMs: 200.*}/, 'firstMinMs: 50, firstMaxMs: 300, factor: 2, maxMs: 600 }');
-const longestMs = 1_200;
+  yaml
+    .replace(/firstMinMs: 200.*}/, 'firstMinMs: 50, firstMaxMs: 300, factor: 2, maxMs: 600 }')
+    .replace('maxConcurrent: 4', 'maxConcurrent: 64');
+const defaultTogether = 15;
+/** Of a round: when its last job begins, and its last blow comes. */
+const startsMs = 1_000;
+const longestMs = 1_500;
+const blowsEach = 4;
+/** Every fourth job is started by a command line. */
+const lineEvery = 4;
 const endMs = 60_000;
 
-export async function runJobs({ seed, runs, agents: count, say }: JobsOption): Promise<JobsReport> {
+export async function runJobs({
+  seed,
+  runs,
+  agents: count,
+  together = defaultTogether,
+  say,
+}: JobsOption): Promise<JobsReport> {
   const beganMs = performance.now();
   await using fleet = await createFleet({ gateways: 1 });
   const config = await loadCoordinatorConfig(join(fleet.dir, 'coordinator.yaml'));
   const client = new CoordinatorClient(new HttpConnection(config.socket));
   const agents: TestAgent[] = [];
   for (let n = 0; n < count; n += 1) agents.push(await fleet.addAgent(`d-${n}`, { configure: quick }));
-  for (const { id } of agents) await fleet.connected(id);
+  for (const { id } of agents) await connected(client, id);
   const report: JobsReport = {
     seed,
     runs: 0,
@@ -91,28 +110,27 @@ export async function runJobs({ seed, runs, agents: count, say }: JobsOption): P
     failures: [],
   };
   const folder = join(fleet.scratch, 'lines');
-  await mkdir(folder);
-  for (let run = 0; run < runs; run += 1) {
-    // Each run has dice of its own: `--seed SEED+RUN --points 1` is that run again.
-    const dice = new Dice(seed + run);
+  const bench: Bench = { fleet, client, agents, folder, report };
+  for (let first = 0; first < runs; first += together) {
     const known = report.failures.length;
-    const bench = { fleet, client, agents, folder: join(folder, String(run)), report };
-    await mkdir(bench.folder);
+    const round = Array.from({ length: Math.min(together, runs - first) }, (_, n) => first + n);
+    for (const run of round) await mkdir(folderOf(bench, run), { recursive: true });
     try {
-      await oneRun(bench, run, dice);
+      await oneRound(bench, round, new Dice(seed + first));
     } catch (error) {
-      report.failures.push({ run, seed: seed + run, reason: error instanceof Error ? error.message : String(error) });
+      const reason = error instanceof Error ? error.message : String(error);
+      report.failures.push({ run: first, seed: seed + first, reason });
     }
-    report.runs += 1;
-    for (const { device = '', reason } of report.failures.slice(known)) say(`run ${run} ${device}: ${reason}`);
-    if (run % 10 === 9) say(`${run + 1} runs, ${report.failures.length} failures`);
+    report.runs += round.length;
+    for (const { run, device = '', reason } of report.failures.slice(known)) say(`run ${run} ${device}: ${reason}`);
+    say(`${report.runs} runs, ${report.failures.length} failures`);
   }
   // A command that came back to life much later would show now.
   for (let run = 0; run < runs; run += 1) {
     for (const { id } of agents) {
-      const lines = await linesOf(join(folder, String(run), id));
+      const lines = await linesOf(join(folderOf(bench, run), id));
       report.lines[lines === 0 ? 'none' : lines === 1 ? 'one' : 'more'] += 1;
-      if (lines > 1) report.failures.push({ run, seed: seed + run, device: id, reason: `${lines} lines in the end` });
+      if (lines > 1) report.failures.push({ run, seed, device: id, reason: `${lines} lines in the end` });
     }
   }
   report.seconds = Math.round((performance.now() - beganMs) / 1_000);
@@ -127,32 +145,58 @@ interface Bench {
   report: JobsReport;
 }
 
-function blowsOf(dice: Dice, agents: number): Blow[] {
-  return Array.from({ length: 1 + dice.below(2) }, () => ({
-    victim: victims[dice.below(victims.length)]!,
-    afterMs: dice.below(longestMs),
-    agent: dice.below(agents),
-  })).toSorted((a, b) => a.afterMs - b.afterMs);
+function folderOf({ folder }: Bench, run: number): string {
+  return join(folder, String(run));
 }
 
-async function oneRun(bench: Bench, run: number, dice: Dice): Promise<void> {
-  const { fleet, client, agents, folder, report } = bench;
-  const command = [
-    'sh',
-    '-c',
-    'sleep "$2"; echo line >> "$1"; sleep "$2"',
-    'sh',
-    `${folder}/{{id}}`,
-    `0.${dice.below(3)}`,
-  ];
-  const words = ['run', '*', '--timeout', '10s', '--expires', '20s', '--', ...command];
-  const line = start(words, { cwd: fleet.scratch, env: { FLOTILLA_FLEET_DIR: fleet.dir } });
-  let lineHasEnded = false;
-  void line.then(() => (lineHasEnded = true));
+/** One of each kind of victim at most that takes long to come back, and the command line of none that has none. */
+function blowsOf(dice: Dice, lines: readonly number[], round: readonly number[], agents: number): Blow[] {
+  const blows = Array.from({ length: blowsEach }, () => {
+    const victim = dice.of(victims);
+    const of = victim === 'command-line' ? lines : round;
+    return { victim, afterMs: dice.below(longestMs), run: dice.of(of), agent: dice.below(agents) };
+  });
+  return blows.toSorted((a, b) => a.afterMs - b.afterMs);
+}
+
+type CommandLine = ReturnType<typeof start>;
+
+/** Some jobs by a real command line, the others by the same request from here. */
+function startJob(
+  { fleet, client }: Bench,
+  command: string[],
+  isLine: boolean,
+): { line?: CommandLine; started: Promise<unknown> } {
+  if (isLine) {
+    const words = ['run', '*', '--timeout', '10s', '--expires', '20s', '--', ...command];
+    const line = start(words, { cwd: fleet.scratch, env: { FLOTILLA_FLEET_DIR: fleet.dir } });
+    return { line, started: line };
+  }
+  const action = { kind: 'command' as const, argv: command };
+  const asked = client.startJob({ selector: '*', action, timeoutSeconds: 10, expiresSeconds: 20 });
+  // Whether it was stored before the core was hit is read from the list of jobs.
+  return { started: asked.catch(() => undefined) };
+}
+
+async function oneRound(bench: Bench, round: readonly number[], dice: Dice): Promise<void> {
+  const { fleet, client, agents, report } = bench;
+  const lines = round.filter((_, n) => n % lineEvery === 0);
+  const living = new Map<number, CommandLine>();
+  const begun = round.map(async (run) => {
+    const startMs = dice.below(startsMs);
+    const pause = `0.${dice.below(4)}`;
+    const script = 'sleep "$2"; echo line >> "$1"; sleep "$2"';
+    await sleep(startMs);
+    const command = ['sh', '-c', script, 'sh', `${folderOf(bench, run)}/{{id}}`, pause];
+    const { line, started } = startJob(bench, command, lines.includes(run));
+    if (line !== undefined) living.set(run, line);
+    await started;
+    living.delete(run);
+  });
   const beganMs = performance.now();
   let coreIsDown = false;
   const down = new Set<TestAgent>();
-  for (const { victim, afterMs, agent } of blowsOf(dice, agents.length)) {
+  for (const { victim, afterMs, run, agent } of blowsOf(dice, lines, round, agents.length)) {
     await sleep(Math.max(0, afterMs - (performance.now() - beganMs)));
     report.blows[victim] += 1;
     const chosen = agents[agent]!;
@@ -160,35 +204,39 @@ async function oneRun(bench: Bench, run: number, dice: Dice): Promise<void> {
       coreIsDown = true;
       await fleet.killCoordinator();
     } else if (victim === 'gateway' && !coreIsDown) await killGateway(client);
-    else if (victim === 'command-line' && !lineHasEnded) line.kill('SIGKILL');
+    else if (victim === 'command-line' && living.has(run)) living.get(run)!.kill('SIGKILL');
     else if (victim === 'agent' && !down.has(chosen)) {
       down.add(chosen);
       await chosen.kill();
-    } else if (victim === 'command' && (await killCommand(join(folder, chosen.id)))) continue;
+    } else if (victim === 'command' && (await killCommand(join(folderOf(bench, run), chosen.id)))) continue;
     else report.missed += 1;
   }
   await Promise.all([...down].map((agent) => agent.restart()));
   if (coreIsDown) await fleet.startCoordinator();
-  await line;
-  const job = await jobOf(client, folder);
-  if (job === undefined) {
-    for (const { id } of agents) await judge(bench, run, id, undefined);
-  } else {
-    const ended = await eventually(
-      `job ${job.id} has ended`,
-      async () => {
-        const shown = await client.job(job.id);
-        return shown.state === 'finished' ? shown : undefined;
-      },
-      { timeoutMs: endMs, everyMs: 50 },
-    );
-    for (const result of ended.results ?? []) await judge(bench, run, result.deviceId, result);
+  await Promise.all(begun);
+  const jobs = await client.jobs({ limit: 10_000 });
+  for (const run of round) {
+    const job = jobOf(jobs, folderOf(bench, run));
+    if (job === undefined) for (const { id } of agents) await judge(bench, run, id, undefined);
+    else for (const result of await resultsOf(client, job.id)) await judge(bench, run, result.deviceId, result);
   }
   for (const { id } of agents) await connected(client, id);
 }
 
-async function judge({ folder, report }: Bench, run: number, device: string, result: DeviceResult | undefined) {
-  const lines = await linesOf(join(folder, device));
+function resultsOf(client: CoordinatorClient, id: string): Promise<DeviceResult[]> {
+  return eventually(
+    `job ${id} has ended`,
+    async () => {
+      const shown = await client.job(id);
+      return shown.state === 'finished' ? (shown.results ?? []) : undefined;
+    },
+    { timeoutMs: endMs, everyMs: 50 },
+  );
+}
+
+async function judge(bench: Bench, run: number, device: string, result: DeviceResult | undefined) {
+  const { report } = bench;
+  const lines = await linesOf(join(folderOf(bench, run), device));
   const state = result?.outcome ?? 'no job';
   report.byState[state] = (report.byState[state] ?? 0) + 1;
   const may = result === undefined ? [0] : (allowed[state] ?? []);
@@ -204,9 +252,8 @@ async function linesOf(path: string): Promise<number> {
   return text.split('\n').length - 1;
 }
 
-async function jobOf(client: CoordinatorClient, folder: string): Promise<Job | undefined> {
-  const jobs = await client.jobs();
-  return jobs.find(({ action }) => action.kind === 'command' && action.argv.some((each) => each.startsWith(folder)));
+function jobOf(jobs: readonly Job[], folder: string): Job | undefined {
+  return jobs.find(({ action }) => action.kind === 'command' && action.argv.includes(`${folder}/{{id}}`));
 }
 
 async function connected(client: CoordinatorClient, id: string): Promise<void> {

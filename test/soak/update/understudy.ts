@@ -20,6 +20,8 @@ export interface Understudy {
   rows: ReadonlyMap<number, ReadonlyMap<number, Row>>;
   /** By lane: the last event that the coordinator is to have. */
   upToSeq: readonly number[];
+  /** Does a rollout wait for it? Default true. */
+  isTarget?: boolean;
 }
 
 const workspace = { encoder: new BatchWorkspace('range'), decoder: new BatchDecoderWorkspace() };
@@ -43,7 +45,7 @@ export async function rehearse(option: Understudy): Promise<void> {
   );
   let stream: ByteStream | undefined;
   const left = new Set<Lane>(allLanes.filter((lane) => upToSeq[lane]! > 0));
-  let offered = false;
+  let offered = option.isTarget === false;
   const flush = (): void => {
     const bytes = session.flush(performance.now(), 65_536);
     if (bytes !== undefined) stream?.write(bytes);

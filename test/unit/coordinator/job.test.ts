@@ -189,6 +189,33 @@ describe('a job', () => {
     expect(bench.job.document).toMatchObject({ state: 'finished', counts: { cancelled: 3 } });
   });
 
+  it('gives the place of a device that is silent for long to another, and still takes what it tells', () => {
+    const bench = new Bench(plan(ids(3), { batch: '1', timeoutSeconds: 3_600, expiresSeconds: 3_600 }), ids(3));
+    bench.run('d0');
+    bench.feed({ kind: 'heard', deviceId: 'd0', startedAtMs: 0 }, 30_000);
+    bench.feed({ kind: 'tick' }, 129_999);
+    expect(bench.requested('job.start')).toEqual(['d0']);
+    bench.feed({ kind: 'tick' }, 130_000);
+    expect(bench.requested('job.start')).toEqual(['d0', 'd1']);
+    // An agent that does not tell keeps its place; one that does not even confirm does not.
+    bench.old.add('d1');
+    bench.run('d1');
+    bench.feed({ kind: 'tick' }, 300_000);
+    expect(bench.requested('job.start')).toEqual(['d0', 'd1']);
+    bench.feed({ kind: 'result', deviceId: 'd1', event: done('succeeded') }, 300_000);
+    expect(bench.requested('job.start')).toEqual(['d0', 'd1', 'd2']);
+    bench.feed({ kind: 'result', deviceId: 'd0', event: done('succeeded') }, 300_000);
+    expect(bench.job.document.counts).toEqual({ succeeded: 2, queued: 1 });
+  });
+
+  it('asks for the number of machines to restart, when it is more than one', () => {
+    const reboot = { action: { kind: 'reboot' as const } };
+    expect(() => plan(ids(2), reboot, 100)).toThrow('more than one machine would restart');
+    expect(plan(ids(2), { ...reboot, expect: 2 }, 100).document.matched).toBe(2);
+    expect(plan(ids(1), reboot, 1).document.matched).toBe(1);
+    expect(plan(ids(2), { action: { kind: 'restart', service: 'modem' } }, 2).document.matched).toBe(2);
+  });
+
   it('sets a document on connected devices alone, and ends with what became of it there', () => {
     const action = { kind: 'config' as const, name: 'limits', document: { max: 1 } };
     const bench = new Bench(plan(ids(4), { action, expiresSeconds: 100, timeoutSeconds: 10 }), ['d0', 'd1']);

@@ -415,3 +415,101 @@ describe('a device that comes back', () => {
     expect(oldUuid).not.toBe(newUuid);
   });
 });
+
+describe('a continuous rollout', () => {
+  const policy: Partial<RolloutRequest> = { phases: [{ size: '1' }, { size: 'rest' }], continuous: true };
+  const late = (bench: RolloutBench, id: string) => {
+    bench.world.set(id, structuredClone(bench.world.get('d00')!));
+    bench.world.get(id)!.running = { bootId: `${id}-boot-1`, slot: 'a', bundleUuid: oldUuid };
+    bench.feed({ kind: 'join', devices: [{ deviceId: id }] });
+  };
+
+  it('gives late joiners nothing before its gates are passed, then the same as all others', () => {
+    const bench = new RolloutBench(ids(3), policy).open();
+    late(bench, 'd90');
+    expect(bench.device('d90')).toMatchObject({ phase: 1, state: 'waiting' });
+    expect(bench.requested('update.offer')).toEqual(['d00']);
+    bench.update('d00');
+    expect(bench.requested('update.offer')).toEqual(['d00', 'd01', 'd02', 'd90']);
+    for (const id of ['d01', 'd02', 'd90']) bench.update(id);
+    expect(bench.state.document.state).toBe('running');
+    late(bench, 'd91');
+    expect(bench.requested('update.offer').at(-1)).toBe('d91');
+    bench.rollBack('d91');
+    expect(bench.state.document).toMatchObject({ state: 'halted', counts: { committed: 4, 'rolled-back': 1 } });
+    expect(bench.state.document.phases[1]!.size).toBe(4);
+  });
+
+  it('takes nobody twice, and nobody into one that is not', () => {
+    const bench = new RolloutBench(ids(3), policy).open();
+    const before = bench.state;
+    bench.feed({ kind: 'join', devices: [{ deviceId: 'd00' }] });
+    expect(bench.state.devices).toBe(before.devices);
+    const fixed = new RolloutBench(ids(3)).open();
+    fixed.feed({ kind: 'join', devices: [{ deviceId: 'd90' }] });
+    expect(fixed.state.devices).toHaveLength(3);
+  });
+
+  it('keeps caps and zones of those that join', () => {
+    const cap = { place: 'G@site', count: 1 };
+    const bench = new RolloutBench(ids(2), { ...policy, phases: all, maxInFlightPer: cap }, [], undefined, (id) => ({
+      site: id,
+    })).open();
+    bench.world.set('d90', structuredClone(bench.world.get('d00')!));
+    bench.feed({ kind: 'join', devices: [{ deviceId: 'd90', group: 'd00' }] });
+    expect(noes(bench, 'd90')).toEqual(['in-flight-per']);
+    bench.update('d00');
+    expect(bench.requested('update.offer')).toEqual(['d00', 'd01', 'd90']);
+  });
+});
+
+describe('a gate of health', () => {
+  const healthy = (gate: NonNullable<RolloutRequest['phases']>[number]['gate']): Partial<RolloutRequest> => ({
+    phases: [{ size: '4', soakSeconds: 3600, ...(gate === undefined ? {} : { gate }) }, { size: 'rest' }],
+  });
+  const soaked = (bench: RolloutBench, act: () => void) => {
+    for (const id of ids(4)) bench.update(id);
+    act();
+    bench.feed({ kind: 'tick' }, 3_600_000);
+    return bench.state.document;
+  };
+
+  it('stops when too many proven devices are away, though the others are there', () => {
+    const bench = new RolloutBench(ids(8), healthy({ connected: 0.9 })).open();
+    const ended = soaked(bench, () => bench.presence('d00', false));
+    expect(ended).toMatchObject({
+      state: 'halted',
+      reason:
+        'phase 1: 3 of 4 proven devices are connected (75 %); at least 90 % of the 100 % of those that were not updated must be',
+    });
+  });
+
+  it('does not blame the release for a network that is down for all', () => {
+    const bench = new RolloutBench(ids(8), healthy({ connected: 0.9 })).open();
+    const ended = soaked(bench, () => {
+      for (const id of ['d00', 'd04', 'd05']) bench.presence(id, false);
+    });
+    expect(ended).toMatchObject({ state: 'running', currentPhase: 1 });
+  });
+
+  it('stops when proven devices lose their connections more often than before and than the others', () => {
+    const flap = (bench: RolloutBench, id: string, times: number) => {
+      for (let count = 0; count < times; count += 1) {
+        bench.presence(id, false);
+        bench.presence(id, true);
+      }
+    };
+    const bench = new RolloutBench(ids(8), healthy({ lostConnections: 2 })).open();
+    const ended = soaked(bench, () => {
+      flap(bench, 'd00', 5);
+      flap(bench, 'd04', 1);
+    });
+    expect(ended).toMatchObject({ state: 'halted', reason: expect.stringContaining('lost 1.25 connections an hour') });
+    const equal = new RolloutBench(ids(8), healthy({ lostConnections: 2 })).open();
+    const same = soaked(equal, () => {
+      flap(equal, 'd00', 5);
+      flap(equal, 'd04', 3);
+    });
+    expect(same).toMatchObject({ state: 'running', currentPhase: 1 });
+  });
+});

@@ -184,7 +184,7 @@ describe('a schedule', () => {
 
 describe('a time at which devices work on the job before', () => {
   const fire = { dueAtMs: 1_000 };
-  const schedule = (over: Partial<ScheduleDocument>): ScheduleDocument => ({
+  const overlapping = (over: Partial<ScheduleDocument>): ScheduleDocument => ({
     name: 's',
     state: 'active',
     trigger: { kind: 'cron', cron: '* * * * *', zone: 'UTC' },
@@ -199,14 +199,14 @@ describe('a time at which devices work on the job before', () => {
   });
 
   it('is skipped, and the history says why', () => {
-    const { document, fire: fired } = meetOverlap({ document: schedule({ overlap: 'skip' }), fire }, 'j-1', 1_200);
+    const { document, fire: fired } = meetOverlap({ document: overlapping({ overlap: 'skip' }), fire }, 'j-1', 1_200);
     expect(fired).toBeUndefined();
     expect(document.firings).toEqual([{ dueAtMs: 1_000, firedAtMs: 1_200, outcome: 'skipped', jobId: 'j-1' }]);
-    expect(meetOverlap({ document: schedule({ overlap: 'skip' }), fire }, undefined, 1_200).fire).toEqual(fire);
+    expect(meetOverlap({ document: overlapping({ overlap: 'skip' }), fire }, undefined, 1_200).fire).toEqual(fire);
   });
 
   it('waits, one at most, and its time is kept', () => {
-    const waiting = meetOverlap({ document: schedule({ overlap: 'queue' }), fire }, 'j-1', 1_000);
+    const waiting = meetOverlap({ document: overlapping({ overlap: 'queue' }), fire }, 'j-1', 1_000);
     expect([waiting.fire, waiting.document.waiting]).toEqual([undefined, fire]);
     const later = meetOverlap({ document: waiting.document, fire: { dueAtMs: 2_000 } }, 'j-1', 2_000);
     expect([later.fire, later.document.waiting]).toEqual([undefined, fire]);
@@ -221,7 +221,7 @@ describe('a time at which devices work on the job before', () => {
   });
 
   it('starts beside it where that is allowed, and in a schedule of an earlier version', () => {
-    for (const document of [schedule({ overlap: 'allow' }), schedule({})]) {
+    for (const document of [overlapping({ overlap: 'allow' }), overlapping({})]) {
       expect(meetOverlap({ document, fire }, 'j-1', 1_000)).toEqual({ document, fire });
     }
   });
