@@ -44,6 +44,7 @@ const arrows: Record<string, string[]> = {
     'window',
   ],
   cli: [
+    'device',
     'audit',
     'store',
     'selector',

@@ -1,13 +1,28 @@
 import { join } from 'node:path';
-import { Flags } from '@oclif/core';
+import { Args, Flags } from '@oclif/core';
 import { BaseCommand } from '../../src/cli/base-command.ts';
 import { defined } from '../../src/cli/defined.ts';
+import { ExitCode } from '../../src/cli/exit-code.ts';
+import { installFile } from '../../src/cli/install-file.ts';
 import { packageRoot } from '../../src/config/package-root.ts';
-import { formatSteps, initKinds, installAgent, type InitKind, type Installed } from '../../src/device/index.ts';
+import {
+  afterInstall,
+  formatInstallState,
+  formatSteps,
+  initKinds,
+  installAgent,
+  installExitCode,
+  type InitKind,
+  type Installed,
+} from '../../src/device/index.ts';
+import type { DeviceUpdate } from '../../src/door/index.ts';
+import { FlotillaError } from '../../src/error.ts';
 
-export default class Install extends BaseCommand<Installed> {
+export default class Install extends BaseCommand<Installed | DeviceUpdate> {
   static override description = `make the agent a service of this machine
 Puts the one-file agent, a Node where none is part of the system, the configuration and the identity in place, makes a user for it, and starts a hardened unit (systemd; OpenRC, SysV, procd and BusyBox by script). Paths that the configuration names beside itself are brought along to /etc/flotilla and /var/lib/flotilla.
+
+With a bundle (a .fw) as argument it is that firmware which is installed, by the agent that runs here: see agent update install.
 
 Every step is looked at first: a second time nothing changes. When a step fails, or the service does not stay up, everything is as it was before.
 
@@ -24,8 +39,12 @@ start      service, by systemd
 7 changes.`,
     '<%= config.bin %> <%= command.id %> --config meter-1/agent.yaml --dry-run --json',
     'sudo <%= config.bin %> <%= command.id %> --config /data/flotilla/agent.yaml --in-place',
+    '<%= config.bin %> <%= command.id %> /media/usb/gateway-2.0.0.fw',
     '<%= config.bin %> <%= command.id %> --prefix rootfs/ --init systemd --runtime node-arm64 --config product/agent.yaml',
   ];
+  static override args = {
+    file: Args.file({ description: 'a bundle to install, in place of the agent itself', required: false }),
+  };
   static override flags = {
     config: Flags.file({ description: 'the configuration; without it the one that is installed', helpValue: 'FILE' }),
     'in-place': Flags.boolean({ description: 'use --config where it is, and everything as it names it' }),
@@ -39,8 +58,24 @@ start      service, by systemd
     'dry-run': Flags.boolean({ description: 'look, and change nothing' }),
   };
 
-  protected async execute(): Promise<Installed> {
-    const { flags } = await this.parse(Install);
+  protected async execute(): Promise<Installed | DeviceUpdate> {
+    const { args, flags } = await this.parse(Install);
+    if (args.file !== undefined) {
+      const foreign = Object.keys(flags).find((name) => !['config', 'json', 'fleet-dir'].includes(name) && this.argv.some((word) => word.split('=')[0] === `--${name}`)); // prettier-ignore
+      if (foreign !== undefined) {
+        throw new FlotillaError(
+          'usage',
+          'install-arguments',
+          `--${foreign} is for the agent's service, not for a bundle`,
+          {
+            expected: 'flotilla agent install FILE [--config FILE]',
+          },
+        );
+      }
+      return installFile(args.file, { config: flags.config, timeout: '30s' }, (update) => {
+        if (!this.json) this.print(formatInstallState(update));
+      });
+    }
     const { config, runtime, certificate, authority, prefix } = flags;
     const init: InitKind | undefined = flags.init;
     return installAgent({
@@ -53,7 +88,12 @@ start      service, by systemd
     });
   }
 
-  protected render(done: Installed): void {
-    this.print(formatSteps(done));
+  protected render(done: Installed | DeviceUpdate): void {
+    if ('steps' in done) this.print(formatSteps(done));
+    else if (installExitCode(done) === 0) this.print(afterInstall);
+  }
+
+  protected override exitCode(done: Installed | DeviceUpdate): ExitCode {
+    return 'steps' in done ? ExitCode.ok : installExitCode(done);
   }
 }

@@ -22,6 +22,7 @@ import { Inbox } from './inbox.ts';
 import { IdentityFolder } from './identity/identity-folder.ts';
 import { IdentityKeeper } from './identity/identity-keeper.ts';
 import { Recovery } from './identity/recovery.ts';
+import { signReceipt } from './identity/sign-receipt.ts';
 import { defaultBackoff, type LinkOption } from './link/link-option.ts';
 import type { Link, LinkStatus } from './link/port.ts';
 import { LogReporter } from './log-reporter.ts';
@@ -40,7 +41,8 @@ import { ProductHealth } from './updater/product-health.ts';
 import { refusedUpdate } from './updater/offer.ts';
 import type { Update, UpdateReason } from './updater/update.ts';
 import { Updater } from './updater/updater.ts';
-import { UpdateStore } from './updater/update-store.ts';
+import { receiptBodyOf } from './updater/receipt.ts';
+import { UpdateStore, type ReceiptSigner } from './updater/update-store.ts';
 
 export interface AgentOption {
   config: AgentConfig;
@@ -168,6 +170,15 @@ export function createAgent(option: AgentOption): Agent {
       updater?.poke();
     },
   });
+  const receipt: ReceiptSigner = (update, nowMs) => {
+    try {
+      const body = receiptBodyOf(update, { ...option.identity, agentVersion }, nowMs);
+      return signReceipt(body, identity.identity());
+    } catch (error) {
+      logger.error({ err: error, update: update.rolloutId }, 'the receipt of an update could not be signed');
+      return undefined;
+    }
+  };
   const updater =
     config.update === undefined || slots === undefined
       ? undefined
@@ -176,6 +187,7 @@ export function createAgent(option: AgentOption): Agent {
           slots,
           running,
           policy: updatePolicy(config.update, option.publicKeys),
+          receipt,
           rules: config.update,
           zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
           grains: () => grains.known(),

@@ -25,6 +25,10 @@ import type {
   DeadLetterQuery,
   Device,
   DeviceJob,
+  Receipt,
+  ReceiptTaken,
+  UpdateHistoryQuery,
+  UpdateRecord,
   DeviceResult,
   DeviceWatchRow,
   DiscardRequest,
@@ -192,6 +196,9 @@ export class CoordinatorClient {
   /** The results as they are stored now. */
   jobResults = (id: string, signal?: AbortSignal) =>
     this.#http.rows<DeviceResult>(`/v1/jobs/${encodeURIComponent(id)}/results`, {}, signal);
+  deviceUpdates = (id: string, query: UpdateHistoryQuery = {}) =>
+    this.#http.get<UpdateRecord[]>(`/v1/devices/${encodeURIComponent(id)}/updates`, { ...query });
+  takeReceipt = (receipt: Receipt) => this.#http.post<ReceiptTaken>('/v1/receipts', receipt);
   deviceJobs = (id: string, query: { limit?: number } = {}) =>
     this.#http.get<DeviceJob[]>(`/v1/devices/${encodeURIComponent(id)}/jobs`, query);
   cancelJob = (id: string) => this.#http.post<Job>(`/v1/jobs/${encodeURIComponent(id)}/cancel`, {});

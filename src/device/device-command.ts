@@ -5,6 +5,8 @@ export interface DeviceCommand {
   summary: string;
   /** `parseArgs`'s options; `--json` and `--help` are everybody's. */
   options: Record<string, { type: 'string' | 'boolean' }>;
+  /** It takes one argument, whose value is `file`. */
+  takesFile?: true;
   run(values: Values, context: CommandContext): Promise<CommandOutcome>;
 }
 

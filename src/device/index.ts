@@ -3,6 +3,7 @@
  * there is, what state it is in, what is wrong with it. All of it is in the one-file agent (`flotilla-agent COMMAND`), and
  * behind `flotilla agent`. Real effects on the machine: files, users, units; nothing of the link or of the log.
  */
+export { afterInstall, formatInstallState, installBundle, installExitCode } from './install-bundle.ts';
 export { runDeviceCommand } from './run-device-command.ts';
 export { makeDeviceRequest, type DeviceRequest } from './device-request.ts';
 export { defaultConfigPath, deviceLayout, serviceName } from './layout.ts';

@@ -3,11 +3,19 @@ import { FlotillaError } from '../error.ts';
 import { csr } from './command/csr.ts';
 import { diagnose } from './command/diagnose.ts';
 import { install } from './command/install.ts';
+import { receipt } from './command/receipt.ts';
 import { status } from './command/status.ts';
 import { uninstall } from './command/uninstall.ts';
 import type { CommandContext, DeviceCommand, Values } from './device-command.ts';
 
-const commands: Readonly<Record<string, DeviceCommand>> = { install, uninstall, status, diagnose, csr };
+const commands: Readonly<Record<string, DeviceCommand>> = {
+  install,
+  uninstall,
+  status,
+  diagnose,
+  receipt,
+  csr,
+};
 const everybodys = { json: { type: 'boolean' }, help: { type: 'boolean' } } as const;
 
 /** What follows `flotilla-agent`, when it is not `run`. Prints on stdout; the exit code is the answer. */
@@ -32,7 +40,10 @@ export async function runDeviceCommand(argv: readonly string[], context: Command
 
 function parse(name: string, command: DeviceCommand, args: string[]): Values {
   try {
-    return parseArgs({ args, options: { ...command.options, ...everybodys } }).values;
+    const options = { ...command.options, ...everybodys };
+    const { values, positionals } = parseArgs({ args, options, allowPositionals: command.takesFile ?? false });
+    if (positionals.length > 1) throw new Error(`one file at a time: ${positionals.join(' ')}`);
+    return positionals.length === 0 ? values : { ...values, file: positionals[0] };
   } catch (cause) {
     throw new FlotillaError('usage', 'usage', (cause as Error).message, {
       expected: `flotilla-agent ${name} ${command.usage}`,

@@ -219,6 +219,10 @@ export const okSchemas = {
   'update.status': UpdateStatusSchema,
   'update.watch': UpdateStatusSchema,
   'update.history': Type.Object({ updates: Type.Array(UpdateRecordSchema) }),
+  'update.install': Type.Object({ update: DeviceUpdateSchema }),
+  'update.receipts': Type.Object({
+    receipts: Type.Array(Type.Object({ body: Type.String(), certificate: Type.String(), signature: Type.String() })),
+  }),
   'update.approve': Type.Object({ update: DeviceUpdateSchema }),
   'update.reject': Type.Object({ update: DeviceUpdateSchema }),
   /** As far as it was granted. */

@@ -154,6 +154,16 @@ export class DoorClient implements AsyncDisposable {
     return (await this.#call('update.history', option)).updates;
   }
 
+  /** Installs a bundle that was brought to the device; the path is as the agent sees it. */
+  async installUpdate(path: string): Promise<DeviceUpdate> {
+    return (await this.#call('update.install', { path })).update;
+  }
+
+  /** Signed by the device: how updates from files have ended. */
+  async updateReceipts(): Promise<OkOf<'update.receipts'>['receipts']> {
+    return (await this.#call('update.receipts', {})).receipts;
+  }
+
   /** The update that waits for it may be installed. */
   async approveUpdate(): Promise<DeviceUpdate> {
     return (await this.#call('update.approve', {})).update;

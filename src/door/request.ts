@@ -152,6 +152,13 @@ export const requestSchemas = {
     },
     closed,
   ),
+  /** A bundle that was brought to the device; the path is as the agent sees it. */
+  'update.install': Type.Object(
+    { id: IdSchema, verb: Type.Literal('update.install'), path: Type.String({ minLength: 1, maxLength: 4_096 }) },
+    closed,
+  ),
+  /** Signed by the device: how updates from files have ended, for a coordinator that is out of reach. */
+  'update.receipts': Type.Object({ id: IdSchema, verb: Type.Literal('update.receipts') }, closed),
   /** The update that waits for it may be installed. */
   'update.approve': Type.Object({ id: IdSchema, verb: Type.Literal('update.approve') }, closed),
   'update.reject': Type.Object({ id: IdSchema, verb: Type.Literal('update.reject'), reason: reason() }, closed),

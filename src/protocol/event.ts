@@ -195,6 +195,8 @@ export const UpdateEventSchema = Type.Object({
   attempt: Type.Integer({ minimum: 1 }),
   progressBytes: Type.Optional(Type.Number()),
   reason: Type.Optional(Type.Object({ code: text(64), message: text(512) })),
+  /** Not offered by a coordinator: `rolloutId` is the device's own name for it. */
+  source: Type.Optional(Type.Enum(['file'])),
   wait: Type.Optional(UpdateWaitSchema),
   evidence: Type.Optional(EvidenceSchema),
 });
@@ -342,6 +344,25 @@ export const CertificateEventSchema = Type.Object({
 });
 export type CertificateEvent = Static<typeof CertificateEventSchema>;
 
+/** `flotilla.receipt`, lane control, key = id: the device's signed word on an update from a file; see pki/update-receipt.ts. */
+export const ReceiptEventSchema = Type.Object({
+  id: text(64),
+  receipt: Type.Object({ body: text(65_536), certificate: text(16_384), signature: text(1_024) }),
+});
+export type ReceiptEvent = Static<typeof ReceiptEventSchema>;
+
+/** What a receipt says, as JSON in its body. */
+export const ReceiptBodySchema = Type.Object({
+  version: Type.Literal(1),
+  fleetId: text(64),
+  deviceId: DeviceIdSchema,
+  agentVersion: text(64),
+  bundle: Type.Object({ uuid: text(36), product: text(256), version: text(64), sha256: text(64), sizeBytes: count() }),
+  event: UpdateEventSchema,
+  signedAtMs: Type.Number(),
+});
+export type ReceiptBody = Static<typeof ReceiptBodySchema>;
+
 /** Event types and the schema of each. */
 /** `flotilla.bundle-allowed`, lane control, key = bundle UUID: the device takes this bundle again. `by`: where it was said. */
 export const BundleAllowedEventSchema = Type.Object({
@@ -370,6 +391,7 @@ export const eventSchemas = {
   'flotilla.certificate-request': CertificateRequestEventSchema,
   'flotilla.certificate': CertificateEventSchema,
   'flotilla.grains-change': GrainsChangeEventSchema,
+  'flotilla.receipt': ReceiptEventSchema,
   'flotilla.job-output': JobOutputEventSchema,
   'flotilla.bundle-allowed': BundleAllowedEventSchema,
 } as const;

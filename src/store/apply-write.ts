@@ -24,6 +24,7 @@ import { removeRequest, writeRequest, writeRequestSeq } from './request-table.ts
 import type { StoreWrite } from './packed-write.ts';
 import { removeParked, writeParked, writeSchema } from './schema-table.ts';
 import type { Statements } from './statement.ts';
+import { writeUpdateRecord } from './update-record-table.ts';
 import { writeSuspect } from './suspect-table.ts';
 
 /** Carries out one write inside the open transaction. */
@@ -117,6 +118,8 @@ export function applyWrite(statements: Statements, chain: AuditChain, write: Sto
       return writeOperator(statements, write.operator);
     case 'schedule':
       return writeSchedule(statements, write.schedule);
+    case 'update-record':
+      return writeUpdateRecord(statements, write.record);
     case 'schedule-removed':
       return removeSchedule(statements, write.name);
   }

@@ -45,6 +45,7 @@ export function removeDevice(statements: Statements, deviceId: string, instanceI
   statements.get('DELETE FROM suspect WHERE device = ?').run(deviceId);
   statements.get('DELETE FROM bound_grain WHERE device = ?').run(deviceId);
   statements.get('DELETE FROM renewal WHERE device = ?').run(deviceId);
+  statements.get('DELETE FROM update_record WHERE device = ?').run(deviceId);
 }
 
 export function readDevices(statements: Statements): DeviceRow[] {

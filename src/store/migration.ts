@@ -321,4 +321,13 @@ export const migrations: readonly (string | ((database: DatabaseSync) => void))[
   ) STRICT;
   CREATE INDEX rollout_step_rollout ON rollout_step (rollout);
   `,
+  `
+  CREATE TABLE update_record (
+    device TEXT NOT NULL,
+    ended_ms INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (device, ended_ms, id)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

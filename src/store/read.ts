@@ -8,6 +8,7 @@ import { readDeviceJobs, readJobDevices, readJobs, type JobQuery } from './job-t
 import { readRolloutOutcome, readRolloutSteps, type RolloutStepPage } from './rollout-step-table.ts';
 import { readMeta, readSnapshot } from './snapshot.ts';
 import type { Statements } from './statement.ts';
+import { readUpdateRecords, type UpdateRecordQuery } from './update-record-table.ts';
 
 /** What may be asked of the store. */
 export type Read =
@@ -28,6 +29,7 @@ export type Read =
   | { kind: 'raw-audit'; from: number; limit: number }
   | { kind: 'rollout-outcome'; id: string }
   | { kind: 'rollout-steps'; page: RolloutStepPage }
+  | { kind: 'update-records'; query: UpdateRecordQuery }
   | { kind: 'members'; table: DocumentTable; id: string; output: boolean };
 
 export function answerRead(statements: Statements, read: Read): unknown {
@@ -66,6 +68,8 @@ export function answerRead(statements: Statements, read: Read): unknown {
       return readRolloutOutcome(statements, read.id);
     case 'rollout-steps':
       return readRolloutSteps(statements, read.page);
+    case 'update-records':
+      return readUpdateRecords(statements, read.query);
     case 'members':
       return readMembers(statements, read.table, read.id, read.output);
   }

@@ -381,3 +381,12 @@ export interface ChallengeRow {
   createdAtMs: number;
   expiresAtMs: number;
 }
+
+/** How an update of a device ended; the document is the API's UpdateRecord. */
+export interface UpdateRecordRow {
+  deviceId: string;
+  /** Of the rollout, or what the device calls an update that nobody offered. */
+  id: string;
+  endedAtMs: number;
+  document: unknown;
+}

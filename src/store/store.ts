@@ -12,6 +12,7 @@ import type { Read } from './read.ts';
 import type { ErasableTable } from './redaction-table.ts';
 import type { DeadLetterRow, DocumentRow, EventRow, MemberRow } from './row.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { UpdateRecordQuery } from './update-record-table.ts';
 import type { RolloutOutcomeRow, RolloutStepPage } from './rollout-step-table.ts';
 import { ThreadCall } from './thread-call.ts';
 import type { Write } from './write.ts';
@@ -30,6 +31,7 @@ export interface Store {
   members(table: DocumentTable, id: string, output: boolean): Promise<MemberRow[]>;
   /** A rollout with all its devices, of one moment. */
   rolloutOutcome(id: string): Promise<RolloutOutcomeRow | undefined>;
+  updateRecords(query: UpdateRecordQuery): Promise<unknown[]>;
   rolloutSteps(page: RolloutStepPage): Promise<{ row: number; step: unknown }[]>;
   jobs(query: JobQuery): Promise<DocumentRow[]>;
   /** With their output, from this position on. */
@@ -100,6 +102,7 @@ export async function openStore({ entry, onLost, ...database }: StoreOption): Pr
     document: (table, id) => read({ kind: 'document', table, id }),
     members: (table, id, output) => read({ kind: 'members', table, id, output }),
     rolloutOutcome: (id) => read({ kind: 'rollout-outcome', id }),
+    updateRecords: (query) => read({ kind: 'update-records', query }),
     rolloutSteps: (page) => read({ kind: 'rollout-steps', page }),
     jobs: (query) => read({ kind: 'jobs', query }),
     jobDevices: (id, from, limit) => read({ kind: 'job-devices', id, from, limit }),

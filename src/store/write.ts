@@ -30,6 +30,7 @@ import type {
   RequestRow,
   ScheduleRow,
   SuspectRow,
+  UpdateRecordRow,
 } from './row.ts';
 
 /** One change. All writes of a `commit` become durable together or not at all. */
@@ -82,4 +83,5 @@ export type Write =
   | { kind: 'operator'; operator: OperatorRow }
   | { kind: 'schedule'; schedule: ScheduleRow }
   | { kind: 'schedule-removed'; name: string }
+  | { kind: 'update-record'; record: UpdateRecordRow }
   | { kind: 'audit'; audit: AuditRow };

@@ -7,6 +7,7 @@ import { flotilla, type RunOption } from '../support/cli.ts';
 import { loadCommands } from '../support/command-list.ts';
 import { createFleet, type TestFleet } from '../support/fleet.ts';
 import { refusal, refusalAsTyped } from '../support/refusal.ts';
+import { receiptFrom } from '../support/sign-receipt.ts';
 
 /** Runs; d-1 is known to it and away. */
 let fleet: TestFleet;
@@ -34,6 +35,7 @@ beforeAll(async () => {
   await writeFile(scratch('bad-policy.yaml'), 'release: p/1.0.0\nselector: "*"\nphasis: []\n');
   await writeFile(scratch('plan.yaml'), 'flotillaPlan: 1\ntargets:\n  - {"deviceId":"d-1","phase":1}\n');
   await must(['ca', 'sign-time-reset', '--device', 'd-1', '--out', scratch('one.reset')]);
+  await writeFile(scratch('receipt.json'), JSON.stringify(await receiptFrom(scratch('d-1'))));
   await writeFile(scratch('limits.yaml'), 'maxPower: 10\n');
   await writeFile(scratch('fleet.csv'), 'id\nm-1\n');
   const fields = [{ name: 'n', type: 'int' }];
@@ -75,8 +77,10 @@ describe('without a coordinator', () => {
     'device config resolve': () => ['d-1', 'limits', '--take', 'desired'],
     'device allow-bundle': () => ['d-1', '7f3c1a52-09be-5d1c-8a51-2d7c5b0f3b11'],
     'device config set': () => ['d-1', 'limits', scratch('limits.yaml')],
+    'device history': () => ['d-1'],
     'device list': () => [],
     'device quarantine': () => ['*', '--reason', 'test'],
+    'device receipt': () => [scratch('receipt.json')],
     'device refresh': () => ['*'],
     'device reject': () => ['*'],
     'device remove': () => ['d-1', '--yes'],
@@ -165,6 +169,7 @@ describe('without a coordinator', () => {
     'agent allow-bundle',
     'agent install',
     'agent publish',
+    'agent receipt',
     'agent reset-time',
     'agent run',
     'agent status',
@@ -172,6 +177,7 @@ describe('without a coordinator', () => {
     'agent update approve',
     'agent update defer',
     'agent update history',
+    'agent update install',
     'agent update reject',
     'agent update status',
     'ca attach',

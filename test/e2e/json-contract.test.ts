@@ -10,6 +10,7 @@ import { flotilla, launcher, start } from '../support/cli.ts';
 import { loadCommands } from '../support/command-list.ts';
 import { eventually } from '../support/eventually.ts';
 import { createFleet, enrollmentConfig, type TestFleet } from '../support/fleet.ts';
+import { receiptFrom } from '../support/sign-receipt.ts';
 
 interface Case {
   /** Arguments behind the command's name; undefined says why there is none in `missing`. */
@@ -97,6 +98,16 @@ const cases: Record<string, Case> = {
     fails: () => ['--socket', scratch('no.sock')],
     exitCode: 7,
   },
+  'agent update install': {
+    missing: 'test/e2e/install-file.test.ts',
+    fails: () => [scratch('tiny.fw'), '--config', scratch('d-1', 'agent.yaml')],
+    exitCode: 6,
+  },
+  'agent receipt': {
+    ok: () => ['--config', scratch('d-1', 'agent.yaml')],
+    fails: () => ['--socket', scratch('no.sock')],
+    exitCode: 7,
+  },
   'agent update approve': {
     missing: 'test/e2e/update-device.test.ts',
     fails: () => ['--config', scratch('d-1', 'agent.yaml')],
@@ -143,6 +154,8 @@ const cases: Record<string, Case> = {
     exitCode: 6,
   },
   'device replace': { ok: () => ['x-7', 'x-8', '--dry-run'], fails: () => ['x-7', 'x-8'], exitCode: 6 },
+  'device history': { ok: () => ['d-1'], fails: () => ['d-1', '--limit', '0'], exitCode: 2 },
+  'device receipt': { ok: () => [scratch('receipt.json')], fails: () => [scratch('tiny.conf')], exitCode: 2 },
   'device reset-time': { missing: 'test/e2e/clock.test.ts', fails: () => [scratch('tiny.conf')], exitCode: 2 },
   'agent run': { missing: 'it never ends', fails: () => ['--config', scratch('no-agent.yaml')], exitCode: 2 },
 
@@ -510,6 +523,7 @@ beforeAll(async () => {
   await must(['agent', 'init', scratch('csr'), '--id', 's-1', '--coordinator', '127.0.0.1:7443']);
   for (const id of ['x-1', 'x-2', 'x-3', 'x-4', 'x-5', 'x-6', 'x-7', 'x-8', 'x-9'])
     await must(['cert', 'issue', id, '--out', scratch(id)]);
+  await writeFile(scratch('receipt.json'), JSON.stringify(await receiptFrom(scratch('x-2'))));
   await must(['cert', 'issue', 'p-1', '--out', scratch('p-1'), '--pending']);
   await must(['firmware', 'keygen', scratch('key')]);
   const build = ['firmware', 'build', '-f', scratch('tiny.conf')];

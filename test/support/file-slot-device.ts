@@ -18,7 +18,12 @@ const startOf = { a: 128, b: 256 } as const;
 export async function buildSlotBundle(
   dir: string,
   version: string,
-  { privateKeyPath, more = '', tables = '' }: { privateKeyPath?: string; more?: string; tables?: string },
+  {
+    privateKeyPath,
+    more = '',
+    tables = '',
+    product = 'file-meter',
+  }: { privateKeyPath?: string; more?: string; tables?: string; product?: string },
 ): Promise<{ path: string; image: Buffer }> {
   const image = randomBytes(slotBytes);
   const at = join(dir, `slot-${version}-${randomUUID().slice(0, 8)}`);
@@ -30,7 +35,7 @@ export async function buildSlotBundle(
   }`;
   await writeFile(
     join(at, 'fwup.conf'),
-    `meta-product = "file-meter"\nmeta-version = "${version}"\nmeta-platform = "file-board"
+    `meta-product = "${product}"\nmeta-version = "${version}"\nmeta-platform = "file-board"
     file-resource rootfs.img { host-path = "rootfs.img" }\n${tables}\n${task('a')}\n${task('b')}\n`,
   );
   const path = join(at, `${version}.fw`);

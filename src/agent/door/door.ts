@@ -225,6 +225,8 @@ export class Door {
     'update.status': () => this.#updates.status(),
     'update.watch': ({ id }, from) => this.#updates.watch(from, id),
     'update.history': ({ limit }) => ({ updates: this.#updates.history(limit) }),
+    'update.install': async ({ path }) => ({ update: await this.#updates.install(path) }),
+    'update.receipts': () => ({ receipts: this.#updates.receipts() }),
     'update.approve': () => ({ update: this.#updates.approve() }),
     'update.reject': ({ reason }) => ({ update: this.#updates.reject(reason) }),
     'update.defer': ({ forSeconds, reason }) => this.#updates.defer(forSeconds, reason),

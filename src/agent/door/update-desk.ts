@@ -10,7 +10,19 @@ export interface UpdateDeskOption {
   clock: Clock;
   /** Absent: this device takes no updates. */
   updater:
-    | Pick<Updater, 'last' | 'history' | 'deferral' | 'deferLeftMs' | 'needsApproval' | 'approve' | 'reject' | 'defer'>
+    | Pick<
+        Updater,
+        | 'last'
+        | 'history'
+        | 'deferral'
+        | 'deferLeftMs'
+        | 'needsApproval'
+        | 'approve'
+        | 'reject'
+        | 'defer'
+        | 'install'
+        | 'receipts'
+      >
     | undefined;
   productHealth: Pick<ProductHealth, 'report' | 'verdict'>;
 }
@@ -41,6 +53,14 @@ export class UpdateDesk {
   history(limit = defaultHistory): UpdateRecord[] {
     const updates = this.#option.updater?.history(limit) ?? [];
     return updates.map((update) => ({ ...this.#view(update), evidence: evidenceOf(update) }));
+  }
+
+  async install(path: string): Promise<DeviceUpdate> {
+    return this.#view(await this.#updater.install(path));
+  }
+
+  receipts(): OkOf<'update.receipts'>['receipts'] {
+    return this.#option.updater?.receipts() ?? [];
   }
 
   approve(): DeviceUpdate {

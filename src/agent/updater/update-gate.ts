@@ -27,14 +27,18 @@ export interface GateFacts {
 }
 
 export function needsApproval(
-  { conduct, approvedAtMs }: Pick<Update, 'conduct' | 'approvedAtMs'>,
+  { conduct, approvedAtMs, source }: Pick<Update, 'conduct' | 'approvedAtMs' | 'source'>,
   { approval }: Pick<UpdateRules, 'approval'>,
 ): boolean {
-  return approvedAtMs === undefined && (approval === 'required' || conduct?.needsApproval === true);
+  return (
+    source === undefined && approvedAtMs === undefined && (approval === 'required' || conduct?.needsApproval === true)
+  );
 }
 
 /** Why not; undefined: now. The first that holds is told. */
 export function judgeGate(gate: Gate, update: Update, facts: GateFacts): Wait | undefined {
+  // Whoever brought the file stands at the device: only what runs on it may hold the restart up.
+  if (update.source !== undefined) return gate === 'reboot' ? held(update, facts) : undefined;
   if (gate === 'download') return deferred(update, facts) ?? windowed(gate, update, facts) ?? metered(update, facts);
   if (gate === 'install') return unapproved(update, facts) ?? deferred(update, facts) ?? windowed(gate, update, facts);
   return held(update, facts) ?? deferred(update, facts) ?? windowed(gate, update, facts);

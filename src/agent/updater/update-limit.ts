@@ -29,7 +29,11 @@ const limitNames: Readonly<Record<LiveState, keyof UpdateLimits>> = {
 const waitedOut: readonly WaitCode[] = ['window-download', 'window-install', 'window-reboot', 'metered'];
 
 /** Bytes a second that the download may take; undefined: no limit. The lower of two holds. */
-export function rateOf({ conduct }: Pick<Update, 'conduct'>, rules: Pick<UpdateRules, 'download'>): number | undefined {
+export function rateOf(
+  { conduct, source }: Pick<Update, 'conduct' | 'source'>,
+  rules: Pick<UpdateRules, 'download'>,
+): number | undefined {
+  if (source !== undefined) return undefined; // it takes nothing of the link
   const rates = [rules.download.maxBytesPerSecond, conduct?.maxBytesPerSecond].filter((rate) => rate !== undefined);
   return rates.length === 0 ? undefined : Math.min(...rates);
 }

@@ -6,6 +6,7 @@ import { linkIsLive, sleep } from '../wait.ts';
 import { bootVerdict, inactiveUuid, otherSlot, slotObstacle, type MachineFact } from './boot-verdict.ts';
 import { checkBundle, loadEngine } from './bundle-check.ts';
 import { downloadBundle, partsBytes } from './download.ts';
+import { fileSource } from './file-offer.ts';
 import { assertWanted, OfferExpired } from './offer.ts';
 import { testSlot } from './probation.ts';
 import type { UpdateHappening } from './transition.ts';
@@ -115,7 +116,7 @@ export class UpdateSteps {
     await downloadBundle({
       file,
       path: this.#downloadPath,
-      link,
+      link: update.source === undefined ? link : fileSource(update.source.path),
       clock,
       signal,
       parts,
@@ -153,7 +154,8 @@ export class UpdateSteps {
     await this.#runHooks(signal);
     do {
       await this.#pace.pass('install', signal);
-      if (link.coordinatorNowMs() === undefined) await linkIsLive(link, clock, { signal });
+      if (update.source === undefined && link.coordinatorNowMs() === undefined)
+        await linkIsLive(link, clock, { signal });
     } while (!(await this.#pace.isOpen('install', signal))); // the coordinator may have been long in coming
     if ((await this.#downloadSize()) !== fileOf(update).sizeBytes) return { type: 'bundle-lost' };
     assertWanted(update, link.coordinatorNowMs());
@@ -237,6 +239,8 @@ export class UpdateSteps {
       destination: policy.destination,
       images,
       ...policy.health,
+      // One that had no link when the file was taken is judged by all else.
+      ...(update.source?.linked === false ? { noCoordinator: 'keep' as const } : {}),
       directory: this.#option.directory,
       productHealth,
       link,

@@ -4,6 +4,7 @@ import { isLogFull, jsonRow, type DeviceLog } from '../../eventlog/index.ts';
 import type { BundleAllowedEvent } from '../../protocol/event.ts';
 import { Lane } from '../../protocol/lane.ts';
 import type { BootTime } from '../machine/boot-time.ts';
+import type { UpdateReceipt } from '../../pki/update-receipt.ts';
 import {
   createRevertedBundleTable,
   type RevertedBundle,
@@ -11,8 +12,11 @@ import {
 } from '../state/reverted-bundle-table.ts';
 import { createUpdateTable, type UpdateTable } from '../state/update-table.ts';
 import { transition, type UpdateHappening } from './transition.ts';
-import { updateEventOf, type Update } from './update.ts';
+import { isTerminal, updateEventOf, type Update } from './update.ts';
 import type { Instant } from './update-timer.ts';
+
+/** Signs what an update from a file came to; undefined where the key can't be used just now. */
+export type ReceiptSigner = (update: Update, nowMs: number) => UpdateReceipt | undefined;
 
 /** Records and their events: one transaction each, so that the coordinator hears exactly what is on this disk. */
 export class UpdateStore {
@@ -22,11 +26,19 @@ export class UpdateStore {
   readonly #log: DeviceLog;
   readonly #clock: Clock;
   readonly #machine: BootTime;
+  readonly #receipt: ReceiptSigner | undefined;
 
-  constructor(option: { database: DatabaseSync; log: DeviceLog; clock: Clock; machine: BootTime }) {
+  constructor(option: {
+    database: DatabaseSync;
+    log: DeviceLog;
+    clock: Clock;
+    machine: BootTime;
+    receipt?: ReceiptSigner;
+  }) {
     this.#log = option.log;
     this.#clock = option.clock;
     this.#machine = option.machine;
+    this.#receipt = option.receipt;
     this.table = createUpdateTable(option.database);
     this.reverted = createRevertedBundleTable(option.database);
   }
@@ -70,6 +82,9 @@ export class UpdateStore {
       Lane.control,
       jsonRow({ type: 'flotilla.update', key: update.rolloutId, timestampMs, value: updateEventOf(update) }),
     );
+    const { rolloutId: id, receipt } = update;
+    if (receipt === undefined) return;
+    this.#log.append(Lane.control, jsonRow({ type: 'flotilla.receipt', key: id, timestampMs, value: { id, receipt } }));
   }
 
   /** The bundle may be offered again. `by` the device: somebody there said so, and the coordinator is told. */
@@ -96,7 +111,10 @@ export class UpdateStore {
   #next(happening: UpdateHappening): Update {
     const current = this.table.current();
     if (current === undefined) throw new Error(`no update is under way that could take "${happening.type}"`);
-    return transition(current, happening, this.now());
+    const next = transition(current, happening, this.now());
+    if (next.source === undefined || !isTerminal(next.state)) return next;
+    const receipt = this.#receipt?.(next, this.#clock.nowMs());
+    return receipt === undefined ? next : { ...next, receipt };
   }
 
   /** One that can't be read makes no restart: nothing is proven by it, and time goes on as if there were none. */

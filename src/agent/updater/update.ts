@@ -8,6 +8,7 @@ import type {
   UpdateState,
   UpdateWait,
 } from '../../protocol/event.ts';
+import type { UpdateReceipt } from '../../pki/update-receipt.ts';
 import type { BundleOffer, DeltaOffer, FileOffer, UpdateConduct } from '../../protocol/request.ts';
 
 /**
@@ -107,6 +108,10 @@ export interface Update {
   hooks?: HookResult[];
   /** The hooks of its end have not run yet. */
   endHooksDue?: boolean;
+  /** Not offered by a coordinator: a file that somebody brought, and whether the device had a link then. */
+  source?: { path: string; linked: boolean };
+  /** With `source`: what the device says of the end, signed. */
+  receipt?: UpdateReceipt;
 }
 
 /** What is fetched and installed. */
@@ -127,7 +132,7 @@ export function isFinal(state: DeviceUpdateState): boolean {
 
 /** What the coordinator is told of the record. */
 export function updateEventOf(update: Update): UpdateEvent {
-  const { state, reason, wait } = update;
+  const { state, reason, wait, source } = update;
   return {
     rolloutId: update.rolloutId,
     bundleUuid: update.bundle.bundleUuid,
@@ -135,6 +140,7 @@ export function updateEventOf(update: Update): UpdateEvent {
     attempt: update.attempts[state] ?? 1,
     ...(state === 'downloading' ? { progressBytes: update.downloadedBytes } : {}),
     ...(reason ? { reason: { code: reason.code.slice(0, 64), message: reason.message.slice(0, 512) } } : {}),
+    ...(source ? { source: 'file' as const } : {}),
     ...(wait ? { wait: { ...wait, message: wait.message.slice(0, 512) } } : {}),
     ...(state === 'rejected' || state === 'offered' || state === 'downloading' ? {} : { evidence: evidenceOf(update) }),
   };

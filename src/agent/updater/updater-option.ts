@@ -12,6 +12,7 @@ import type { PartSource } from './download.ts';
 import type { HealthCheck } from './health-check.ts';
 import type { ProductHealth } from './product-health.ts';
 import type { NoCoordinator } from './probation.ts';
+import type { ReceiptSigner } from './update-store.ts';
 
 /** What an updater is made of. Times in the units that their names say. */
 export interface UpdaterOption {
@@ -34,6 +35,8 @@ export interface UpdaterOption {
   /** Why a program of the product does not want the machine restarted. */
   rebootHold(): { reason: string } | undefined;
   productHealth: Pick<ProductHealth, 'verdict' | 'onReport'>;
+  /** Absent: updates from a file end without a receipt. */
+  receipt?: ReceiptSigner;
   /** Where the download stands: on the data partition. */
   directory: string;
   /** Called when a slot was marked good or given up: the firmware grain has changed. */

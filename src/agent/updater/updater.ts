@@ -1,5 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { FlotillaError } from '../../error.ts';
+import type { UpdateReceipt } from '../../pki/update-receipt.ts';
 import type { UpdateCancel, UpdateOffer } from '../../protocol/request.ts';
+import { readFileOffer } from './file-offer.ts';
 import type { RevertedBundle } from '../state/reverted-bundle-table.ts';
 import { judgeOffer } from './offer.ts';
 import { StateTimer } from './state-timer.ts';
@@ -11,6 +14,9 @@ import { limitSource, UpdatePace } from './update-pace.ts';
 import { UpdateSteps } from './update-step.ts';
 import { UpdateStore } from './update-store.ts';
 import type { UpdaterOption } from './updater-option.ts';
+
+/** Records that the device keeps. */
+const maxReceipts = 100;
 
 /** Until the first byte is written everybody may say no. */
 const revocable: ReadonlySet<DeviceUpdateState> = new Set(['offered', 'downloading', 'verified']);
@@ -91,6 +97,38 @@ export class Updater {
     });
     this.#tell();
     this.#drive();
+  }
+
+  /**
+   * Installs a bundle out of a file on this device, with no coordinator and under the same rules but for windows, rates
+   * and approval. @throws FlotillaError when it is not taken, with the reason
+   */
+  async install(path: string): Promise<Update> {
+    const { link, clock, policy } = this.#option;
+    const offer = await readFileOffer(path, `f-${randomBytes(5).toString('hex')}`, clock.nowMs());
+    const fact = await this.#steps.machineFact().catch((error: Error) => error);
+    const source = { path, linked: link.status().state === 'live' };
+    const answer = this.#store.within(() => {
+      const current = this.#store.table.current();
+      const reverted = this.#store.reverted.find(offer.bundle.bundleUuid);
+      const context = { fact, reverted, current, policy, coordinatorNowMs: undefined, nowMs: clock.nowMs() };
+      const judged: Update = { ...judgeOffer(offer, context), source };
+      if (judged.state === 'rejected') this.#store.announce(judged);
+      else this.#store.save(judged);
+      return judged;
+    });
+    this.#tell();
+    if (answer.state === 'rejected') {
+      const { code, message } = answer.reason!;
+      throw new FlotillaError('refused', code, `this device does not take ${path}: ${message}`);
+    }
+    this.#drive();
+    return answer;
+  }
+
+  /** Of the updates from files that have ended, the newest first. */
+  receipts(): UpdateReceipt[] {
+    return this.#store.table.newest(maxReceipts).flatMap(({ receipt }) => receipt ?? []);
   }
 
   /** Bundles that this device went back from and does not take. */

@@ -133,7 +133,7 @@ export function formatJob(job: Job, nowMs: number, option: TableOption = {}): st
   return results === '' ? fields : `${fields}\n${results}`;
 }
 
-function formatHold({ forSeconds, restore, once }: NonNullable<Job['hold']>): string {
+export function formatHold({ forSeconds, restore, once }: NonNullable<Job['hold']>): string {
   return `for ${formatDuration(forSeconds * 1000)}, then ${formatAction(restore)}${once === true ? ' (never twice)' : ''}`;
 }
 

@@ -6,6 +6,7 @@ import {
   type Trigger,
 } from '../../client/contract/index.ts';
 import { formatAge, formatDuration, formatTime, plural } from '../human.ts';
+import { formatHold } from './job.ts';
 import { formatFields, formatTable, type TableOption } from '../table.ts';
 
 /** Of `schedule show`: the last ones; --json has all that are kept. */
@@ -48,6 +49,7 @@ export function formatSchedule(schedule: Schedule, nowMs: number): string {
     waiting: waiting === undefined ? undefined : `the job of ${formatTime(waiting.dueAtMs)}, for the one before`,
     selector: job.selector,
     command: formatAction(job.action),
+    held: job.hold === undefined ? undefined : formatHold(job.hold),
     devices: `${expected.matched} of ${expected.fleet} when it was made`,
     max: job.max,
     'made by': createdBy,

@@ -28,4 +28,5 @@ export * from './schedule.ts';
 export * from './schema.ts';
 export * from './select.ts';
 export * from './status.ts';
+export * from './update-record.ts';
 export * from './why.ts';

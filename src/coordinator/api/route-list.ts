@@ -16,6 +16,7 @@ import { operatorRoutes } from './operator-route.ts';
 import { releaseRoutes } from './release-route.ts';
 import { revocationListRoutes } from './revocation-list-route.ts';
 import { renewalRoutes } from './renewal-route.ts';
+import { updateRecordRoutes } from './update-record-route.ts';
 import { rolloutRoutes } from './rollout-route.ts';
 import type { Route } from './route.ts';
 import { scheduleRoutes } from './schedule-route.ts';
@@ -43,6 +44,7 @@ export const routes: readonly Route[] = [
   ...releaseRoutes,
   ...revocationListRoutes,
   ...renewalRoutes,
+  ...updateRecordRoutes,
   ...rolloutRoutes,
   ...scheduleRoutes,
   ...schemaRoutes,

@@ -11,6 +11,7 @@ import { stepRollout } from './rollout-operation.ts';
 import { learnSchema } from './schema-operation.ts';
 import { answerTime, noteClock } from './time-operation.ts';
 import type { Turn } from './turn.ts';
+import { noteUpdate, takeSentReceipt } from './update-record-operation.ts';
 
 /** What an event of our own types changes. */
 export function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
@@ -26,7 +27,10 @@ export function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
     case 'job':
       return stepJob(turn, meaning.event.jobId, { kind: 'result', deviceId, event: meaning.event });
     case 'update':
+      noteUpdate(turn, deviceId, meaning.event);
       return stepRollout(turn, meaning.event.rolloutId, { kind: 'update', deviceId, event: meaning.event });
+    case 'receipt':
+      return takeSentReceipt(turn, deviceId, meaning.event);
     case 'schema':
       return learnSchema(turn, deviceId, meaning.event);
     case 'accepts':

@@ -19,6 +19,7 @@ import {
   type JobFileEvent,
   type JobOutputEvent,
   type LogEvent,
+  type ReceiptEvent,
   type ReplyEvent,
   type SchemaEvent,
   type TimeEvent,
@@ -49,6 +50,7 @@ export type Meaning =
   | { kind: 'clock'; event: ClockEvent }
   | { kind: 'certificate-request'; event: CertificateRequestEvent }
   | { kind: 'certificate'; event: CertificateEvent }
+  | { kind: 'receipt'; event: ReceiptEvent }
   | { kind: 'bundle-allowed'; event: BundleAllowedEvent }
   /** It does not fit; the reason is for a person. */
   | {
@@ -79,6 +81,7 @@ const keyFields: Partial<Record<string, string>> = {
   'flotilla.history': 'outcome',
   'flotilla.certificate-request': 'renewalId',
   'flotilla.certificate': 'renewalId',
+  'flotilla.receipt': 'id',
   'flotilla.bundle-allowed': 'bundleUuid',
 };
 

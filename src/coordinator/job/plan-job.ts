@@ -54,11 +54,9 @@ const defaultMaxOutputBytes = 64 * 1024;
  * @throws FlotillaError `none-matched`, or `refused` by a safety rule
  */
 export function planJob(request: JobRequest, matched: readonly string[], context: PlanContext): JobState {
-  requireTemplates(request.action);
-  if (request.hold !== undefined) requireTemplates(request.hold.restore);
+  requireWork(request);
   const { confirmedShare, policy: rules } = context;
   requireSize('job', request, matched.length, context.fleetSize, confirmRule(request.action, rules, confirmedShare));
-  requireKeepable(request);
   const ids = request.subset === undefined ? matched : sample(matched, request.subset, context.random);
   const { nowMs, policy } = context;
   const { rampSeconds } = request;
@@ -148,8 +146,11 @@ export function requireSize(
   }
 }
 
-/** A document of settings is set, not started: there is no moment for a ramp, and nothing that a device takes back. */
-function requireKeepable({ action, hold, rampSeconds }: JobRequest): void {
+/** @throws FlotillaError when no device could do this, whichever match */
+export function requireWork({ action, hold, rampSeconds }: Pick<JobRequest, 'action' | 'hold' | 'rampSeconds'>): void {
+  requireTemplates(action);
+  if (hold !== undefined) requireTemplates(hold.restore);
+  // A document of settings is set, not started: there is no moment for a ramp, and nothing that a device takes back.
   if (action.kind !== 'config' || (hold === undefined && rampSeconds === undefined)) return;
   throw new FlotillaError('usage', 'job-config-ramp', 'settings have neither a ramp nor an action behind --then', {
     suggestion: 'use --batch to go on step by step',

@@ -40,6 +40,7 @@ export * from './renewal-service.ts';
 export { applyRolloutPlan, planRolloutFile } from './rollout-plan-service.ts';
 export * from './rollout-report-service.ts';
 export * from './rollout-service.ts';
+export * from './update-record-service.ts';
 export * from './schedule-service.ts';
 export * from './schema-service.ts';
 export * from './select-service.ts';

@@ -2,7 +2,7 @@ import type { Schedule, ScheduleRequest, ScheduleTimes } from '../../client/cont
 import { FlotillaError } from '../../error.ts';
 import { putSchedule, removeSchedule as dropSchedule } from '../core/schedule-operation.ts';
 import type { Turn } from '../core/turn.ts';
-import { confirmRule, requireSize } from '../job/plan-job.ts';
+import { confirmRule, requireSize, requireWork } from '../job/plan-job.ts';
 import { nextTime, readTrigger } from '../schedule/next-time.ts';
 import { pause, resume } from '../schedule/reduce-schedule.ts';
 import { viewSchedule, type ScheduleDocument } from '../schedule/schedule-document.ts';
@@ -23,6 +23,7 @@ export async function addSchedule(context: ServiceContext, request: ScheduleRequ
       });
     }
     const trigger = readTrigger(request.trigger, nowMs);
+    requireWork(request.job);
     const matched = matchAccepted(turn, request.job.selector).length;
     const fleet = countAccepted(state);
     const expect = request.expect === undefined ? {} : { expect: request.expect };

@@ -22,6 +22,7 @@ import {
   signTimeReset,
 } from '../../../src/pki/index.ts';
 import { eventually } from '../../support/eventually.ts';
+import { enrollSigner, receiptBody, receiptOf } from '../../support/sign-receipt.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { fleetId, startCore, type CoreBench } from '../coordinator/core-bench.ts';
 import { enroll } from '../coordinator/enroll.ts';
@@ -160,6 +161,15 @@ const cases: Record<string, Case> = {
     subject: 'gw-5',
     devices: ['gw-5'],
     run: () => core.client.removeDevice('gw-5'),
+  },
+  'POST /v1/receipts': {
+    action: 'device.receipt',
+    subject: 'gw-40',
+    devices: ['gw-40'],
+    run: async () => {
+      const signer = await enrollSigner(core.client, 'gw-40');
+      await core.client.takeReceipt(receiptOf(receiptBody(fleetId, 'gw-40'), signer));
+    },
   },
   'POST /v1/jobs': {
     action: 'job.start',

@@ -174,6 +174,8 @@ describe('a schedule', () => {
     const script: JobAction = { kind: 'script', name: 'check.sh', content: { sha256, sizeBytes: 10 }, args: [] };
     const add = (name: string, action: JobAction) =>
       core.client.addSchedule(request({ name, job: { selector: 'gw-1', action } }));
+    const malformed = add('words', { kind: 'command', argv: ['echo', '{{'] });
+    await expect(malformed).rejects.toMatchObject({ code: 'job-template' });
     await expect(add('script', script)).rejects.toMatchObject({ code: 'content-unknown' });
     await core.client.uploadContent(file, sha256);
     await add('script', script);

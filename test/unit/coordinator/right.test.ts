@@ -72,6 +72,8 @@ const decisions: Record<string, string> = {
   'GET /v1/jobs/:id/results': 'read',
   'POST /v1/jobs/:id/retry': 'operate',
   'GET /v1/devices/:id/jobs': 'read',
+  'GET /v1/devices/:id/updates': 'read',
+  'POST /v1/receipts': 'operate',
   'POST /v1/schedules': 'operate',
   'GET /v1/schedules': 'read',
   'GET /v1/schedules/:name': 'read',
