@@ -123,6 +123,8 @@ function makeOffer(draft: RolloutDraft, position: number): void {
     ...(delta === undefined ? {} : { delta }),
     expiresAtMs,
     ...(conduct === undefined ? {} : { conduct }),
+    // Else the device answers with what became of the offer before.
+    ...(device.retries === undefined ? {} : { attempt: device.retries + 1 }),
   };
   draft.effects.push({
     kind: 'request',

@@ -191,6 +191,11 @@ describe('retries', () => {
     expect(bench.requested('update.offer')).toEqual(['d00']);
     bench.feed({ kind: 'tick' }, minuteMs);
     expect(bench.requested('update.offer')).toEqual(['d00', 'd00']);
+    // By the number the device tells a second try from the first offer that comes once more.
+    const attempts = bench.effects.flatMap((effect) =>
+      effect.kind === 'request' ? [(effect.request.payload as { attempt?: number }).attempt] : [],
+    );
+    expect(attempts).toEqual([undefined, 2]);
     bench.tell('d00', 'failed');
     expect(bench.device('d00').notBeforeMs).toBe(minuteMs + 2 * minuteMs);
     bench.feed({ kind: 'tick' }, 3 * minuteMs);
