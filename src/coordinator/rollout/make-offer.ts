@@ -18,8 +18,11 @@ export function offer(draft: RolloutDraft): void {
   lookAtClock(draft);
   lookAtWindows(draft);
   if (!offerAgain(draft)) return;
+  // Devices stand in the order of their phases: behind this one is nobody whose phase has begun.
+  const { tallies, document } = draft.state;
+  const end = tallies.slice(0, document.currentPhase + 1).reduce((sum, { targets }) => sum + targets, 0);
   for (let queue = 0; queue < draft.state.lookFrom.length; queue += 1) {
-    if (draft.state.lookFrom[queue]! >= draft.state.devices.length) continue;
+    if (draft.state.lookFrom[queue]! >= end) continue;
     if (!offerQueue(draft, queue)) return;
   }
 }

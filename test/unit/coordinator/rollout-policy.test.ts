@@ -205,6 +205,17 @@ describe('retries', () => {
     expect(bench.state.document).toMatchObject({ state: 'halted', phases: [{ retries: 2 }] });
   });
 
+  it('are not forgotten when the clock is set back at the end of the back-off', () => {
+    const bench = new RolloutBench(ids(1), { phases: all, retry }).open();
+    bench.tell('d00', 'failed');
+    bench.feed({ kind: 'pause', reason: 'x' });
+    bench.feed({ kind: 'tick' }, minuteMs);
+    bench.feed({ kind: 'resume' }, minuteMs - 1);
+    expect(bench.requested('update.offer')).toHaveLength(1);
+    bench.feed({ kind: 'tick' }, minuteMs);
+    expect(bench.requested('update.offer')).toHaveLength(2);
+  });
+
   it('keep to the budget of the phase', () => {
     const bench = new RolloutBench(ids(3), { phases: all, retry: { ...retry, perPhase: 1 }, maxFailures: 3 }).open();
     bench.tell('d00', 'failed');
