@@ -122,7 +122,7 @@ export class Core {
     gateway.setAuthorities(trustedAuthorities(this.state));
     gateway.addSchemas(columnSchemas(this.state.schemas));
     await this.submit((turn) => {
-      for (const id of turn.state.rollouts.keys()) stepRollout(turn, id, { kind: 'open' });
+      for (const id of turn.state.rollouts.keys()) stepRollout(turn, id, { kind: 'open', loaded: true });
       for (const id of turn.state.jobs.keys()) stepJob(turn, id, { kind: 'open' });
     });
     this.#scheduleTick();

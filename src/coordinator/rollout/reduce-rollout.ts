@@ -27,8 +27,8 @@ import { isInFlight, isOpen } from './target-device.ts';
 import { sumTallies } from './tally.ts';
 
 export type RolloutInput =
-  /** Just stored, or loaded: do what is due. */
-  | { kind: 'open' }
+  /** Just stored: do what is due. Loaded: nobody is connected to a process that has just begun. */
+  | { kind: 'open'; loaded?: true }
   | { kind: 'update'; deviceId: string; event: UpdateEvent }
   /** It connected, disconnected, booted or was tagged, or another rollout has let it go: it may be offered now. */
   | { kind: 'presence'; deviceId: string }
@@ -60,6 +60,7 @@ function step(draft: RolloutDraft, input: RolloutInput): void {
   switch (input.kind) {
     case 'open':
       for (let position = 0; position < draft.state.devices.length; position += 1) draft.look(position);
+      if (input.loaded === true) draft.state = { ...draft.state, gathersUntilMs: draft.nowMs + gatherMs };
       // In the order of a process that begins, whatever this one has looked at already.
       return draft.lookAgainAtAll();
     case 'update':
@@ -88,6 +89,9 @@ function step(draft: RolloutDraft, input: RolloutInput): void {
       return endSilent(draft);
   }
 }
+
+/** How long devices have to come back to a coordinator that has begun anew: nobody counts as away before. */
+const gatherMs = 60_000;
 
 function onDevice(draft: RolloutDraft, deviceId: string, act: (position: number) => void): void {
   const position = draft.state.index.get(deviceId);
@@ -216,6 +220,7 @@ function closePhase(draft: RolloutDraft): boolean {
   const phase = phases[currentPhase];
   const sum = draft.state.tallies[currentPhase];
   if (phase === undefined || sum === undefined) return false;
+  if (draft.nowMs < draft.state.gathersUntilMs && sum.queued > 0) return false;
   const isLast = currentPhase === phases.length - 1;
   const verdict =
     phase.state === 'passed' && (!isLast || sum.waiting + sum.queued + sum.inFlight === 0)

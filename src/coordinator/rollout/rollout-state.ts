@@ -81,6 +81,8 @@ export interface RolloutState {
   reachable: readonly number[];
   /** Devices in the penalty box, and until when. */
   boxed: ReadonlyMap<number, number>;
+  /** Before this time a device that is not connected may still come back to a process that has just begun. */
+  gathersUntilMs: number;
   /** Before this time no timer ends a device. */
   dueAtMs: number;
   /** What was found of the offer windows, by zone. */
@@ -107,6 +109,7 @@ export function createRolloutState(document: RolloutDocument, devices: readonly 
         state === 'queued' && notBeforeMs !== undefined ? [[position, notBeforeMs]] : [],
       ),
     ),
+    gathersUntilMs: 0,
     dueAtMs: 0,
     windows: new Map(),
   };

@@ -266,7 +266,7 @@ class CheckedRollout {
     bench.state = this.#stored();
     const online = [...bench.world].filter(([, { connected }]) => connected);
     for (const [, device] of online) device.connected = false;
-    this.#feed({ kind: 'open' });
+    this.#feed({ kind: 'open', loaded: true });
     for (const [deviceIdOf, device] of online) {
       device.connected = true;
       device.sinceMs = bench.nowMs;
@@ -337,8 +337,8 @@ class CheckedRollout {
       const proven = ended.filter(({ state }) => state === 'committed').length;
       const failed = ended.filter(({ state }) => ['failed', 'rolled-back', 'timed-out'].includes(state)).length;
       const { gate: asked = {}, approvedBy } = document.phases[phase]!;
-      require(!own.some(({ state }) => isInFlight(state)), `phase ${phase} has devices in flight`);
       if (this.#excused.has(phase)) continue;
+      require(!own.some(({ state }) => isInFlight(state)), `phase ${phase} has devices in flight`);
       require(asked.approval === undefined || approvedBy !== undefined, `phase ${phase} was not approved`);
       if (ended.length === 0) continue;
       require(asked.success === undefined || proven / ended.length >= asked.success, `phase ${phase}: too few proven`);

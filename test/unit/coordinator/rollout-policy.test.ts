@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RolloutRequest } from '../../../src/client/contract/rollout.ts';
+import { createRolloutState } from '../../../src/coordinator/rollout/rollout-state.ts';
 import { offerRules } from '../../../src/coordinator/rollout/offer-rule.ts';
 import { ids, newUuid, oldUuid, RolloutBench, timers } from './rollout-bench.ts';
 
@@ -527,5 +528,34 @@ describe('a gate of health', () => {
       flap(equal, 'd04', 3);
     });
     expect(same).toMatchObject({ state: 'running', currentPhase: 1 });
+  });
+});
+
+describe('a coordinator that begins anew', () => {
+  it('takes nobody for away before devices could come back to it', () => {
+    const bench = new RolloutBench(ids(5), { phases: [{ size: '3' }, { size: 'rest' }], maxInFlight: 1 }).open();
+    bench.update('d00');
+    bench.tell('d01', 'cancelled');
+    bench.tell('d02', 'cancelled');
+    expect(bench.state.document.currentPhase).toBe(1);
+
+    const again = new RolloutBench(ids(5), { phases: [{ size: '3' }, { size: 'rest' }], perMinute: 1 }).open();
+    again.update('d00');
+    for (const id of ids(5)) again.world.get(id)!.connected = false;
+    again.state = createRolloutState(again.state.document, [...again.state.devices]);
+    again.feed({ kind: 'open', loaded: true });
+    expect(again.state.document.currentPhase).toBe(0);
+    for (const id of ids(5)) again.presence(id, true);
+    again.feed({ kind: 'tick' }, 60_000);
+    expect(again.requested('update.offer')).toEqual(['d00', 'd01']);
+    expect(again.state.document.currentPhase).toBe(0);
+
+    const alone = new RolloutBench(ids(5), { phases: [{ size: '3' }, { size: 'rest' }], perMinute: 1 }).open();
+    alone.update('d00');
+    for (const id of ids(5)) alone.world.get(id)!.connected = false;
+    alone.state = createRolloutState(alone.state.document, [...alone.state.devices]);
+    alone.feed({ kind: 'open', loaded: true });
+    alone.feed({ kind: 'tick' }, 60_000);
+    expect(alone.state.document.currentPhase).toBe(1);
   });
 });
