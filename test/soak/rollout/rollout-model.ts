@@ -382,8 +382,8 @@ class CheckedRollout {
     const stored = this.#stored();
     require(isDeepStrictEqual(plain(stored.document), plain(state.document)), 'the stored document differs');
     require(isDeepStrictEqual(plain([...stored.devices]), plain([...state.devices])), 'the stored devices differ');
-    const here = reduceRollout(state, { kind: 'open' }, facts, nowMs);
-    const there = reduceRollout(stored, { kind: 'open' }, facts, nowMs);
+    const here = reduceRollout(state, { kind: 'open', loaded: true }, facts, nowMs);
+    const there = reduceRollout(stored, { kind: 'open', loaded: true }, facts, nowMs);
     require(isDeepStrictEqual(plain(here.state.document), plain(there.state.document)), 'a restart differs');
     require(isDeepStrictEqual(
       plain(offersOf(here.effects)),
