@@ -8,7 +8,7 @@ import type { Why as Answer } from '../src/client/contract/index.ts';
 
 export default class Why extends BaseCommand<Answer> {
   static override description = `say why a device has or has not got an update: every rule in order, with its verdict
-The first rule that blocks is the answer.`;
+The first rule that blocks is the answer. Of a device that is no target it names the term of the selector that says no; of one that has its end behind it, the cause and the evidence, also in rollouts of long ago (--rollout).`;
   static override examples = [
     `$ <%= config.bin %> <%= command.id %> gw-009
 gw-009 in rollout r-81ac of harbour-gateway/2.0.0/stable

@@ -61,7 +61,7 @@ start      service, by systemd
   protected async execute(): Promise<Installed | DeviceUpdate> {
     const { args, flags } = await this.parse(Install);
     if (args.file !== undefined) {
-      const foreign = Object.keys(flags).find((name) => !['config', 'json', 'fleet-dir'].includes(name) && this.argv.includes(`--${name}`)); // prettier-ignore
+      const foreign = Object.keys(flags).find((name) => !['config', 'json', 'fleet-dir'].includes(name) && this.argv.some((word) => word.split('=')[0] === `--${name}`)); // prettier-ignore
       if (foreign !== undefined) {
         throw new FlotillaError(
           'usage',

@@ -107,6 +107,8 @@ export const UpdateOfferSchema = Type.Object({
   expiresAtMs: Type.Number(),
   /** From version 2 on: an agent that has announced 1 would not heed it. */
   conduct: Type.Optional(UpdateConductSchema),
+  /** From 1, also of version 2: an update that has failed is tried again by an offer of a higher attempt alone. */
+  attempt: Type.Optional(Type.Integer({ minimum: 1 })),
 });
 export type UpdateOffer = Static<typeof UpdateOfferSchema>;
 

@@ -111,7 +111,11 @@ class Simulation {
     this.#feed({ kind: 'open' });
     while (!this.#isOver()) {
       const next = this.#queue.nextMs;
-      if (next === undefined || next > this.#untilMs) break;
+      if (next === undefined) break;
+      if (next > this.#untilMs) {
+        this.#nowMs = this.#untilMs;
+        break;
+      }
       const { atMs, item } = this.#queue.take()!;
       this.#nowMs = atMs;
       this.#do(item);

@@ -502,10 +502,10 @@ beforeAll(async () => {
 
   await writeFile(scratch('limits.yaml'), 'max: 10\n');
   await writeFile(scratch('policy.yaml'), "release: tiny/1.0.0\nselector: '*'\n");
-  const cases = ['policy: policy.yaml', "fleet: { generate: [{ count: 3, id: 'd-{n}' }] }", 'cases:'];
+  const head = ['policy: policy.yaml', "fleet: { generate: [{ count: 3, id: 'd-{n}' }] }", 'cases:'];
   await writeFile(
     scratch('cases.yaml'),
-    [...cases, '  - { name: good, expect: { outcome: completed } }', ''].join('\n'),
+    [...head, '  - { name: good, expect: { outcome: completed } }', ''].join('\n'),
   );
   const field = { name: 'volts', type: 'double', unit: 'V' };
   const reading = (unit: string) =>

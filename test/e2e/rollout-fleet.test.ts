@@ -46,7 +46,7 @@ describe('a rollout to real agents', () => {
       agents: 8,
       seed: 3,
       gateways: 1,
-      deadlineSeconds: 12,
+      deadlineSeconds: 30,
       say() {},
       async onStop(fleet, id, state) {
         seen.push(state);

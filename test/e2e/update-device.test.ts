@@ -2,7 +2,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseDocument } from 'yaml';
+import { parseDocument, stringify } from 'yaml';
 import type { VirtualBoard } from '../../src/board/index.ts';
 import type { Rollout, RolloutDevice, Why } from '../../src/client/contract/index.ts';
 import { openDoor, type UpdateRecord, type UpdateStatus } from '../../src/door/index.ts';
@@ -108,8 +108,21 @@ describe('an update that its device has something to say about', () => {
   });
 
   it('is rejected by somebody at the device, which is no failure of the rollout', async () => {
-    const { id } = await start((await boards.release('3.0.0')).id);
+    const policy = join(boards.fleet.scratch, 'policy.yaml');
+    await writeFile(
+      policy,
+      stringify({
+        release: (await boards.release('3.0.0')).id,
+        selector: '*',
+        // What the operator lays down holds beside what the owner does.
+        windows: { install: [{ cron: '0 0 29 2 *', duration: '1m', zone: 'device' }] },
+      }),
+    );
+    const { id } = await boards.cli.run<Rollout>(['rollout', 'start', policy, '--expect', '1', '--yes']);
     await device(id, 'it waits to be approved', ({ wait }) => wait !== undefined);
+    expect((await atDevice('approve')).exitCode).toBe(0);
+    const closed = await device(id, 'its window is closed', ({ wait }) => wait?.code === 'window-install');
+    expect(closed.wait).toMatchObject({ untilMs: expect.any(Number) });
     expect(await asked('reject', '--reason', 'not this week')).toMatchObject({ version: '3.0.0', state: 'rejected' });
     const refused = await device(id, 'it has ended', ({ state }) => state === 'rejected');
     expect(refused.reason).toEqual({ code: 'rejected-on-device', message: 'not this week' });

@@ -156,7 +156,7 @@ const soaks: Record<string, Soak> = {
         agents: whole('agents', values.agents ?? '300'),
         seed,
         gateways: 2,
-        deadlineSeconds: whole('seconds', values.seconds ?? '60'),
+        deadlineSeconds: whole('seconds', values.seconds ?? '300'),
         say,
       });
       return { report, problems };

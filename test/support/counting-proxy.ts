@@ -13,6 +13,8 @@ export interface CountingProxy extends AsyncDisposable {
   connections: Counted[];
   /** From now on nothing passes, and no socket closes: a dead link. */
   freeze(): void;
+  /** Cuts both sides of all connections. */
+  cut(): void;
   /** Cuts the near side of all connections and leaves the far side open and mute: ghosts. */
   strand(): void;
 }
@@ -51,6 +53,9 @@ export async function createCountingProxy(port: number): Promise<CountingProxy> 
     connections,
     freeze() {
       frozen = true;
+    },
+    cut() {
+      for (const socket of sockets) socket.destroy();
     },
     strand() {
       for (const near of nears) near.destroy();

@@ -96,7 +96,7 @@ export async function updaterBench(parts: AgentParts, option: UpdaterBenchOption
   const updaterOption = (): UpdaterOption => ({
     ...parts,
     ...updaterSurrounding({ database: parts.database, directory: parts.dir, machine: boot, rules: option.rules }),
-    grains: async () => option.grains?.() ?? {},
+    grains: async () => ({ timezone: 'UTC', ...option.grains?.() }),
     rebootHold: () => option.rebootHold?.(),
     onChange: () => option.onChange?.(),
     productHealth,

@@ -7,7 +7,7 @@ import type { UpdaterOption } from '../../src/agent/updater/updater-option.ts';
 import type { UpdateRules } from '../../src/config/agent-config.ts';
 import { defaultUpdateRules } from '../../src/config/agent-default.ts';
 
-type Surrounding = Pick<UpdaterOption, 'machine' | 'rules' | 'zone' | 'grains' | 'rebootHold' | 'productHealth'>;
+type Surrounding = Pick<UpdaterOption, 'machine' | 'rules' | 'grains' | 'rebootHold' | 'productHealth'>;
 
 /** Hooks are in `hooks` of that folder. */
 export function updaterSurrounding(option: {
@@ -24,8 +24,7 @@ export function updaterSurrounding(option: {
       ...rules,
       hooks: { ...defaultUpdateRules.hooks, ...rules?.hooks, directory: join(directory, 'hooks') },
     },
-    zone: 'UTC',
-    grains: async () => ({}),
+    grains: async () => ({ timezone: 'UTC' }),
     rebootHold: () => undefined,
     productHealth: new ProductHealth({ database, machine }),
   };

@@ -10,6 +10,8 @@ export interface GrainSource {
   running(): Promise<Running>;
   /** What the agent takes the time from. */
   clock?(): object;
+  /** IANA: what the owner has laid down, where that is not the machine's. */
+  zone?: string | undefined;
   /** With updates configured: what is installed, for `firmware:`. */
   product?: string;
   signal?: AbortSignal;
@@ -24,7 +26,7 @@ const maxGrainBytes = 524_288;
  * machine. What could not be read is in `grains_errors`, by source.
  */
 export async function collectGrains(source: GrainSource): Promise<Grains> {
-  const { file, directory, executableTimeoutMs: timeoutMs, agentVersion, product, signal } = source;
+  const { file, directory, executableTimeoutMs: timeoutMs, agentVersion, product, signal, zone } = source;
   const fixed = await readGrainFile(file);
   const printed = await runGrainExecutables({ directory, timeoutMs, ...(signal ? { signal } : {}) });
   const errors: Record<string, string> = { ...fixed.errors, ...printed.errors };
@@ -35,6 +37,7 @@ export async function collectGrains(source: GrainSource): Promise<Grains> {
   const own: Grains = {
     ...machineGrains(),
     agent_version: agentVersion,
+    ...(zone === undefined ? {} : { timezone: zone }),
     ...(source.clock === undefined ? {} : { clock: source.clock() }),
     ...(running === undefined ? {} : { boot_id: running.bootId }),
     ...(product === undefined || running === undefined ? {} : { firmware: firmwareGrain(product, running) }),

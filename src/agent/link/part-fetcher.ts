@@ -11,6 +11,7 @@ interface Fetch {
   bytes: Uint8Array;
   /** Of `bytes`, how many have come. */
   got: number;
+  onBytes: ((got: number) => void) | undefined;
   resolve(bytes: Uint8Array): void;
   reject(error: FlotillaError): void;
 }
@@ -31,7 +32,7 @@ export class PartFetcher {
   }
 
   fetch(
-    { sha256, offset, length, into = Buffer.alloc(length) }: BlobRange,
+    { sha256, offset, length, into = Buffer.alloc(length), onBytes }: BlobRange,
     signal: AbortSignal | undefined,
   ): Promise<Uint8Array> {
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
@@ -40,6 +41,7 @@ export class PartFetcher {
       offset,
       bytes: into.subarray(0, length),
       got: 0,
+      onBytes,
       resolve,
       reject,
     };
@@ -58,6 +60,7 @@ export class PartFetcher {
     if (fetch === undefined) return;
     fetch.bytes.set(bytes, fetch.got);
     fetch.got += bytes.length;
+    fetch.onBytes?.(fetch.got);
     if (!last) return;
     this.#active.delete(id);
     if (fetch.got === fetch.bytes.length) fetch.resolve(fetch.bytes);

@@ -32,6 +32,8 @@ export interface BlobRange {
   length: number;
   /** At least `length` bytes. */
   into?: Uint8Array;
+  /** So many are in `into` by now: a link that is lost leaves them there, and the rest alone need be asked for again. */
+  onBytes?(got: number): void;
 }
 
 export interface Link {

@@ -9,6 +9,8 @@ export interface UpdateTable {
   find(rolloutId: string): Update | undefined;
   /** The newest first. */
   newest(limit: number): Update[];
+  /** Of an offer that is made anew: its record is another one. */
+  forget(rolloutId: string): void;
   /** Writes the record; part marks of an ended update are dropped with it. */
   save(update: Update): void;
   parts(rolloutId: string): Set<number>;
@@ -24,6 +26,7 @@ export function createUpdateTable(db: DatabaseSync): UpdateTable {
   const last = db.prepare('SELECT record FROM agent_update ORDER BY ended, ordinal DESC LIMIT 1');
   const find = db.prepare('SELECT record FROM agent_update WHERE rollout_id = ?');
   const newest = db.prepare('SELECT record FROM agent_update ORDER BY ended, ordinal DESC LIMIT ?');
+  const forget = db.prepare('DELETE FROM agent_update WHERE rollout_id = ?');
   const save = db.prepare(`
     INSERT INTO agent_update (rollout_id, ended, record) VALUES (:rolloutId, :ended, :record)
     ON CONFLICT (rollout_id) DO UPDATE SET ended = excluded.ended, record = excluded.record`);
@@ -40,6 +43,9 @@ export function createUpdateTable(db: DatabaseSync): UpdateTable {
     last: () => parse(last.get()),
     find: (rolloutId) => parse(find.get(rolloutId)),
     newest: (limit) => newest.all(limit).map((row) => JSON.parse(String(row['record'])) as Update),
+    forget(rolloutId) {
+      forget.run(rolloutId);
+    },
     save(update) {
       const ended = isTerminal(update.state);
       save.run({ rolloutId: update.rolloutId, ended: ended ? 1 : 0, record: JSON.stringify(update) });

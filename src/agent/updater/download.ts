@@ -123,8 +123,15 @@ async function fetchPart(option: DownloadOption, offset: number, bytes: Buffer):
     await linkIsLive(link, clock, { signal });
     const into = bytes.subarray(done, done + Math.min(maxPieceBytes, maxFetchBytes));
     await admit(into.length);
+    let got = 0;
     try {
-      const range = { sha256: file.sha256, offset: offset + done, length: into.length, into };
+      const range = {
+        sha256: file.sha256,
+        offset: offset + done,
+        length: into.length,
+        into,
+        onBytes: (bytesSoFar: number) => void (got = bytesSoFar),
+      };
       const piece = await link.fetch(range, signal);
       if (piece.length === 0 || piece.length > length - done) return piece; // judged by its hash like any other answer
       if (piece.byteOffset !== into.byteOffset || piece.buffer !== into.buffer) bytes.set(piece, done);
@@ -133,8 +140,10 @@ async function fetchPart(option: DownloadOption, offset: number, bytes: Buffer):
       signal.throwIfAborted();
       const code = error instanceof FlotillaError ? error.code : undefined;
       if (code === 'blob-refused' && ++refusals < maxRefusals) await sleep(clock, 1_000 * 2 ** (refusals - 1), signal);
-      else if (code === 'link-lost') await sleep(clock, 250, signal);
-      else throw error;
+      else if (code === 'link-lost') {
+        done += got; // judged with the rest by the part's hash
+        await sleep(clock, 250, signal);
+      } else throw error;
     }
   }
   return bytes;

@@ -55,14 +55,18 @@ export function refusedUpdate(
 }
 
 function newUpdate(
-  { rolloutId, bundle, delta, expiresAtMs, conduct }: UpdateOffer,
+  { rolloutId, bundle, delta, expiresAtMs, conduct, attempt }: UpdateOffer,
   { fact, nowMs }: Pick<OfferContext, 'fact' | 'nowMs'>,
 ) {
   const before: Running = fact instanceof Error ? { bootId: '' } : fact.running;
   const fits = delta !== undefined && delta.fromUuid === before.bundleUuid && hasAllParts(delta);
   const chosen = fits ? { delta } : {};
   const begin = { enteredAtMs: nowMs, before, health: [], downloadedBytes: 0 };
-  return { rolloutId, bundle, ...chosen, expiresAtMs, ...(conduct === undefined ? {} : { conduct }), ...begin };
+  const asked = {
+    ...(conduct === undefined ? {} : { conduct }),
+    ...(attempt === undefined ? {} : { offerAttempt: attempt }),
+  };
+  return { rolloutId, bundle, ...chosen, expiresAtMs, ...asked, ...begin };
 }
 
 function hasAllParts(file: FileOffer): boolean {

@@ -56,7 +56,7 @@ export async function testSlot(option: ProbationOption): Promise<UpdateHappening
   let reached: boolean | undefined;
   const judge = async (when: string): Promise<UpdateHappening | HealthResult[]> => {
     const health = await runHealthChecks(checks, signal);
-    const word = await productWord(option);
+    const word = await productWord(option, reached === undefined);
     if (word) health.push(word);
     if (!passed(health)) return fail('health-check', `${when}${failureText(health)}`, health);
     const still = reached === false && keeps ? isLive(option) : await connected(option);
@@ -80,15 +80,13 @@ export async function testSlot(option: ProbationOption): Promise<UpdateHappening
   return { type: 'proven', after: running, health, coordinatorReached: reached === true, ...known };
 }
 
-/** What the product says of itself, as one more check; waited for where the owner wants it. Undefined: it need not say. */
-async function productWord({
-  product,
-  productHealth,
-  clock,
-  signal,
-}: ProbationOption): Promise<HealthResult | undefined> {
+/** What the product says of itself, as one more check; waited for once, where the owner wants it. Undefined: it need not say. */
+async function productWord(
+  { product, productHealth, clock, signal }: ProbationOption,
+  isFirst: boolean,
+): Promise<HealthResult | undefined> {
   const startMs = clock.monotonicMs();
-  if (product !== undefined && productHealth.verdict === undefined) {
+  if (isFirst && product !== undefined && productHealth.verdict === undefined) {
     await wordOrTime(productHealth, { clock, signal, forMs: product.timeoutSeconds * 1_000 });
   }
   const { verdict } = productHealth;

@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts';
+import { isLogFull } from '../../eventlog/index.ts';
 import type { UpdateHappening } from './transition.ts';
 import { leftMs, overdue, type LimitSource } from './update-limit.ts';
 import type { Update } from './update.ts';
@@ -84,9 +85,18 @@ export class StateTimer {
     const now = store.now();
     const late = overdue(update, source, now);
     if (late === undefined && unwrittenMs(update, timerAt(update, now)) >= this.#writeMs(update)) {
-      store.note({ type: 'ticked' });
+      this.#write();
     }
     return late;
+  }
+
+  /** A disk that is full just now costs what has passed since the last time, and no more. */
+  #write(): void {
+    try {
+      this.#option.store.note({ type: 'ticked' });
+    } catch (error) {
+      if (!isLogFull(error)) throw error;
+    }
   }
 
   #delayMs(): number {

@@ -1,3 +1,4 @@
+import type { Grains } from '../grain/machine-grain.ts';
 import type { HookResult } from '../../protocol/event.ts';
 import { createValueTable, type ValueTable } from '../state/value-table.ts';
 import { sleep } from '../wait.ts';
@@ -16,6 +17,7 @@ const lookMs = 30_000;
 const sameMs = 60_000;
 /** A program that held the restart up gets so long to come back after a restart of the agent. */
 const returnMs = 10_000;
+const noGrains: Grains = {};
 const deferralName = 'update-deferral';
 
 /** When an update goes on: the gates that it passes, the hooks that it runs, and what it says while it waits. */
@@ -141,14 +143,15 @@ export class UpdatePace {
   }
 
   async #judge(gate: Gate, signal: AbortSignal): Promise<Wait | undefined> {
-    const { rules, zone, grains } = this.#option;
-    const known = rules.metered === undefined ? {} : await orAborted(grains(), signal);
+    const { rules, grains } = this.#option;
+    const known = asksGrains(this.#current(), rules) ? await orAborted(grains(), signal) : noGrains;
     signal.throwIfAborted();
     const update = this.#current();
+    const timezone = known['timezone'];
     return judgeGate(gate, update, {
       now: this.#store.now(),
       source: this.#source,
-      zone: rules.zone ?? zone,
+      zone: typeof timezone === 'string' ? timezone : undefined,
       deferral: this.deferral,
       rebootHold: this.#rebootHold(),
       grains: known,
@@ -200,6 +203,12 @@ export class UpdatePace {
       .catch(() => signal.throwIfAborted())
       .finally(() => this.#wakers.delete(poked));
   }
+}
+
+/** A device that is asked for nothing that it knows of itself need not have looked yet. */
+function asksGrains({ conduct }: Update, { metered, windows }: UpdaterOption['rules']): boolean {
+  const lists = [...Object.values(windows), conduct?.installWindows ?? [], conduct?.rebootWindows ?? []];
+  return metered !== undefined || lists.some((list) => list.length > 0);
 }
 
 function orAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {

@@ -95,6 +95,8 @@ export interface Update {
   decidedAtMs?: number;
   /** What the coordinator asked for beside the bundle. */
   conduct?: UpdateConduct;
+  /** Of the offer; absent: the first. */
+  offerAttempt?: number;
   /** Why it does not go on just now. */
   wait?: Wait;
   timer?: UpdateTimer;
@@ -125,9 +127,12 @@ export function isTerminal(state: DeviceUpdateState): boolean {
   return terminal.has(state);
 }
 
-/** A result that stands: the same rollout is never tried again by this device. Rejected and cancelled ones may be offered anew. */
-export function isFinal(state: DeviceUpdateState): boolean {
-  return state === 'committed' || state === 'rolled-back' || state === 'failed';
+/**
+ * A result that stands: this offer is answered with it and not tried again. Rejected and cancelled ones may be offered
+ * anew, a failed one by a higher attempt; what was proven or reverted never is.
+ */
+export function isFinal({ state, offerAttempt = 1 }: Update, attempt = 1): boolean {
+  return state === 'committed' || state === 'rolled-back' || (state === 'failed' && attempt <= offerAttempt);
 }
 
 /** What the coordinator is told of the record. */

@@ -28,8 +28,6 @@ export interface UpdaterOption {
   logger: Log;
   policy: UpdatePolicy;
   rules: UpdateRules;
-  /** IANA; of the machine, unless the rules name one. */
-  zone: string | undefined;
   /** What the device last said of itself. */
   grains(): Promise<Grains>;
   /** Why a program of the product does not want the machine restarted. */

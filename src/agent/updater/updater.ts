@@ -81,7 +81,7 @@ export class Updater {
     this.#store.within(() => {
       settle();
       const known = this.#store.table.find(offer.rolloutId);
-      if (known && (isFinal(known.state) || !isTerminal(known.state))) return this.#store.announce(known);
+      if (known && (isFinal(known, offer.attempt) || !isTerminal(known.state))) return this.#store.announce(known);
       const current = this.#store.table.current();
       const answer = judgeOffer(offer, {
         fact,
@@ -92,8 +92,9 @@ export class Updater {
         nowMs: clock.nowMs(),
       });
       // An update of another rollout keeps its record; the refusal is an event alone.
-      if (answer.state === 'rejected') this.#store.announce(answer);
-      else this.#store.save(answer);
+      if (answer.state === 'rejected') return this.#store.announce(answer);
+      this.#store.table.forget(offer.rolloutId);
+      this.#store.save(answer);
     });
     this.#tell();
     this.#drive();

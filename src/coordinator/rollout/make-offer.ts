@@ -18,8 +18,11 @@ export function offer(draft: RolloutDraft): void {
   lookAtClock(draft);
   lookAtWindows(draft);
   if (!offerAgain(draft)) return;
+  // Devices stand in the order of their phases: behind this one is nobody whose phase has begun.
+  const { tallies, document } = draft.state;
+  const end = tallies.slice(0, document.currentPhase + 1).reduce((sum, { targets }) => sum + targets, 0);
   for (let queue = 0; queue < draft.state.lookFrom.length; queue += 1) {
-    if (draft.state.lookFrom[queue]! >= draft.state.devices.length) continue;
+    if (draft.state.lookFrom[queue]! >= end) continue;
     if (!offerQueue(draft, queue)) return;
   }
 }
@@ -120,6 +123,8 @@ function makeOffer(draft: RolloutDraft, position: number): void {
     ...(delta === undefined ? {} : { delta }),
     expiresAtMs,
     ...(conduct === undefined ? {} : { conduct }),
+    // Else the device answers with what became of the offer before.
+    ...(device.retries === undefined ? {} : { attempt: device.retries + 1 }),
   };
   draft.effects.push({
     kind: 'request',

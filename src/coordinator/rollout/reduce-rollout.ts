@@ -60,7 +60,8 @@ function step(draft: RolloutDraft, input: RolloutInput): void {
   switch (input.kind) {
     case 'open':
       for (let position = 0; position < draft.state.devices.length; position += 1) draft.look(position);
-      return;
+      // In the order of a process that begins, whatever this one has looked at already.
+      return draft.lookAgainAtAll();
     case 'update':
       return applyUpdate(draft, input.deviceId, input.event);
     case 'presence':
@@ -157,7 +158,8 @@ function supersede(draft: RolloutDraft, deviceIds: readonly string[], by: string
 
 /** Timers run whatever the rollout's state is: a device that was being updated must come to an end. */
 function endSilent(draft: RolloutDraft): void {
-  for (const [position, untilMs] of draft.state.boxed) if (untilMs <= draft.nowMs) letOut(draft, position);
+  // They stay in the box until they are offered: a limit, or a clock that is set back, may still hold them.
+  for (const [position, untilMs] of draft.state.boxed) if (untilMs <= draft.nowMs) draft.lookAgainAt(position);
   if (draft.nowMs < draft.state.dueAtMs) return;
   // Each device that still waits arms its own timer again.
   draft.state = { ...draft.state, dueAtMs: Infinity };
@@ -169,13 +171,6 @@ function endSilent(draft: RolloutDraft): void {
     if (draft.nowMs < deadline.atMs) draft.armTimer(device);
     else endLate(draft, position, deadline.reason);
   }
-}
-
-function letOut(draft: RolloutDraft, position: number): void {
-  const boxed = new Map(draft.state.boxed);
-  boxed.delete(position);
-  draft.state = { ...draft.state, boxed };
-  draft.lookAgainAt(position);
 }
 
 function endLate(draft: RolloutDraft, position: number, message: string): void {

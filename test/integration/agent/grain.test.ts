@@ -90,6 +90,7 @@ describe('the grains of a device', () => {
       { liar: `echo '{"hostname": "other", "boot_id": "x", "__proto__": {"os": "y"}}'` },
       'os: plan9\n',
     );
+    expect(await collectGrains({ ...from, zone: 'Asia/Tokyo' })).toMatchObject({ timezone: 'Asia/Tokyo' });
     expect(await collectGrains(from)).toMatchObject({ os: 'linux', hostname: hostname(), boot_id: 'boot-1' });
   });
 

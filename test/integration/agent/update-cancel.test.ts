@@ -48,6 +48,32 @@ describe('an offer that the coordinator takes back', () => {
   });
 });
 
+describe('an offer of an update that has failed', () => {
+  it('is answered with what became of it, and tried again by a higher attempt alone', async () => {
+    await using parts = await agentParts();
+    const { updater, bundle, gate, last, hook } = await deviceWith(parts);
+    await hook('offered', 'no', 'exit 1');
+    const offer = await offerOf(bundle, 'r1');
+    const failedAt = async (attempt?: number) => {
+      await updater.offer({ ...offer, ...(attempt === undefined ? {} : { attempt }) }, settle);
+      await updater.idle();
+      expect(last('r1')?.state).toBe('failed');
+      return updater.last!.decidedAtMs!;
+    };
+    const first = await failedAt();
+    expect(await failedAt()).toBe(first);
+    expect(await failedAt(1)).toBe(first);
+    const second = await failedAt(2);
+    expect(second).toBeGreaterThan(first);
+    expect(await failedAt(2)).toBe(second);
+    await hook('offered', 'no', 'exit 0');
+    gate.open = true;
+    await updater.offer({ ...offer, attempt: 3 }, settle);
+    await eventually('it is installed', () => last('r1')?.state === 'rebooting');
+    await updater.stop();
+  });
+});
+
 describe('an offer beside another', () => {
   it('is rejected as busy, and told again when it comes again', async () => {
     await using parts = await agentParts();

@@ -94,6 +94,8 @@ export async function runRollout(option: RolloutSoakOption): Promise<RolloutSoak
     maxInFlight: 60,
     deadlineSeconds,
   });
+  // They come back while it goes on.
+  start(late);
   const problems: string[] = [];
   const accounts = async () => {
     const found = new Map<string, AgentAccount>();
@@ -108,7 +110,6 @@ export async function runRollout(option: RolloutSoakOption): Promise<RolloutSoak
   else halts.push(judgeHalt(atHalt, await accounts(), limit, problems));
   say(`halted: ${atHalt.rollout.reason ?? ''}`);
   await option.onStop?.(fleet, rolloutId, 'halted');
-  start(late);
   await connected(client, late);
   if (atHalt.rollout.state === 'halted') await client.changeRollout(rolloutId, 'resume', {});
   await stopped(client, rolloutId);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isMetered } from '../../../src/agent/updater/metered-link.ts';
 import { judgeGate, type Gate, type GateFacts } from '../../../src/agent/updater/update-gate.ts';
-import { overdue } from '../../../src/agent/updater/update-limit.ts';
+import { overdue, rateOf } from '../../../src/agent/updater/update-limit.ts';
 import type { DeviceUpdateState, Update } from '../../../src/agent/updater/update.ts';
 import type { UpdateRules } from '../../../src/config/agent-config.ts';
 import { defaultUpdateRules } from '../../../src/config/agent-default.ts';
@@ -131,6 +131,19 @@ describe('the gates of an update', () => {
     expect(over('needs-approval', 7 * 86_400_000)).toMatchObject({ type: 'refused', reason: { code: 'not-approved' } });
     expect(over('window-install', 14 * 86_400_000)).toMatchObject({ type: 'waited-out' });
     expect(over('deferred', 86_400_000)).toBeUndefined();
+  });
+});
+
+describe('the rate of a download', () => {
+  it('is the lower one of what the owner and what the rollout lets it have', () => {
+    const rules = (maxBytesPerSecond?: number) => ({
+      download: maxBytesPerSecond === undefined ? {} : { maxBytesPerSecond },
+    });
+    expect(rateOf({}, rules())).toBeUndefined();
+    expect(rateOf({}, rules(5))).toBe(5);
+    expect(rateOf({ conduct: { maxBytesPerSecond: 3 } }, rules())).toBe(3);
+    expect(rateOf({ conduct: { maxBytesPerSecond: 3 } }, rules(5))).toBe(3);
+    expect(rateOf({ conduct: { maxBytesPerSecond: 9 } }, rules(5))).toBe(5);
   });
 });
 

@@ -191,6 +191,11 @@ describe('retries', () => {
     expect(bench.requested('update.offer')).toEqual(['d00']);
     bench.feed({ kind: 'tick' }, minuteMs);
     expect(bench.requested('update.offer')).toEqual(['d00', 'd00']);
+    // By the number the device tells a second try from the first offer that comes once more.
+    const attempts = bench.effects.flatMap((effect) =>
+      effect.kind === 'request' ? [(effect.request.payload as { attempt?: number }).attempt] : [],
+    );
+    expect(attempts).toEqual([undefined, 2]);
     bench.tell('d00', 'failed');
     expect(bench.device('d00').notBeforeMs).toBe(minuteMs + 2 * minuteMs);
     bench.feed({ kind: 'tick' }, 3 * minuteMs);
@@ -198,6 +203,17 @@ describe('retries', () => {
     bench.tell('d00', 'failed', { reason: { code: 'x', message: 'for good' } });
     expect(bench.device('d00')).toMatchObject({ state: 'failed', retries: 2 });
     expect(bench.state.document).toMatchObject({ state: 'halted', phases: [{ retries: 2 }] });
+  });
+
+  it('are not forgotten when the clock is set back at the end of the back-off', () => {
+    const bench = new RolloutBench(ids(1), { phases: all, retry }).open();
+    bench.tell('d00', 'failed');
+    bench.feed({ kind: 'pause', reason: 'x' });
+    bench.feed({ kind: 'tick' }, minuteMs);
+    bench.feed({ kind: 'resume' }, minuteMs - 1);
+    expect(bench.requested('update.offer')).toHaveLength(1);
+    bench.feed({ kind: 'tick' }, minuteMs);
+    expect(bench.requested('update.offer')).toHaveLength(2);
   });
 
   it('keep to the budget of the phase', () => {
