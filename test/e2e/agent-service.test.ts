@@ -1,4 +1,5 @@
 /** The agent as a service of a machine that boots systemd: installed, rebooted, broken, taken away. */
+import { writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { startContainer, whyNoContainer } from '../support/container.ts';
 import { eventually } from '../support/eventually.ts';
@@ -92,5 +93,35 @@ describe.skipIf(skip)('the agent as a service', () => {
     await fleet.startCoordinator();
     await machine.setNetwork(true);
     await fleet.connected('srv-2');
+  });
+
+  it('restarts services for jobs, and says what its init would not do', async () => {
+    await using fleet = await createFleet();
+    await using machine = await startContainer();
+    const unit = (name: string, text: string) => writeFile(`${machine.root}/etc/systemd/system/${name}`, text);
+    await unit('modem.service', '[Service]\nExecStart=/bin/sleep infinity\n');
+    await unit('broken.service', '[Service]\nType=oneshot\nExecStart=/bin/false\n');
+    const kit = await putKit(machine, fleet, 'srv-3');
+    // As root: another user may restart nothing.
+    await kit.sh(`sed -i 's/^  user: auto/  user: root/' ${kit.dir}/agent.yaml`);
+    await kit.install();
+    await fleet.connected('srv-3');
+    const result = async (...words: string[]) => {
+      const ran = await fleet.cli([...words, '--json']);
+      return { exit: ran.exitCode, ...ran.rows().findLast((row) => row.kind === 'result')?.result };
+    };
+    await kit.sh('systemctl start modem');
+    const pid = async () => (await kit.sh('systemctl show -P MainPID modem')).stdout.trim();
+    const before = await pid();
+    expect(await result('service', 'restart', 'srv-3', 'modem')).toMatchObject({ exit: 0, outcome: 'succeeded' });
+    expect(await pid()).not.toBe(before);
+    expect(await result('service', 'restart', 'srv-3', 'broken')).toMatchObject({
+      exit: 4,
+      outcome: 'failed',
+      exitCode: 1,
+      stderr: expect.stringContaining('broken.service'),
+    });
+    expect(await result('service', 'restart', 'srv-3', 'nothing-here')).toMatchObject({ exit: 4, outcome: 'failed' });
+    expect(await result('service', 'restart', 'srv-3', 'flotilla-agent')).toMatchObject({ outcome: 'rejected' });
   });
 });

@@ -34,6 +34,8 @@ export interface UpdaterBenchOption {
   grains?: () => Record<string, unknown>;
   rebootHold?: () => { reason: string } | undefined;
   onChange?: () => void;
+  /** How long the restart is waited for: the command does nothing. */
+  rebootSeconds?: number;
 }
 
 /** For all benches of one file of tests. */
@@ -113,7 +115,7 @@ export async function updaterBench(parts: AgentParts, option: UpdaterBenchOption
       destination: disk,
       task: 'upgrade',
       activeVariable: 'active_slot',
-      reboot: { command: ['true'], timeoutSeconds: 0.01 },
+      reboot: { command: ['true'], timeoutSeconds: option.rebootSeconds ?? 0.01 },
       health: { checks: [], soakSeconds: 0, connectTimeoutSeconds: 1, ...option.health },
     },
     directory: parts.dir,

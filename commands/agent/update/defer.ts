@@ -42,7 +42,7 @@ updates are not put off`,
     const { args, flags } = await this.parse(Defer);
     const timeoutMs = parseDuration(flags.timeout, '--timeout') * 1_000;
     const forSeconds = parseDuration(args.duration, 'DURATION');
-    if (flags.end === (forSeconds !== undefined) || forSeconds === 0) {
+    if ((flags.end ?? false) === (forSeconds !== undefined) || forSeconds === 0) {
       throw new FlotillaError('usage', 'defer-arguments', 'say for how long, or --end', {
         expected: "agent update defer 2h --reason 'why', or agent update defer --end",
       });

@@ -16,7 +16,7 @@ const quick = { timeoutSeconds: 5, retrySeconds: 0.05, retryLimitSeconds: 5, dir
 describe('hooks', () => {
   it('run at each state, told what it is about, in the order of their names; a restart runs those of its state again', async () => {
     await using parts = await agentParts();
-    const bench = await updaterBench(parts, { rules: { hooks: quick } });
+    const bench = await updaterBench(parts, { rules: { hooks: quick }, rebootSeconds: 30 });
     const trace = join(parts.dir, 'trace');
     const note = (word: string) => `echo "${word} $FLOTILLA_UPDATE_STATE $FLOTILLA_UPDATE_FROM_SLOT" >> ${trace}`;
     for (const state of ['offered', 'downloading', 'verified', 'installing', 'rebooting', 'testing', 'committed'])
@@ -251,7 +251,7 @@ describe('the word of the product', () => {
   const health = { product: { timeoutSeconds: 0.3, missing: 'failed' as const } };
 
   async function tested(parts: Awaited<ReturnType<typeof agentParts>>, option: Parameters<typeof updaterBench>[1]) {
-    const bench = await updaterBench(parts, option);
+    const bench = await updaterBench(parts, { rebootSeconds: 30, ...option });
     bench.gate.open = true;
     await bench.updater.offer(await offerOf(bench.bundle, 'r1'), settle);
     await eventually('it is to restart', () => bench.events().some(({ state }) => state === 'rebooting'), {

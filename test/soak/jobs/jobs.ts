@@ -182,11 +182,15 @@ async function oneRound(bench: Bench, round: readonly number[], dice: Dice): Pro
   const { fleet, client, agents, report } = bench;
   const lines = round.filter((_, n) => n % lineEvery === 0);
   const living = new Map<number, CommandLine>();
+  /** Once the core, if it was hit, is back. */
+  let up: Promise<void> = Promise.resolve();
   const begun = round.map(async (run) => {
     const startMs = dice.below(startsMs);
     const pause = `0.${dice.below(4)}`;
     const script = 'sleep "$2"; echo line >> "$1"; sleep "$2"';
     await sleep(startMs);
+    // A command line is met by a core that is away, and says so; what is asked from here waits for it.
+    if (!lines.includes(run)) await up;
     const command = ['sh', '-c', script, 'sh', `${folderOf(bench, run)}/{{id}}`, pause];
     const { line, started } = startJob(bench, command, lines.includes(run));
     if (line !== undefined) living.set(run, line);
@@ -203,6 +207,8 @@ async function oneRound(bench: Bench, round: readonly number[], dice: Dice): Pro
     if (victim === 'core' && !coreIsDown) {
       coreIsDown = true;
       await fleet.killCoordinator();
+      up = fleet.startCoordinator();
+      up.catch(() => undefined); // seen at the end of the round
     } else if (victim === 'gateway' && !coreIsDown) await killGateway(client);
     else if (victim === 'command-line' && living.has(run)) living.get(run)!.kill('SIGKILL');
     else if (victim === 'agent' && !down.has(chosen)) {
@@ -212,7 +218,7 @@ async function oneRound(bench: Bench, round: readonly number[], dice: Dice): Pro
     else report.missed += 1;
   }
   await Promise.all([...down].map((agent) => agent.restart()));
-  if (coreIsDown) await fleet.startCoordinator();
+  await up;
   await Promise.all(begun);
   const jobs = await client.jobs({ limit: 10_000 });
   for (const run of round) {
