@@ -3,7 +3,7 @@
  * next is taken from a queue; nothing waits.
  */
 import type { Effect } from '../coordinator/effect.ts';
-import type { OfferFacts } from '../coordinator/rollout/offer-rule.ts';
+import type { OfferFacts } from '../coordinator/rollout/offer-facts.ts';
 import { reduceRollout, type RolloutInput } from '../coordinator/rollout/reduce-rollout.ts';
 import type { RolloutState } from '../coordinator/rollout/rollout-state.ts';
 import { deadlineOf } from '../coordinator/rollout/rollout-timer.ts';

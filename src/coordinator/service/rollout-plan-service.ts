@@ -6,6 +6,7 @@ import { type Drift, findDrift } from '../rollout/find-drift.ts';
 import type { RolloutState } from '../rollout/rollout-state.ts';
 import { digestPlan, writePlan } from '../rollout/write-plan.ts';
 import type { ServiceContext } from './context.ts';
+import { requireAction, requireRight } from './require-action.ts';
 import { launch, makeRollout } from './rollout-service.ts';
 import { matchAccepted } from './target.ts';
 
@@ -13,7 +14,8 @@ import { matchAccepted } from './target.ts';
 const maxNamed = 20;
 
 /** What the policy would do now; nothing is begun. */
-export function planRolloutFile(context: ServiceContext, request: RolloutRequest): Promise<RolloutPlan> {
+export async function planRolloutFile(context: ServiceContext, request: RolloutRequest): Promise<RolloutPlan> {
+  await requireAction(context, request);
   return context.core.submit((turn) => {
     // A plan touches nobody: how many it may be is asked when it is applied.
     const { max, expect: _e, dryRun: _d, ...policy } = request;
@@ -29,7 +31,7 @@ export function planRolloutFile(context: ServiceContext, request: RolloutRequest
 }
 
 /** Begins what the plan says, if all of it is still so. @throws FlotillaError `refused` naming what has drifted */
-export function applyRolloutPlan(context: ServiceContext, plan: RolloutPlan): Promise<Rollout> {
+export async function applyRolloutPlan(context: ServiceContext, plan: RolloutPlan): Promise<Rollout> {
   const { digest, ...content } = plan;
   if (digestPlan(content) !== digest) {
     throw new FlotillaError('refused', 'rollout-plan-edited', 'the plan is not as the coordinator wrote it', {
@@ -38,6 +40,8 @@ export function applyRolloutPlan(context: ServiceContext, plan: RolloutPlan): Pr
       suggestion: 'change the policy and make a new plan: flotilla rollout plan',
     });
   }
+  requireRight(context, plan.policy);
+  await requireAction(context, plan.policy);
   return context.core.submit((turn) => {
     refuseDrift(driftNow(turn, plan));
     const placed = new Map(plan.targets.map(({ deviceId, phase }) => [deviceId, phase - 1]));
@@ -54,7 +58,10 @@ function driftNow(turn: Turn, plan: RolloutPlan): Drift[] {
   const { policy } = plan;
   const { selector, exclude } = policy;
   const select = (text: string) => new Set(matchAccepted(turn, text));
-  const found = (state.releases.get(policy.release) ?? state.releases.get(`${policy.release}/stable`))?.release;
+  const found =
+    policy.release === undefined
+      ? undefined
+      : (state.releases.get(policy.release) ?? state.releases.get(`${policy.release}/stable`))?.release;
   const { phases } = planSelectors(plan);
   return findDrift(plan, {
     device: (deviceId) => state.devices.get(deviceId),

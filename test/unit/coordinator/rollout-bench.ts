@@ -1,6 +1,6 @@
 import type { RolloutRequest } from '../../../src/client/contract/rollout.ts';
 import type { Effect } from '../../../src/coordinator/effect.ts';
-import type { OfferFacts } from '../../../src/coordinator/rollout/offer-rule.ts';
+import type { OfferFacts } from '../../../src/coordinator/rollout/offer-facts.ts';
 import { planRollout } from '../../../src/coordinator/rollout/plan-rollout.ts';
 import { reduceRollout, type RolloutInput } from '../../../src/coordinator/rollout/reduce-rollout.ts';
 import type { RolloutState } from '../../../src/coordinator/rollout/rollout-state.ts';
