@@ -6,6 +6,7 @@ import { formatPlan } from '../../src/cli/render/rollout-plan.ts';
 import { readRolloutRequest, rolloutArgs, rolloutFlags } from '../../src/cli/rollout-flag.ts';
 import { formatPlanFile } from '../../src/cli/rollout-plan-file.ts';
 import { stdoutOption } from '../../src/cli/terminal.ts';
+import { uploadContent } from '../../src/cli/upload-content.ts';
 import type { RolloutPlan } from '../../src/client/contract/index.ts';
 import { FlotillaError, systemErrorCode } from '../../src/error.ts';
 
@@ -34,7 +35,8 @@ the time assumes 1 MiB/s for each device, 3 min for installation, restart and he
 
   protected async execute(): Promise<RolloutPlan> {
     const { args, flags } = await this.parse(Plan);
-    const request = await readRolloutRequest(args, flags);
+    // What a plan needs must be there when it is applied.
+    const request = await readRolloutRequest(args, flags, async (path) => uploadContent(await openClient(flags), path));
     const client = await openClient(flags);
     const plan = await client.planRollout(request);
     if (flags.output !== undefined) await writeNew(flags.output, formatPlanFile(plan));

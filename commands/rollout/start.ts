@@ -8,6 +8,7 @@ import { readRolloutRequest, rolloutArgs, rolloutFlags } from '../../src/cli/rol
 import { rolloutExitCode } from '../../src/cli/rollout-exit-code.ts';
 import { sendConfirmed } from '../../src/cli/send-confirmed.ts';
 import { stdoutOption } from '../../src/cli/terminal.ts';
+import { describeContent, uploadContent } from '../../src/cli/upload-content.ts';
 import { waitRollout } from '../../src/cli/wait-rollout.ts';
 import type { Rollout, RolloutRequest } from '../../src/client/contract/index.ts';
 
@@ -37,7 +38,9 @@ rollout r-81ac: running; 8 devices, 1 queued, 7 waiting`,
   protected async execute(): Promise<Rollout> {
     const { args, flags } = await this.parse(Start);
     const request: RolloutRequest = {
-      ...(await readRolloutRequest(args, flags)),
+      ...(await readRolloutRequest(args, flags, async (path) =>
+        flags['dry-run'] ? describeContent(path) : uploadContent(await openClient(flags), path),
+      )),
       ...defined({ dryRun: flags['dry-run'] || undefined }),
     };
     const client = await openClient(flags);

@@ -104,7 +104,8 @@ export function rollBack(turn: Turn, { rolloutId, release: name, deviceIds, reas
   };
   const rollout = planRollout(request, known, {
     id,
-    brings: { release: target.release.id, bundle: target.offer },
+    release: target.release.id,
+    bundle: target.offer,
     startedBy: failed.startedBy,
     timers,
     nowMs,

@@ -46,7 +46,7 @@ export function requireFit(request: RolloutRequest): void {
   });
 }
 
-export function timersOf(request: RolloutRequest, defaults: TimerPolicy): Partial<TimerPolicy> {
+export function timersOf(request: RolloutRequest, defaults: Partial<TimerPolicy>): Partial<TimerPolicy> {
   const timers: Partial<TimerPolicy> = {};
   for (const state of timedStates(request)) {
     const seconds = request.timers?.[state] ?? defaults[state];

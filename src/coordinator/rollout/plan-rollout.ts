@@ -20,11 +20,12 @@ import {
 export interface RolloutPlanContext extends DivideContext {
   id: string;
   /** Absent where the policy names an action. */
-  brings?: { release: string; bundle: BundleOffer };
+  release?: string;
+  bundle?: BundleOffer;
   /** Of an action, where the policy does not say it. */
   terms?: StepTerms;
   startedBy: string;
-  timers: TimerPolicy;
+  timers: Partial<TimerPolicy>;
   nowMs: number;
   /** The rollout that has this device now, if any. */
   heldBy(deviceId: string): string | undefined;
@@ -61,7 +62,8 @@ export function planRollout(
   return createRolloutState(
     {
       id: context.id,
-      ...context.brings,
+      ...(context.release === undefined ? {} : { release: context.release }),
+      ...(context.bundle === undefined ? {} : { bundle: context.bundle }),
       selector: request.selector,
       ...actionTerms(request, context.terms),
       state: 'running',

@@ -6,7 +6,7 @@ import { type Drift, findDrift } from '../rollout/find-drift.ts';
 import type { RolloutState } from '../rollout/rollout-state.ts';
 import { digestPlan, writePlan } from '../rollout/write-plan.ts';
 import type { ServiceContext } from './context.ts';
-import { requireAction, requireRight } from './require-action.ts';
+import { requireDoable, requireRight } from './require-doable.ts';
 import { launch, makeRollout } from './rollout-service.ts';
 import { matchAccepted } from './target.ts';
 
@@ -15,7 +15,7 @@ const maxNamed = 20;
 
 /** What the policy would do now; nothing is begun. */
 export async function planRolloutFile(context: ServiceContext, request: RolloutRequest): Promise<RolloutPlan> {
-  await requireAction(context, request);
+  await requireDoable(context, request);
   return context.core.submit((turn) => {
     // A plan touches nobody: how many it may be is asked when it is applied.
     const { max, expect: _e, dryRun: _d, ...policy } = request;
@@ -41,7 +41,7 @@ export async function applyRolloutPlan(context: ServiceContext, plan: RolloutPla
     });
   }
   requireRight(context, plan.policy);
-  await requireAction(context, plan.policy);
+  await requireDoable(context, plan.policy);
   return context.core.submit((turn) => {
     refuseDrift(driftNow(turn, plan));
     const placed = new Map(plan.targets.map(({ deviceId, phase }) => [deviceId, phase - 1]));

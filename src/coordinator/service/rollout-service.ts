@@ -14,7 +14,7 @@ import type { RolloutDocument, RolloutState } from '../rollout/rollout-state.ts'
 import type { TargetDevice } from '../rollout/target-device.ts';
 import { viewRollout, viewTarget } from '../rollout/view-rollout.ts';
 import { audit, type ServiceContext } from './context.ts';
-import { requireAction, requireRight } from './require-action.ts';
+import { requireDoable, requireRight } from './require-doable.ts';
 import { countAccepted, matchAccepted } from './target.ts';
 
 const maxListed = 200;
@@ -24,7 +24,7 @@ export type RolloutVerb = 'pause' | 'resume' | 'abort' | 'approve';
 
 export async function startRollout(context: ServiceContext, request: RolloutRequest): Promise<Rollout> {
   requireRight(context, request);
-  if (request.dryRun !== true) await requireAction(context, request);
+  if (request.dryRun !== true) await requireDoable(context, request);
   return context.core.submit((turn) => {
     const { rollout } = makeRollout(turn, context, request, request.dryRun === true ? '' : context.newId('r'));
     if (request.dryRun !== true) return launch(turn, context, rollout);
@@ -53,7 +53,7 @@ export function makeRollout(
   requireSize('rollout', request, targets.length, countAccepted(state), confirm);
   const rollout = planRollout(request, targets, {
     id,
-    ...(found === undefined ? {} : { brings: { release: found.release.id, bundle: found.offer } }),
+    ...(found === undefined ? {} : { release: found.release.id, bundle: found.offer }),
     terms: {
       timeoutSeconds: context.jobs.defaultTimeoutSeconds,
       ...(context.returners.always.length === 0 ? {} : { returners: context.returners.always }),

@@ -15,7 +15,7 @@ export function requireRight(context: ServiceContext, { action }: { action?: Rol
 }
 
 /** @throws FlotillaError when what the action brings is not here, or no device could do it */
-export async function requireAction(
+export async function requireDoable(
   context: Pick<ServiceContext, 'blobDirectory'>,
   { action }: Pick<RolloutRequest, 'action'>,
 ): Promise<void> {
