@@ -181,8 +181,9 @@ describe('a new certificate', () => {
 });
 
 describe('what a job means to a rollout', () => {
-  const job = { action: { kind: 'command', argv: ['true'] }, rollout: { id: 'r1', attempt: 2 } } as const;
-  const config = { action: { kind: 'config', name: 'app', document: {} }, rollout: { id: 'r1', attempt: 1 } } as const;
+  type Part = Parameters<typeof jobStep>[0];
+  const job: Part = { action: { kind: 'command', argv: ['true'] }, rollout: { id: 'r1', attempt: 2 } };
+  const config: Part = { action: { kind: 'config', name: 'app', document: {} }, rollout: { id: 'r1', attempt: 1 } };
   const ended = (outcome: JobDevice['outcome'], over: Partial<JobDevice> = {}): JobDevice => ({
     deviceId: 'd00',
     state: 'finished',
