@@ -1,9 +1,10 @@
-/** Who may begin a rollout, go on with it and approve its phases: tokens of each role, by the API that operators use from elsewhere. */
+/** Who may begin a rollout, go on with it and approve its phases: certificates of each role, by the API that operators use from elsewhere. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CoordinatorClient } from '../../../src/client/coordinator-client.ts';
 import { HttpConnection } from '../../../src/client/http-connection.ts';
 import type { Release, RolloutAction } from '../../../src/client/contract/index.ts';
 import { defaultCoordinatorConfig } from '../../../src/config/index.ts';
+import { createDeviceKeyAndCsr } from '../../../src/pki/index.ts';
 import { operatorRoles, type OperatorRole } from '../../../src/role.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { connectBoard, publishRelease, updateBoard } from './board-bench.ts';
@@ -16,13 +17,14 @@ const as = {} as Record<OperatorRole, CoordinatorClient>;
 
 beforeAll(async () => {
   directory = await temporaryDirectory();
-  const api = { ...defaultCoordinatorConfig.api, tokenListen: { host: '127.0.0.1', port: 0 } };
+  const api = { ...defaultCoordinatorConfig.api, listen: { host: '127.0.0.1', port: 0 } };
   core = await startCore(directory.path, { api });
   release = await publishRelease(core, directory.path, '2.0.0');
-  const { port } = (await core.client.status()).api.token!;
+  const { port } = (await core.client.status()).api.certificate!;
   for (const role of operatorRoles) {
-    const { token, authority } = await core.client.addOperator({ name: role, role, token: { expiresSeconds: 600 } });
-    const credential = { kind: 'token' as const, token: token! };
+    const { csrPem: csr, privateKeyPem: keyPem } = await createDeviceKeyAndCsr(role);
+    const { certificate, authority } = await core.client.addOperator({ name: role, role, csr });
+    const credential = { kind: 'certificate' as const, certificatePem: certificate!, keyPem };
     const serverName = `coordinator.${fleetId}.flotilla`;
     const endpoint = { host: '127.0.0.1', port, serverName, authorityPem: authority, credential };
     as[role] = new CoordinatorClient(new HttpConnection(endpoint));
