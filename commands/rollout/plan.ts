@@ -12,7 +12,7 @@ import { FlotillaError, systemErrorCode } from '../../src/error.ts';
 
 export default class Plan extends BaseCommand<RolloutPlan> {
   static override description = `show what a rollout would do now, and write it into a file that can be applied later
-The plan has the targets by name with what they run, the phases, the bytes with and without deltas, an estimate of the time and what to look at. Nothing is begun. \`flotilla rollout apply\` refuses it when a device, the release or the file has changed since.`;
+The plan has the targets by name with what they run, the phases, the bytes with and without deltas, an estimate of the time and what to look at. Nothing is begun; files that the policy's action brings are sent to the coordinator. \`flotilla rollout apply\` refuses it when a device, the release or the file has changed since.`;
   static override examples = [
     `$ <%= config.bin %> <%= command.id %> policy.yaml -o plan.yaml
 harbour-gateway/2.0.0/stable to 8 devices; 41 MiB to fetch (96 MiB without deltas), about 29m

@@ -36,9 +36,7 @@ function oneOf<T extends object>(field: Field<T>, one: keyof T & string, other: 
 }
 
 function plain<Kind extends 'ping' | 'reboot' | 'refresh'>(kind: Kind): Field<WrittenAction> {
-  return record<{ kind: Kind } & Timed>({ kind: choice([kind]), timeout: durationField }, {}, [
-    'timeout',
-  ]) as Field<WrittenAction>;
+  return record<{ kind: Kind } & Timed>({ kind: choice([kind]), timeout: durationField }, {}, ['timeout']);
 }
 
 export const policyActionField: Field<WrittenAction> = tagged<WrittenAction>('kind', 'command', {
@@ -49,7 +47,7 @@ export const policyActionField: Field<WrittenAction> = tagged<WrittenAction>('ki
         kind: choice(['config']),
         name: text({ pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, expected: 'the name of a document of settings' }),
         file,
-        document: anything as Field<object>,
+        document: anything,
         timeout: durationField,
       },
       {},

@@ -129,7 +129,8 @@ export class DeviceLife {
     device.attempt = attempt;
     this.#enter(device, 'asked', this.#draw(this.#takes.answer));
     const { givesUpMs = Infinity } = this.#work ?? {};
-    if (Number.isFinite(givesUpMs)) this.#stage.later(this.#stage.nowMs + givesUpMs, { kind: 'give-up', device, attempt });
+    if (Number.isFinite(givesUpMs))
+      this.#stage.later(this.#stage.nowMs + givesUpMs, { kind: 'give-up', device, attempt });
   }
 
   #cancelStep(device: SimulatedDevice): void {
@@ -152,7 +153,8 @@ export class DeviceLife {
   #endStep(device: SimulatedDevice, report: Omit<StepReport, 'attempt'>): void {
     this.#rest(device);
     const { failure } = device.behaviour;
-    const reason = failure === undefined ? {} : { reason: { code: failure.reason, message: 'as the model of the fleet says' } };
+    const reason =
+      failure === undefined ? {} : { reason: { code: failure.reason, message: 'as the model of the fleet says' } };
     this.#report(device, { ...report, ...(report.state === 'committed' ? {} : reason) });
     if (device.inbox.length > 0) this.#stage.later(this.#stage.nowMs, { kind: 'inbox', device });
   }
@@ -162,7 +164,11 @@ export class DeviceLife {
   }
 
   giveUp(device: SimulatedDevice, attempt: number): void {
-    const report: StepReport = { attempt, state: 'unknown', reason: { code: 'job-unknown', message: 'its end is not known' } };
+    const report: StepReport = {
+      attempt,
+      state: 'unknown',
+      reason: { code: 'job-unknown', message: 'its end is not known' },
+    };
     this.#stage.feed({ kind: 'step', deviceId: device.id, report });
   }
 

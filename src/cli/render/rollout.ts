@@ -101,7 +101,8 @@ export function formatProof(device: RolloutDevice): string {
 }
 
 function formatStepProof(proof: NonNullable<RolloutDevice['proof']>): string {
-  if (proof.kind === 'job') return proof.exitCode === undefined ? proof.jobId : `exit ${proof.exitCode}, ${proof.jobId}`;
+  if (proof.kind === 'job')
+    return proof.exitCode === undefined ? proof.jobId : `exit ${proof.exitCode}, ${proof.jobId}`;
   const before = proof.replaces === undefined ? '' : `${proof.replaces.slice(-8)} → `;
   return `certificate ${before}${proof.serial.slice(-8)}, in use since ${formatTime(proof.connectedAtMs)}`;
 }

@@ -44,7 +44,9 @@ function tellRollouts(turn: Turn, { deviceId, state, reason }: RenewalRow): void
 export function dropRenewal(turn: Turn, deviceId: string): boolean {
   const { renewals, outboxes } = turn.state;
   const state = renewals.get(deviceId)?.state;
-  const unsent = (outboxes.get(deviceId) ?? []).some(({ type, seq }) => type === 'certificate.renew' && seq === undefined);
+  const unsent = (outboxes.get(deviceId) ?? []).some(
+    ({ type, seq }) => type === 'certificate.renew' && seq === undefined,
+  );
   if (state !== 'wanted' && !(state === 'asked' && unsent)) return false;
   turn.effects.push({ kind: 'withdraw', deviceId, type: 'certificate.renew', key: '' });
   endRenewal(turn, deviceId);

@@ -53,7 +53,8 @@ export function endSteps(turn: Turn, rolloutId: string): void {
 /** The first try is everybody's, and shows who waits; a further one has those alone that came to it. */
 function newJob({ document, devices }: RolloutState, attempt: number, nowMs: number): JobState {
   const { id, action, terms, selector, startedBy, policy } = document;
-  const all = attempt > 1 ? [] : [...devices].map(({ deviceId }): JobDevice => ({ deviceId, state: 'waiting', atMs: nowMs }));
+  const all =
+    attempt > 1 ? [] : [...devices].map(({ deviceId }): JobDevice => ({ deviceId, state: 'waiting', atMs: nowMs }));
   return createJobState(
     {
       id: stepJobId(id, attempt),

@@ -53,10 +53,7 @@ export function overdue(
  * Before this time `overdue` ends nobody like this device, connected or not: what is added to one of them is added to
  * the other.
  */
-export function earliestEndMs(
-  job: Timed,
-  device: JobDevice,
-): number {
+export function earliestEndMs(job: Timed, device: JobDevice): number {
   const limitMs = limitOf(job, device);
   const { expiresAtMs = job.expiresAtMs } = device;
   const lastMs = expiresAtMs + limitMs;

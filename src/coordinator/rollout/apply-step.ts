@@ -28,7 +28,8 @@ export function applyStep(draft: RolloutDraft, deviceId: string, report: StepRep
 /** Once, and only where the coordinator had stopped waiting: the truth is kept, the count stays. */
 function noteLate(draft: RolloutDraft, position: number, { state, reason }: StepReport): void {
   const device = draft.state.devices.at(position);
-  if (device.late === true || (device.state !== 'timed-out' && device.state !== 'unknown') || state === 'running') return;
+  if (device.late === true || (device.state !== 'timed-out' && device.state !== 'unknown') || state === 'running')
+    return;
   const told = reason?.message ?? state;
   const known = device.reason?.message ?? device.state;
   // A job tells it in its own words, beginning with what was known before.

@@ -15,7 +15,9 @@ export const certificateAction: Action = {
     yield rule('certificate-age', isNew ? 'already' : 'ok', () => {
       if (held === undefined) return 'its certificate is on no record';
       const since = `issued ${new Date(held.issuedAtMs).toISOString()}`;
-      return isNew ? `has had a new certificate since the rollout began: ${held.serial}, ${since}` : `${held.serial}, ${since}`;
+      return isNew
+        ? `has had a new certificate since the rollout began: ${held.serial}, ${since}`
+        : `${held.serial}, ${since}`;
     });
     yield takesRule(asking, 'certificate.renew');
   },

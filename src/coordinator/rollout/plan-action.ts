@@ -33,7 +33,9 @@ export function requireFit(request: RolloutRequest): void {
   }
   const timed: readonly string[] = timedStates(request);
   const odd = [
-    ...(action === undefined ? [] : Object.keys(windows ?? {}).flatMap((name) => (name === 'offer' ? [] : [`windows.${name}`]))),
+    ...(action === undefined
+      ? []
+      : Object.keys(windows ?? {}).flatMap((name) => (name === 'offer' ? [] : [`windows.${name}`]))),
     ...(action !== undefined && device !== undefined ? ['device'] : []),
     ...(action !== undefined && typeof onFailure === 'object' ? ['onFailure.rollbackTo'] : []),
     ...Object.keys(timers).flatMap((state) => (timed.includes(state) ? [] : [`timers.${state}`])),

@@ -20,7 +20,15 @@ export interface TargetDevice extends RolloutDevice {
   cancelAsked?: boolean;
 }
 
-const inFlightStates: readonly string[] = ['offered', 'downloading', 'verified', 'installing', 'rebooting', 'testing', 'running'];
+const inFlightStates: readonly string[] = [
+  'offered',
+  'downloading',
+  'verified',
+  'installing',
+  'rebooting',
+  'testing',
+  'running',
+];
 const openStates: readonly string[] = ['waiting', 'queued', ...inFlightStates];
 const failureStates: readonly string[] = ['failed', 'rolled-back', 'timed-out', 'unknown'];
 

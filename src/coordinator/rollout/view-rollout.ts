@@ -4,8 +4,20 @@ import type { TargetDevice } from './target-device.ts';
 
 /** The rollout as the API shows it, without devices. */
 export function viewRollout(document: RolloutDocument): Rollout {
-  const { id, release, bundle, action, selector, state, startedAtMs, startedBy, revision, currentPhase, policy, counts } =
-    document;
+  const {
+    id,
+    release,
+    bundle,
+    action,
+    selector,
+    state,
+    startedAtMs,
+    startedBy,
+    revision,
+    currentPhase,
+    policy,
+    counts,
+  } = document;
   return {
     id,
     ...(release === undefined ? {} : { release }),

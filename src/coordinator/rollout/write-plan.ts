@@ -151,7 +151,9 @@ function warningsOf(
     'has reverted this bundle before: it will be rejected',
   );
   if (bundle === undefined) {
-    const verdicts = new Map([...devices].map((target) => [target.deviceId, stepVerdict(document, target, facts, nowMs)]));
+    const verdicts = new Map(
+      [...devices].map((target) => [target.deviceId, stepVerdict(document, target, facts, nowMs)]),
+    );
     warn(
       targets.filter(({ deviceId }) => verdicts.get(deviceId) === 'already'),
       'is so already',

@@ -49,7 +49,10 @@ export function makeRollout(
     select,
     pin: (deviceId) => state.devices.get(deviceId)?.tags[pinTag],
   });
-  const confirm = confirmRule({ kind: request.action?.kind === 'job' ? request.action.job.kind : 'ping' }, context.jobs);
+  const confirm = confirmRule(
+    { kind: request.action?.kind === 'job' ? request.action.job.kind : 'ping' },
+    context.jobs,
+  );
   requireSize('rollout', request, targets.length, countAccepted(state), confirm);
   const rollout = planRollout(request, targets, {
     id,
@@ -75,7 +78,14 @@ export function launch(turn: Turn, context: ServiceContext, rollout: RolloutStat
   const { id, release, action, selector } = rollout.document;
   openRollout(turn, rollout);
   const targets = [...rollout.devices].map(({ deviceId }) => deviceId);
-  audit(turn, context, 'rollout.start', id, { ...(action === undefined ? { release } : { action }), selector, targets: targets.length }, targets);
+  audit(
+    turn,
+    context,
+    'rollout.start',
+    id,
+    { ...(action === undefined ? { release } : { action }), selector, targets: targets.length },
+    targets,
+  );
   const opened = turn.state.rollouts.get(id)!;
   return { ...viewRollout(opened.document), devices: [...opened.devices].map(viewTarget) };
 }

@@ -48,7 +48,11 @@ function* gateRule(rollout: RolloutState, target: TargetDevice, nowMs: number): 
     detail: `phase ${currentPhase + 1}: ${verdict.detail}`,
   };
   for (const { ok, detail } of judgeHealth(rollout, currentPhase, nowMs)) {
-    yield { rule: 'gate-health', verdict: ok || phase.healthy === true ? 'ok' : 'blocks', detail: `phase ${currentPhase + 1}: ${detail}` };
+    yield {
+      rule: 'gate-health',
+      verdict: ok || phase.healthy === true ? 'ok' : 'blocks',
+      detail: `phase ${currentPhase + 1}: ${detail}`,
+    };
   }
 }
 

@@ -6,6 +6,7 @@ import { encodeCsr } from '../../../src/pki/create-csr.ts';
 import { createKey, parseCertificate, parseDeviceIdentity } from '../../../src/pki/index.ts';
 import { Lane } from '../../../src/protocol/lane.ts';
 import { requestVersions } from '../../../src/protocol/request.ts';
+import { replayRecording } from '../../../src/simulation/index.ts';
 import { eventually } from '../../support/eventually.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { startCore, type CoreBench, type FakeDevice } from './core-bench.ts';
@@ -139,7 +140,6 @@ describe('a job under the policy of a rollout', () => {
     after.say('flotilla.job', event, { key: `${id}-job` });
     await after.heard();
     expect(await second.client.rollout(id)).toMatchObject({ state: 'completed', counts: { committed: 1 } });
-    const { replayRecording } = await import('../../../src/simulation/index.ts');
     const replayed = await replayRecording(second.client.rolloutRecording(id));
     expect(replayed.differences).toEqual([]);
   });
@@ -255,7 +255,12 @@ describe('new certificates under the policy of a rollout', () => {
     const [one] = (await fleet(core, 2)) as [FakeDevice];
     const { id } = await start(core, { kind: 'certificate' });
     await renew(one, 'gw-1', 1);
-    const told = { renewalId: renewalId(1), outcome: 'failed', via: 'link', reason: { code: 'no-room', message: 'no room' } };
+    const told = {
+      renewalId: renewalId(1),
+      outcome: 'failed',
+      via: 'link',
+      reason: { code: 'no-room', message: 'no room' },
+    };
     one.say('flotilla.certificate', told, { key: renewalId(1) });
     await one.heard();
     expect(await core.client.rollout(id)).toMatchObject({

@@ -126,6 +126,15 @@ describe('a plan', () => {
     });
   });
 
+  it('is refused when a device has reverted the bundle since', async () => {
+    boards['w1'] = await board(core, 'w1');
+    await tag('w1', { crew: 'w' });
+    const plan = await core.client.planRollout({ release: 'meter/2.0.0', selector: 'I@crew:w' });
+    await core.client.startRollout({ release: 'meter/2.0.0', selector: 'w1' });
+    await update(boards['w1'], release, 'rolled-back');
+    await expect(apply(plan)).rejects.toMatchObject(refusedFor('w1 has reverted this bundle'));
+  });
+
   it('is refused when a device was replaced by other hardware, which is named', async () => {
     for (const id of ['v1', 'v2']) await board(core, id);
     await tag('v1', { crew: 'v' });

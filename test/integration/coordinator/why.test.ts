@@ -123,8 +123,7 @@ describe('why', () => {
     const { ids, boards, start } = await scenario('health', 4, { phases });
     const { id } = await start();
     for (const each of boards.slice(0, 2)) await updateBoard(each, release, 'committed');
-    const health = async () =>
-      (await core.client.why(ids[3]!, {})).rules.filter(({ rule }) => rule === 'gate-health');
+    const health = async () => (await core.client.why(ids[3]!, {})).rules.filter(({ rule }) => rule === 'gate-health');
     expect(await health()).toEqual([
       {
         rule: 'gate-health',
@@ -142,7 +141,9 @@ describe('why', () => {
     boards[0]!.device.leave();
     await expect
       .poll(health)
-      .toContainEqual(expect.objectContaining({ verdict: 'blocks', detail: expect.stringMatching(/^phase 1: 1 of 2 .* \(50 %\)/) }));
+      .toContainEqual(
+        expect.objectContaining({ verdict: 'blocks', detail: expect.stringMatching(/^phase 1: 1 of 2 .* \(50 %\)/) }),
+      );
     // The soak is over: what `why` has said is what stops it.
     await expect.poll(async () => (await core.client.rollout(id)).state, { timeout: 5_000 }).toBe('halted');
     const halted = await core.client.why(ids[3]!, {});
@@ -150,7 +151,9 @@ describe('why', () => {
       rule: 'rollout',
       detail: expect.stringMatching(/is halted: phase 1: 1 of 2 proven devices are connected \(50 %\); at least 90 %/),
     });
-    expect((await health())[1]!.detail).toMatch(/^phase 1: 2 proven devices lost \d+(\.\d+)? connections an hour each;/);
+    expect((await health())[1]!.detail).toMatch(
+      /^phase 1: 2 proven devices lost \d+(\.\d+)? connections an hour each;/,
+    );
   });
 
   it('window', async () => {

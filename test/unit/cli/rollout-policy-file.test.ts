@@ -116,7 +116,10 @@ describe('the action of a policy file', () => {
 
   it.each([
     ['{ kind: certificate }', { kind: 'certificate' }],
-    ['{ kind: config, name: app, document: { a: [1, x] } }', { kind: 'config', name: 'app', document: { a: [1, 'x'] } }],
+    [
+      '{ kind: config, name: app, document: { a: [1, x] } }',
+      { kind: 'config', name: 'app', document: { a: [1, 'x'] } },
+    ],
     [
       '{ kind: command, run: [systemctl, restart, meter], timeout: 1m }',
       { kind: 'job', job: { kind: 'command', argv: ['systemctl', 'restart', 'meter'] }, timeoutSeconds: 60 },

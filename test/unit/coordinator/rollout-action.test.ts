@@ -69,7 +69,11 @@ describe('an action', () => {
     expect(begun(bench)).toEqual(['d00 1', 'd01 1']);
     expect(bench.state.document).toMatchObject({ state: 'halted', counts: { unknown: 1, 'timed-out': 1 } });
     // What it tells later is kept with it, once, and changes no count.
-    report(bench, 'd00', { attempt: 1, state: 'unknown', reason: { code: 'job-unknown', message: 'not known; later the device reported: succeeded' } });
+    report(bench, 'd00', {
+      attempt: 1,
+      state: 'unknown',
+      reason: { code: 'job-unknown', message: 'not known; later the device reported: succeeded' },
+    });
     report(bench, 'd00', { attempt: 1, state: 'committed' });
     expect(bench.device('d00')).toMatchObject({
       state: 'unknown',
