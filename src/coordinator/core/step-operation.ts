@@ -22,7 +22,9 @@ export function runStep(turn: Turn, { rolloutId, deviceId, attempt, expiresAtMs 
     if (!turn.state.jobs.has(jobId)) openJob(turn, newJob(rollout, attempt, turn.nowMs));
     return stepJob(turn, jobId, { kind: 'start', deviceId, expiresAtMs });
   }
-  wantRenewal(turn, deviceId, 'rollout');
+  // One that somebody else has wanted goes on by its own rules, whatever becomes of the rollout.
+  const { cause = 'due' } = turn.state.renewals.get(deviceId) ?? {};
+  wantRenewal(turn, deviceId, cause === 'due' ? 'rollout' : cause);
   const reached = turn.state.renewals.get(deviceId)?.state;
   // Somebody else has had it begun already.
   if (reached === 'requested' || reached === 'issued')

@@ -19,8 +19,10 @@ export async function planRolloutFile(context: ServiceContext, request: RolloutR
   return context.core.submit((turn) => {
     // A plan touches nobody: how many it may be is asked when it is applied.
     const { max, expect: _e, dryRun: _d, ...policy } = request;
-    const unasked = { ...context, jobs: { ...context.jobs, confirmAboveShare: 1 } };
-    const { rollout, leftOut } = makeRollout(turn, unasked, max === undefined ? policy : { ...policy, max }, '');
+    const { rollout, leftOut } = makeRollout(turn, context, max === undefined ? policy : { ...policy, max }, {
+      id: '',
+      asksNobody: true,
+    });
     const facts = {
       ...offerFacts(turn.state),
       device: (deviceId: string) => turn.state.devices.get(deviceId),
@@ -47,7 +49,7 @@ export async function applyRolloutPlan(context: ServiceContext, plan: RolloutPla
     const placed = new Map(plan.targets.map(({ deviceId, phase }) => [deviceId, phase - 1]));
     if (placed.size !== plan.targets.length) throw notPossible('a device stands in it twice');
     const request = { ...plan.policy, expect: plan.targets.length };
-    const { rollout } = makeRollout(turn, context, request, context.newId('r'), placed);
+    const { rollout } = makeRollout(turn, context, request, { id: context.newId('r'), placed });
     requireSame(rollout, plan);
     return launch(turn, context, rollout);
   });

@@ -26,10 +26,20 @@ export async function startRollout(context: ServiceContext, request: RolloutRequ
   requireRight(context, request);
   if (request.dryRun !== true) await requireDoable(context, request);
   return context.core.submit((turn) => {
-    const { rollout } = makeRollout(turn, context, request, request.dryRun === true ? '' : context.newId('r'));
+    const { rollout } = makeRollout(turn, context, request, {
+      id: request.dryRun === true ? '' : context.newId('r'),
+    });
     if (request.dryRun !== true) return launch(turn, context, rollout);
     return { ...viewRollout(rollout.document), devices: [...rollout.devices].map(viewTarget) };
   });
+}
+
+interface RolloutDraftOption {
+  id: string;
+  /** As a plan has placed the targets. */
+  placed?: ReadonlyMap<string, number>;
+  /** Their number needs no confirmation yet. */
+  asksNobody?: true;
 }
 
 /** A rollout as it would begin now, by the policy alone. */
@@ -37,8 +47,7 @@ export function makeRollout(
   turn: Turn,
   context: ServiceContext,
   request: RolloutRequest,
-  id: string,
-  placed?: ReadonlyMap<string, number>,
+  { id, placed, asksNobody }: RolloutDraftOption,
 ): { rollout: RolloutState; leftOut: LeftOut[] } {
   const { state } = turn;
   requireFit(request);
@@ -49,10 +58,8 @@ export function makeRollout(
     select,
     pin: (deviceId) => state.devices.get(deviceId)?.tags[pinTag],
   });
-  const confirm = confirmRule(
-    { kind: request.action?.kind === 'job' ? request.action.job.kind : 'ping' },
-    context.jobs,
-  );
+  const kind = request.action?.kind === 'job' ? request.action.job.kind : 'ping';
+  const confirm = confirmRule({ kind }, context.jobs, asksNobody === true ? 1 : 0);
   requireSize('rollout', request, targets.length, countAccepted(state), confirm);
   const rollout = planRollout(request, targets, {
     id,

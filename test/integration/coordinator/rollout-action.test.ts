@@ -151,6 +151,11 @@ describe('a job under the policy of a rollout', () => {
     const plan = await core.client.planRollout({ action: command, selector: 'gw-*', phases });
     expect(plan).toMatchObject({ policy: { action: command }, bytes: 0, devices: 2, warnings: [] });
     expect(plan).not.toHaveProperty('release');
+    // A plan restarts nobody: how many it may be is asked at the start.
+    const reboot: RolloutAction = { kind: 'job', job: { kind: 'reboot' } };
+    expect(await core.client.planRollout({ action: reboot, selector: 'gw-*' })).toMatchObject({ devices: 2 });
+    const unasked = core.client.startRollout({ action: reboot, selector: 'gw-*' });
+    await expect(unasked).rejects.toMatchObject({ code: 'confirmation-needed' });
     const { id } = await core.client.applyRollout(plan);
     await finish(one, `${id}-job`, 0);
     await expect.poll(() => stateOf(core, id)).toEqual({ committed: 1, offered: 1 });
