@@ -6,6 +6,6 @@ import type { RolloutDocument } from './rollout-state.ts';
 
 /** The one place that tells one kind of rollout from another. */
 export function actionOf({ bundle, action }: Pick<RolloutDocument, 'bundle' | 'action'>): Action {
-  if (bundle !== undefined) return firmwareAction(bundle);
-  return action === undefined || action.kind === 'certificate' ? certificateAction : jobAction(action);
+  if (bundle !== undefined) return firmwareAction;
+  return action?.kind === 'certificate' ? certificateAction : jobAction;
 }

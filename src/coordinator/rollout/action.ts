@@ -1,6 +1,7 @@
 /**
  * What a rollout does to each of its devices. The reducer knows none of them by name: it asks these questions, and goes by
- * phases, gates, caps and timers alike for all.
+ * phases, gates, caps and timers alike for all. The rules are asked at every step of every rollout: lists, since a
+ * generator within a generator costs ten times as much.
  */
 import type { Effect } from '../effect.ts';
 import type { OfferFacts } from './offer-facts.ts';
@@ -18,11 +19,11 @@ export interface Asking {
 
 export interface Action {
   /** Whether it fits the device at all; asked before anything waits for its phase or its connection. */
-  fits(asking: Asking): Iterable<OfferRule>;
+  fits(asking: Asking): readonly OfferRule[];
   /** Of a device that is connected: whether it is so already, and whether its agent takes it. */
-  ready(asking: Asking): Iterable<OfferRule>;
+  ready(asking: Asking): readonly OfferRule[];
   /** What stands in an offer that is made now: for a person, never a refusal. */
-  notes(asking: Asking): Iterable<OfferRule>;
+  notes(asking: Asking): readonly OfferRule[];
   /** What the device is asked, and what is kept of it, to judge by later. */
   ask(asking: Asking): { kept: Partial<TargetDevice>; effects: Effect[] };
   /** What the coordinator has seen itself of a device that is at it. */

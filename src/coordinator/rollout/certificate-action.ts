@@ -7,21 +7,21 @@ import { rule } from './rule.ts';
  * certificate than it had at the offer, one that was issued since, in a session that has begun since.
  */
 export const certificateAction: Action = {
-  *fits() {},
-  *ready(asking) {
+  fits: () => [],
+  ready(asking) {
     const { document, target, facts } = asking;
     const held = facts.certificate(target.deviceId);
     const isNew = held !== undefined && held.issuedAtMs >= document.startedAtMs;
-    yield rule('certificate-age', isNew ? 'already' : 'ok', () => {
+    const age = rule('certificate-age', isNew ? 'already' : 'ok', () => {
       if (held === undefined) return 'its certificate is on no record';
       const since = `issued ${new Date(held.issuedAtMs).toISOString()}`;
       return isNew
         ? `has had a new certificate since the rollout began: ${held.serial}, ${since}`
         : `${held.serial}, ${since}`;
     });
-    yield takesRule(asking, 'certificate.renew');
+    return [age, takesRule(asking, 'certificate.renew')];
   },
-  *notes() {},
+  notes: () => [],
   ask(asking) {
     const serial = asking.facts.certificate(asking.target.deviceId)?.serial;
     return { kept: serial === undefined ? {} : { serialAtOffer: serial }, effects: [runStep(asking)] };

@@ -50,7 +50,7 @@ export function* deviceRules(
     device === undefined ? 'the device was removed from the fleet' : `the device is ${device.state}`,
   );
   if (device === undefined) return;
-  yield* action.fits(asking);
+  for (const each of action.fits(asking)) yield each;
   const pin = device.tags?.[pinTag];
   yield rule('pin', pin === undefined ? 'ok' : 'cancel', () =>
     pin === undefined ? `no tag ${pinTag}` : `held by the tag ${pinTag}: ${pin}`,
@@ -61,7 +61,7 @@ export function* deviceRules(
   });
   const connected = facts.connected(target.deviceId);
   yield rule('connected', connected ? 'ok' : 'waits', () => (connected ? 'connected' : 'not connected'));
-  yield* action.ready(asking);
+  for (const each of action.ready(asking)) yield each;
   const holder = facts.holder(target.deviceId);
   const held = holder !== undefined && holder !== document.id;
   yield rule('turn', held ? 'waits' : 'ok', () => (held ? `${holder} has it first` : 'no other rollout has it'));
@@ -72,7 +72,7 @@ export function* deviceRules(
       return notBeforeMs > nowMs ? `${spent}; in the penalty box until ${iso(notBeforeMs)}` : spent;
     });
   }
-  yield* action.notes(asking);
+  for (const each of action.notes(asking)) yield each;
 }
 
 /** Limits that hold everybody back at once. */
