@@ -98,6 +98,37 @@ describe('a job under the policy of a rollout', () => {
     expect(started(two)).toBe(0);
   });
 
+  it('is stopped on the device when the rollout is aborted, and left out where the agent does not take it', async () => {
+    await using directory = await temporaryDirectory();
+    await using core = await startCore(directory.path);
+    const [one] = (await fleet(core, 1)) as [FakeDevice];
+    const old = core.gateways.connect(await enroll(core.client, 'gw-2'));
+    await old.admitted.promise;
+    const reboot: RolloutAction = { kind: 'job', job: { kind: 'reboot' } };
+    const { id } = await start(core, reboot, { phases: [{ size: 'rest' }] });
+    const jobId = `${id}-job`;
+    one.confirm((await one.request('job.run')).seq);
+    one.say('flotilla.job', { jobId, state: 'started' }, { key: jobId });
+    await one.heard();
+    // One that has not said what it takes is waited for, and asked nothing until it has.
+    expect(await stateOf(core, id)).toEqual({ running: 1, offered: 1 });
+    expect(old.requests).toEqual([]);
+    old.say('flotilla.accepts', { agentVersion: '1.0.0', accepts: {} });
+    await old.heard();
+    expect(await core.client.rollout(id)).toMatchObject({
+      devices: [
+        {},
+        { state: 'rejected', reason: { code: 'job-rejected', message: expect.stringMatching(/^agent too old/) } },
+      ],
+    });
+    await core.client.changeRollout(id, 'abort', {});
+    one.confirm((await one.request('job.cancel')).seq);
+    one.say('flotilla.job', { jobId, state: 'finished', outcome: 'cancelled' }, { key: jobId });
+    await one.heard();
+    expect(await core.client.rollout(id)).toMatchObject({ state: 'aborted', counts: { cancelled: 1, rejected: 1 } });
+    expect(await core.client.job(jobId)).toMatchObject({ state: 'finished', counts: { cancelled: 1, rejected: 1 } });
+  });
+
   it('is tried again as another execution, and never where nobody knows', async () => {
     await using directory = await temporaryDirectory();
     await using core = await startCore(directory.path);

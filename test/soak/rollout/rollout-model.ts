@@ -269,7 +269,7 @@ class CheckedRollout {
       this.#steadyMs += 20 * minuteMs;
       // A job ends by itself, and says so.
       if (bench.state.document.action?.kind === 'job')
-        for (const { deviceId: id, state: at } of [...bench.state.devices])
+        for (const { deviceId: id, state: at } of bench.state.devices)
           if (isInFlight(at)) this.#reportStep(id, { state: 'unknown' });
       this.#feed({ kind: 'tick' });
     }
@@ -296,7 +296,8 @@ class CheckedRollout {
     const told = stepStates[state];
     const attempts = this.#bench.state.index.has(id) ? this.#bench.device(id).attempts : 0;
     // A certificate is proven by a session alone: see #work.
-    if (told === undefined || (told === 'committed' && this.#bench.state.document.action?.kind === 'certificate')) return;
+    if (told === undefined || (told === 'committed' && this.#bench.state.document.action?.kind === 'certificate'))
+      return;
     this.#feed({ kind: 'step', deviceId: id, report: { attempt: proven ? attempts : attempts - 1, state: told } });
   }
 
@@ -390,13 +391,16 @@ class CheckedRollout {
       const own = [...devices].filter((device) => device.phase === phase);
       const ended = own.filter(({ state, attempts }) => attempts > 0 && !isOpen(state) && state !== 'cancelled');
       const proven = ended.filter(({ state }) => state === 'committed').length;
-      const failed = ended.filter(({ state }) => ['failed', 'rolled-back', 'timed-out', 'unknown'].includes(state)).length;
+      const failed = ended.filter(({ state }) =>
+        ['failed', 'rolled-back', 'timed-out', 'unknown'].includes(state),
+      ).length;
       const { gate: wanted = {}, approvedBy } = document.phases[phase]!;
       if (this.#excused.has(phase)) continue;
       require(!own.some(({ state }) => isInFlight(state)), `phase ${phase} has devices in flight`);
       require(wanted.approval === undefined || approvedBy !== undefined, `phase ${phase} was not approved`);
       if (ended.length === 0) continue;
-      require(wanted.success === undefined || proven / ended.length >= wanted.success, `phase ${phase}: too few proven`);
+      require(wanted.success === undefined ||
+        proven / ended.length >= wanted.success, `phase ${phase}: too few proven`);
       if (wanted.failure !== undefined && ended.length >= (wanted.minSample ?? 1))
         require(failed / ended.length <= wanted.failure, `phase ${phase}: too many failed`);
       require(ended.length >= (wanted.minSample ?? 1), `phase ${phase}: too few ended`);
