@@ -1,16 +1,10 @@
 /** From a bundle that came over the link to a program that the launcher starts. */
-import { open, rm, stat, truncate } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open, stat, truncate } from 'node:fs/promises';
 import type { BundleSummary } from '../../firmware/index.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
 import { loadEngine, withProvenBundle, type NotProven } from '../updater/bundle-check.ts';
-import { programName, type ProgramFolder } from './program-folder.ts';
-
-/** `meta-product` of bundles that carry the agent; everything else is firmware. */
-export const programProduct = 'flotilla-agent';
-/** The task that writes the program. */
-export const programTask = 'agent';
-export const maxProgramBytes = 16 * 1024 * 1024;
+import { maxProgramBytes, programName, programProduct, programTask } from './program-bundle.ts';
+import type { ProgramFolder } from './program-folder.ts';
 
 export interface PlaceOption {
   /** The bundle. */
@@ -63,14 +57,6 @@ export async function placeProgram(
   }
   await folder.place(bundleUuid);
   return { placed: true };
-}
-
-export function downloadPath(directory: string): string {
-  return join(directory, 'agent-download.fw');
-}
-
-export function removeDownload(directory: string): Promise<void> {
-  return rm(downloadPath(directory), { force: true });
 }
 
 function proof({ path, offer, publicKeys }: PlaceOption) {

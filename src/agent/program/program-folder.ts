@@ -19,9 +19,9 @@ import { mkdir, open, readdir, readFile, readlink, rename, rm, stat, symlink } f
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { systemErrorCode } from '../../error.ts';
+import { programName } from './program-bundle.ts';
 import type { Trial } from './program-verdict.ts';
 
-export const programName = 'flotilla-agent.js';
 /** Of a text that the launcher or an earlier process wrote. */
 const maxTextBytes = 4_096;
 const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
