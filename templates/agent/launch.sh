@@ -72,7 +72,7 @@ trap 'stopped=1; kill -TERM "$child" 2>/dev/null' TERM INT
   echo 'trial-hung: it neither proved itself nor gave up in time' >"$trial/failed"
   sync "$trial/failed" 2>/dev/null || sync
   kill -KILL "$child"
-) &
+) >/dev/null 2>&1 &
 guard=$!
 # A signal to this script ends a wait, and is passed on.
 while :; do
