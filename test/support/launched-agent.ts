@@ -54,7 +54,7 @@ export async function launchedAgent(
     installed,
     start() {
       const argv = [...shell.slice(1), launcher, ...interpreter, installed, ...(option.arguments ?? ['run'])];
-      return execa(shell[0]!, argv, { reject: false, all: true, stdin: 'ignore', ...(option.env ? { env: option.env } : {}) });
+      return execa(shell[0]!, argv, { reject: false, detached: true, all: true, stdin: 'ignore', ...(option.env ? { env: option.env } : {}) });
     },
   };
 }
