@@ -16,7 +16,12 @@ export interface LaunchedAgent {
   base: string;
   installed: string;
   /** Starts the launcher as an init does, and waits for its end. */
-  start(): ReturnType<typeof execa>;
+  start(): ReturnType<typeof launch>;
+}
+
+function launch(argv: readonly string[]) {
+  const [file, ...rest] = argv;
+  return execa(file!, rest, { reject: false, detached: true, stdin: 'ignore' });
 }
 
 export async function launchedAgent(
@@ -29,7 +34,6 @@ export async function launchedAgent(
     arguments?: readonly string[];
     trialSeconds?: number;
     shell?: readonly string[];
-    env?: Record<string, string>;
   },
 ): Promise<LaunchedAgent> {
   const { program, interpreter, trialSeconds = 60, shell = ['sh'] } = option;
@@ -53,8 +57,7 @@ export async function launchedAgent(
     base,
     installed,
     start() {
-      const argv = [...shell.slice(1), launcher, ...interpreter, installed, ...(option.arguments ?? ['run'])];
-      return execa(shell[0]!, argv, { reject: false, detached: true, all: true, stdin: 'ignore', ...(option.env ? { env: option.env } : {}) });
+      return launch([...shell, launcher, ...interpreter, installed, ...(option.arguments ?? ['run'])]);
     },
   };
 }

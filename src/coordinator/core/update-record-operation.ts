@@ -8,7 +8,6 @@ import { judgeProgramEvidence } from '../rollout/judge-program-evidence.ts';
 import { judgeEvidence, type EvidenceQuestion } from '../rollout/judge-evidence.ts';
 import { deviceOf } from '../rollout/rollout-state.ts';
 import type { CoreState } from './core-state.ts';
-import { changeDevice } from './device-operation.ts';
 import { appendOwnEvent } from './event-operation.ts';
 import type { Turn } from './turn.ts';
 
@@ -18,8 +17,6 @@ const bodySchema = Compile(ReceiptBodySchema);
 /** What a device tells of an update over its own link. */
 export function noteUpdate(turn: Turn, deviceId: string, event: UpdateEvent): void {
   if (!results.has(event.state)) return;
-  if (event.source === 'agent' && event.state === 'rolled-back')
-    changeDevice(turn, deviceId, { kind: 'quarantine-bundle', bundleUuid: event.bundleUuid });
   const { rollouts, releases, devices } = turn.state;
   const rollout = rollouts.get(event.rolloutId);
   const bootIdAtOffer = rollout && deviceOf(rollout, deviceId)?.bootIdAtOffer;
