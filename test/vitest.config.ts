@@ -18,7 +18,12 @@ const long = [
   'e2e/rotation.test.ts',
 ];
 /** Of these, `npm test` runs a sample. */
-const sampled = ['e2e/bad-update.test.ts', 'e2e/update-path-crash.test.ts'];
+const sampled = [
+  'e2e/bad-request.test.ts',
+  'e2e/json-contract.test.ts',
+  'e2e/bad-update.test.ts',
+  'e2e/update-path-crash.test.ts',
+];
 const isLong = process.env['FLOTILLA_TESTS'] === 'long';
 
 /** unit: pure code. integration: real files, sockets, SQLite, processes. e2e: the built CLI, coordinator and agents. */

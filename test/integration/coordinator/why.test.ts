@@ -165,7 +165,9 @@ describe('why', () => {
     const why = await core.client.why(ids[1]!, {});
     expect(blocking(why)[0]).toMatchObject({
       rule: 'quarantine',
-      detail: `the device has reverted bundle ${release.bundleUuid} before`,
+      detail: expect.stringContaining(
+        `the device has reverted bundle ${release.bundleUuid} before; flotilla device allow-`,
+      ),
     });
   });
 
