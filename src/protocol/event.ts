@@ -195,10 +195,7 @@ export const UpdateEventSchema = Type.Object({
   attempt: Type.Integer({ minimum: 1 }),
   progressBytes: Type.Optional(Type.Number()),
   reason: Type.Optional(Type.Object({ code: text(64), message: text(512) })),
-  /**
-   * `file`: not offered by a coordinator, `rolloutId` is the device's own name for it. `agent`: of the agent's own
-   * program; `rolloutId` is the update id, `before` and `after` name programs and not slots.
-   */
+  /** `file`: `rolloutId` is the device's own name for it. `agent`: of its own program, `rolloutId` is the update id. */
   source: Type.Optional(Type.Enum(['file', 'agent'])),
   wait: Type.Optional(UpdateWaitSchema),
   evidence: Type.Optional(EvidenceSchema),

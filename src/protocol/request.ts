@@ -191,7 +191,11 @@ export type BundleAllow = Static<typeof BundleAllowSchema>;
  * `agent.offer`, lane control, key = update id: a bundle that carries the agent's own program, to be run in the place of
  * the one that is installed. Answered by `flotilla.update` with the source `agent`; the update id stands in `rolloutId`.
  */
-export const AgentOfferSchema = Type.Object({ updateId: text(64), bundle: BundleOfferSchema, expiresAtMs: Type.Number() });
+export const AgentOfferSchema = Type.Object({
+  updateId: text(64),
+  bundle: BundleOfferSchema,
+  expiresAtMs: Type.Number(),
+});
 export type AgentOffer = Static<typeof AgentOfferSchema>;
 
 export const requestSchemas = {

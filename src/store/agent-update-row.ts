@@ -8,7 +8,16 @@ export interface AgentUpdateRow {
   sha256: string;
   expiresAtMs: number;
   /** `offered` until the device has said something. */
-  state: 'offered' | 'downloading' | 'installing' | 'testing' | 'committed' | 'rolled-back' | 'failed' | 'rejected' | 'cancelled';
+  state:
+    | 'offered'
+    | 'downloading'
+    | 'installing'
+    | 'testing'
+    | 'committed'
+    | 'rolled-back'
+    | 'failed'
+    | 'rejected'
+    | 'cancelled';
   atMs: number;
   reason?: { code: string; message: string };
 }

@@ -36,14 +36,16 @@ function obstacle({ bundle, expiresAtMs }: AgentOffer, context: ProgramOfferCont
   if (bundle.product !== programProduct)
     return { code: 'wrong-product', message: `for product "${bundle.product}", an agent is a "${programProduct}"` };
   if (!context.isLaunched) {
-    const message = 'this agent was not started by the launcher of flotilla-agent install, so nothing could start another';
+    const message =
+      'this agent was not started by the launcher of flotilla-agent install, so nothing could start another';
     return { code: 'agent-not-launched', message };
   }
   if (context.keys === 0) {
     const message = 'this device has no key for its agent: selfUpdate.keys, or update.keys';
     return { code: 'no-key', message };
   }
-  if (current !== undefined) return { code: 'busy', message: `the update ${current.updateId} of the agent is under way` };
+  if (current !== undefined)
+    return { code: 'busy', message: `the update ${current.updateId} of the agent is under way` };
   if (coordinatorNowMs !== undefined && coordinatorNowMs >= expiresAtMs)
     return { code: 'offer-expired', message: 'the offer expired before it came' };
   if (facts.runs === bundle.bundleUuid)

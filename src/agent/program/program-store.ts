@@ -30,7 +30,8 @@ export class ProgramStore {
   apply(happening: ProgramHappening): ProgramUpdate {
     return this.#durably(() => {
       const current = this.table.current();
-      if (current === undefined) throw new Error(`no update of the agent is under way that could take "${happening.type}"`);
+      if (current === undefined)
+        throw new Error(`no update of the agent is under way that could take "${happening.type}"`);
       const next = programTransition(current, happening, this.#clock.nowMs());
       if (happening.type === 'bundle-lost' || hasEnded(next)) this.parts.clearParts(next.updateId);
       this.#save(next);

@@ -5,14 +5,7 @@ import type { UpdateReason } from '../updater/update.ts';
 
 /** A part of those of a firmware's update: nothing restarts the machine, and going back is the launcher's work. */
 export type ProgramState =
-  | 'downloading'
-  | 'installing'
-  | 'testing'
-  | 'committed'
-  | 'rolled-back'
-  | 'failed'
-  | 'rejected'
-  | 'cancelled';
+  'downloading' | 'installing' | 'testing' | 'committed' | 'rolled-back' | 'failed' | 'rejected' | 'cancelled';
 
 /** Fields are only ever added: after a way back the agent of the version before reads this. */
 export interface ProgramUpdate {

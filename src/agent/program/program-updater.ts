@@ -51,7 +51,8 @@ export class ProgramUpdater {
     } else if (current !== undefined && this.#folder !== undefined) {
       const verdict = programVerdict(current, await this.#facts(this.#folder));
       // What is on trial was to be started, and this is another program: an attempt that came to nothing.
-      if ('next' in verdict && (verdict.next === 'restart' || verdict.next === 'place')) this.#apply({ type: 'resumed' });
+      if ('next' in verdict && (verdict.next === 'restart' || verdict.next === 'place'))
+        this.#apply({ type: 'resumed' });
     } else if (current !== undefined) {
       const message = 'this agent was started without its launcher';
       this.#apply({ type: 'failed', reason: { code: 'agent-not-launched', message } });
@@ -141,7 +142,8 @@ export class ProgramUpdater {
     const verdict = programVerdict(update, await this.#facts(folder));
     if ('happening' in verdict) {
       // Not started any more from here on, whatever cuts this short: the record is written before it goes.
-      if (verdict.happening.type === 'fell-back' || verdict.happening.type === 'failed') await this.#bar(folder, verdict.happening, update);
+      if (verdict.happening.type === 'fell-back' || verdict.happening.type === 'failed')
+        await this.#bar(folder, verdict.happening, update);
       return verdict.happening;
     }
     switch (verdict.next) {
@@ -227,7 +229,11 @@ export class ProgramUpdater {
     launch?.restart();
   }
 
-  async #bar(folder: ProgramFolder, happening: ProgramHappening & { reason: { code: string; message: string } }, update: ProgramUpdate): Promise<void> {
+  async #bar(
+    folder: ProgramFolder,
+    happening: ProgramHappening & { reason: { code: string; message: string } },
+    update: ProgramUpdate,
+  ): Promise<void> {
     const trial = await folder.trial();
     if (trial?.bundleUuid !== update.bundle.bundleUuid || trial.failed !== undefined) return;
     await folder.fail(trial.bundleUuid, `${happening.reason.code}: ${happening.reason.message}`);
@@ -236,7 +242,10 @@ export class ProgramUpdater {
   #apply(happening: ProgramHappening): ProgramUpdate {
     const next = this.#store.apply(happening);
     const { updateId: update, state, reason } = next;
-    this.#option.logger.info({ update, state, attempt: next.attempts[state], reason: reason?.code }, 'update of the agent');
+    this.#option.logger.info(
+      { update, state, attempt: next.attempts[state], reason: reason?.code },
+      'update of the agent',
+    );
     this.#tell();
     return next;
   }

@@ -40,7 +40,8 @@ export function programVerdict(update: ProgramUpdate, facts: ProgramFacts): Prog
   if (update.state === 'installing') return trial === undefined ? { next: 'place' } : { happening: { type: 'placed' } };
   if (runs === bundleUuid) {
     if (trial?.failed !== undefined) return { next: 'restart' };
-    if (update.passed === true) return current === bundleUuid ? { happening: { type: 'switched' } } : { next: 'switch' };
+    if (update.passed === true)
+      return current === bundleUuid ? { happening: { type: 'switched' } } : { next: 'switch' };
     return { next: 'prove' };
   }
   if (trial === undefined) {

@@ -36,7 +36,11 @@ export async function proveProgram(option: ProofOption): Promise<Proof> {
     return { health, coordinatorReached: false, reason: { code: 'database-unusable', message: output } };
   }
   const askedMs = clock.monotonicMs();
-  const coordinator = (ok: boolean) => ({ name: 'coordinator', ok, durationMs: Math.round(clock.monotonicMs() - askedMs) });
+  const coordinator = (ok: boolean) => ({
+    name: 'coordinator',
+    ok,
+    durationMs: Math.round(clock.monotonicMs() - askedMs),
+  });
   for (;;) {
     const leftMs = proveSeconds * 1_000 - spentMs();
     const isLive = leftMs > 0 && (await linkIsLive(link, clock, { timeoutMs: leftMs, signal }));
@@ -45,7 +49,11 @@ export async function proveProgram(option: ProofOption): Promise<Proof> {
       return { health: [...health, coordinator(true)], coordinatorReached: true };
   }
   const message = `it had no link to the coordinator that lasted ${soakSeconds} s within ${proveSeconds} s of its start`;
-  return { health: [...health, coordinator(false)], coordinatorReached: false, reason: { code: 'no-coordinator', message } };
+  return {
+    health: [...health, coordinator(false)],
+    coordinatorReached: false,
+    reason: { code: 'no-coordinator', message },
+  };
 }
 
 async function staysLive({ link, clock }: ProofOption, soakMs: number, signal: AbortSignal): Promise<boolean> {

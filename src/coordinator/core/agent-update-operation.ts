@@ -12,7 +12,12 @@ import type { Turn } from './turn.ts';
 export function noteAgentUpdate(turn: Turn, deviceId: string, event: UpdateEvent): void {
   const { bundleUuid, rolloutId, reason } = event;
   if (event.state === 'rolled-back' && changeDevice(turn, deviceId, { kind: 'quarantine-bundle', bundleUuid })) {
-    appendOwnEvent(turn, { deviceId, type: 'coordinator.bundle-quarantined', key: bundleUuid, payload: { bundleUuid } });
+    appendOwnEvent(turn, {
+      deviceId,
+      type: 'coordinator.bundle-quarantined',
+      key: bundleUuid,
+      payload: { bundleUuid },
+    });
     auditRule(turn, 'rollback', { action: 'bundle.quarantine', subject: bundleUuid, detail: {}, devices: [deviceId] });
   }
   const row = turn.state.devices.get(deviceId)?.agentUpdate;

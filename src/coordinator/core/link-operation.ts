@@ -195,8 +195,7 @@ function admit(
   proveCertificate(turn, deviceId, serial);
   wantIfRotated(turn, deviceId, serial);
   resendConfigs(turn, deviceId);
-  for (const sha256 of grantedBlobs(state, deviceId))
-    turn.afterCommit((port) => port.grantBlob(connection, sha256));
+  for (const sha256 of grantedBlobs(state, deviceId)) turn.afterCommit((port) => port.grantBlob(connection, sha256));
   for (const id of state.jobs.keys()) stepJob(turn, id, { kind: 'connected', deviceId });
   for (const id of state.rollouts.keys()) stepRollout(turn, id, { kind: 'presence', deviceId });
 }

@@ -66,7 +66,12 @@ function sendOffer(turn: Turn, deviceId: string, { updateId, stored, expiresAtMs
   changeDevice(turn, deviceId, { kind: 'agent-update', update });
   const payload = { updateId, bundle: stored.offer, expiresAtMs };
   enqueueRequest(turn, deviceId, { type: 'agent.offer', key: updateId, payload, expiresAtMs });
-  appendOwnEvent(turn, { deviceId, type: 'coordinator.agent-offered', key: updateId, payload: { release, bundleUuid, by } });
+  appendOwnEvent(turn, {
+    deviceId,
+    type: 'coordinator.agent-offered',
+    key: updateId,
+    payload: { release, bundleUuid, by },
+  });
   const live = turn.state.live.get(deviceId);
   if (live?.standing === 'accepted') turn.afterCommit((gateway) => gateway.grantBlob(live.connection, sha256));
 }

@@ -67,7 +67,11 @@ export function placeConfig(text: string, file: string): PlacedConfig {
   }
   const log = pathAt(document, ['log', 'file']);
   if (log !== undefined && !isAbsolute(log)) document.setIn(['log', 'file'], join(deviceLayout.log, basename(log)));
-  for (const key of [['update', 'keys'], ['selfUpdate', 'keys']]) companions.push(...placeKeys(document, key, directory));
+  for (const key of [
+    ['update', 'keys'],
+    ['selfUpdate', 'keys'],
+  ])
+    companions.push(...placeKeys(document, key, directory));
   return { text: document.toString({ lineWidth: 0 }), companions };
 }
 

@@ -24,7 +24,12 @@ describe.each([
       ...(trialSeconds === undefined ? {} : { trialSeconds }),
     });
     const said = async () => (await agent.start()).stdout;
-    return { ...agent, said, at: (name: string) => join(agent.programs, name), [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose]() };
+    return {
+      ...agent,
+      said,
+      at: (name: string) => join(agent.programs, name),
+      [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose](),
+    };
   }
 
   it('starts the installed one, with the words that it was given', async () => {
@@ -88,7 +93,11 @@ describe.each([
     await putOnTrial(on.folder, two, 'trap "" TERM\nwhile :; do sleep 1; done\n');
     await shorten(on, 1);
     expect((await on.start()).exitCode).toBe(137);
-    expect(await on.folder.trial()).toMatchObject({ starts: 1, ends: [137], failed: expect.stringContaining('trial-hung: ') as string });
+    expect(await on.folder.trial()).toMatchObject({
+      starts: 1,
+      ends: [137],
+      failed: expect.stringContaining('trial-hung: ') as string,
+    });
     expect(await on.said()).toBe('installed run a b $HOME');
   });
 
@@ -96,7 +105,7 @@ describe.each([
     await using on = await device();
     await putOnTrial(on.folder, two, `trap 'echo ended; exit 0' TERM\necho up\nwhile :; do sleep 0.05; done\n`);
     const running = on.start();
-    await new Promise((resolve) => running.stdout!.once('data', resolve));
+    await new Promise((resolve) => running.stdout.once('data', resolve));
     running.kill('SIGTERM');
     const { exitCode, stdout } = await running;
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: 'up\nended' });

@@ -140,7 +140,12 @@ describe('an update of the agent', () => {
   const bad = [
     ['does not even start', 'this is no program (', 'trial-exhausted', 'exit code 1, exit code 1, exit code 1'],
     ['dies as it starts', `process.abort();\n${good}`, 'trial-exhausted', 'signal 6, signal 6, signal 6'],
-    ['opens no database', programOf('2.0.0', "require('node:sqlite').DatabaseSync = class { constructor() { throw new Error('no'); } };"), 'trial-exhausted', 'exit code'],
+    [
+      'opens no database',
+      programOf('2.0.0', "require('node:sqlite').DatabaseSync = class { constructor() { throw new Error('no'); } };"),
+      'trial-exhausted',
+      'exit code',
+    ],
     ['reaches no coordinator', programOf('lonely'), 'no-coordinator', 'no link to the coordinator'],
   ] as const;
   it.each(bad)('that %s is gone back from', async (name, program, code, message) => {
@@ -163,20 +168,27 @@ describe('an agent whose power goes', () => {
   it.each([
     { name: 'power', program: good, end: 'committed', runs: '2.0.0', starts: 2, step: 16 },
     { name: 'power-bad', program: 'this is no program (', end: 'rolled-back', runs: '1.0.0', starts: 5, step: 40 },
-  ])('ends with one whole program ($end), and with no false word of it', async ({ name, program, end, runs, starts, step }) => {
-    const bundle = await bundleOf(program, name);
-    const whole = await device(bundle);
-    await whole.settle();
-    const effects = await whole.effects();
-    expect(effects).toBeGreaterThan(30);
-    for (let cutAt = 3; cutAt <= effects; cutAt += isAll ? 1 : step) {
-      const on = await device(bundle, { cutAt });
-      const codes = await on.settle();
-      expect(codes.filter((code) => code === 137), `cut at ${cutAt}`).toHaveLength(1);
-      // The one that was cut, and never more starts of what is on trial than three.
-      expect(codes.length, `cut at ${cutAt}`).toBeLessThanOrEqual(starts + 1);
-      expect(on.record()!.state, `cut at ${cutAt}`).toBe(end);
-      expect(await on.runs(), `cut at ${cutAt}`).toBe(runs);
-    }
-  }, 900_000);
+  ])(
+    'ends with one whole program ($end), and with no false word of it',
+    async ({ name, program, end, runs, starts, step }) => {
+      const bundle = await bundleOf(program, name);
+      const whole = await device(bundle);
+      await whole.settle();
+      const effects = await whole.effects();
+      expect(effects).toBeGreaterThan(30);
+      for (let cutAt = 3; cutAt <= effects; cutAt += isAll ? 1 : step) {
+        const on = await device(bundle, { cutAt });
+        const codes = await on.settle();
+        expect(
+          codes.filter((code) => code === 137),
+          `cut at ${cutAt}`,
+        ).toHaveLength(1);
+        // The one that was cut, and never more starts of what is on trial than three.
+        expect(codes.length, `cut at ${cutAt}`).toBeLessThanOrEqual(starts + 1);
+        expect(on.record()!.state, `cut at ${cutAt}`).toBe(end);
+        expect(await on.runs(), `cut at ${cutAt}`).toBe(runs);
+      }
+    },
+    900_000,
+  );
 });

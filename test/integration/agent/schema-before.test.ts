@@ -21,7 +21,9 @@ interface Column {
 }
 
 const columnsOf = (db: DatabaseSync, table: string) =>
-  db.prepare('SELECT name, type, "notnull", dflt_value, pk FROM pragma_table_info(?)').all(table) as unknown as Column[];
+  db
+    .prepare('SELECT name, type, "notnull", dflt_value, pk FROM pragma_table_info(?)')
+    .all(table) as unknown as Column[];
 const namesOf = (db: DatabaseSync, type: string) =>
   db.prepare("SELECT name FROM sqlite_schema WHERE type = ? AND name LIKE 'agent_%'").all(type).map(({ name }) => String(name)); // prettier-ignore
 

@@ -32,7 +32,9 @@ it('offers another agent to those that take it, and keeps what became of it', as
   await one.heard();
 
   const order = { selector: 'd-*', release: 'flotilla-agent/2.0.0' };
-  await expect(client.updateAgents({ ...order, release: meter.id })).rejects.toMatchObject({ code: 'release-no-agent' });
+  await expect(client.updateAgents({ ...order, release: meter.id })).rejects.toMatchObject({
+    code: 'release-no-agent',
+  });
   await expect(client.updateAgents({ ...order, selector: 'x-*' })).rejects.toMatchObject({ fault: 'none-matched' });
   await expect(client.updateAgents({ ...order, max: 1 })).rejects.toMatchObject({ fault: 'refused' });
   const plan = await client.updateAgents({ ...order, dryRun: true });

@@ -7,8 +7,18 @@ import {
   type ProgramHappening,
   type ProgramHappeningType,
 } from '../../../src/agent/program/program-table.ts';
-import { hasEnded, programEventOf, type ProgramState, type ProgramUpdate } from '../../../src/agent/program/program-update.ts';
-import { maxTrialStarts, programVerdict, type ProgramFacts, type Trial } from '../../../src/agent/program/program-verdict.ts';
+import {
+  hasEnded,
+  programEventOf,
+  type ProgramState,
+  type ProgramUpdate,
+} from '../../../src/agent/program/program-update.ts';
+import {
+  maxTrialStarts,
+  programVerdict,
+  type ProgramFacts,
+  type Trial,
+} from '../../../src/agent/program/program-verdict.ts';
 import { judgeProgramEvidence } from '../../../src/coordinator/rollout/judge-program-evidence.ts';
 
 const uuid = '7f3c1a52-09be-5d1c-8a51-2d7c5b0f3b11';
@@ -155,7 +165,12 @@ describe('what the files say of an update of the agent', () => {
       bootId: fc.constant('b'),
       current: fc.constantFrom(undefined, uuid, 'other'),
       trial: fc.option(
-        fc.record({ bundleUuid: fc.constantFrom(uuid, 'other'), fits: fc.boolean(), starts: fc.nat({ max: 4 }), ends: fc.constant([]) }),
+        fc.record({
+          bundleUuid: fc.constantFrom(uuid, 'other'),
+          fits: fc.boolean(),
+          starts: fc.nat({ max: 4 }),
+          ends: fc.constant([]),
+        }),
         { nil: undefined },
       ),
     });
