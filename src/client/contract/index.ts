@@ -2,6 +2,7 @@
  * The contract between the CLI and the coordinator's API: schemas of requests (the API validates with them) and types
  * of replies. Errors travel as `{ error: ErrorDocument }` with a 4xx or 5xx status; `fault` decides the exit code.
  */
+export * from './agent-update.ts';
 export * from './authority.ts';
 export * from './audit.ts';
 export * from './certificate.ts';

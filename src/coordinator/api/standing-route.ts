@@ -1,4 +1,5 @@
 import {
+  AgentsUpdatedSchema,
   AllowBundleSchema,
   BundleAllowedSchema,
   ChangedSchema,
@@ -7,6 +8,7 @@ import {
   ReplacementSchema,
   TimeResetSentSchema,
   TimeResetsSchema,
+  UpdateAgentsSchema,
 } from '../../client/contract/index.ts';
 import * as service from '../service/index.ts';
 import { Id } from './path-field.ts';
@@ -34,6 +36,15 @@ export const standingRoutes: readonly Route[] = [
     body: AllowBundleSchema,
     reply: BundleAllowedSchema,
     run: (context, { body }) => service.allowBundle(context, body),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/devices/update-agent',
+    right: 'release',
+    summary: 'Offer devices another version of their agent',
+    body: UpdateAgentsSchema,
+    reply: AgentsUpdatedSchema,
+    run: (context, { body }) => service.updateAgents(context, body),
   }),
   route({
     method: 'POST',

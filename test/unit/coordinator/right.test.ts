@@ -34,6 +34,7 @@ const decisions: Record<string, string> = {
   'POST /v1/devices/reject': 'isolate',
   'POST /v1/devices/quarantine': 'isolate',
   'POST /v1/devices/allow-bundle': 'release',
+  'POST /v1/devices/update-agent': 'release',
   'POST /v1/devices/reset-time': 'administer',
   'POST /v1/devices/:id/replace': 'administer',
   'POST /v1/devices/tag': 'tag',
