@@ -13,14 +13,9 @@ import type { RuleResult } from './rule.ts';
 import type { TargetDevice } from './target-device.ts';
 import type { RolloutDocument, RolloutState } from './rollout-state.ts';
 
-export interface PlanFacts extends Omit<OfferFacts, 'device'> {
+export interface PlanFacts extends OfferFacts {
   /** What the registry holds. */
-  device(deviceId: string):
-    | (NonNullable<ReturnType<OfferFacts['device']>> & {
-        running?: { version?: string };
-        instanceId?: string;
-      })
-    | undefined;
+  device(deviceId: string): { running?: { bundleUuid?: string; version?: string }; instanceId?: string } | undefined;
   heldBy(deviceId: string): string | undefined;
 }
 
@@ -147,7 +142,7 @@ function warningsOf(
     'runs this bundle already',
   );
   warn(
-    targets.filter(({ deviceId }) => facts.device(deviceId)?.quarantinedBundles.includes(bundle?.bundleUuid ?? '')),
+    targets.filter(({ deviceId }) => bundle !== undefined && facts.hasReverted(deviceId, bundle.bundleUuid)),
     'has reverted this bundle before: it will be rejected',
   );
   if (bundle === undefined) {
