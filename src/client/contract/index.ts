@@ -21,6 +21,7 @@ export * from './release.ts';
 export * from './revocation-list.ts';
 export * from './renewal.ts';
 export * from './rollout.ts';
+export * from './rollout-action.ts';
 export * from './rollout-plan.ts';
 export * from './rollout-policy.ts';
 export * from './rollout-recording.ts';
