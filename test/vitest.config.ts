@@ -24,6 +24,7 @@ const sampled = [
   'e2e/json-contract.test.ts',
   'e2e/bad-update.test.ts',
   'e2e/update-path-crash.test.ts',
+  'integration/agent/program-update.test.ts',
 ];
 const isLong = process.env['FLOTILLA_TESTS'] === 'long';
 

@@ -222,6 +222,7 @@ export function createAgent(option: AgentOption): Agent {
       if (state !== undefined && !isTerminal(state)) return `an update of the firmware is ${state}`;
       return jobs.started().length > 0 ? 'a job runs' : undefined;
     },
+    onChange: () => door.tellUpdate(),
     onFatal: option.onFatal,
   });
   const allowBundle = (bundleUuid: string, by: 'coordinator' | 'device', settle?: () => void): boolean => {
@@ -245,7 +246,7 @@ export function createAgent(option: AgentOption): Agent {
       ...describeUpdate(updater?.last),
       ...describeReverted(reverted.list()),
     }),
-    updates: { updater, productHealth },
+    updates: { updater, productHealth, programs: programUpdater },
     onRebootHold: () => updater?.poke(),
     onTimeReset: (reset) => keeper.reset(reset),
     onAllowBundle: (bundleUuid) => allowBundle(bundleUuid, 'device'),

@@ -2,6 +2,7 @@ import type { AuditExportRow } from '../audit/index.ts';
 import type { Content } from '../protocol/job-action.ts';
 import type {
   AgentsUpdated,
+  AgentUpdateProgress,
   AllowBundle,
   AuditEntry,
   AuditHeadReply,
@@ -150,6 +151,7 @@ export class CoordinatorClient {
     this.#http.post<Replacement>(`/v1/devices/${encodeURIComponent(id)}/replace`, request);
   allowBundle = (request: AllowBundle) => this.#http.post<BundleAllowed>('/v1/devices/allow-bundle', request);
   updateAgents = (request: UpdateAgents) => this.#http.post<AgentsUpdated>('/v1/devices/update-agent', request);
+  agentUpdate = (id: string) => this.#http.get<AgentUpdateProgress>(`/v1/agent-updates/${encodeURIComponent(id)}`);
   resetTime = (request: TimeResets) => this.#http.post<TimeResetSent[]>('/v1/devices/reset-time', request);
   tagDevices = (change: TagChange) => this.#http.post<Changed>('/v1/devices/tag', change);
   removeDevice = (id: string) => this.#http.delete<Changed>(`/v1/devices/${encodeURIComponent(id)}`);

@@ -113,7 +113,7 @@ describe('an update that its device has something to say about', () => {
     );
     // Somebody at the device reads it as well.
     const shown = await boards.fleet.cli(['agent', 'update', 'history', '--config', join(data(), 'agent.yaml')]);
-    expect(shown.stdout).toMatch(/2\.0\.0 +committed +slot a → b/);
+    expect(shown.stdout).toMatch(/2\.0\.0 +rollout +committed +slot a → b/);
   });
 
   it('is rejected by somebody at the device, which is no failure of the rollout', async () => {

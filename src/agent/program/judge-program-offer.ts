@@ -37,7 +37,7 @@ function obstacle({ bundle, expiresAtMs }: AgentOffer, context: ProgramOfferCont
     return { code: 'wrong-product', message: `for product "${bundle.product}", an agent is a "${programProduct}"` };
   if (!context.isLaunched) {
     const message =
-      'this agent was not started by the launcher of flotilla-agent install, so nothing could start another';
+      'nothing could start another agent: this one was not started by /usr/lib/flotilla/launch; "flotilla-agent install" on the device puts that in place and starts the service by it';
     return { code: 'agent-not-launched', message };
   }
   if (context.keys === 0) {

@@ -2,9 +2,11 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../clock.ts';
 import { isLogFull, jsonRow, type DeviceLog } from '../../eventlog/index.ts';
 import { Lane } from '../../protocol/lane.ts';
+import type { BootTime } from '../machine/boot-time.ts';
 import { createProgramUpdateTable, type ProgramUpdateTable } from '../state/program-update-table.ts';
 import { createRevertedBundleTable, type RevertedBundleTable } from '../state/reverted-bundle-table.ts';
 import { createUpdateTable, type UpdateTable } from '../state/update-table.ts';
+import type { Instant } from '../updater/update-timer.ts';
 import { programTransition, type ProgramHappening } from './program-table.ts';
 import { hasEnded, programEventOf, type ProgramUpdate } from './program-update.ts';
 
@@ -17,10 +19,13 @@ export class ProgramStore {
   readonly parts: Pick<UpdateTable, 'parts' | 'markPart' | 'clearParts'>;
   readonly #log: DeviceLog;
   readonly #clock: Clock;
+  readonly #machine: BootTime;
 
-  constructor({ database, log, clock }: { database: DatabaseSync; log: DeviceLog; clock: Clock }) {
-    this.#log = log;
-    this.#clock = clock;
+  constructor(option: { database: DatabaseSync; log: DeviceLog; clock: Clock; machine: BootTime }) {
+    const { database } = option;
+    this.#log = option.log;
+    this.#clock = option.clock;
+    this.#machine = option.machine;
     this.table = createProgramUpdateTable(database);
     this.reverted = createRevertedBundleTable(database);
     this.parts = createUpdateTable(database);
@@ -29,14 +34,20 @@ export class ProgramStore {
   /** The current update moves on; on disk when this returns. Throws when the pair is not in the table. */
   apply(happening: ProgramHappening): ProgramUpdate {
     return this.#durably(() => {
-      const current = this.table.current();
-      if (current === undefined)
-        throw new Error(`no update of the agent is under way that could take "${happening.type}"`);
-      const next = programTransition(current, happening, this.#clock.nowMs());
+      const next = this.#next(happening);
       if (happening.type === 'bundle-lost' || hasEnded(next)) this.parts.clearParts(next.updateId);
       this.#save(next);
       return next;
     });
+  }
+
+  /** Time has passed: only this device has to know. */
+  tick(): void {
+    this.#durably(() => this.table.save(this.#next({ type: 'ticked' })));
+  }
+
+  now(): Instant {
+    return { nowMs: this.#clock.nowMs(), bootId: this.#bootId(), uptimeMs: this.#machine.uptimeMs() };
   }
 
   /** Takes the record of an offer, or only says that it is refused. */
@@ -55,6 +66,21 @@ export class ProgramStore {
 
   within<Result>(work: () => Result): Result {
     return this.#log.transact(work);
+  }
+
+  #next(happening: ProgramHappening): ProgramUpdate {
+    const current = this.table.current();
+    if (current !== undefined) return programTransition(current, happening, this.now());
+    throw new Error(`no update of the agent is under way that could take "${happening.type}"`);
+  }
+
+  /** One that can't be read proves nothing here, and is left out of nothing. */
+  #bootId(): string {
+    try {
+      return this.#machine.bootId();
+    } catch {
+      return '';
+    }
   }
 
   #save(update: ProgramUpdate): void {

@@ -4,6 +4,7 @@
  */
 import { FlotillaError } from '../../error.ts';
 import type { HealthResult, Running } from '../../protocol/event.ts';
+import { timerAt, timerOfNext, type Instant } from '../updater/update-timer.ts';
 import type { UpdateReason } from '../updater/update.ts';
 import { hasEnded, type ProgramState, type ProgramUpdate } from './program-update.ts';
 
@@ -16,6 +17,10 @@ export type ProgramHappening =
   | { type: 'refused'; reason: UpdateReason }
   | { type: 'cancelled'; reason: UpdateReason }
   | { type: 'failed'; reason: UpdateReason }
+  /** The state has lasted longer than it may, and nothing new has run. */
+  | { type: 'timed-out'; reason: UpdateReason }
+  /** Time has passed, and is written down. */
+  | { type: 'ticked' }
   /** It is on trial: the launcher starts it from now on. */
   | { type: 'placed' }
   /** The new program has seen all that proves it; nothing is switched over yet. */
@@ -32,9 +37,12 @@ export const maxProgramEntries = 3;
 /** `stays`: no entry, and no attempt. */
 type Row = Partial<Record<ProgramHappeningType, ProgramState | 'stays'>>;
 
+const timed = { ticked: 'stays', 'timed-out': 'failed' } as const;
+
 /** Rows: the state; columns: what happened; cells: the next state. What has no cell is illegal. */
 export const programTable: Readonly<Record<ProgramState, Row>> = {
   downloading: {
+    ...timed,
     resumed: 'downloading',
     'bundle-verified': 'installing',
     'bundle-lost': 'downloading',
@@ -42,8 +50,15 @@ export const programTable: Readonly<Record<ProgramState, Row>> = {
     cancelled: 'cancelled',
     failed: 'failed',
   },
-  installing: { resumed: 'installing', placed: 'testing', 'bundle-lost': 'downloading', failed: 'failed' },
-  testing: { resumed: 'testing', passed: 'stays', switched: 'committed', 'fell-back': 'rolled-back', failed: 'failed' },
+  installing: { ...timed, resumed: 'installing', placed: 'testing', 'bundle-lost': 'downloading', failed: 'failed' },
+  testing: {
+    ...timed,
+    resumed: 'testing',
+    passed: 'stays',
+    switched: 'committed',
+    'fell-back': 'rolled-back',
+    failed: 'failed',
+  },
   committed: {},
   'rolled-back': {},
   failed: {},
@@ -52,7 +67,7 @@ export const programTable: Readonly<Record<ProgramState, Row>> = {
 };
 
 /** Throws `program-illegal-transition` (and leaves the record as it was) for a pair that is not in the table. */
-export function programTransition(update: ProgramUpdate, happening: ProgramHappening, nowMs: number): ProgramUpdate {
+export function programTransition(update: ProgramUpdate, happening: ProgramHappening, now: Instant): ProgramUpdate {
   const cell = programTable[update.state][happening.type];
   // A success without its evidence is none, whoever asks for it.
   if (cell === undefined || (happening.type === 'switched' && update.passed !== true)) {
@@ -63,10 +78,10 @@ export function programTransition(update: ProgramUpdate, happening: ProgramHappe
       { expected: Object.keys(programTable[update.state]).join(', ') || 'nothing: it has ended' },
     );
   }
-  const learned = learn(update, happening);
+  const learned = learn({ ...update, timer: timerAt(update, now) }, happening);
   if (cell === 'stays') return learned;
   const fresh = happening.type === 'resumed' && happening.progressed === true;
-  return enter(learned, cell, { nowMs, fresh });
+  return enter(learned, cell, { nowMs: now.nowMs, fresh });
 }
 
 function learn(update: ProgramUpdate, happening: ProgramHappening): ProgramUpdate {
@@ -95,6 +110,7 @@ function enter(
     state: to,
     attempts: { ...update.attempts, [to]: entries },
     enteredAtMs: nowMs,
+    ...(to === update.state || update.timer === undefined ? {} : { timer: timerOfNext(update.timer) }),
     ...(to === 'testing' && update.state === 'installing' ? { installedAtMs: nowMs, testingSinceMs: nowMs } : {}),
     ...(hasEnded({ state: to }) ? { decidedAtMs: nowMs } : {}),
   };

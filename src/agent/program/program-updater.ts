@@ -4,19 +4,20 @@ import { FlotillaError } from '../../error.ts';
 import type { AgentOffer } from '../../protocol/request.ts';
 import { downloadBundle, partsBytes } from '../updater/download.ts';
 import { assertWanted, OfferExpired } from '../updater/offer.ts';
+import { StateTimer } from '../updater/state-timer.ts';
 import { sleep } from '../wait.ts';
 import { judgeProgramOffer } from './judge-program-offer.ts';
 import { checkProgramBundle, placeProgram, type PlaceOption } from './place-program.ts';
 import { ProgramFolder } from './program-folder.ts';
 import type { LaunchOption, ProgramUpdaterOption } from './program-option.ts';
 import { ProgramStore } from './program-store.ts';
+import { maxBusySeconds } from './program-limit.ts';
 import type { ProgramHappening } from './program-table.ts';
+import { timedProgram } from './timed-program.ts';
 import { hasEnded, type ProgramUpdate } from './program-update.ts';
 import { programVerdict, runningOf, type ProgramFacts } from './program-verdict.ts';
 import { proveProgram } from './prove-program.ts';
 
-/** How long a restart is put off for what would be hurt by it; then it comes. */
-const maxBusyMs = 3_600_000;
 const busyPollMs = 2_000;
 
 /** Carries one update of the agent's own program at a time. Each state is on disk before anything of it is done. */
@@ -26,6 +27,8 @@ export class ProgramUpdater {
   readonly #folder: ProgramFolder | undefined;
   readonly #startedAtMs: number;
   readonly #stopping = new AbortController();
+  readonly #timer: StateTimer<ProgramHappening>;
+  #step = new AbortController();
   #driving: Promise<void> | undefined;
   #leaves = false;
 
@@ -33,6 +36,7 @@ export class ProgramUpdater {
     const { launch } = option;
     this.#option = option;
     this.#store = new ProgramStore(option);
+    this.#timer = new StateTimer(timedProgram(this.#store, option), option.clock);
     this.#folder = launch === undefined ? undefined : new ProgramFolder(launch.programs, launch.base);
     this.#startedAtMs = option.clock.monotonicMs();
   }
@@ -62,7 +66,9 @@ export class ProgramUpdater {
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort(new Error('the agent stops'));
+    const reason = new Error('the agent stops');
+    this.#stopping.abort(reason);
+    this.#step.abort(reason);
     await this.#driving;
   }
 
@@ -117,23 +123,49 @@ export class ProgramUpdater {
   }
 
   async #run(): Promise<void> {
-    const { signal } = this.#stopping;
     for (;;) {
       const update = this.#store.table.current();
-      if (update === undefined || signal.aborted || this.#leaves) return;
-      const happening = await this.#step(update, signal).catch((error: unknown): ProgramHappening => {
-        signal.throwIfAborted();
-        if (error instanceof OfferExpired) return { type: 'cancelled', reason: error.reason };
-        return { type: 'failed', reason: reasonOf(error) };
-      });
-      if (happening === undefined) return;
-      const next = this.#apply(happening);
-      if (hasEnded(next)) await this.#tidy();
+      if (update === undefined || this.#stopping.signal.aborted || this.#leaves) return;
+      this.#step = new AbortController();
+      const { happening, late } = await this.#timer.run(this.#step, this.#tryStep(update, this.#step.signal));
+      const what = happening ?? (late === undefined ? undefined : await this.#late(update, late));
+      if (what !== undefined && hasEnded(this.#apply(what))) await this.#tidy();
+      if (this.#timer.settled) continue;
+      // Whatever it still does must not go on beside what is done about it.
+      throw new FlotillaError(
+        'ours',
+        'update-step-stuck',
+        `the step of "${update.state}" does not let itself be ended`,
+      );
     }
   }
 
+  /** Undefined: another process goes on from here. Rejects when it was aborted. */
+  async #tryStep(update: ProgramUpdate, signal: AbortSignal): Promise<ProgramHappening | undefined> {
+    try {
+      return await this.#perform(update, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof OfferExpired) return { type: 'cancelled', reason: error.reason };
+      return { type: 'failed', reason: reasonOf(error) };
+    }
+  }
+
+  /** What has run is gone back from; undefined: by another process. */
+  async #late(update: ProgramUpdate, late: ProgramHappening): Promise<ProgramHappening | undefined> {
+    if (late.type !== 'timed-out' || update.state !== 'testing' || this.#folder === undefined) return late;
+    const facts = await this.#facts(this.#folder);
+    await this.#bar(this.#folder, late, update);
+    if (facts.runs === update.bundle.bundleUuid) {
+      this.#leave(this.#option.launch);
+      return undefined;
+    }
+    const hasRun = facts.trial?.bundleUuid === update.bundle.bundleUuid && facts.trial.starts > 0;
+    return hasRun ? { type: 'fell-back', after: runningOf(facts), reason: late.reason } : late;
+  }
+
   /** Undefined: another process goes on from here. */
-  async #step(update: ProgramUpdate, signal: AbortSignal): Promise<ProgramHappening | undefined> {
+  async #perform(update: ProgramUpdate, signal: AbortSignal): Promise<ProgramHappening | undefined> {
     if (update.state === 'downloading') return this.#download(update, signal);
     const { launch } = this.#option;
     const folder = this.#folder;
@@ -215,7 +247,7 @@ export class ProgramUpdater {
 
   async #restart(launch: LaunchOption, signal: AbortSignal): Promise<void> {
     const { clock, busy, logger } = this.#option;
-    const endMs = clock.monotonicMs() + maxBusyMs;
+    const endMs = clock.monotonicMs() + maxBusySeconds * 1_000;
     for (let why = busy(); why !== undefined && clock.monotonicMs() < endMs; why = busy()) {
       logger.debug({ why }, 'the restart of the agent waits');
       await sleep(clock, busyPollMs, signal);
@@ -281,8 +313,8 @@ export class ProgramUpdater {
 
   /** What this process is, whatever the files say by now. */
   #identity(): Pick<ProgramFacts, 'runs' | 'version' | 'bootId'> {
-    const { launch, agentVersion: version, machine } = this.#option;
-    return { runs: launch?.bundle, version, bootId: bootIdOf(machine) };
+    const { launch, agentVersion: version } = this.#option;
+    return { runs: launch?.bundle, version, bootId: this.#store.now().bootId };
   }
 
   async #facts(folder: ProgramFolder): Promise<ProgramFacts> {
@@ -297,15 +329,6 @@ export class ProgramUpdater {
 
 function programDownload(directory: string): string {
   return join(directory, 'agent-download.fw');
-}
-
-/** One that can't be read proves nothing here, and is left out of nothing. */
-function bootIdOf(machine: ProgramUpdaterOption['machine']): string {
-  try {
-    return machine.bootId();
-  } catch {
-    return '';
-  }
 }
 
 function reasonOf(error: unknown): { code: string; message: string } {

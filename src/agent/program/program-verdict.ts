@@ -39,10 +39,9 @@ export function programVerdict(update: ProgramUpdate, facts: ProgramFacts): Prog
   const trial = facts.trial?.bundleUuid === bundleUuid ? facts.trial : undefined;
   if (update.state === 'installing') return trial === undefined ? { next: 'place' } : { happening: { type: 'placed' } };
   if (runs === bundleUuid) {
+    if (update.passed === true && current === bundleUuid) return { happening: { type: 'switched' } };
     if (trial?.failed !== undefined) return { next: 'restart' };
-    if (update.passed === true)
-      return current === bundleUuid ? { happening: { type: 'switched' } } : { next: 'switch' };
-    return { next: 'prove' };
+    return { next: update.passed === true ? 'switch' : 'prove' };
   }
   if (trial === undefined) {
     const message = 'it stands on trial no more, and this is another program';

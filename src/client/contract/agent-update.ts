@@ -26,6 +26,19 @@ export const AgentUpdateSchema = Type.Object({
 });
 export type AgentUpdate = Static<typeof AgentUpdateSchema>;
 
+/** One order to update agents, on each device that was sent no newer one since. */
+export const AgentUpdateProgressSchema = Type.Object({
+  updateId: Type.String(),
+  devices: Type.Array(
+    Type.Object({
+      deviceId: Type.String(),
+      state: Type.Enum(agentUpdateStates),
+      reason: Type.Optional(Type.Object({ code: Type.String(), message: Type.String() })),
+    }),
+  ),
+});
+export type AgentUpdateProgress = Static<typeof AgentUpdateProgressSchema>;
+
 export const UpdateAgentsSchema = Type.Object({
   selector: Type.String({ minLength: 1, maxLength: 10_240 }),
   /** Id of a release of the product flotilla-agent. */

@@ -1,5 +1,6 @@
 import {
   AgentsUpdatedSchema,
+  AgentUpdateProgressSchema,
   AllowBundleSchema,
   BundleAllowedSchema,
   ChangedSchema,
@@ -45,6 +46,15 @@ export const standingRoutes: readonly Route[] = [
     body: UpdateAgentsSchema,
     reply: AgentsUpdatedSchema,
     run: (context, { body }) => service.updateAgents(context, body),
+  }),
+  route({
+    method: 'GET',
+    path: '/v1/agent-updates/:id',
+    right: 'read',
+    summary: 'Show how an order to update agents stands',
+    params: Id,
+    reply: AgentUpdateProgressSchema,
+    run: (context, { params }) => service.showAgentUpdate(context, params.id),
   }),
   route({
     method: 'POST',

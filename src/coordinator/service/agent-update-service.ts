@@ -1,4 +1,4 @@
-import type { AgentsUpdated, UpdateAgents } from '../../client/contract/agent-update.ts';
+import type { AgentsUpdated, AgentUpdateProgress, UpdateAgents } from '../../client/contract/agent-update.ts';
 import { FlotillaError } from '../../error.ts';
 import type { AgentUpdateRow } from '../../store/agent-update-row.ts';
 import type { CoreState, StoredRelease } from '../core/core-state.ts';
@@ -12,6 +12,7 @@ import { isAnnounced } from '../request/outbox.ts';
 import { audit, type ServiceContext } from './context.ts';
 import { findRelease } from './rollout-service.ts';
 import { countAccepted, matchAccepted } from './target.ts';
+import { viewAgentUpdate } from './view-agent-update.ts';
 
 /** `meta-product` of what `flotilla agent bundle` builds. */
 const agentProduct = 'flotilla-agent';
@@ -39,6 +40,23 @@ export function updateAgents(context: ServiceContext, request: UpdateAgents): Pr
     for (const deviceId of taken) sendOffer(turn, deviceId, { updateId, stored, expiresAtMs, by: context.actor });
     audit(turn, context, 'agent.update', id, { selector, updateId, bundleUuid }, taken);
     return { updateId, ...answer };
+  });
+}
+
+/** @throws when it is no device's last one */
+export function showAgentUpdate({ core }: ServiceContext, updateId: string): Promise<AgentUpdateProgress> {
+  return core.submit(({ state, nowMs }) => {
+    const devices: AgentUpdateProgress['devices'] = [];
+    for (const { id: deviceId, agentUpdate } of state.devices.values()) {
+      if (agentUpdate?.updateId !== updateId) continue;
+      const { state: stands, reason } = viewAgentUpdate(agentUpdate, nowMs);
+      devices.push({ deviceId, state: stands, ...(reason === undefined ? {} : { reason }) });
+    }
+    if (devices.length > 0) return { updateId, devices };
+    throw new FlotillaError('usage', 'agent-update-unknown', `no device was sent ${updateId} last`, {
+      seen: updateId,
+      suggestion: 'flotilla device history DEVICE --source agent shows those that have ended',
+    });
   });
 }
 

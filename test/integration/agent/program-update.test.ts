@@ -12,6 +12,7 @@ import { readPublicKey, writeKeyPair } from '../../../src/firmware/index.ts';
 import type { UpdateEvent } from '../../../src/protocol/event.ts';
 import { launchedAgent } from '../../support/launched-agent.ts';
 import type { ProgramProcessOption } from '../../support/program-process.ts';
+import { sample } from '../../support/sample.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { offerOf } from '../../support/updating-device.ts';
 
@@ -163,11 +164,10 @@ describe('an update of the agent', () => {
 });
 
 describe('an agent whose power goes', () => {
-  // Every effect of either: FLOTILLA_CUTS=all, which takes minutes.
-  const isAll = process.env['FLOTILLA_CUTS'] === 'all';
+  // Before some effect of either on the disk, in npm run test:long before each.
   it.each([
-    { name: 'power', program: good, end: 'committed', runs: '2.0.0', starts: 2, step: 16 },
-    { name: 'power-bad', program: 'this is no program (', end: 'rolled-back', runs: '1.0.0', starts: 5, step: 40 },
+    { name: 'power', program: good, end: 'committed', runs: '2.0.0', starts: 2, step: 24 },
+    { name: 'power-bad', program: 'this is no program (', end: 'rolled-back', runs: '1.0.0', starts: 5, step: 60 },
   ])(
     'ends with one whole program ($end), and with no false word of it',
     async ({ name, program, end, runs, starts, step }) => {
@@ -176,7 +176,8 @@ describe('an agent whose power goes', () => {
       await whole.settle();
       const effects = await whole.effects();
       expect(effects).toBeGreaterThan(30);
-      for (let cutAt = 3; cutAt <= effects; cutAt += isAll ? 1 : step) {
+      const cuts = Array.from({ length: effects - 2 }, (_, index) => index + 3);
+      for (const cutAt of sample(cuts, step)) {
         const on = await device(bundle, { cutAt });
         const codes = await on.settle();
         expect(

@@ -2,8 +2,10 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { buildAgentBundle } from '../../../src/cli/agent-bundle.ts';
+import { waitAgentUpdate } from '../../../src/cli/wait-agent-update.ts';
 import type { UpdateEvent } from '../../../src/protocol/event.ts';
 import { requestVersions } from '../../../src/protocol/request.ts';
+import { eventually } from '../../support/eventually.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { startCore } from './core-bench.ts';
 import { enroll } from './enroll.ts';
@@ -50,6 +52,21 @@ it('offers another agent to those that take it, and keeps what became of it', as
   expect(one.blobs).toContain(release.sha256);
   expect(await client.updateAgents(order)).toMatchObject({ devices: [{ state: 'busy' }, { state: 'too-old' }] });
 
+  expect(await client.agentUpdate(updateId!)).toEqual({ updateId, devices: [{ deviceId: 'd-1', state: 'offered' }] });
+  await expect(client.agentUpdate('a-none')).rejects.toMatchObject({ code: 'agent-update-unknown' });
+  const seen: string[] = [];
+  const wait = (timeoutMs: number) =>
+    waitAgentUpdate(
+      client,
+      { updateId: updateId!, deviceIds: ['d-1', 'd-9'] },
+      { timeoutMs, onChange: ({ deviceId, state }) => seen.push(`${deviceId} ${state}`) },
+    );
+  expect(await wait(1)).toEqual([
+    { deviceId: 'd-1', state: 'offered' },
+    { deviceId: 'd-9', state: 'gone' },
+  ]);
+  const waiting = wait(60_000);
+
   const tell = async (state: UpdateEvent['state'], over: Partial<UpdateEvent> = {}): Promise<void> => {
     const event = { rolloutId: updateId!, bundleUuid: release.bundleUuid, state, attempt: 1, source: 'agent', ...over };
     one.say('flotilla.update', event, { key: updateId! });
@@ -58,6 +75,8 @@ it('offers another agent to those that take it, and keeps what became of it', as
   await tell('testing');
   expect((await client.device('d-1')).agentUpdate).toMatchObject({ updateId, state: 'testing' });
 
+  await eventually('it is seen', () => seen.includes('d-1 testing'));
+
   // A word of success without what proves it is none.
   const evidence = { before, after: before, health: [], downloadedBytes: 1, decidedAtMs: 1_700_000_000_000 };
   await tell('committed', { evidence });
@@ -65,6 +84,10 @@ it('offers another agent to those that take it, and keeps what became of it', as
     state: 'failed',
     reason: { code: 'evidence-insufficient' },
   });
+  expect(await waiting).toMatchObject([
+    { deviceId: 'd-1', state: 'failed', reason: { code: 'evidence-insufficient' } },
+    { deviceId: 'd-9', state: 'gone' },
+  ]);
   expect(await client.deviceUpdates('d-1', { source: 'agent' })).toMatchObject([
     { id: updateId, source: 'agent', state: 'failed', product: 'flotilla-agent', version: '2.0.0' },
   ]);

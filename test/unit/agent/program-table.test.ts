@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { programLeftMs, programOverdue } from '../../../src/agent/program/program-limit.ts';
 import {
   maxProgramEntries,
   programTable,
@@ -19,6 +20,7 @@ import {
   type ProgramFacts,
   type Trial,
 } from '../../../src/agent/program/program-verdict.ts';
+import type { Instant } from '../../../src/agent/updater/update-timer.ts';
 import { judgeProgramEvidence } from '../../../src/coordinator/rollout/judge-program-evidence.ts';
 
 const uuid = '7f3c1a52-09be-5d1c-8a51-2d7c5b0f3b11';
@@ -52,16 +54,19 @@ const happenings: { [T in ProgramHappeningType]: ProgramHappening & { type: T } 
   refused: { type: 'refused', reason },
   cancelled: { type: 'cancelled', reason },
   failed: { type: 'failed', reason },
+  'timed-out': { type: 'timed-out', reason },
+  ticked: { type: 'ticked' },
   placed: { type: 'placed' },
   passed: { type: 'passed', after, health, coordinatorReached: true },
   switched: { type: 'switched' },
   'fell-back': { type: 'fell-back', after: before, reason },
 };
+const at = (uptimeMs: number): Instant => ({ nowMs: uptimeMs, bootId: 'b', uptimeMs });
 const states = Object.keys(programTable) as ProgramState[];
 const types = Object.keys(happenings) as ProgramHappeningType[];
 
 function run(...path: ProgramHappeningType[]): ProgramUpdate {
-  return path.reduce((record, type) => programTransition(record, happenings[type], 7), update);
+  return path.reduce((record, type) => programTransition(record, happenings[type], at(7)), update);
 }
 
 describe('the table of an update of the agent', () => {
@@ -70,14 +75,14 @@ describe('the table of an update of the agent', () => {
       for (const type of types) {
         if (programTable[state][type] !== undefined) continue;
         const record = Object.freeze({ ...update, state });
-        expect(() => programTransition(record, happenings[type], 1)).toThrow('cannot take');
+        expect(() => programTransition(record, happenings[type], at(1))).toThrow('cannot take');
       }
     }
   });
 
   it('commits by evidence alone', () => {
     const testing = run('bundle-verified', 'placed');
-    expect(() => programTransition(testing, happenings.switched, 1)).toThrow('cannot take "switched"');
+    expect(() => programTransition(testing, happenings.switched, at(1))).toThrow('cannot take "switched"');
     const committed = run('bundle-verified', 'placed', 'passed', 'switched');
     expect(committed).toMatchObject({ state: 'committed', installedAtMs: 7, decidedAtMs: 7, passed: true });
     const { evidence } = programEventOf(committed);
@@ -106,12 +111,58 @@ describe('the table of an update of the agent', () => {
           const open = types.filter((type) => row[type] !== undefined && row[type] !== 'stays');
           const legal = open.filter((type) => type !== 'switched' || record.passed === true);
           const choice = choices.next().value as number;
-          record = programTransition(record, happenings[legal[choice % legal.length]!], step);
+          record = programTransition(record, happenings[legal[choice % legal.length]!], at(step));
         }
         expect(record.decidedAtMs).toBeDefined();
       }),
       { seed: 10, numRuns: 300 },
     );
+  });
+});
+
+describe('the timer of an update of the agent', () => {
+  const source = { proveSeconds: 180 };
+  const live = (['downloading', 'installing', 'testing'] as const).map((state) => ({ ...update, state }));
+
+  it('stands on every state that is no end, and ends it by time alone', () => {
+    expect(live.map(({ state }) => state)).toEqual(states.filter((state) => !hasEnded({ state })));
+    for (const begun of live) {
+      const leftMs = programLeftMs(begun, source, at(0));
+      const ticked = { ...programTransition(begun, happenings.ticked, at(0)), state: begun.state };
+      expect(programOverdue(ticked, source, at(leftMs - 1))).toBeUndefined();
+      const late = programOverdue(ticked, source, at(leftMs))!;
+      expect(programTransition(ticked, late, at(leftMs))).toMatchObject({
+        state: 'failed',
+        reason: { code: `timed-out-${begun.state}` },
+        decidedAtMs: leftMs,
+      });
+    }
+  });
+
+  it('counts by no clock that somebody sets, and goes on behind a restart', () => {
+    for (const begun of live) {
+      let record = { ...programTransition(begun, happenings.ticked, at(0)), state: begun.state };
+      let boots = 0;
+      for (
+        ;
+        programOverdue(record, source, { nowMs: 0, bootId: `b${boots}`, uptimeMs: 60_000 }) === undefined;
+        boots++
+      ) {
+        const instant = { nowMs: boots % 2 === 0 ? 0 : 4e12, bootId: `b${boots}`, uptimeMs: 60_000 };
+        const ticked = programTransition(record, happenings.ticked, { ...instant, uptimeMs: 1 });
+        record = { ...programTransition(ticked, happenings.ticked, instant), state: begun.state };
+      }
+      // A minute of each boot was counted.
+      expect(boots).toBeGreaterThan(10);
+      expect(boots).toBeLessThanOrEqual(7 * 24 * 60);
+    }
+  });
+
+  it('begins anew with each state', () => {
+    const installing = programTransition(update, happenings['bundle-verified'], at(9_000));
+    expect(installing.timer).toMatchObject({ spentMs: 0, uptimeMs: 9_000 });
+    const again = programTransition(installing, happenings.resumed, at(10_000));
+    expect(again.timer).toMatchObject({ spentMs: 1_000 });
   });
 });
 
@@ -134,6 +185,12 @@ describe('what the files say of an update of the agent', () => {
     expect(programVerdict(passed, { ...facts, runs: uuid, current: uuid })).toEqual({
       happening: { type: 'switched' },
     });
+    // The launcher has ended it between the switch and the word of it: it is the current one all the same.
+    const ended = { ...trial, failed: 'trial-hung: it was ended' };
+    expect(programVerdict(passed, { ...facts, runs: uuid, current: uuid, trial: ended })).toEqual({
+      happening: { type: 'switched' },
+    });
+    expect(programVerdict(passed, { ...facts, runs: uuid, trial: ended })).toEqual({ next: 'restart' });
   });
 
   it('names why the old one runs', () => {

@@ -35,6 +35,7 @@ const decisions: Record<string, string> = {
   'POST /v1/devices/quarantine': 'isolate',
   'POST /v1/devices/allow-bundle': 'release',
   'POST /v1/devices/update-agent': 'release',
+  'GET /v1/agent-updates/:id': 'read',
   'POST /v1/devices/reset-time': 'administer',
   'POST /v1/devices/:id/replace': 'administer',
   'POST /v1/devices/tag': 'tag',
