@@ -81,7 +81,7 @@ describe('a rollout that was recorded', () => {
     const { id } = await client.startRollout({
       action: { kind: 'job', job: { kind: 'ping' } },
       selector: '*',
-      max: 41,
+      expect: 41,
     });
     expect((await replayRecording(await recordingOf(core, id))).differences).toEqual([]);
     await core.coordinator.stop();
