@@ -86,7 +86,7 @@ describe('a rollout that was recorded', () => {
     expect((await replayRecording(await recordingOf(core, id))).differences).toEqual([]);
     await core.coordinator.stop();
 
-    const database = new DatabaseSync(join(directory.path, 'flotilla.db'));
+    const database = new DatabaseSync(join(directory.path, 'data', 'flotilla.db'));
     const [plan, opened] = database.prepare('SELECT step FROM rollout_step ORDER BY row').all();
     for (const row of [plan, opened]) expect(String(row!['step'])).not.toContain('away-');
     expect(JSON.parse(String(opened!['step']))).toMatchObject({ input: { kind: 'open' }, came: [[0, 0]] });
