@@ -30,6 +30,7 @@ export function reduceJob(state: JobState, input: JobInput, facts: JobFacts, now
 function step(job: Draft, input: JobInput): void {
   switch (input.kind) {
     case 'open':
+    case 'more':
       break;
     case 'sent':
       job.change(input.deviceId, ['queued'], (device) => ({ ...device, sentAtMs: job.nowMs, wasSent: true }));
@@ -77,9 +78,16 @@ function step(job: Draft, input: JobInput): void {
       job.endOverdue();
       break;
   }
-  job.fillWindow();
+  // A part whose turn has failed is made up for by the next tick.
+  if (!job.state.moreToCome || input.kind === 'more' || input.kind === 'tick') job.fillWindow();
   job.finishWhenDone();
 }
+
+/**
+ * Devices that start in one turn: a turn is one commit, and nothing leaves before it. In parts, the first ones have
+ * answered before the last ones are asked.
+ */
+const maxStarts = 256;
 
 /** Queued or further, and not finished. */
 const underWay = ['queued', 'delivered', 'started', 'holding'] as const;
@@ -266,17 +274,20 @@ class Draft {
     const { window, stopped } = this.state.document;
     const { waiting = 0 } = this.state.document.counts;
     if (stopped !== undefined || waiting === 0) return;
-    let room = window === 0 ? Number.POSITIVE_INFINITY : window - this.#inFlight();
+    const room = window === 0 ? Number.POSITIVE_INFINITY : window - this.#inFlight();
+    let left = Math.min(room, maxStarts);
     const needsLink = window > 0 || this.setsConfig;
     let position = this.state.scanFrom;
-    for (; room > 0 && position < this.state.devices.length; position += 1) {
+    for (; left > 0 && position < this.state.devices.length; position += 1) {
       const { deviceId, state } = this.state.devices.at(position);
       if (state !== 'waiting' || (needsLink && !this.facts.connected(deviceId))) continue;
       if (this.setsConfig && this.facts.takesConfig(deviceId) === undefined) continue;
       this.#start(deviceId);
-      room -= 1;
+      left -= 1;
     }
-    this.state = { ...this.state, scanFrom: position };
+    const moreToCome = room > maxStarts && left === 0 && position < this.state.devices.length;
+    if (moreToCome) this.effects.push({ kind: 'more', jobId: this.state.document.id });
+    this.state = { ...this.state, scanFrom: position, moreToCome };
   }
 
   finishWhenDone(): void {
