@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { top } from './support/cli.ts';
 import { loadCommands, type LoadedCommand } from './support/command-list.ts';
 
 const snapshotPath = join(import.meta.dirname, 'snapshots', 'commands.json');
@@ -28,6 +29,13 @@ describe.each(commands)('flotilla $name', ({ command }) => {
 });
 
 describe('the commands', () => {
+  it('stand under topics that say what they are about', () => {
+    const { oclif } = JSON.parse(readFileSync(join(top, 'package.json'), 'utf8')) as { oclif: { topics: object } };
+    const words = commands.map(({ name }) => name.split(' '));
+    const topics = words.flatMap((each) => each.slice(1).map((_, index) => each.slice(0, index + 1).join(':')));
+    expect([...new Set(topics)].toSorted()).toEqual(Object.keys(oclif.topics).toSorted());
+  });
+
   it('are those of snapshots/commands.json; UPDATE=1 accepts a change', () => {
     const now = `${JSON.stringify(Object.fromEntries(commands.map(summarize)), null, 2)}\n`;
     if (process.env['UPDATE']) writeFileSync(snapshotPath, now);

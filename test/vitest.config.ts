@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { configDefaults, defineConfig } from 'vitest/config';
+import SlowFirst from './sequencer.ts';
 
 /**
  * Minutes of work on whole machines, hundreds of devices or other clocks: `npm run test:long` runs these, `npm test` the
@@ -23,25 +24,35 @@ const sampled = [
   'e2e/json-contract.test.ts',
   'e2e/bad-update.test.ts',
   'e2e/update-path-crash.test.ts',
+  'integration/agent/program-update.test.ts',
 ];
 const isLong = process.env['FLOTILLA_TESTS'] === 'long';
 
-/** unit: pure code. integration: real files, sockets, SQLite, processes. e2e: the built CLI, coordinator and agents. */
+/**
+ * unit: pure code. integration: real files, sockets, SQLite, processes. e2e: the built CLI, coordinator and agents. Their
+ * files leave nothing behind in their process and share the workers, which saves their start.
+ */
 export default defineConfig({
   root: import.meta.dirname,
   test: {
     // On two cores: while some wait for other processes, and for time to pass, others work.
     maxWorkers: 4,
+    sequence: { sequencer: SlowFirst },
     // Node 24.15 and later crash now and then in V8's Maglev compiler when the machine is short of cores
     // (nodejs/node#64841): a worker that ends by SIGTRAP or SIGSEGV takes a file of tests with it.
     execArgv: ['--no-maglev'],
     // For the hundreds of processes that tests start: what was compiled once is not compiled again.
     env: { NODE_COMPILE_CACHE: join(import.meta.dirname, '..', 'node_modules', '.cache', 'compile') },
     projects: [
-      // Pure code, and code that only starts processes, leaves nothing behind: files share a worker, which saves its start.
       { test: { name: 'unit', include: ['unit/**/*.test.ts', '*.test.ts'], testTimeout: 60_000, isolate: false } },
       {
-        test: { name: 'integration', include: ['integration/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 },
+        test: {
+          name: 'integration',
+          include: ['integration/**/*.test.ts'],
+          isolate: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
       },
       {
         test: {

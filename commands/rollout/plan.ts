@@ -6,12 +6,13 @@ import { formatPlan } from '../../src/cli/render/rollout-plan.ts';
 import { readRolloutRequest, rolloutArgs, rolloutFlags } from '../../src/cli/rollout-flag.ts';
 import { formatPlanFile } from '../../src/cli/rollout-plan-file.ts';
 import { stdoutOption } from '../../src/cli/terminal.ts';
+import { uploadContent } from '../../src/cli/upload-content.ts';
 import type { RolloutPlan } from '../../src/client/contract/index.ts';
 import { FlotillaError, systemErrorCode } from '../../src/error.ts';
 
 export default class Plan extends BaseCommand<RolloutPlan> {
   static override description = `show what a rollout would do now, and write it into a file that can be applied later
-The plan has the targets by name with what they run, the phases, the bytes with and without deltas, an estimate of the time and what to look at. Nothing is begun. \`flotilla rollout apply\` refuses it when a device, the release or the file has changed since.`;
+The plan has the targets by name with what they run, the phases, the bytes with and without deltas, an estimate of the time and what to look at. Nothing is begun; files that the policy's action brings are sent to the coordinator. \`flotilla rollout apply\` refuses it when a device, the release or the file has changed since.`;
   static override examples = [
     `$ <%= config.bin %> <%= command.id %> policy.yaml -o plan.yaml
 harbour-gateway/2.0.0/stable to 8 devices; 41 MiB to fetch (96 MiB without deltas), about 29m
@@ -34,7 +35,8 @@ the time assumes 1 MiB/s for each device, 3 min for installation, restart and he
 
   protected async execute(): Promise<RolloutPlan> {
     const { args, flags } = await this.parse(Plan);
-    const request = await readRolloutRequest(args, flags);
+    // What a plan needs must be there when it is applied.
+    const request = await readRolloutRequest(args, flags, async (path) => uploadContent(await openClient(flags), path));
     const client = await openClient(flags);
     const plan = await client.planRollout(request);
     if (flags.output !== undefined) await writeNew(flags.output, formatPlanFile(plan));

@@ -8,14 +8,15 @@ import { readRolloutRequest, rolloutArgs, rolloutFlags } from '../../src/cli/rol
 import { rolloutExitCode } from '../../src/cli/rollout-exit-code.ts';
 import { sendConfirmed } from '../../src/cli/send-confirmed.ts';
 import { stdoutOption } from '../../src/cli/terminal.ts';
+import { describeContent, uploadContent } from '../../src/cli/upload-content.ts';
 import { waitRollout } from '../../src/cli/wait-rollout.ts';
 import type { Rollout, RolloutRequest } from '../../src/client/contract/index.ts';
 
 export default class Start extends BaseCommand<Rollout> {
-  static override description = `start an update of every device that matches, in phases, counted by evidence
-The targets are fixed now. A phase starts when all of the one before is proven: new boot id, slot, bundle and health. Too many failures halt the rollout; nobody else is touched. A policy file (docs/guide/rollouts.md) says more than flags can; \`flotilla rollout plan\` shows it all before.
+  static override description = `start an update of every device that matches, in phases, counted by evidence; or a job, settings, new certificates
+The targets are fixed now. A phase starts when all of the one before is proven: new boot id, slot, bundle and health. Too many failures halt the rollout; nobody else is touched. A policy file (docs/guide/rollouts.md) says more than flags can, also an action in the place of the release: a job, settings or new certificates; \`flotilla rollout plan\` shows it all before.
 
-With --wait this follows to the end: exit 0 when every target is proven, 4 when it halted, was aborted or some failed, 5 when some timed out. With --json it prints one document: the rollout as it was started, or with --wait as it ended.`;
+With --wait this follows to the end: exit 0 when every target is proven, 4 when it halted, was aborted or some failed, 5 when some timed out or nobody knows. With --json it prints one document: the rollout as it was started, or with --wait as it ended.`;
   static override examples = [
     `$ <%= config.bin %> <%= command.id %> harbour-gateway/2.0.0 'G@site:harbour' --phase 1@I@ring:canary --phase 25% --phase rest --soak 10m
 rollout r-81ac: running; 8 devices, 1 queued, 7 waiting`,
@@ -37,7 +38,9 @@ rollout r-81ac: running; 8 devices, 1 queued, 7 waiting`,
   protected async execute(): Promise<Rollout> {
     const { args, flags } = await this.parse(Start);
     const request: RolloutRequest = {
-      ...(await readRolloutRequest(args, flags)),
+      ...(await readRolloutRequest(args, flags, async (path) =>
+        flags['dry-run'] ? describeContent(path) : uploadContent(await openClient(flags), path),
+      )),
       ...defined({ dryRun: flags['dry-run'] || undefined }),
     };
     const client = await openClient(flags);

@@ -10,7 +10,7 @@ import type { Rollout } from '../../src/client/contract/index.ts';
 
 export default class Status extends BaseCommand<Rollout | undefined> {
   static override description = `show a rollout: policy, phases, and each device with its evidence or its reason
-With --follow every step of every device is shown as it comes, until the rollout ends or halts; exit codes are then those of \`rollout start --wait\`, and --json prints one row a line: {"kind":"device"|"rollout", …}.`;
+The output of an action that is a job stands in \`flotilla job show ID-job\`. With --follow every step of every device is shown as it comes, until the rollout ends or halts; exit codes are then those of \`rollout start --wait\`, and --json prints one row a line: {"kind":"device"|"rollout", …}.`;
   static override examples = [
     `$ <%= config.bin %> <%= command.id %> r-81ac
 rollout:   r-81ac

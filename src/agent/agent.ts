@@ -26,20 +26,23 @@ import { signReceipt } from './identity/sign-receipt.ts';
 import { defaultBackoff, type LinkOption } from './link/link-option.ts';
 import type { Link, LinkStatus } from './link/port.ts';
 import { LogReporter } from './log-reporter.ts';
+import type { LaunchOption } from './program/program-option.ts';
+import { ProgramUpdater } from './program/program-updater.ts';
 import { createBootTime } from './machine/boot-time.ts';
 import { readRunning } from './machine/running.ts';
 import { startWatchdog, type WatchdogOption } from './machine/watchdog.ts';
 import { confirmBoot } from './slot/confirm-boot.ts';
 import { createSlots } from './slot/create-slot.ts';
 import { ensureAgentSchema } from './state/agent-schema.ts';
+import { createJobTable } from './state/job-table.ts';
 import { lockState } from './state/state-lock.ts';
-import type { RevertedBundle } from './state/reverted-bundle-table.ts';
+import { createRevertedBundleTable, type RevertedBundle } from './state/reverted-bundle-table.ts';
 import { createValueTable } from './state/value-table.ts';
 import { TimeKeeper } from './time/time-keeper.ts';
 import { TrustedClock } from './time/trusted-clock.ts';
 import { ProductHealth } from './updater/product-health.ts';
 import { refusedUpdate } from './updater/offer.ts';
-import type { Update, UpdateReason } from './updater/update.ts';
+import { isTerminal, type Update, type UpdateReason } from './updater/update.ts';
 import { Updater } from './updater/updater.ts';
 import { receiptBodyOf } from './updater/receipt.ts';
 import { UpdateStore, type ReceiptSigner } from './updater/update-store.ts';
@@ -55,6 +58,10 @@ export interface AgentOption {
   clock: Clock;
   identity: { fleetId: string; deviceId: string };
   logger: Log;
+  /** 32-byte Ed25519 keys of which one must have signed the agent's own updates; absent: none, which refuses them. */
+  programKeys?: readonly Buffer[];
+  /** Absent: no launcher has started this process, and updates of its own program are refused. */
+  launch?: LaunchOption;
   createLink(option: LinkOption): Link;
   /** The agent can't go on (its disk, its database): end the process, so that its supervisor starts another. */
   onFatal(error: unknown): void;
@@ -121,6 +128,7 @@ export function createAgent(option: AgentOption): Agent {
     backoff: pickBackoff(config.link.backoff),
     schemas: schemas.catalogue(),
   });
+  const reverted = createRevertedBundleTable(database);
   const slots = config.update === undefined ? undefined : createSlots(config.update);
   const running = () => readRunning(config.boot, slots);
   const machine = createBootTime(config.boot.idFile);
@@ -201,6 +209,32 @@ export function createAgent(option: AgentOption): Agent {
           onChange: () => door.tellUpdate(),
           onFatal: option.onFatal,
         });
+  const jobs = createJobTable(database);
+  const programUpdater = new ProgramUpdater({
+    ...parts,
+    ...config.selfUpdate,
+    agentVersion,
+    publicKeys: option.programKeys ?? [],
+    ...(option.launch === undefined ? {} : { launch: option.launch }),
+    directory: config.state,
+    busy: () => {
+      const { state } = updater?.last ?? {};
+      if (state !== undefined && !isTerminal(state)) return `an update of the firmware is ${state}`;
+      return jobs.started().length > 0 ? 'a job runs' : undefined;
+    },
+    onChange: () => door.tellUpdate(),
+    onFatal: option.onFatal,
+  });
+  const allowBundle = (bundleUuid: string, by: 'coordinator' | 'device', settle?: () => void): boolean => {
+    if (updater !== undefined) return updater.allowBundle(bundleUuid, by, settle);
+    const store = new UpdateStore(parts);
+    const wasReverted = store.within(() => {
+      settle?.();
+      return store.allowBundle(bundleUuid, by);
+    });
+    link.wake();
+    return wasReverted;
+  };
   const door = new Door({
     ...parts,
     config: config.events,
@@ -210,12 +244,12 @@ export function createAgent(option: AgentOption): Agent {
       deviceId: option.identity.deviceId,
       clock: keeper.state(),
       ...describeUpdate(updater?.last),
-      ...describeReverted(updater?.reverted ?? []),
+      ...describeReverted(reverted.list()),
     }),
-    updates: { updater, productHealth },
+    updates: { updater, productHealth, programs: programUpdater },
     onRebootHold: () => updater?.poke(),
     onTimeReset: (reset) => keeper.reset(reset),
-    onAllowBundle: (bundleUuid) => updater?.allowBundle(bundleUuid, 'device') ?? false,
+    onAllowBundle: (bundleUuid) => allowBundle(bundleUuid, 'device'),
     onFatal: option.onFatal,
   });
   const reporter = new LogReporter(parts);
@@ -244,10 +278,8 @@ export function createAgent(option: AgentOption): Agent {
         refuseOffer(offer, { code: 'updates-not-configured', message }, settle);
       },
       'update.cancel': (cancel, settle) => (updater ? updater.cancel(cancel, settle) : settle()),
-      'bundle.allow': ({ bundleUuid }, settle) => {
-        if (updater) updater.allowBundle(bundleUuid, 'coordinator', settle);
-        else settle();
-      },
+      'bundle.allow': ({ bundleUuid }, settle) => void allowBundle(bundleUuid, 'coordinator', settle),
+      'agent.offer': (offer, settle) => programUpdater.offer(offer, settle),
       'grains.refresh': (_, settle) => {
         settle();
         void introduce();
@@ -260,6 +292,7 @@ export function createAgent(option: AgentOption): Agent {
       'job.start': (job, reason) => executor.abandon(job, reason),
       'job.run': (job, reason) => executor.abandon(job, reason),
       'update.offer': (offer, message) => refuseOffer(offer, { code: 'request-given-up', message }),
+      'agent.offer': (offer, message) => programUpdater.refuse(offer, message),
       ...door.abandon,
     },
   });
@@ -297,6 +330,7 @@ export function createAgent(option: AgentOption): Agent {
       link.start();
       await door.start();
       await updater?.start();
+      await programUpdater.start();
       if (slots) await confirmBoot(slots, running, logger);
       inbox.wake();
       await grains.start();
@@ -306,7 +340,7 @@ export function createAgent(option: AgentOption): Agent {
       reporter.stop();
       keeper.stop();
       await Promise.all([door.stop(), identity.stop()]);
-      await Promise.all([inbox.stop(), executor.stop(), grains.stop(), updater?.stop()]);
+      await Promise.all([inbox.stop(), executor.stop(), grains.stop(), updater?.stop(), programUpdater.stop()]);
       await link.stop();
       stopWatchdog?.();
       database.close();

@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { createAgent } from '../agent/agent.ts';
 import { closeExposed } from '../agent/identity/close-exposed.ts';
 import { createLink } from '../agent/link/link.ts';
+import { takeLaunch } from '../agent/program/take-launch.ts';
 import { BoundedFile } from '../agent/output/bounded-file.ts';
 import { isJournal, journalOutput } from '../agent/output/journal-output.ts';
 import { exitCodeOf } from '../cli/exit-code.ts';
@@ -70,9 +71,12 @@ async function run(argv: string[]): Promise<void> {
   if (closed.length > 0) logger.warn({ files: closed }, 'others could use files of this agent: closed to them again');
   process.on('uncaughtException', (error) => end(logger, error));
   process.on('unhandledRejection', (error) => end(logger, error));
+  const launch = takeLaunch(process.env);
   const agent = createAgent({
     config,
     publicKeys: await Promise.all((config.update?.keys ?? []).map(readPublicKey)),
+    programKeys: await Promise.all((config.selfUpdate.keys ?? config.update?.keys ?? []).map(readPublicKey)),
+    ...(launch === undefined ? {} : { launch: { ...launch, restart: () => stop('restart') } }),
     agentVersion: await packageVersion(),
     serverName: config.coordinator.serverName ?? coordinatorServerName(identity.fleetId),
     clock: systemClock,
@@ -81,7 +85,7 @@ async function run(argv: string[]): Promise<void> {
     createLink,
     onFatal: (error) => end(logger, error),
   });
-  const stop = (signal: NodeJS.Signals) => {
+  const stop = (signal: NodeJS.Signals | 'restart') => {
     logger.info({ signal }, 'agent stops');
     const code = signal === 'SIGINT' ? 130 : 0;
     setTimeout(() => process.exit(code), stopLimitMs).unref();

@@ -23,9 +23,9 @@ const wait: Field<Wait> = record<Wait>({ ...who, for: stretchField }, {}, ['devi
 export const fleetModelField: Field<FleetModel> = record<FleetModel>(
   {
     takes: record<Partial<Record<SimulatedStep, Stretch>>>(
-      { answer: step, download: step, install: step, reboot: step, test: step, approval: step },
+      { answer: step, download: step, install: step, reboot: step, test: step, run: step, approval: step },
       {},
-      ['answer', 'download', 'install', 'reboot', 'test', 'approval'],
+      ['answer', 'download', 'install', 'reboot', 'test', 'run', 'approval'],
     ),
     failures: list(
       record<Failure>({ ...who, as: choice(failureEnds), reason: text({ maxLength: 64 }) }, {}, [

@@ -5,6 +5,7 @@ import { FlotillaError } from '../error.ts';
 import { defined } from './defined.ts';
 import { parseDuration } from './duration.ts';
 import { parsePhase } from './phase.ts';
+import type { TakeContent } from './policy-action.ts';
 import { readRolloutPolicy } from './rollout-policy-file.ts';
 import { parseShare } from './share.ts';
 
@@ -63,15 +64,19 @@ const policyFlags = [
 
 const policyName = /\.ya?ml$/i;
 
-/** One argument that ends in .yaml is a policy file; else it is a release, and a selector comes after it. */
+/**
+ * One argument that ends in .yaml is a policy file; else it is a release, and a selector comes after it.
+ * @param take what becomes of the files that the policy's action brings
+ */
 export async function readRolloutRequest(
   { release, selector }: { release: string; selector?: string | undefined },
   flags: GivenFlags,
+  take?: TakeContent,
 ): Promise<RolloutRequest> {
   const max = defined({ max: flags.max });
   if (selector === undefined && policyName.test(release)) {
     const odd = policyFlags.find((name) => flags[name] !== undefined);
-    if (odd === undefined) return { ...(await readRolloutPolicy(release)), ...max };
+    if (odd === undefined) return { ...(await readRolloutPolicy(release, take)), ...max };
     throw new FlotillaError('usage', 'rollout-policy-flag', 'a policy file says this itself', {
       seen: `--${odd} beside ${release}`,
       suggestion: `write it into ${release}`,

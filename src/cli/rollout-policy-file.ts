@@ -1,4 +1,4 @@
-/** The YAML file in which a person writes down how a release is to be rolled out. */
+/** The YAML file in which a person writes down how a release, or something else, is to be rolled out. */
 import { readFile, stat } from 'node:fs/promises';
 import {
   failureActions,
@@ -15,6 +15,8 @@ import { operatorRoles } from '../role.ts';
 import { parseSelector } from '../selector/index.ts';
 import { type Window, windowProblem } from '../window/index.ts';
 import { parseDuration } from './duration.ts';
+import { policyActionField, resolveAction, type TakeContent, type WrittenAction } from './policy-action.ts';
+import { describeContent } from './upload-content.ts';
 
 const maxPolicyBytes = 1024 * 1024;
 
@@ -28,8 +30,9 @@ interface WrittenWindow {
 type WrittenPhase = Omit<PhaseRequest, 'soakSeconds'> & { soak?: number };
 interface WrittenPolicy extends Omit<
   RolloutPolicy,
-  'phases' | 'retry' | 'timers' | 'deadlineSeconds' | 'windows' | 'device'
+  'action' | 'phases' | 'retry' | 'timers' | 'deadlineSeconds' | 'windows' | 'device'
 > {
+  action?: WrittenAction;
   phases?: WrittenPhase[];
   retry?: { perDevice: number; perPhase: number; backoff: number };
   timers?: NonNullable<RolloutPolicy['timers']>;
@@ -156,9 +159,10 @@ const action: Field<OnFailure> = either<OnFailure, OnFailure>(
   record<Exclude<OnFailure, string>>({ rollbackTo: text({ expected: 'a release', maxLength: 256 }) }, {}),
 );
 
-const policy: Field<WrittenPolicy> = record<WrittenPolicy>(
+const fields: Field<WrittenPolicy> = record<WrittenPolicy>(
   {
     release: text({ expected: 'product/version, or product/version/channel', maxLength: 256 }),
+    action: policyActionField,
     selector,
     exclude: selector,
     continuous: boolean(),
@@ -182,9 +186,10 @@ const policy: Field<WrittenPolicy> = record<WrittenPolicy>(
         installing: silence,
         rebooting: silence,
         testing: silence,
+        running: silence,
       },
       {},
-      ['offered', 'downloading', 'verified', 'installing', 'rebooting', 'testing'],
+      ['offered', 'downloading', 'verified', 'installing', 'rebooting', 'testing', 'running'],
     ),
     deadline: duration(1),
     windows: record<NonNullable<WrittenPolicy['windows']>>(
@@ -203,6 +208,8 @@ const policy: Field<WrittenPolicy> = record<WrittenPolicy>(
   },
   {},
   [
+    'release',
+    'action',
     'exclude',
     'continuous',
     'phases',
@@ -224,8 +231,17 @@ const policy: Field<WrittenPolicy> = record<WrittenPolicy>(
   ],
 );
 
+const policy = check(fields, ({ release, action: done }) => {
+  if ((release === undefined) !== (done === undefined)) return undefined;
+  const seen = release === undefined ? 'neither' : 'both';
+  return { message: 'a policy has a release, or an action instead', seen, expected: 'one of release and action' };
+});
+
+/** A policy whose action still names its files. */
+export type ParsedPolicy = Omit<RolloutPolicy, 'action'> & { action?: WrittenAction };
+
 /** @throws ConfigError with every problem of it, each with its line */
-export function parseRolloutPolicy(source: string, file: string): RolloutPolicy {
+export function parseRolloutPolicy(source: string, file: string): ParsedPolicy {
   const { phases, retry, deadline, windows, device, ...rest } = parseConfig(source, file, policy);
   return {
     ...rest,
@@ -241,7 +257,8 @@ export function parseRolloutPolicy(source: string, file: string): RolloutPolicy 
   };
 }
 
-export async function readRolloutPolicy(file: string): Promise<RolloutPolicy> {
+/** @param take what becomes of the files that its action brings; left out: they are only looked at */
+export async function readRolloutPolicy(file: string, take: TakeContent = describeContent): Promise<RolloutPolicy> {
   let source: string;
   try {
     const { size: bytes } = await stat(file);
@@ -261,7 +278,8 @@ export async function readRolloutPolicy(file: string): Promise<RolloutPolicy> {
       cause: error,
     });
   }
-  return parseRolloutPolicy(source, file);
+  const { action: written, ...rest } = parseRolloutPolicy(source, file);
+  return written === undefined ? rest : { ...rest, action: await resolveAction(written, file, take) };
 }
 
 function windowOf({ cron, duration: seconds, zone }: WrittenWindow): Window {

@@ -4,8 +4,16 @@ import type { Rollout, RolloutDevice, RolloutFollowRow } from '../client/contrac
 const windowMs = 10 * 60_000;
 
 const provenStates: readonly string[] = ['committed', 'already'];
-const failedStates: readonly string[] = ['failed', 'rolled-back', 'timed-out'];
-const updatingStates: readonly string[] = ['offered', 'downloading', 'verified', 'installing', 'rebooting', 'testing'];
+const failedStates: readonly string[] = ['failed', 'rolled-back', 'timed-out', 'unknown'];
+const updatingStates: readonly string[] = [
+  'offered',
+  'downloading',
+  'verified',
+  'installing',
+  'rebooting',
+  'testing',
+  'running',
+];
 const openStates: readonly string[] = ['waiting', 'queued', ...updatingStates];
 
 /** Where the devices of a phase stand. */

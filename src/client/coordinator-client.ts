@@ -1,6 +1,8 @@
 import type { AuditExportRow } from '../audit/index.ts';
 import type { Content } from '../protocol/job-action.ts';
 import type {
+  AgentsUpdated,
+  AgentUpdateProgress,
   AllowBundle,
   AuditEntry,
   AuditHeadReply,
@@ -105,6 +107,7 @@ import type {
   TimeResetSent,
   ValuesRequest,
   Why,
+  UpdateAgents,
 } from './contract/index.ts';
 import type { HttpConnection } from './http-connection.ts';
 
@@ -147,6 +150,8 @@ export class CoordinatorClient {
   replaceDevice = (id: string, request: ReplaceRequest) =>
     this.#http.post<Replacement>(`/v1/devices/${encodeURIComponent(id)}/replace`, request);
   allowBundle = (request: AllowBundle) => this.#http.post<BundleAllowed>('/v1/devices/allow-bundle', request);
+  updateAgents = (request: UpdateAgents) => this.#http.post<AgentsUpdated>('/v1/devices/update-agent', request);
+  agentUpdate = (id: string) => this.#http.get<AgentUpdateProgress>(`/v1/agent-updates/${encodeURIComponent(id)}`);
   resetTime = (request: TimeResets) => this.#http.post<TimeResetSent[]>('/v1/devices/reset-time', request);
   tagDevices = (change: TagChange) => this.#http.post<Changed>('/v1/devices/tag', change);
   removeDevice = (id: string) => this.#http.delete<Changed>(`/v1/devices/${encodeURIComponent(id)}`);

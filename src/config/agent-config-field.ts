@@ -5,6 +5,7 @@ import type {
   EventTypeConfig,
   HealthCheckConfig,
   ProductHealthConfig,
+  SelfUpdateConfig,
   UpdateConfig,
 } from './agent-config.ts';
 import { updateRuleFields } from './update-rule-field.ts';
@@ -141,6 +142,25 @@ export const agentConfigField: Field<AgentConfig> = record<AgentConfig>(
       defaults.jobs,
     ),
     update,
+    selfUpdate: check(
+      record<SelfUpdateConfig>(
+        {
+          keys: list(path, { min: 1, max: 16 }),
+          proveSeconds: integer({ min: 10, max: 3_600, unit: 'seconds' }),
+          soakSeconds: integer({ min: 0, max: 600, unit: 'seconds' }),
+        },
+        defaults.selfUpdate,
+        ['keys'],
+      ),
+      ({ proveSeconds, soakSeconds }, key) =>
+        soakSeconds < proveSeconds
+          ? undefined
+          : {
+              message: `${key} contradicts itself`,
+              seen: `proveSeconds ${proveSeconds}, soakSeconds ${soakSeconds}`,
+              expected: 'soakSeconds < proveSeconds',
+            },
+    ),
     link: record(
       {
         keepaliveSeconds: seconds(1, 1),

@@ -53,6 +53,7 @@ export interface AgentConfig {
   };
   /** Absent: this device takes no updates. */
   update?: UpdateConfig;
+  selfUpdate: SelfUpdateConfig;
   link: {
     /** The first silence after which the coordinator is asked for a sign of life … */
     keepaliveSeconds: number;
@@ -68,6 +69,16 @@ export interface AgentConfig {
   log: LogConfig;
   /** For `flotilla agent install` alone; the agent itself does not look at it. */
   service: ServiceConfig;
+}
+
+/** Updates of the agent's own program, over the link. */
+export interface SelfUpdateConfig {
+  /** Public keys of which one must have signed it; absent: those of `update`, and without either it is refused. */
+  keys?: string[];
+  /** How long a new program may take, from its start, to prove itself. */
+  proveSeconds: number;
+  /** How long its link must last for that without a break. */
+  soakSeconds: number;
 }
 
 export interface LogConfig {

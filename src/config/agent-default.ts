@@ -34,6 +34,7 @@ export const defaultAgentConfig: Omit<AgentConfig, 'coordinator' | 'update'> = {
     packing: 'range',
     backoff: { firstMinMs: 200, firstMaxMs: 5_000, factor: 2, maxMs: 300_000 },
   },
+  selfUpdate: { proveSeconds: 180, soakSeconds: 10 },
   events: {
     socket: 'door.sock',
     schemas: 'schemas',

@@ -72,6 +72,8 @@ export interface CoordinatorConfig {
     installTimeoutSeconds: number;
     rebootTimeoutSeconds: number;
     testTimeoutSeconds: number;
+    /** A new certificate that was signed, until the device has come in with it. */
+    runningTimeoutSeconds: number;
   };
   /** Where devices get their first certificate (EST, RFC 7030); absent: nowhere. */
   enrollment?: {
@@ -138,6 +140,7 @@ export const defaultCoordinatorConfig: Omit<CoordinatorConfig, 'fleetId'> = {
     installTimeoutSeconds: 3_600,
     rebootTimeoutSeconds: 900,
     testTimeoutSeconds: 1_800,
+    runningTimeoutSeconds: 900,
   },
   deadLetters: { keepRows: 100_000, keepSeconds: 7_776_000 },
   deltas: { enabled: true },
@@ -220,6 +223,7 @@ export const coordinatorConfigField: Field<CoordinatorConfig> = record<Coordinat
         installTimeoutSeconds: seconds(1, 365),
         rebootTimeoutSeconds: seconds(1, 365),
         testTimeoutSeconds: seconds(1, 365),
+        runningTimeoutSeconds: seconds(1, 365),
       },
       defaults.rollouts,
     ),

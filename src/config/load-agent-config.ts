@@ -33,7 +33,7 @@ function fieldAt(directory: string): Field<AgentConfig> {
 
 function resolveAgentPaths(config: AgentConfig, directory: string): AgentConfig {
   const at = (path: string) => resolve(directory, path);
-  const { identity, grains, boot, update, events, log } = config;
+  const { identity, grains, boot, update, selfUpdate, events, log } = config;
   return {
     ...config,
     identity: {
@@ -47,6 +47,7 @@ function resolveAgentPaths(config: AgentConfig, directory: string): AgentConfig 
     grains: { ...grains, file: at(grains.file), directory: at(grains.directory) },
     boot: { idFile: at(boot.idFile), ...(boot.slotFile === undefined ? {} : { slotFile: at(boot.slotFile) }) },
     ...(update === undefined ? {} : { update: resolveUpdatePaths(update, at) }),
+    selfUpdate: { ...selfUpdate, ...(selfUpdate.keys === undefined ? {} : { keys: selfUpdate.keys.map(at) }) },
     events: { ...events, socket: at(events.socket), schemas: at(events.schemas) },
     log: { ...log, ...(log.file === undefined ? {} : { file: at(log.file) }) },
   };

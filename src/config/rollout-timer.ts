@@ -1,6 +1,6 @@
 import type { CoordinatorConfig } from './coordinator-config.ts';
 
-/** Seconds of silence in each state of an update. */
+/** Seconds of silence in each state of a device. */
 export function rolloutTimers({ rollouts }: Pick<CoordinatorConfig, 'rollouts'>) {
   return {
     offered: rollouts.offeredTimeoutSeconds,
@@ -9,5 +9,6 @@ export function rolloutTimers({ rollouts }: Pick<CoordinatorConfig, 'rollouts'>)
     installing: rollouts.installTimeoutSeconds,
     rebooting: rollouts.rebootTimeoutSeconds,
     testing: rollouts.testTimeoutSeconds,
+    running: rollouts.runningTimeoutSeconds,
   };
 }

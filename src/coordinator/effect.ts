@@ -26,6 +26,12 @@ export type Effect =
   | { kind: 'grant'; deviceId: string; sha256: string }
   /** A rollout has ended badly: these get the release that is named. */
   | { kind: 'roll-back'; rolloutId: string; release: string; deviceIds: readonly string[]; reason: string }
+  /** A rollout lets a device begin its action, for the n-th time. */
+  | { kind: 'run-step'; rolloutId: string; deviceId: string; attempt: number; expiresAtMs: number }
+  /** The device is to stop, unless it can't any more. */
+  | { kind: 'cancel-step'; rolloutId: string; deviceId: string; attempt: number; reason: string }
+  /** Nobody begins any more. */
+  | { kind: 'end-steps'; rolloutId: string }
   /** A row of the coordinator's own in the event log. */
   | { kind: 'event'; deviceId: string; type: string; key: string; payload: Record<string, unknown> };
 

@@ -11,6 +11,8 @@ export const deviceLayout = {
   programs: '/usr/lib/flotilla',
   agentFile: '/usr/lib/flotilla/flotilla-agent.js',
   runtime: '/usr/lib/flotilla/node',
+  /** Starts the agent, or one that came over the link in its place. */
+  launcher: '/usr/lib/flotilla/launch',
   respawn: '/usr/lib/flotilla/respawn',
   /** For people. */
   command: '/usr/local/bin/flotilla-agent',

@@ -126,7 +126,10 @@ const codeAndText = { code: Type.String(), message: Type.String() };
 
 /** An update as its device sees it. */
 const updateFields = {
+  /** Of an update from a file what the device calls it; of the agent's own the update id. */
   rolloutId: Type.String(),
+  /** Absent: offered by a rollout. `file`: installed at the device; `agent`: of the agent's own program. */
+  source: Type.Optional(Type.Enum(['file', 'agent'])),
   bundleUuid: Type.String(),
   version: Type.String(),
   /** `offered`, `downloading`, `verified`, `installing`, `rebooting`, `testing`, `reverting`, or how it ended. */
@@ -152,6 +155,8 @@ export const UpdateStatusSchema = Type.Object({
   /** False: the agent's file has no `update:` section. */
   configured: Type.Boolean(),
   update: Type.Optional(DeviceUpdateSchema),
+  /** Of the agent's own program: under way, or the last one. */
+  agentUpdate: Type.Optional(DeviceUpdateSchema),
   deferral: Type.Optional(DeferralSchema),
   /** What the product said of itself in this boot. */
   productHealth: Type.Optional(Type.Object({ ok: Type.Boolean(), reason: Type.Optional(Type.String()) })),
@@ -172,6 +177,7 @@ export const UpdateRecordSchema = Type.Object({
   evidence: Type.Object({
     before: ranSchema,
     after: Type.Optional(ranSchema),
+    coordinatorReached: Type.Optional(Type.Boolean()),
     slotDigestMatches: Type.Optional(Type.Boolean()),
     health: Type.Array(Type.Object({ ...checkFields, ok: Type.Boolean(), output: Type.Optional(Type.String()) })),
     hooks: Type.Optional(

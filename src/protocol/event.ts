@@ -195,8 +195,8 @@ export const UpdateEventSchema = Type.Object({
   attempt: Type.Integer({ minimum: 1 }),
   progressBytes: Type.Optional(Type.Number()),
   reason: Type.Optional(Type.Object({ code: text(64), message: text(512) })),
-  /** Not offered by a coordinator: `rolloutId` is the device's own name for it. */
-  source: Type.Optional(Type.Enum(['file'])),
+  /** `file`: `rolloutId` is the device's own name for it. `agent`: of its own program, `rolloutId` is the update id. */
+  source: Type.Optional(Type.Enum(['file', 'agent'])),
   wait: Type.Optional(UpdateWaitSchema),
   evidence: Type.Optional(EvidenceSchema),
 });

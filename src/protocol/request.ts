@@ -187,6 +187,17 @@ export type CertificateInstall = Static<typeof CertificateInstallSchema>;
 export const BundleAllowSchema = Type.Object({ bundleUuid: text(36) });
 export type BundleAllow = Static<typeof BundleAllowSchema>;
 
+/**
+ * `agent.offer`, lane control, key = update id: a bundle that carries the agent's own program, to be run in the place of
+ * the one that is installed. Answered by `flotilla.update` with the source `agent`; the update id stands in `rolloutId`.
+ */
+export const AgentOfferSchema = Type.Object({
+  updateId: text(64),
+  bundle: BundleOfferSchema,
+  expiresAtMs: Type.Number(),
+});
+export type AgentOffer = Static<typeof AgentOfferSchema>;
+
 export const requestSchemas = {
   'job.start': JobStartSchema,
   'job.cancel': JobCancelSchema,
@@ -203,6 +214,7 @@ export const requestSchemas = {
   'job.run': JobRunSchema,
   'job.follow': JobFollowSchema,
   'bundle.allow': BundleAllowSchema,
+  'agent.offer': AgentOfferSchema,
 } as const;
 
 /**
@@ -225,6 +237,7 @@ export const requestVersions: Readonly<Record<keyof typeof requestSchemas, numbe
   'job.run': 1,
   'job.follow': 1,
   'bundle.allow': 1,
+  'agent.offer': 1,
 };
 
 /** What every agent takes; the others only one that has announced them by `flotilla.accepts`. */

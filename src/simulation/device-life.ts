@@ -1,16 +1,20 @@
 /** What devices do of themselves: they take offers, work through them as the agent does, restart, come and go. */
 import type { RolloutInput } from '../coordinator/rollout/reduce-rollout.ts';
+import type { StepReport } from '../coordinator/rollout/step-report.ts';
 import type { UpdateState, UpdateWait } from '../protocol/event.ts';
 import { isOpen as isWindowOpen, nextOpening, type Window } from '../window/index.ts';
 import type { FleetBehaviour } from './behaviour.ts';
 import type { Chance } from './chance.ts';
 import type { SimulatedDevice, Step } from './simulated-device.ts';
+import type { StepWork } from './step-work.ts';
 import { drawStretch, type Stretch } from './stretch.ts';
 
 export type DeviceDue =
   | { kind: 'step'; device: SimulatedDevice; turn: number }
   | { kind: 'link'; device: SimulatedDevice }
-  | { kind: 'inbox'; device: SimulatedDevice };
+  | { kind: 'inbox'; device: SimulatedDevice }
+  /** Nobody waits for this try any longer. */
+  | { kind: 'give-up'; device: SimulatedDevice; attempt: number };
 
 /** The world around the devices. */
 export interface Stage {
@@ -30,9 +34,14 @@ export class DeviceLife {
   readonly #stage: Stage;
   readonly #takes: FleetBehaviour['takes'];
   readonly #chance: Chance;
+  readonly #work: StepWork | undefined;
 
-  constructor(stage: Stage, { takes, chance }: { takes: FleetBehaviour['takes']; chance: Chance }) {
+  constructor(
+    stage: Stage,
+    { takes, chance, work }: { takes: FleetBehaviour['takes']; chance: Chance; work: StepWork | undefined },
+  ) {
     this.#stage = stage;
+    this.#work = work;
     this.#takes = takes;
     this.#chance = chance;
   }
@@ -40,7 +49,9 @@ export class DeviceLife {
   read(device: SimulatedDevice): void {
     if (!device.isConnected) return;
     for (const asked of device.inbox.splice(0)) {
-      if (asked.kind === 'offer') {
+      if (asked.kind === 'step') this.#beginStep(device, asked.attempt);
+      else if (asked.kind === 'cancel-step') this.#cancelStep(device);
+      else if (asked.kind === 'offer') {
         if (device.step === 'idle' && this.#stage.nowMs < asked.offer.expiresAtMs) this.#begin(device, asked.offer);
       } else if (cancellable.includes(device.step)) {
         this.#rest(device);
@@ -101,7 +112,69 @@ export class DeviceLife {
       case 'reverting':
         this.#boot(device);
         return this.#end(device, 'rolled-back');
+      case 'asked':
+        if (failure?.as === 'rejected') return this.#endStep(device, { state: 'rejected' });
+        this.#report(device, { state: 'running' });
+        return this.#enter(device, 'running', this.#draw(this.#takes.run));
+      case 'running':
+        if (failure?.as === 'silent') return this.#enter(device, 'hanging', this.#work?.hangsMs ?? Infinity);
+        if (failure !== undefined) return this.#endStep(device, { state: 'failed', ...this.#work?.failure });
+        return this.#finishStep(device);
+      case 'hanging':
+        return this.#endStep(device, { state: 'timed-out' });
     }
+  }
+
+  #beginStep(device: SimulatedDevice, attempt: number): void {
+    device.attempt = attempt;
+    this.#enter(device, 'asked', this.#draw(this.#takes.answer));
+    const { givesUpMs = Infinity } = this.#work ?? {};
+    if (Number.isFinite(givesUpMs))
+      this.#stage.later(this.#stage.nowMs + givesUpMs, { kind: 'give-up', device, attempt });
+  }
+
+  #cancelStep(device: SimulatedDevice): void {
+    if (device.step === 'asked' || (device.step === 'running' && this.#work?.canStop === true))
+      this.#endStep(device, { state: 'cancelled' });
+  }
+
+  /** It has done it: where a new session has to prove it, it begins one. */
+  #finishStep(device: SimulatedDevice): void {
+    if (this.#work?.proof === 'word') return this.#endStep(device, { state: 'committed' });
+    this.#rest(device);
+    device.renew(this.#stage.nowMs);
+    if (!device.isConnected) return;
+    device.isOn = false;
+    this.#presence(device);
+    device.isOn = true;
+    this.#connected(device);
+  }
+
+  #endStep(device: SimulatedDevice, report: Omit<StepReport, 'attempt'>): void {
+    this.#rest(device);
+    const { failure } = device.behaviour;
+    const reason =
+      failure === undefined ? {} : { reason: { code: failure.reason, message: 'as the model of the fleet says' } };
+    this.#report(device, { ...report, ...(report.state === 'committed' ? {} : reason) });
+    if (device.inbox.length > 0) this.#stage.later(this.#stage.nowMs, { kind: 'inbox', device });
+  }
+
+  #report(device: SimulatedDevice, report: Omit<StepReport, 'attempt'>): void {
+    this.#tell(device, { kind: 'step', deviceId: device.id, report: { ...report, attempt: device.attempt } });
+  }
+
+  giveUp(device: SimulatedDevice, attempt: number): void {
+    const report: StepReport = {
+      attempt,
+      state: 'unknown',
+      reason: { code: 'job-unknown', message: 'its end is not known' },
+    };
+    this.#stage.feed({ kind: 'step', deviceId: device.id, report });
+  }
+
+  #tell(device: SimulatedDevice, input: RolloutInput): void {
+    if (device.isConnected) this.#stage.feed(input);
+    else device.outbox.push(input);
   }
 
   /** The device keeps to windows by itself, and says that it waits for one. */
@@ -151,7 +224,7 @@ export class DeviceLife {
   #connected(device: SimulatedDevice): void {
     device.told = device.running;
     this.#presence(device);
-    for (const event of device.outbox.splice(0)) this.#stage.feed({ kind: 'update', deviceId: device.id, event });
+    for (const input of device.outbox.splice(0)) this.#stage.feed(input);
     this.read(device);
   }
 
@@ -163,8 +236,7 @@ export class DeviceLife {
 
   #say(device: SimulatedDevice, state: UpdateState, wait?: UpdateWait): void {
     const event = { ...device.says(state, this.#stage.nowMs), ...(wait === undefined ? {} : { wait }) };
-    if (device.isConnected) this.#stage.feed({ kind: 'update', deviceId: device.id, event });
-    else device.outbox.push(event);
+    this.#tell(device, { kind: 'update', deviceId: device.id, event });
   }
 
   scheduleLink(device: SimulatedDevice): void {

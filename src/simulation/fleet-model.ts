@@ -10,8 +10,8 @@ export const failureEnds = ['rolled-back', 'failed', 'rejected', 'silent'] as co
 /** `silent`: it never comes back from its restart. */
 export type FailureEnd = (typeof failureEnds)[number];
 
-/** `approval`: of a person, for a phase that asks for one. */
-export const simulatedSteps = ['answer', 'download', 'install', 'reboot', 'test', 'approval'] as const;
+/** `run`: of an action that is no update; `approval`: of a person, for a phase that asks for one. */
+export const simulatedSteps = ['answer', 'download', 'install', 'reboot', 'test', 'run', 'approval'] as const;
 export type SimulatedStep = (typeof simulatedSteps)[number];
 
 /** How the devices of a fleet behave under an update. */
@@ -37,6 +37,7 @@ export const defaultTakes: Record<SimulatedStep, Stretch> = {
   install: { kind: 'between', fromMs: 20 * secondMs, toMs: minuteMs },
   reboot: { kind: 'between', fromMs: 20 * secondMs, toMs: minuteMs },
   test: fixed(30 * secondMs),
+  run: { kind: 'between', fromMs: secondMs, toMs: 10 * secondMs },
   approval: fixed(0),
 };
 export const defaultFlapping: { up: Stretch; down: Stretch } = {

@@ -2,10 +2,12 @@ import type { RolloutRequest } from '../client/contract/rollout.ts';
 import type { RolloutReport } from '../client/contract/rollout-report.ts';
 import { chooseTargets } from '../coordinator/rollout/choose-target.ts';
 import { pinTag } from '../coordinator/rollout/offer-rule.ts';
+import { requireFit } from '../coordinator/rollout/plan-action.ts';
 import { planRollout } from '../coordinator/rollout/plan-rollout.ts';
 import { reportRollout } from '../coordinator/rollout/report-rollout.ts';
 import type { TimerPolicy } from '../coordinator/rollout/rollout-state.ts';
 import { FlotillaError } from '../error.ts';
+import type { BundleOffer } from '../protocol/request.ts';
 import { assignBehaviour } from './behaviour.ts';
 import { Chance } from './chance.ts';
 import { textTags, type Fleet } from './fleet.ts';
@@ -41,6 +43,8 @@ export interface Trial {
 }
 
 const partBytes = 262_144;
+/** Of a job whose policy does not say it, as a coordinator's configuration has it when nobody has changed it. */
+const jobTimeoutSeconds = 300;
 
 /** @throws FlotillaError as planRollout and assignBehaviour; `none-matched` when the policy matches no device */
 export function simulatePolicy({ request, fleet, model, timers, ...trial }: PolicyTrial): Trial {
@@ -52,22 +56,16 @@ export function simulatePolicy({ request, fleet, model, timers, ...trial }: Poli
       seen: request.selector,
     });
   }
-  const [product = 'product', version = '0.0.0'] = request.release.split('/');
+  requireFit(request);
   const known = new Map(fleet.devices.map((device) => [device.id, { ...device, tags: textTags(device) }]));
   const select = (selector: string): ReadonlySet<string> => new Set(fleet.select(selector));
   const { targets } = chooseTargets(request, matched, { select, pin: (id) => known.get(id)?.tags[pinTag] });
   const rollout = planRollout(request, targets, {
     id: 'r-simulated',
-    release: request.release,
-    bundle: {
-      product,
-      version,
-      bundleUuid: '00000000-0000-4000-8000-000000000001',
-      sizeBytes: bundleBytes,
-      sha256: '0'.repeat(64),
-      partBytes,
-      partSha256: [],
-    },
+    ...(request.release === undefined
+      ? {}
+      : { release: request.release, bundle: bundleOf(request.release, bundleBytes) }),
+    terms: { timeoutSeconds: jobTimeoutSeconds },
     startedBy: 'simulation',
     timers,
     nowMs: startMs,
@@ -92,5 +90,18 @@ export function simulatePolicy({ request, fleet, model, timers, ...trial }: Poli
     phasePeaks: simulated.peaks,
     inputs: simulated.inputs,
     report: reportRollout(ended.document, [...ended.devices], simulated.endedAtMs),
+  };
+}
+
+function bundleOf(release: string, sizeBytes: number): BundleOffer {
+  const [product = 'product', version = '0.0.0'] = release.split('/');
+  return {
+    product,
+    version,
+    bundleUuid: '00000000-0000-4000-8000-000000000001',
+    sizeBytes,
+    sha256: '0'.repeat(64),
+    partBytes,
+    partSha256: [],
   };
 }

@@ -3,7 +3,7 @@
  * next is taken from a queue; nothing waits.
  */
 import type { Effect } from '../coordinator/effect.ts';
-import type { OfferFacts } from '../coordinator/rollout/offer-rule.ts';
+import type { OfferFacts } from '../coordinator/rollout/offer-facts.ts';
 import { reduceRollout, type RolloutInput } from '../coordinator/rollout/reduce-rollout.ts';
 import type { RolloutState } from '../coordinator/rollout/rollout-state.ts';
 import { deadlineOf } from '../coordinator/rollout/rollout-timer.ts';
@@ -16,6 +16,7 @@ import { EventQueue } from './event-queue.ts';
 import type { FleetDevice } from './fleet.ts';
 import { nextTickMs } from './next-tick.ts';
 import { SimulatedDevice } from './simulated-device.ts';
+import { stepWork } from './step-work.ts';
 import { drawStretch } from './stretch.ts';
 
 export interface SimulationOption {
@@ -84,7 +85,8 @@ class Simulation {
       isOpen: (device) => isOpen(this.#targetOf(device).state),
       watch: (device) => this.#arm(device),
     };
-    this.#life = new DeviceLife(stage, { takes: behaviour.takes, chance });
+    const work = stepWork(rollout.document);
+    this.#life = new DeviceLife(stage, { takes: behaviour.takes, chance, work });
     const targets = fleet.filter(({ id }) => rollout.index.has(id));
     this.#devices = new Map(
       targets.map((device) => [
@@ -103,6 +105,14 @@ class Simulation {
       delta: () => undefined,
       takesConduct: () => true,
       holder: () => undefined,
+      takes: () => true,
+      certificate: (id) => {
+        const device = this.#devices.get(id);
+        if (device?.isConnected !== true) return undefined;
+        const { serial, issuedAtMs, sinceMs } = device;
+        return { serial: `${id}-${serial}`, issuedAtMs, connectedAtMs: sinceMs };
+      },
+      config: () => undefined,
     };
   }
 
@@ -151,6 +161,8 @@ class Simulation {
         return this.#life.changeLink(due.device);
       case 'inbox':
         return this.#life.read(due.device);
+      case 'give-up':
+        return this.#life.giveUp(due.device, due.attempt);
       case 'step':
         if (due.turn === due.device.turn) this.#life.advance(due.device);
     }
@@ -184,6 +196,13 @@ class Simulation {
       const { inbox } = this.#devices.get(effect.deviceId)!;
       inbox.splice(0, inbox.length, ...inbox.filter(({ kind }) => kind !== 'offer'));
       return;
+    }
+    if (effect.kind === 'run-step' || effect.kind === 'cancel-step') {
+      const device = this.#devices.get(effect.deviceId)!;
+      device.inbox.push(
+        effect.kind === 'run-step' ? { kind: 'step', attempt: effect.attempt } : { kind: 'cancel-step' },
+      );
+      return this.#queue.put(this.#nowMs, { kind: 'inbox', device });
     }
     if (effect.kind !== 'request') return;
     const device = this.#devices.get(effect.deviceId)!;

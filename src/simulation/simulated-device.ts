@@ -3,12 +3,31 @@ import type { UpdateCancel, UpdateOffer } from '../protocol/request.ts';
 import type { Behaviour } from './behaviour.ts';
 import { textTags, type FleetDevice } from './fleet.ts';
 import { zoneGrain } from '../coordinator/rollout/plan-rollout.ts';
+import type { RolloutInput } from '../coordinator/rollout/reduce-rollout.ts';
 
-/** What a simulated device is doing; `installed`: it may restart when it has to; `reverting`: it restarts into the slot that it came from. */
+/**
+ * What a simulated device is doing; `installed`: it may restart when it has to; `reverting`: it restarts into the slot that
+ * it came from; `asked`, `running` and `hanging` are of an action that is no update.
+ */
 export type Step =
-  'idle' | 'offered' | 'downloading' | 'verified' | 'installing' | 'installed' | 'rebooting' | 'testing' | 'reverting';
+  | 'idle'
+  | 'offered'
+  | 'downloading'
+  | 'verified'
+  | 'installing'
+  | 'installed'
+  | 'rebooting'
+  | 'testing'
+  | 'reverting'
+  | 'asked'
+  | 'running'
+  | 'hanging';
 
-export type Asked = { kind: 'offer'; offer: UpdateOffer } | { kind: 'cancel'; cancel: UpdateCancel };
+export type Asked =
+  | { kind: 'offer'; offer: UpdateOffer }
+  | { kind: 'cancel'; cancel: UpdateCancel }
+  | { kind: 'step'; attempt: number }
+  | { kind: 'cancel-step' };
 
 /** A device as a small state machine: it says what a real agent says, in the same order, with evidence. */
 export class SimulatedDevice {
@@ -39,7 +58,12 @@ export class SimulatedDevice {
   offer: UpdateOffer | undefined;
   /** What it was told while it was away. */
   readonly inbox: Asked[] = [];
-  readonly outbox: UpdateEvent[] = [];
+  readonly outbox: RolloutInput[] = [];
+  /** The try of an action that is no update. */
+  attempt = 0;
+  /** Of its certificate. */
+  serial = 1;
+  issuedAtMs: number;
   /** A look at its time limit is already due. */
   isChecked = false;
   #before: Running;
@@ -56,6 +80,7 @@ export class SimulatedDevice {
     this.hasLink = behaviour.awayFor === undefined;
     this.isAbsent = !this.hasLink;
     this.sinceMs = nowMs;
+    this.issuedAtMs = nowMs - 1;
     this.running = { bootId: 'boot-1', slot: 'a', bundleUuid: device.runningUuid ?? previousUuid };
     this.told = this.running;
     this.#before = this.running;
@@ -80,6 +105,11 @@ export class SimulatedDevice {
       this.running = { bootId, slot, bundleUuid: this.offer!.bundle.bundleUuid };
       this.#testingSinceMs = nowMs;
     }
+  }
+
+  renew(nowMs: number): void {
+    this.serial += 1;
+    this.issuedAtMs = nowMs;
   }
 
   installed(nowMs: number): void {

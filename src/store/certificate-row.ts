@@ -32,7 +32,7 @@ export interface CertificateRow extends CertificateFactsRow {
 
 export const renewalStates = ['wanted', 'asked', 'requested', 'issued', 'failed'] as const;
 export type RenewalState = (typeof renewalStates)[number];
-export const renewalCauses = ['due', 'operator', 'rotation'] as const;
+export const renewalCauses = ['due', 'operator', 'rollout', 'rotation'] as const;
 export type RenewalCause = (typeof renewalCauses)[number];
 
 /** A new certificate that a device is to have, until it is proven. At most one of each device. */

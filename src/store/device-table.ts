@@ -29,8 +29,8 @@ export function writeDevice(statements: Statements, device: DeviceRow): void {
 }
 
 /** What most devices have nothing of: one column for all of it. */
-function notesOf({ hold, pin, refused, clock, replaces, replacedBy }: DeviceRow): object | undefined {
-  const notes = { hold, pin, refused, clock, replaces, replacedBy };
+function notesOf({ hold, pin, refused, clock, agentUpdate, replaces, replacedBy }: DeviceRow): object | undefined {
+  const notes = { hold, pin, refused, clock, agentUpdate, replaces, replacedBy };
   return Object.values(notes).every((note) => note === undefined) ? undefined : notes;
 }
 

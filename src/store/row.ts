@@ -1,4 +1,5 @@
 /** Rows as the store keeps them. Plain data that survives a structured clone; instance ids and schemas are hex text. */
+import type { AgentUpdateRow } from './agent-update-row.ts';
 import type { CertificateFactsRow } from './certificate-row.ts';
 
 export type { BoundGrainRow, EnrollmentTokenRow, PreregistrationRow } from './enrollment-row.ts';
@@ -45,6 +46,7 @@ export interface DeviceRow {
   refused?: RefusedRow;
   /** How its clock stands, by its last word on it. */
   clock?: ClockRow;
+  agentUpdate?: AgentUpdateRow;
   /** The device whose place it has taken, and the one that has taken its place. */
   replaces?: string;
   replacedBy?: string;

@@ -2,8 +2,8 @@
 # Written by flotilla-agent install; the next one writes it again. Needs neither network nor clock to start.
 name="Flotilla agent"
 supervisor=supervise-daemon
-command="@NODE@"
-command_args="@NODE_FLAGS@ @AGENT@ run --config @CONFIG@ --log-file @LOG@"
+command="@LAUNCH@"
+command_args="@NODE@ @NODE_FLAGS@ @AGENT@ run --config @CONFIG@ --log-file @LOG@"
 command_user="@USER@:@GROUP@"
 umask=077
 respawn_delay=5

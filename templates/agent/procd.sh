@@ -8,7 +8,7 @@ start_service() {
   [ -e '@CERTIFICATE@' ] || return 0
   mkdir -p /var/run/flotilla && chown '@USER@:@GROUP@' /var/run/flotilla && chmod 0750 /var/run/flotilla
   procd_open_instance
-  procd_set_param command '@NODE@' @NODE_FLAGS@ '@AGENT@' run --config '@CONFIG@' --log-file '@LOG@'
+  procd_set_param command '@LAUNCH@' '@NODE@' @NODE_FLAGS@ '@AGENT@' run --config '@CONFIG@' --log-file '@LOG@'
   procd_set_param user '@USER@'
   procd_set_param group '@GROUP@'
   procd_set_param env @ENVIRONMENT@

@@ -26,7 +26,7 @@ start() {
   mkdir -p /run/flotilla && chown '@USER@:@GROUP@' /run/flotilla && chmod 0750 /run/flotilla
   export @ENVIRONMENT@
   start-stop-daemon -S -b -m -p "$pidfile" -c '@USER@' -x /bin/sh -- \
-    '@RESPAWN@' '@NODE@' @NODE_FLAGS@ '@AGENT@' run --config '@CONFIG@' --log-file '@LOG@'
+    '@RESPAWN@' '@LAUNCH@' '@NODE@' @NODE_FLAGS@ '@AGENT@' run --config '@CONFIG@' --log-file '@LOG@'
 }
 
 stop() {

@@ -124,4 +124,34 @@ describe.skipIf(skip)('the agent as a service', () => {
     expect(await result('service', 'restart', 'srv-3', 'nothing-here')).toMatchObject({ exit: 4, outcome: 'failed' });
     expect(await result('service', 'restart', 'srv-3', 'flotilla-agent')).toMatchObject({ outcome: 'rejected' });
   });
+
+  it('restarts the machine for a job, which succeeds once the machine has come back', async () => {
+    await using fleet = await createFleet();
+    await using machine = await startContainer();
+    // A container has its host's boot id: this one gets its own, at every boot, as a machine has.
+    const unit = `${machine.root}/etc/systemd/system/boot-id.service`;
+    const start = "/bin/sh -c 'cat /proc/sys/kernel/random/uuid >/run/boot-id'";
+    await writeFile(
+      unit,
+      `[Unit]\nBefore=flotilla-agent.service\n[Service]\nType=oneshot\nExecStart=${start}\n[Install]\nWantedBy=multi-user.target\n`,
+    );
+    const kit = await putKit(machine, fleet, 'srv-4');
+    await kit.sh('systemctl enable --now boot-id');
+    // As root: another user may restart nothing.
+    await kit.sh(
+      `sed -i 's/^  user: auto/  user: root/; s#/proc/sys/kernel/random/boot_id#/run/boot-id#' ${kit.dir}/agent.yaml`,
+    );
+    await kit.install();
+    await fleet.connected('srv-4');
+    const before = (await kit.sh('cat /run/boot-id')).stdout;
+    const pid = machine.leaderPid;
+
+    const [ran] = await Promise.all([fleet.cli(['reboot', 'srv-4', '--json']), machine.rebooted()]);
+    expect(ran.exitCode, ran.stdout + ran.stderr).toBe(0);
+    expect(ran.rows().findLast((row) => row.kind === 'result').result).toMatchObject({ outcome: 'succeeded' });
+    expect(machine.leaderPid).not.toBe(pid);
+    expect((await kit.sh('cat /run/boot-id')).stdout).not.toBe(before);
+    const boots = await kit.sh('journalctl -u flotilla-agent -o cat --no-pager | grep -c "agent started"');
+    expect(Number(boots.stdout)).toBe(2);
+  });
 });

@@ -163,7 +163,12 @@ describe('kinds of jobs', () => {
     const file = join(fleet.scratch, 'relay');
     const run = ['run', 'd-2', '--for', '6s', '--then', `tee -a ${file}.on`, '--detach', '--', 'touch', `${file}.off`];
     const { stdout } = await fleet.cli(run);
-    await eventually('the relay is off', () => stat(`${file}.off`).catch(() => undefined));
+    // Killed before it has noted the end of its command, an agent says "unknown", rightly.
+    await eventually('the relay is off', async () => {
+      const job = (await fleet.cli(['job', 'show', stdout.trim(), '--json'])).json();
+      return job.results[0].state === 'holding';
+    });
+    await stat(`${file}.off`);
     await fleet.killCoordinator();
     await agents.get('d-2')!.kill();
     await agents.get('d-2')!.restart();

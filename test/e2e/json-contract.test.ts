@@ -144,6 +144,11 @@ const cases: Record<string, Case> = {
     fails: () => ['7f3c1a52-09be-5d1c-8a51-2d7c5b0f3b11', '--config', scratch('no-agent.yaml')],
     exitCode: 2,
   },
+  'agent bundle': {
+    ok: () => ['-o', scratch('flotilla-agent.fw')],
+    fails: () => ['-o', scratch('other-agent.fw'), '--key', scratch('no.priv')],
+    exitCode: 2,
+  },
   'agent reset-time': {
     missing: 'test/e2e/clock.test.ts',
     fails: () => [scratch('tiny.conf'), '--config', scratch('d-1', 'agent.yaml')],
@@ -282,6 +287,11 @@ const cases: Record<string, Case> = {
   'device allow-bundle': {
     ok: () => ['x-6', '7f3c1a52-09be-5d1c-8a51-2d7c5b0f3b11'],
     fails: () => ['x-6', 'no-bundle'],
+    exitCode: 2,
+  },
+  'device update-agent': {
+    missing: 'test/integration/coordinator/agent-update.test.ts',
+    fails: () => ['x-6', 'no/release'],
     exitCode: 2,
   },
   'device quarantine': {

@@ -55,7 +55,10 @@ describe('an update that its device has something to say about', () => {
   it('waits to be approved, is put off, is held up at the restart, and is proven by the word of the product', async () => {
     expect(await asked('status')).toEqual({ configured: true });
     expect((await atDevice('approve')).exitCode).toBe(6);
-    const { id } = await start((await boards.release('2.0.0')).id);
+    const release = (await boards.release('2.0.0')).id;
+    const plan = join(boards.fleet.scratch, 'plan.yaml');
+    expect((await boards.fleet.cli(['rollout', 'plan', release, '*', '-o', plan])).exitCode).toBe(0);
+    const { id } = await start(release);
 
     const waiting = await device(id, 'it waits to be approved', ({ wait }) => wait?.code === 'needs-approval');
     expect(waiting.state).toBe('verified');
@@ -96,6 +99,12 @@ describe('an update that its device has something to say about', () => {
     );
     expect(done.wait).toBeUndefined();
     await product.close();
+    // A plan of before was made for a device that ran something else.
+    const drifted = await boards.fleet.cli(['rollout', 'apply', plan, '--json']);
+    expect([drifted.exitCode, drifted.json<{ error: { seen: string } }>().error.seen]).toEqual([
+      6,
+      'hm-1 runs 2.0.0, and ran 1.0.0',
+    ]);
 
     const [record] = await asked<UpdateRecord[]>('history');
     expect(record).toMatchObject({ version: '2.0.0', state: 'committed', evidence: { slotDigestMatches: true } });
@@ -104,7 +113,7 @@ describe('an update that its device has something to say about', () => {
     );
     // Somebody at the device reads it as well.
     const shown = await boards.fleet.cli(['agent', 'update', 'history', '--config', join(data(), 'agent.yaml')]);
-    expect(shown.stdout).toMatch(/2\.0\.0 +committed +slot a → b/);
+    expect(shown.stdout).toMatch(/2\.0\.0 +rollout +committed +slot a → b/);
   });
 
   it('is rejected by somebody at the device, which is no failure of the rollout', async () => {

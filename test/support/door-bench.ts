@@ -6,7 +6,9 @@ import { SchemaShelf } from '../../src/agent/door/schema-shelf.ts';
 import { ProductHealth } from '../../src/agent/updater/product-health.ts';
 import { defaultAgentConfig, defaultEventType } from '../../src/config/agent-default.ts';
 import type { DeviceLog } from '../../src/eventlog/index.ts';
+import type { ProgramUpdater } from '../../src/agent/program/program-updater.ts';
 import type { AgentParts } from './agent-parts.ts';
+import { programUpdater } from './program-updater.ts';
 
 export interface DoorBench {
   door: Door;
@@ -25,8 +27,12 @@ export interface DoorBenchOption {
   schemas?: Record<string, string>;
   agentVersion?: string;
   /** Absent: this device takes no updates. */
-  updates?: DoorOption['updates'];
+  updates?: Omit<DoorOption['updates'], 'programs'>;
+  /** Absent: no launcher has started this one. */
+  programs?: ProgramUpdater;
 }
+
+const machine = { bootId: () => 'boot-1', uptimeMs: () => performance.now() };
 
 /** An open door; `pump.Alarm` travels in the lane alarm. */
 export async function openBench(parts: AgentParts, option: DoorBenchOption = {}): Promise<DoorBench> {
@@ -62,9 +68,11 @@ export async function openBench(parts: AgentParts, option: DoorBenchOption = {})
       schemas: shelf,
       agentVersion: option.agentVersion ?? '1.2.3',
       onAllowBundle: () => false,
-      updates: option.updates ?? {
+      updates: {
         updater: undefined,
-        productHealth: new ProductHealth({ database: parts.database, machine: { bootId: () => 'boot-1' } }),
+        productHealth: new ProductHealth({ database: parts.database, machine }),
+        ...option.updates,
+        programs: option.programs ?? programUpdater(parts, { machine }),
       },
       onRebootHold: () => undefined,
       onTimeReset: (reset) => Promise.resolve(void bench.resets.push(reset)),

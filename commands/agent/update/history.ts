@@ -9,14 +9,15 @@ import { maxUpdates, type UpdateRecord } from '../../../src/door/index.ts';
 
 export default class History extends BaseCommand<UpdateRecord[]> {
   static override description = `at the device: list its updates, the newest first, with what proves how each one went
-The device keeps the last ${maxUpdates}. With --json each has its evidence: what ran before and after, the checks, the hooks, times and bytes.
+Those of the firmware, and those of the agent itself (SOURCE \`agent\`). The device keeps the last ${maxUpdates} of each. With --json each has its evidence: what ran before and after, the checks, the hooks, times and bytes.
 
 Exit code 7 when no agent answers.`;
   static override examples = [
     `$ <%= config.bin %> <%= command.id %> --config agent.yaml
-ENDED                 VERSION  STATE        PROOF
-2026-11-26 08:02:11Z  2.1.0    committed    slot a → b, boot 7c1f09aa, bytes equal, health 2/2
-2026-11-20 03:10:40Z  2.0.0    rolled-back  health-check: health check failed: meter (exit 1)`,
+ENDED                 VERSION  SOURCE   STATE        PROOF
+2026-11-26 09:12:30Z  0.2.0    agent    committed    agent 0.1.0 → 0.2.0, health 3/3
+2026-11-26 08:02:11Z  2.1.0    rollout  committed    slot a → b, boot 7c1f09aa, bytes equal, health 2/2
+2026-11-20 03:10:40Z  2.0.0    rollout  rolled-back  health-check: health check failed: meter (exit 1)`,
     '<%= config.bin %> <%= command.id %> --limit 1 --json',
   ];
   static override flags = {

@@ -7,6 +7,8 @@ import type { UpdateStatus } from '../../../src/door/index.ts';
 
 export default class Status extends BaseCommand<UpdateStatus> {
   static override description = `at the device: show the update that is under way, else the last one, and what it waits for
+The same of the last update of the agent itself, if there was one.
+
 Exit code 7 when no agent answers.`;
   static override examples = [
     `$ <%= config.bin %> <%= command.id %> --config agent.yaml

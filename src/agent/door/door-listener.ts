@@ -1,7 +1,8 @@
-import { lstat, mkdir, rm } from 'node:fs/promises';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { mkdir, rm } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { FlotillaError, systemErrorCode } from '../../error.ts';
+import { inspectSocket } from '../../socket-file.ts';
 
 /** Owner and group; nobody else ever gets to talk to the agent. */
 const socketMode = 0o660;
@@ -30,38 +31,24 @@ export async function listenAt(path: string, onSocket: (socket: Socket) => void)
 async function makeWay(path: string): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true });
-    const found = await lstat(path).catch(() => undefined);
-    if (found === undefined) return;
-    if (!found.isSocket()) {
-      throw new FlotillaError('usage', 'door-path-taken', `${path} is a file, not a socket`, {
-        suggestion: 'move it away, or set another events.socket: in agent.yaml',
-      });
+    switch (await inspectSocket(path)) {
+      case 'free':
+        return;
+      case 'other':
+        throw new FlotillaError('usage', 'door-path-taken', `${path} is a file, not a socket`, {
+          suggestion: 'move it away, or set another events.socket: in agent.yaml',
+        });
+      case 'answered':
+        throw new FlotillaError('refused', 'door-in-use', 'another agent has its door at this socket', {
+          seen: path,
+          suggestion: 'stop it, or give this agent its own events.socket:',
+        });
+      case 'stale':
+        await rm(path, { force: true });
     }
-    if (await answers(path)) {
-      throw new FlotillaError('refused', 'door-in-use', 'another agent has its door at this socket', {
-        seen: path,
-        suggestion: 'stop it, or give this agent its own events.socket:',
-      });
-    }
-    await rm(path, { force: true });
   } catch (error) {
     throw error instanceof FlotillaError ? error : unusable(path, error);
   }
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', (error) => {
-      const code = systemErrorCode(error);
-      if (code === 'ECONNREFUSED' || code === 'ENOENT') resolve(false);
-      else reject(error);
-    });
-  });
 }
 
 function unusable(path: string, cause: unknown): FlotillaError {

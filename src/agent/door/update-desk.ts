@@ -1,10 +1,12 @@
 import type { Clock } from '../../clock.ts';
 import type { DeviceUpdate, Id, OkOf, UpdateRecord, UpdateStatus } from '../../door/index.ts';
 import { FlotillaError } from '../../error.ts';
+import type { ProgramUpdater } from '../program/program-updater.ts';
 import type { ProductHealth } from '../updater/product-health.ts';
 import { evidenceOf, type Update } from '../updater/update.ts';
 import type { Updater } from '../updater/updater.ts';
 import type { DoorConnection } from './door-connection.ts';
+import { recordProgram, viewProgram } from './view-program.ts';
 
 export interface UpdateDeskOption {
   clock: Clock;
@@ -25,6 +27,7 @@ export interface UpdateDeskOption {
       >
     | undefined;
   productHealth: Pick<ProductHealth, 'report' | 'verdict'>;
+  programs: Pick<ProgramUpdater, 'history'>;
 }
 
 const defaultHistory = 20;
@@ -39,20 +42,27 @@ export class UpdateDesk {
   }
 
   status(): UpdateStatus {
-    const { updater, productHealth } = this.#option;
+    const { updater, productHealth, programs } = this.#option;
     const { last, deferral } = updater ?? {};
     const { verdict } = productHealth;
+    const [program] = programs.history(1);
     return {
       configured: updater !== undefined,
       ...(last === undefined ? {} : { update: this.#view(last) }),
+      ...(program === undefined ? {} : { agentUpdate: viewProgram(program) }),
       ...(deferral === undefined ? {} : { deferral }),
       ...(verdict === undefined ? {} : { productHealth: verdict }),
     };
   }
 
+  /** Of the firmware and of the agent's own program, the newest first. */
   history(limit = defaultHistory): UpdateRecord[] {
-    const updates = this.#option.updater?.history(limit) ?? [];
-    return updates.map((update) => ({ ...this.#view(update), evidence: evidenceOf(update) }));
+    const { updater, programs } = this.#option;
+    const updates = updater?.history(limit) ?? [];
+    const records = updates.map((update) => ({ ...this.#view(update), evidence: evidenceOf(update) }));
+    return [...records, ...programs.history(limit).map(recordProgram)]
+      .toSorted((one, other) => other.sinceMs - one.sinceMs)
+      .slice(0, limit);
   }
 
   async install(path: string): Promise<DeviceUpdate> {
@@ -125,10 +135,11 @@ export class UpdateDesk {
   }
 
   #view(update: Update): DeviceUpdate {
-    const { rolloutId, bundle, delta, state, attempts, enteredAtMs, downloadedBytes, approvedAtMs, reason, wait } =
-      update;
+    const { rolloutId, source, bundle, delta, state, attempts, enteredAtMs, downloadedBytes } = update;
+    const { approvedAtMs, reason, wait } = update;
     return {
       rolloutId,
+      ...(source === undefined ? {} : { source: 'file' }),
       bundleUuid: bundle.bundleUuid,
       version: bundle.version,
       state,

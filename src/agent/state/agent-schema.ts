@@ -65,6 +65,13 @@ export function ensureAgentSchema(db: DatabaseSync): void {
         name TEXT PRIMARY KEY,
         value TEXT NOT NULL
       ) STRICT, WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS agent_program_update (
+        ordinal INTEGER PRIMARY KEY,
+        update_id TEXT NOT NULL UNIQUE,
+        ended INTEGER NOT NULL,    -- 0 while it is under way; at most one row
+        record TEXT NOT NULL       -- the ProgramUpdate, JSON
+      ) STRICT;
+      CREATE UNIQUE INDEX IF NOT EXISTS agent_program_update_current ON agent_program_update (ended) WHERE ended = 0;
     `);
     if (isNew) db.exec(listReverted);
   });

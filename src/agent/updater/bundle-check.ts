@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { FlotillaError } from '../../error.ts';
+import type { BundleSummary } from '../../firmware/index.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
 import { dataObstacle } from './data-guard.ts';
 import type { SlotImage, UpdateReason } from './update.ts';
 
-export interface BundleCheckOption {
+export interface BundleProofOption {
   path: string;
   offer: BundleOffer;
   /** Hex SHA-256 of the file, which may be a delta of the bundle. */
@@ -13,6 +14,9 @@ export interface BundleCheckOption {
   product: string;
   platform: string;
   publicKeys: readonly Buffer[];
+}
+
+export interface BundleCheckOption extends BundleProofOption {
   task: string;
   destination: string;
   /** Where the agent keeps its state. */
@@ -25,14 +29,27 @@ export interface BundleCheckOption {
 export const loadEngine = () => import('../../firmware/index.ts');
 
 /** `lost`: the disk gives back other bytes than the verified parts that were written to it. */
-export type BundleCheck = { images: Record<string, SlotImage[]> } | { refused: UpdateReason } | { lost: true };
+export type NotProven = { refused: UpdateReason } | { lost: true };
+export type BundleCheck = { images: Record<string, SlotImage[]> } | NotProven;
 
 /**
  * The device's own judgement of a whole bundle: one of its keys signed it, every byte that decides what is written is
  * intact, it is for this product and platform, it is the one that was offered, and no task of it writes where the agent's
  * state is.
  */
-export async function checkBundle(option: BundleCheckOption): Promise<BundleCheck> {
+export function checkBundle(option: BundleCheckOption): Promise<BundleCheck> {
+  return withProvenBundle(option, async () => {
+    const obstacle = await dataObstacle(option, await loadEngine());
+    if (obstacle) return { refused: obstacle };
+    return { images: await slotImages(option) };
+  });
+}
+
+/** `use` is called with a bundle that is signed, intact, for this kind of device, and the one that was offered. */
+export async function withProvenBundle<Result>(
+  option: BundleProofOption,
+  use: (bundle: BundleSummary) => Promise<Result>,
+): Promise<Result | NotProven> {
   const { path, offer, sha256, publicKeys } = option;
   if ((await fileSha256(path)) !== sha256) return { lost: true };
   const { verifyBundle } = await loadEngine();
@@ -40,9 +57,7 @@ export async function checkBundle(option: BundleCheckOption): Promise<BundleChec
     const bundle = await verifyBundle({ path, publicKeys });
     const difference = bundleDifference(option, bundle);
     if (difference) return { refused: difference };
-    const obstacle = await dataObstacle(option, await loadEngine());
-    if (obstacle) return { refused: obstacle };
-    return { images: await slotImages(option) };
+    return await use(bundle);
   } catch (error) {
     if (!(error instanceof FlotillaError) || error.fault === 'ours' || error.code === 'firmware-file-unreadable')
       throw error;
@@ -52,7 +67,7 @@ export async function checkBundle(option: BundleCheckOption): Promise<BundleChec
 }
 
 function bundleDifference(
-  { offer, product, platform }: BundleCheckOption,
+  { offer, product, platform }: BundleProofOption,
   bundle: { uuid: string; product: string; platform: string },
 ): UpdateReason | undefined {
   if (bundle.uuid !== offer.bundleUuid) {

@@ -1,15 +1,23 @@
 import type { Clock } from '../../clock.ts';
 import { isLogFull } from '../../eventlog/index.ts';
-import type { UpdateHappening } from './transition.ts';
-import { leftMs, overdue, type LimitSource } from './update-limit.ts';
-import type { Update } from './update.ts';
-import { timerAt } from './update-timer.ts';
-import type { UpdateStore } from './update-store.ts';
 
-export interface StateTimerOption {
-  store: UpdateStore;
-  clock: Clock;
-  source: LimitSource;
+/** An update that is under way, as its timer looks at it. */
+export interface TimedState<Happening> {
+  /** What has to happen because it took too long; undefined: it may go on. */
+  overdue(): Happening | undefined;
+  /** Undefined: nothing is under way. */
+  spans(): TimeSpans | undefined;
+  /** Writes down how much time has passed. */
+  write(): void;
+}
+
+export interface TimeSpans {
+  /** Until `overdue` has something to say. */
+  leftMs: number;
+  /** By the record. */
+  spentMs: number;
+  /** Since the record was written. */
+  unwrittenMs: number;
 }
 
 /** How long a step that was told to end may take to do so. */
@@ -20,23 +28,25 @@ const minWriteMs = 60_000;
 const maxDelayMs = 2_147_483_647;
 
 /** Watches over the state that an update is in while its step is done, and ends the step when that takes too long. */
-export class StateTimer {
-  readonly #option: StateTimerOption;
+export class StateTimer<Happening extends object> {
+  readonly #state: TimedState<Happening>;
+  readonly #clock: Clock;
   /** The last step has ended, by itself or because it was told to. */
   settled = true;
   #look: () => void = () => {};
 
-  constructor(option: StateTimerOption) {
-    this.#option = option;
+  constructor(state: TimedState<Happening>, clock: Clock) {
+    this.#state = state;
+    this.#clock = clock;
   }
 
   /** `late`: the step was ended by its time; `happening`: it had come to an end all the same. Neither: it was aborted. */
   async run(
     step: AbortController,
-    work: Promise<UpdateHappening>,
-  ): Promise<{ happening?: UpdateHappening; late?: UpdateHappening }> {
-    const { clock } = this.#option;
-    let late: UpdateHappening | undefined;
+    work: Promise<Happening | undefined>,
+  ): Promise<{ happening?: Happening; late?: Happening }> {
+    const clock = this.#clock;
+    let late: Happening | undefined;
     const given = Promise.withResolvers<undefined>();
     let cancel = () => {};
     this.#look = () => {
@@ -78,48 +88,31 @@ export class StateTimer {
   }
 
   /** Too late? Also writes down how much time has passed. */
-  #judge(): UpdateHappening | undefined {
-    const { store, source } = this.#option;
-    const update = store.table.current();
-    if (update === undefined) return undefined;
-    const now = store.now();
-    const late = overdue(update, source, now);
-    if (late === undefined && unwrittenMs(update, timerAt(update, now)) >= this.#writeMs(update)) {
-      this.#write();
-    }
+  #judge(): Happening | undefined {
+    const late = this.#state.overdue();
+    const spans = this.#state.spans();
+    if (late === undefined && spans !== undefined && spans.unwrittenMs >= writeMs(spans)) this.#write();
     return late;
   }
 
   /** A disk that is full just now costs what has passed since the last time, and no more. */
   #write(): void {
     try {
-      this.#option.store.note({ type: 'ticked' });
+      this.#state.write();
     } catch (error) {
       if (!isLogFull(error)) throw error;
     }
   }
 
   #delayMs(): number {
-    const { store, source } = this.#option;
-    const update = store.table.current();
-    if (update === undefined) return maxDelayMs;
-    const left = leftMs(update, source, store.now());
+    const spans = this.#state.spans();
+    if (spans === undefined) return maxDelayMs;
+    const { leftMs } = spans;
     // A limit that is over without a consequence (a deferral) is looked at again by whoever waits.
-    return Math.min(maxDelayMs, this.#writeMs(update), left > 0 ? Math.max(left, 50) : minWriteMs);
-  }
-
-  #writeMs(update: Update): number {
-    const { source, store } = this.#option;
-    const total = leftMs(update, source, store.now()) + spentMs(update);
-    return Math.min(maxDelayMs, Math.max(minWriteMs, total / writesPerLimit));
+    return Math.min(maxDelayMs, writeMs(spans), leftMs > 0 ? Math.max(leftMs, 50) : minWriteMs);
   }
 }
 
-function spentMs({ timer, wait }: Update): number {
-  return (wait === undefined ? timer?.spentMs : timer?.waitedMs[wait.code]) ?? 0;
-}
-
-/** Since the record was written. */
-function unwrittenMs({ timer }: Update, now: ReturnType<typeof timerAt>): number {
-  return timer === undefined ? Infinity : now.uptimeMs - timer.uptimeMs;
+function writeMs({ leftMs, spentMs }: TimeSpans): number {
+  return Math.min(maxDelayMs, Math.max(minWriteMs, (leftMs + spentMs) / writesPerLimit));
 }

@@ -16,7 +16,10 @@ export interface Instant {
 export const restartCostMs = 1_000;
 
 /** The timer as it stands now. */
-export function timerAt({ timer, wait }: Pick<Update, 'timer' | 'wait'>, { bootId, uptimeMs }: Instant): UpdateTimer {
+export function timerAt(
+  { timer, wait }: Partial<Pick<Update, 'timer' | 'wait'>>,
+  { bootId, uptimeMs }: Instant,
+): UpdateTimer {
   if (timer === undefined) return { bootId, uptimeMs, spentMs: 0, waitedMs: {} };
   const passedMs = timer.bootId === bootId ? Math.max(0, uptimeMs - timer.uptimeMs) : restartCostMs;
   const { spentMs, waitedMs } = timer;
@@ -29,4 +32,9 @@ export function timerAt({ timer, wait }: Pick<Update, 'timer' | 'wait'>, { bootI
 export function timerOfNext({ spentMs: _, waitedMs, ...mark }: UpdateTimer): UpdateTimer {
   const { 'hook-retry': __, ...kept } = waitedMs;
   return { ...mark, spentMs: 0, waitedMs: kept };
+}
+
+/** How much has passed since the record was written: what a power cut forgets. */
+export function unwrittenMs(timer: UpdateTimer | undefined, { bootId, uptimeMs }: Instant): number {
+  return timer?.bootId === bootId ? uptimeMs - timer.uptimeMs : Infinity;
 }

@@ -6,6 +6,7 @@ import { readFileOffer } from './file-offer.ts';
 import type { RevertedBundle } from '../state/reverted-bundle-table.ts';
 import { judgeOffer } from './offer.ts';
 import { StateTimer } from './state-timer.ts';
+import { timedUpdate } from './timed-update.ts';
 import type { UpdateHappening } from './transition.ts';
 import { waitLeftMs } from './update-limit.ts';
 import { needsApproval, type Deferral } from './update-gate.ts';
@@ -27,7 +28,7 @@ export class Updater {
   readonly #store: UpdateStore;
   readonly #pace: UpdatePace;
   readonly #steps: UpdateSteps;
-  readonly #timer: StateTimer;
+  readonly #timer: StateTimer<UpdateHappening>;
   #step = new AbortController();
   readonly #stopping = new AbortController();
   #driving: Promise<void> | undefined;
@@ -35,7 +36,7 @@ export class Updater {
   constructor(option: UpdaterOption) {
     this.#option = option;
     this.#store = new UpdateStore(option);
-    this.#timer = new StateTimer({ store: this.#store, clock: option.clock, source: limitSource(option) });
+    this.#timer = new StateTimer(timedUpdate(this.#store, limitSource(option)), option.clock);
     this.#pace = new UpdatePace(option, this.#store, () => this.#timer.poke());
     this.#steps = new UpdateSteps(option, this.#store, this.#pace);
   }

@@ -17,6 +17,7 @@ const stateClass: Record<string, string> = {
   failed: 'bad',
   'rolled-back': 'bad',
   'timed-out': 'late',
+  unknown: 'late',
   rejected: 'late',
   cancelled: 'off',
   waiting: 'off',

@@ -1,4 +1,4 @@
-import type { RolloutReport } from '../../client/contract/index.ts';
+import { nameRollout, type RolloutReport } from '../../client/contract/index.ts';
 import { formatTime } from '../human.ts';
 import { escapeHtml } from './escape-html.ts';
 import { durationChart, phaseChart, progressChart } from './rollout-chart.ts';
@@ -36,7 +36,7 @@ th, td { text-align: left; vertical-align: top; padding: 0.25rem 0.75rem 0.25rem
 export function formatReportHtml(report: RolloutReport): string {
   const { rollout } = report;
   const [outcome = '', ...lines] = outcomeLines(report);
-  const title = `Rollout ${rollout.id}: ${rollout.release}`;
+  const title = `Rollout ${rollout.id}: ${nameRollout(rollout)}`;
   return `<!doctype html>
 <html lang="en">
 <head>

@@ -1,4 +1,4 @@
-import type { RolloutPlan } from '../../client/contract/index.ts';
+import { nameRollout, type RolloutPlan } from '../../client/contract/index.ts';
 import { formatBytes, formatDuration, plural } from '../human.ts';
 import { printable } from '../printable.ts';
 import { type Column, formatTable, type TableOption } from '../table.ts';
@@ -16,10 +16,10 @@ const columns: Column<PlannedPhase>[] = [
 
 /** What a plan would do: its phases, their cost, and what to look at before it is applied. */
 export function formatPlan(plan: RolloutPlan, option: TableOption = {}): string {
-  const { release, devices, phases, warnings, leftOut } = plan;
+  const { policy, release, devices, phases, warnings, leftOut } = plan;
   const saved = plan.wholeBytes - plan.bytes;
   return [
-    `${release.id} to ${plural(devices, 'device')}; ${formatBytes(plan.bytes)} to fetch${saved > 0 ? ` (${formatBytes(plan.wholeBytes)} without deltas)` : ''}, about ${formatDuration(plan.estimatedSeconds * 1000)}`,
+    `${printable(release?.id ?? nameRollout(policy))} to ${plural(devices, 'device')}; ${formatBytes(plan.bytes)} to fetch${saved > 0 ? ` (${formatBytes(plan.wholeBytes)} without deltas)` : ''}, about ${formatDuration(plan.estimatedSeconds * 1000)}`,
     formatTable(phases, columns, option).trimEnd(),
     ...(leftOut.length === 0
       ? []

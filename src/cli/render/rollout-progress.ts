@@ -1,3 +1,4 @@
+import { nameRollout } from '../../client/contract/index.ts';
 import { formatAge, formatDuration, plural } from '../human.ts';
 import { printable } from '../printable.ts';
 import type { PhaseProgress, RolloutProgress } from '../rollout-progress.ts';
@@ -19,7 +20,7 @@ export function formatRolloutBlock(progress: RolloutProgress, nowMs: number): st
     ...(leftMs === undefined ? [] : [`done ${formatAge(nowMs + leftMs, nowMs)} at this rate`]),
   ];
   return [
-    `rollout ${rollout.id} of ${printable(rollout.release)}: ${rollout.state}, ${formatDuration((rollout.endedAtMs ?? nowMs) - rollout.startedAtMs)}`,
+    `rollout ${rollout.id} of ${printable(nameRollout(rollout))}: ${rollout.state}, ${formatDuration((rollout.endedAtMs ?? nowMs) - rollout.startedAtMs)}`,
     ...formatPhaseBars(progress),
     `  ${[formatCounts(rollout.counts), ...pace].join('; ')}`,
     ...formatFailures(progress).map((line) => `  ${line}`),

@@ -1,4 +1,10 @@
-import type { RolloutCause, RolloutDevice, RolloutMilestone, RolloutReport } from '../../client/contract/index.ts';
+import {
+  nameRollout,
+  type RolloutCause,
+  type RolloutDevice,
+  type RolloutMilestone,
+  type RolloutReport,
+} from '../../client/contract/index.ts';
 import { formatBytes, formatDuration, formatTime, plural } from '../human.ts';
 import { printable } from '../printable.ts';
 import { formatCounts } from './job.ts';
@@ -14,6 +20,7 @@ export const durationOrder = [
   'installing',
   'rebooting',
   'testing',
+  'running',
   'whole',
 ] as const;
 
@@ -21,7 +28,7 @@ export const durationOrder = [
 export function formatReportMarkdown(report: RolloutReport): string {
   const { rollout } = report;
   return [
-    `# Rollout ${text(rollout.id)}: ${text(rollout.release)}`,
+    `# Rollout ${text(rollout.id)}: ${text(nameRollout(rollout))}`,
     '',
     ...outcomeLines(report).map((line) => text(line)),
     '',
@@ -101,6 +108,7 @@ export function milestoneText({ phase, state, reason }: RolloutMilestone): strin
 }
 
 export function bytesLines({ bytes }: RolloutReport): string[] {
+  if (bytes.bundleBytes === 0) return ['no bundle is brought'];
   const { bundleBytes, fetchedBytes, withoutDeltaBytes, wholeDevices, deltaDevices, deltaFailed } = bytes;
   const saved = withoutDeltaBytes - fetchedBytes;
   const lines = [

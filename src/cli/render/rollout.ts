@@ -1,4 +1,4 @@
-import type { Rollout, RolloutDevice } from '../../client/contract/index.ts';
+import { nameRollout, type Rollout, type RolloutDevice } from '../../client/contract/index.ts';
 import { formatAge, formatBytes, formatDuration, formatTime, plural } from '../human.ts';
 import { paint, styleOfState } from '../paint.ts';
 import { printable } from '../printable.ts';
@@ -15,7 +15,7 @@ export function formatRollouts(rollouts: readonly Rollout[], nowMs: number, opti
     rollouts,
     [
       { title: 'ROLLOUT', value: (rollout) => rollout.id },
-      { title: 'RELEASE', value: (rollout) => rollout.release },
+      { title: 'RELEASE', value: (rollout) => printable(nameRollout(rollout)), shrink: true },
       { title: 'STATE', value: (rollout) => rollout.state, style: (rollout) => styleOfState(rollout.state) },
       { title: 'PHASE', value: (rollout) => `${rollout.currentPhase + 1}/${rollout.phases.length}` },
       { title: 'DEVICES', value: total, align: 'right' },
@@ -33,7 +33,9 @@ export function formatRollout(rollout: Rollout, nowMs: number, option: TableOpti
   const { policy } = rollout;
   const fields = formatFields({
     rollout: rollout.id,
-    release: `${rollout.release} (bundle ${rollout.bundleUuid})`,
+    release: rollout.release === undefined ? undefined : `${rollout.release} (bundle ${rollout.bundleUuid})`,
+    action: rollout.action === undefined ? undefined : printable(nameRollout(rollout)),
+    jobs: rollout.action === undefined || rollout.action.kind === 'certificate' ? undefined : `${rollout.id}-job`,
     selector: rollout.selector,
     state: rollout.state,
     reason: rollout.reason,
@@ -81,6 +83,7 @@ function formatRolloutDevices(devices: readonly RolloutDevice[], nowMs: number, 
 export function formatProof(device: RolloutDevice): string {
   if (device.wait !== undefined) return `waits: ${device.wait.message} (${device.wait.code})`;
   if (device.reason !== undefined) return `${device.reason.code}: ${device.reason.message}`;
+  if (device.proof !== undefined) return formatStepProof(device.proof);
   const { evidence } = device;
   if (evidence === undefined) {
     return device.progressBytes === undefined ? '-' : `${formatBytes(device.progressBytes)} fetched`;
@@ -95,6 +98,13 @@ export function formatProof(device: RolloutDevice): string {
   if (slotDigestMatches !== undefined) parts.push(slotDigestMatches ? 'bytes equal' : 'bytes differ');
   if (health.length > 0) parts.push(`health ${health.filter(({ ok }) => ok).length}/${health.length}`);
   return parts.join(', ');
+}
+
+function formatStepProof(proof: NonNullable<RolloutDevice['proof']>): string {
+  if (proof.kind === 'job')
+    return proof.exitCode === undefined ? proof.jobId : `exit ${proof.exitCode}, ${proof.jobId}`;
+  const before = proof.replaces === undefined ? '' : `${proof.replaces.slice(-8)} → `;
+  return `certificate ${before}${proof.serial.slice(-8)}, in use since ${formatTime(proof.connectedAtMs)}`;
 }
 
 /** One line when a device moves. */
@@ -117,5 +127,5 @@ export function formatDryRollout(rollout: Rollout): string {
     const ids = (rollout.devices ?? []).filter(({ phase }) => phase === index).map(({ deviceId }) => deviceId);
     return `phase ${index + 1}: ${plural(size, 'device')}${ids.length > 0 ? `: ${ids.join(', ')}` : ''}\n`;
   });
-  return `would roll out ${rollout.release} to ${plural(total(rollout), 'device')}\n${phases.join('')}`;
+  return `would roll out ${printable(nameRollout(rollout))} to ${plural(total(rollout), 'device')}\n${phases.join('')}`;
 }

@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { AgentUpdateSchema } from './agent-update.ts';
 import { configStates } from './config.ts';
 import { RenewalSchema } from './renewal.ts';
 
@@ -37,6 +38,8 @@ export const DeviceSchema = Type.Object({
   renewal: Type.Optional(RenewalSchema),
   /** Bundles that this device has reverted; no rollout offers them again until cleared. */
   quarantinedBundles: Type.Array(Type.String()),
+  /** The last update of its own agent that it was sent. */
+  agentUpdate: Type.Optional(AgentUpdateSchema),
   /** Request types that its present agent has announced, each with the highest version. */
   accepts: Type.Optional(Type.Record(Type.String(), Type.Integer())),
   /** Of a quarantined one: who keeps it there, and why. */

@@ -2,6 +2,7 @@
  * The contract between the CLI and the coordinator's API: schemas of requests (the API validates with them) and types
  * of replies. Errors travel as `{ error: ErrorDocument }` with a 4xx or 5xx status; `fault` decides the exit code.
  */
+export * from './agent-update.ts';
 export * from './authority.ts';
 export * from './audit.ts';
 export * from './certificate.ts';
@@ -20,6 +21,7 @@ export * from './release.ts';
 export * from './revocation-list.ts';
 export * from './renewal.ts';
 export * from './rollout.ts';
+export * from './rollout-action.ts';
 export * from './rollout-plan.ts';
 export * from './rollout-policy.ts';
 export * from './rollout-recording.ts';

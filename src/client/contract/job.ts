@@ -142,6 +142,8 @@ export const JobSchema = Type.Object({
   retryOf: Type.Optional(Type.String()),
   /** The schedule that has started it. */
   schedule: Type.Optional(Type.String()),
+  /** The rollout whose action it is: its devices begin as that lets them. */
+  rollout: Type.Optional(Type.String()),
   returners: Type.Optional(Type.Array(Type.String())),
   matched: Type.Integer(),
   /** Finished devices by outcome, unfinished ones by state. */

@@ -9,8 +9,8 @@ export const RenewalSchema = Type.Object({
   deviceId: Type.String(),
   /** `wanted`, `asked`, `requested` (being signed), `issued` (not proven yet) or `failed`. */
   state: Type.Enum(['wanted', 'asked', 'requested', 'issued', 'failed']),
-  /** The device by itself (`due`), an operator, or the rotation of an authority. */
-  cause: Type.Enum(['due', 'operator', 'rotation']),
+  /** The device by itself (`due`), an operator, a rollout, or the rotation of an authority. */
+  cause: Type.Enum(['due', 'operator', 'rollout', 'rotation']),
   sinceMs: Type.Number(),
   /** Times that the device was asked. */
   asks: Type.Integer(),

@@ -48,14 +48,17 @@ export const RolloutPlanSchema = Type.Object(
     plannedAtMs: Type.Number(),
     plannedBy: Type.String({ maxLength: 128 }),
     policy: RolloutPolicySchema,
-    release: Type.Object(
-      {
-        id: Type.String({ maxLength: 256 }),
-        bundleUuid: Type.String({ maxLength: 36 }),
-        sha256: Type.String({ maxLength: 64 }),
-        sizeBytes: Type.Number(),
-      },
-      exact,
+    /** Absent where the policy names an action. */
+    release: Type.Optional(
+      Type.Object(
+        {
+          id: Type.String({ maxLength: 256 }),
+          bundleUuid: Type.String({ maxLength: 36 }),
+          sha256: Type.String({ maxLength: 64 }),
+          sizeBytes: Type.Number(),
+        },
+        exact,
+      ),
     ),
     devices: Type.Integer(),
     wholeBytes: Type.Number(),

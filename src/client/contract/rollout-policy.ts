@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { operatorRoles } from '../../role.ts';
 import { WindowSchema } from '../../window/index.ts';
+import { RolloutActionSchema } from './rollout-action.ts';
 
 const exact = { additionalProperties: false } as const;
 const selector = Type.String({ minLength: 1, maxLength: 10_240 });
@@ -91,6 +92,8 @@ export const TimersSchema = Type.Object(
     installing: seconds,
     rebooting: seconds,
     testing: seconds,
+    /** Of an action that brings no release. */
+    running: seconds,
   },
   exact,
 );
@@ -122,7 +125,9 @@ export const supersedeRules = ['refuse', 'queue', 'replace'] as const;
 
 /** A rollout as a person writes it down. */
 export const rolloutPolicyFields = {
-  release: Type.String({ minLength: 1, maxLength: 256 }), // release id, or product/version when the channel is `stable`
+  /** A release id, or product/version when the channel is `stable`. Either this or `action`. */
+  release: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
+  action: Type.Optional(RolloutActionSchema),
   selector,
   /** These are left out. */
   exclude: Type.Optional(selector),

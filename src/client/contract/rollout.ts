@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
 import { EvidenceSchema, UpdateWaitSchema } from '../../protocol/event.ts';
+import { RolloutActionSchema, StepProofSchema } from './rollout-action.ts';
 import {
   CapPerSchema,
   GateSchema,
@@ -31,11 +32,13 @@ export const rolloutDeviceStates = [
   'installing',
   'rebooting',
   'testing',
-  'committed', // proven: new boot id, slot, bundle UUID, health, marked good
-  'already', // ran the release before it was offered
+  'running', // does what is no release: see RolloutAction
+  'committed', // proven: new boot id, slot, bundle UUID, health, marked good; or what the action asks for
+  'already', // was so before it was offered
   'rolled-back',
   'failed',
   'timed-out',
+  'unknown', // sent, and nobody knows whether it was done: never repeated by itself
   'rejected',
   'cancelled',
 ] as const;
@@ -62,6 +65,8 @@ export const RolloutDeviceSchema = Type.Object({
   /** The device puts the next step off: a deferral, a window, an approval. */
   wait: Type.Optional(UpdateWaitSchema),
   evidence: Type.Optional(EvidenceSchema),
+  /** Of an action that brings no release. */
+  proof: Type.Optional(StepProofSchema),
 });
 export type RolloutDevice = Static<typeof RolloutDeviceSchema>;
 
@@ -70,8 +75,10 @@ export const phaseStates = ['waiting', 'running', 'soaking', 'approval', 'passed
 export const rolloutStates = ['running', 'paused', 'halted', 'aborted', 'completed'] as const;
 export const RolloutSchema = Type.Object({
   id: Type.String(),
-  release: Type.String(),
-  bundleUuid: Type.String(),
+  /** What it brings, or else what it does. */
+  release: Type.Optional(Type.String()),
+  bundleUuid: Type.Optional(Type.String()),
+  action: Type.Optional(RolloutActionSchema),
   selector: Type.String(),
   state: Type.Enum(rolloutStates),
   /** Why it is paused, halted or aborted. */

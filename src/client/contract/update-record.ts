@@ -1,15 +1,15 @@
 import { Type, type Static } from 'typebox';
 import { EvidenceSchema } from '../../protocol/event.ts';
 
-export const updateSources = ['rollout', 'file'] as const;
+export const updateSources = ['rollout', 'file', 'agent'] as const;
 export const updateResults = ['committed', 'rolled-back', 'failed', 'rejected', 'cancelled'] as const;
 
 /** How an update of a device ended, with what proves it. */
 export const UpdateRecordSchema = Type.Object({
   deviceId: Type.String(),
-  /** Of the rollout; of an update from a file what the device calls it. */
+  /** Of the rollout; of an update from a file what the device calls it; of the agent's own the update id. */
   id: Type.String(),
-  /** `rollout`: offered by this coordinator; `file`: installed on the spot. */
+  /** `rollout`: offered by this coordinator; `file`: installed on the spot; `agent`: of the agent's own program. */
   source: Type.Enum(updateSources),
   /** `committed` only where the evidence holds; a word without it is `failed`. */
   state: Type.Enum(updateResults),

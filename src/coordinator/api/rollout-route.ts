@@ -18,8 +18,8 @@ export const rolloutRoutes: readonly Route[] = [
   route({
     method: 'POST',
     path: '/v1/rollouts',
-    right: 'release',
-    summary: 'Start a rollout of a release',
+    right: 'rollout',
+    summary: 'Start a rollout of a release, of settings, of a job or of new certificates',
     body: RolloutRequestSchema,
     reply: RolloutSchema,
     run: (context, { body }) => service.startRollout(context, body),
@@ -36,7 +36,7 @@ export const rolloutRoutes: readonly Route[] = [
   route({
     method: 'POST',
     path: '/v1/rollouts/apply',
-    right: 'release',
+    right: 'rollout',
     summary: 'Start a rollout as a plan says, unless something of it has changed',
     maxBodyBytes: maxPlanBytes,
     body: RolloutPlanSchema,
@@ -78,7 +78,7 @@ export const rolloutRoutes: readonly Route[] = [
     run: (context, { params }, signal) => service.recordRollout(context, params.id, signal),
   }),
   change('pause', 'halt', 'Pause a rollout: devices that have begun finish'),
-  change('resume', 'release', 'Resume a rollout that is paused or halted'),
+  change('resume', 'rollout', 'Resume a rollout that is paused or halted'),
   change('abort', 'halt', 'Abort a rollout for good'),
   change('approve', 'read', 'Approve the phase that waits for it; the role that it names is asked for'),
   rowsRoute({

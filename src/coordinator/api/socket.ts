@@ -1,7 +1,7 @@
-import { chmod, lstat, mkdir, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { chmod, mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { FlotillaError, systemErrorCode } from '../../error.ts';
+import { FlotillaError } from '../../error.ts';
+import { inspectSocket } from '../../socket-file.ts';
 
 /** `sun_path` of Linux holds 108 bytes with the final zero. */
 const maxSocketPathBytes = 107;
@@ -20,35 +20,21 @@ export async function prepareSocket(path: string): Promise<void> {
     });
   }
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const found = await lstat(path).catch(() => undefined);
-  if (found === undefined) return;
-  if (!found.isSocket()) {
-    throw new FlotillaError('usage', 'socket-path-taken', `${path} is a file, not a socket`, {
-      suggestion: 'move it away, or set another socket: in coordinator.yaml',
-    });
+  switch (await inspectSocket(path)) {
+    case 'free':
+      return;
+    case 'other':
+      throw new FlotillaError('usage', 'socket-path-taken', `${path} is a file, not a socket`, {
+        suggestion: 'move it away, or set another socket: in coordinator.yaml',
+      });
+    case 'answered':
+      throw new FlotillaError('refused', 'coordinator-running', 'a coordinator already answers on this socket', {
+        seen: path,
+        suggestion: 'flotilla coordinator status, or flotilla coordinator stop',
+      });
+    case 'stale':
+      await rm(path, { force: true });
   }
-  if (await answers(path)) {
-    throw new FlotillaError('refused', 'coordinator-running', 'a coordinator already answers on this socket', {
-      seen: path,
-      suggestion: 'flotilla coordinator status, or flotilla coordinator stop',
-    });
-  }
-  await rm(path, { force: true });
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', (error) => {
-      const code = systemErrorCode(error);
-      if (code === 'ECONNREFUSED' || code === 'ENOENT') resolve(false);
-      else reject(error);
-    });
-  });
 }
 
 /** Only the owner may talk to the coordinator. */

@@ -1,4 +1,6 @@
 import {
+  AgentsUpdatedSchema,
+  AgentUpdateProgressSchema,
   AllowBundleSchema,
   BundleAllowedSchema,
   ChangedSchema,
@@ -7,6 +9,7 @@ import {
   ReplacementSchema,
   TimeResetSentSchema,
   TimeResetsSchema,
+  UpdateAgentsSchema,
 } from '../../client/contract/index.ts';
 import * as service from '../service/index.ts';
 import { Id } from './path-field.ts';
@@ -34,6 +37,24 @@ export const standingRoutes: readonly Route[] = [
     body: AllowBundleSchema,
     reply: BundleAllowedSchema,
     run: (context, { body }) => service.allowBundle(context, body),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/devices/update-agent',
+    right: 'release',
+    summary: 'Offer devices another version of their agent',
+    body: UpdateAgentsSchema,
+    reply: AgentsUpdatedSchema,
+    run: (context, { body }) => service.updateAgents(context, body),
+  }),
+  route({
+    method: 'GET',
+    path: '/v1/agent-updates/:id',
+    right: 'read',
+    summary: 'Show how an order to update agents stands',
+    params: Id,
+    reply: AgentUpdateProgressSchema,
+    run: (context, { params }) => service.showAgentUpdate(context, params.id),
   }),
   route({
     method: 'POST',

@@ -1,3 +1,4 @@
+import { noteAgentUpdate } from './agent-update-operation.ts';
 import { noteBundleAllowed } from './bundle-operation.ts';
 import { stepConfig } from './config-operation.ts';
 import { noteGivenUp } from './device-letter-operation.ts';
@@ -28,6 +29,7 @@ export function carryOut(turn: Turn, deviceId: string, meaning: Meaning): void {
       return stepJob(turn, meaning.event.jobId, { kind: 'result', deviceId, event: meaning.event });
     case 'update':
       noteUpdate(turn, deviceId, meaning.event);
+      if (meaning.event.source === 'agent') return noteAgentUpdate(turn, deviceId, meaning.event);
       return stepRollout(turn, meaning.event.rolloutId, { kind: 'update', deviceId, event: meaning.event });
     case 'receipt':
       return takeSentReceipt(turn, deviceId, meaning.event);

@@ -20,6 +20,7 @@ import { storeGap } from './gap-operation.ts';
 import { Pressure } from './pressure.ts';
 import { noteFrameFault } from './frame-fault-operation.ts';
 import { createEventReader, type EventReader, type Meaning } from './read-event.ts';
+import { batchLength, type Input } from './input.ts';
 import { cutReplaced, stepRenewals } from './renewal-operation.ts';
 import { expireRequests } from './request-operation.ts';
 import { joinEveryMs, joinRollouts } from './join-operation.ts';
@@ -48,27 +49,8 @@ export interface CoreOption {
   suspectFile?: SuspectFile;
 }
 
-interface Input {
-  run(turn: Turn): unknown;
-  /** The events that it is about. */
-  range?: SeqRange;
-  /** In a batch of its own. */
-  alone?: true;
-  resolve(value: unknown): void;
-  reject(error: unknown): void;
-}
-
 const ignore = (): void => undefined;
 const sweepEveryMs = 60_000;
-/** Inputs of one batch: one transaction. */
-const maxBatch = 512;
-
-/** Up to the next input that has to be alone. */
-function batchLength(queue: readonly Input[]): number {
-  if (queue[0]?.alone === true) return 1;
-  const end = queue.findIndex(({ alone }, index) => alone === true || index === maxBatch);
-  return end < 0 ? queue.length : end;
-}
 
 /**
  * The one place where the state changes. Inputs (from gateways, the API, the clock) run one after another; all that

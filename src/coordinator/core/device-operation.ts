@@ -10,9 +10,10 @@ import { reduceDevice, type DeviceInput } from '../registry/reduce-device.ts';
 import { resendConfigs } from './config-operation.ts';
 import type { LiveConnection } from './core-state.ts';
 import { appendOwnEvent } from './event-operation.ts';
-import { jobContents, stepJob } from './job-operation.ts';
+import { grantedBlobs } from './granted-blob.ts';
+import { stepJob } from './job-operation.ts';
 import { endProductRequests } from './product-request-operation.ts';
-import { neededBlobs, stepRollout } from './rollout-operation.ts';
+import { stepRollout } from './rollout-operation.ts';
 import type { Turn } from './turn.ts';
 
 export function putDevice(turn: Turn, device: DeviceRow): void {
@@ -83,7 +84,7 @@ function openConnection(turn: Turn, deviceId: string): void {
   }
   turn.set(state.live, deviceId, { ...live, standing: 'accepted' });
   turn.afterCommit((gateway) => gateway.open(live.connection));
-  for (const sha256 of [...neededBlobs(state, deviceId), ...jobContents(state, deviceId)]) {
+  for (const sha256 of grantedBlobs(state, deviceId)) {
     turn.afterCommit((gateway) => gateway.grantBlob(live.connection, sha256));
   }
   appendOwnEvent(turn, { deviceId, type: 'coordinator.opened', key: '', payload: { was: live.standing } });

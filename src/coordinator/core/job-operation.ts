@@ -2,8 +2,11 @@ import { contentOf } from '../../protocol/job-action.ts';
 import type { JobFacts, JobInput } from '../job/job-input.ts';
 import { reduceJob } from '../job/reduce-job.ts';
 import { factValue } from '../job/fact-value.ts';
-import type { JobState } from '../job/job-state.ts';
+import type { JobDevice, JobState } from '../job/job-state.ts';
+import type { Effect } from '../effect.ts';
+import { jobStep } from '../rollout/job-step.ts';
 import { isServed, takesRequest, type CoreState } from './core-state.ts';
+import { stepRollout } from './rollout-operation.ts';
 import { takeEffects } from './take-effect.ts';
 import type { Turn } from './turn.ts';
 
@@ -24,11 +27,12 @@ export function openJob(turn: Turn, job: JobState): void {
 export function stepJob(turn: Turn, jobId: string, input: JobInput): void {
   const before = turn.state.jobs.get(jobId);
   if (before === undefined) return;
-  if ('deviceId' in input && !before.index.has(input.deviceId)) return;
+  if ('deviceId' in input && input.kind !== 'start' && !before.index.has(input.deviceId)) return;
   const { state, effects } = reduceJob(before, input, new StateFacts(turn.state), turn.nowMs);
   if (state === before && effects.length === 0) return;
   turn.set(turn.state.jobs, jobId, state);
   takeEffects(turn, 'job-device', effects);
+  tellRollout(turn, state, effects);
   if (state.document !== before.document) putDocument(turn, state);
   if (state.document.state === 'finished' && before.document.state !== 'finished') forgetOldest(turn);
 }
@@ -60,6 +64,17 @@ class StateFacts implements JobFacts {
   value(deviceId: string, key: string): unknown {
     const device = this.#state.devices.get(deviceId);
     return device === undefined ? undefined : factValue(key, device);
+  }
+}
+
+/** The rollout whose action it is hears of each device. */
+function tellRollout(turn: Turn, { document }: JobState, effects: readonly Effect[]): void {
+  if (document.rollout === undefined) return;
+  for (const effect of effects) {
+    if (effect.kind !== 'member') continue;
+    const report = jobStep(document, effect.member.document as JobDevice);
+    const { deviceId } = effect.member;
+    if (report !== undefined) stepRollout(turn, document.rollout.id, { kind: 'step', deviceId, report });
   }
 }
 

@@ -26,11 +26,12 @@ import { noteRefused, questionOf, takeVerdict } from './application-operation.ts
 import { haunt, layGhost } from './ghost-operation.ts';
 import { factsOf, knownCertificates, welcomeRegistered } from './registration-operation.ts';
 import { appendOwnEvent } from './event-operation.ts';
+import { grantedBlobs } from './granted-blob.ts';
 import { noteHistory } from './history-operation.ts';
-import { jobContents, stepJob } from './job-operation.ts';
+import { stepJob } from './job-operation.ts';
 import { proveCertificate, wantIfRotated } from './renewal-operation.ts';
 import { acknowledgeRequests, loseSentJobs } from './request-operation.ts';
-import { neededBlobs, stepRollout } from './rollout-operation.ts';
+import { stepRollout } from './rollout-operation.ts';
 import type { Turn } from './turn.ts';
 
 /** What an operator has set about who may come. */
@@ -194,8 +195,7 @@ function admit(
   proveCertificate(turn, deviceId, serial);
   wantIfRotated(turn, deviceId, serial);
   resendConfigs(turn, deviceId);
-  for (const sha256 of [...neededBlobs(state, deviceId), ...jobContents(state, deviceId)])
-    turn.afterCommit((port) => port.grantBlob(connection, sha256));
+  for (const sha256 of grantedBlobs(state, deviceId)) turn.afterCommit((port) => port.grantBlob(connection, sha256));
   for (const id of state.jobs.keys()) stepJob(turn, id, { kind: 'connected', deviceId });
   for (const id of state.rollouts.keys()) stepRollout(turn, id, { kind: 'presence', deviceId });
 }

@@ -4,10 +4,12 @@ import type { CertificateInstall } from '../../protocol/request.ts';
 import type { CertificateRow, RenewalCause, RenewalRow } from '../../store/row.ts';
 import { isInFlight, mayAsk, reduceRenewal, type RenewalInput, type RenewalPolicy } from '../renewal/reduce-renewal.ts';
 import { isAnnounced } from '../request/outbox.ts';
+import type { StepReport } from '../rollout/step-report.ts';
 import { devicesByAuthority } from './authority-operation.ts';
 import { isServed, type CoreState } from './core-state.ts';
 import { cutConnection, putCertificate } from './device-operation.ts';
 import { appendOwnEvent } from './event-operation.ts';
+import { stepRollout } from './rollout-operation.ts';
 import type { Turn } from './turn.ts';
 
 /** A question waits in the outbox as long as a job does; a device that comes later is asked anew. */
@@ -23,7 +25,32 @@ export function moveRenewal(turn: Turn, deviceId: string, input: RenewalInput): 
   turn.write({ kind: 'renewal', renewal });
   turn.notify({ kind: 'renewal', deviceId, state: renewal.state });
   turn.notify({ kind: 'device', id: deviceId });
+  tellRollouts(turn, renewal);
   return renewal;
+}
+
+/** Rollouts whose action it is; that it is done shows in the device's next session. */
+function tellRollouts(turn: Turn, { deviceId, state, reason }: RenewalRow): void {
+  if (state !== 'requested' && state !== 'failed') return;
+  const report: StepReport =
+    state === 'requested'
+      ? { state: 'running' }
+      : { state: 'failed', reason: { code: 'renewal-failed', message: reason ?? 'no reason is given' }, again: true };
+  for (const [id, { document }] of turn.state.rollouts)
+    if (document.action?.kind === 'certificate') stepRollout(turn, id, { kind: 'step', deviceId, report });
+}
+
+/** Takes it back, unless the device may have begun. True when it did. */
+export function dropRenewal(turn: Turn, deviceId: string): boolean {
+  const { renewals, outboxes } = turn.state;
+  const state = renewals.get(deviceId)?.state;
+  const unsent = (outboxes.get(deviceId) ?? []).some(
+    ({ type, seq }) => type === 'certificate.renew' && seq === undefined,
+  );
+  if (state !== 'wanted' && !(state === 'asked' && unsent)) return false;
+  turn.effects.push({ kind: 'withdraw', deviceId, type: 'certificate.renew', key: '' });
+  endRenewal(turn, deviceId);
+  return true;
 }
 
 export function endRenewal(turn: Turn, deviceId: string): void {

@@ -1,8 +1,11 @@
+import { nameRollout } from '../../client/contract/rollout-action.ts';
 import type { RolloutRequest } from '../../client/contract/rollout.ts';
 import type { RolloutRecordingRow } from '../../client/contract/rollout-recording.ts';
 import { auditRule } from '../audit/write-audit.ts';
+import { isTakenUp } from '../config/config-document.ts';
 import type { Effect } from '../effect.ts';
-import type { OfferFacts } from '../rollout/offer-rule.ts';
+import { digestJson } from '../rollout/digest-json.ts';
+import type { OfferFacts } from '../rollout/offer-facts.ts';
 import { reduceRollout, type RolloutInput } from '../rollout/reduce-rollout.ts';
 import { takesConduct } from '../request/outbox.ts';
 import { planRollout } from '../rollout/plan-rollout.ts';
@@ -10,7 +13,7 @@ import { deviceOf, type RolloutDocument, type RolloutState } from '../rollout/ro
 import { isInFlight, isOpen, type TargetDevice } from '../rollout/target-device.ts';
 import { journalStep, planRow } from '../rollout/rollout-journal.ts';
 import { isSettled } from '../rollout/view-rollout.ts';
-import { isServed, type CoreState } from './core-state.ts';
+import { isServed, takesRequest, type CoreState } from './core-state.ts';
 import { takeEffects } from './take-effect.ts';
 import type { Turn } from './turn.ts';
 
@@ -40,7 +43,7 @@ export function stepRollout(turn: Turn, rolloutId: string, input: RolloutInput):
   keepStep(turn, before, state, input, facts);
   takeEffects(turn, 'rollout-device', effects);
   if (state.document !== before.document) putDocument(turn, state);
-  const { state: now, reason, release } = state.document;
+  const { state: now, reason, release = nameRollout(state.document) } = state.document;
   const ended = now === 'halted' ? 'rollout.halt' : now === 'aborted' && input.kind !== 'abort' ? 'rollout.abort' : '';
   if (ended !== '' && now !== before.document.state)
     auditRule(turn, 'rollout-gate', { action: ended, subject: rolloutId, detail: { reason, release } });
@@ -48,7 +51,12 @@ export function stepRollout(turn: Turn, rolloutId: string, input: RolloutInput):
     if (effect.kind === 'member' && !isOpen((effect.member.document as TargetDevice).state))
       letOthersGoOn(turn, rolloutId, effect.member.deviceId);
   }
+  if (isOver(state.document) && !isOver(before.document)) turn.effects.push({ kind: 'end-steps', rolloutId });
   if (isSettled(state.document) && !isSettled(before.document)) forgetOldest(turn);
+}
+
+function isOver({ state, action }: RolloutDocument): boolean {
+  return action !== undefined && (state === 'aborted' || state === 'completed');
 }
 
 /** Rollouts that wait for their turn with this device. */
@@ -153,6 +161,19 @@ export function offerFacts(state: CoreState): OfferFacts {
       return device !== undefined && takesConduct(device);
     },
     holder: (deviceId) => holderOf(state, deviceId),
+    takes: (deviceId, type) => takesRequest(state, deviceId, type),
+    certificate(deviceId) {
+      const { serial, connectedAtMs } = state.live.get(deviceId) ?? {};
+      const certificate = serial === undefined ? undefined : state.certificates.get(serial);
+      if (certificate === undefined || connectedAtMs === undefined) return undefined;
+      return { serial: certificate.serial, issuedAtMs: certificate.issuedAtMs, connectedAtMs };
+    },
+    config(deviceId, name) {
+      const config = state.configs.get(deviceId)?.get(name);
+      if (config?.desired === undefined) return undefined;
+      const { given, version } = config.desired;
+      return { sha256: digestJson(given), takenUp: isTakenUp(config), version };
+    },
   };
 }
 
@@ -188,7 +209,9 @@ export function neededBlobs(state: CoreState, deviceId: string): string[] {
   return [...state.rollouts.values()].flatMap((rollout) => {
     const device = deviceOf(rollout, deviceId);
     if (device === undefined || !isInFlight(device.state)) return [];
-    const { sha256 } = rollout.document.bundle;
+    const { bundle } = rollout.document;
+    if (bundle === undefined) return [];
+    const { sha256 } = bundle;
     return device.deltaSha256 === undefined ? [sha256] : [sha256, device.deltaSha256];
   });
 }

@@ -6,6 +6,7 @@ import { appendOwnEvent } from './event-operation.ts';
 import { stepJob } from './job-operation.ts';
 import { enqueueRequest, flushRequests, withdrawRequest } from './request-operation.ts';
 import { rollBack } from './rollout-operation.ts';
+import { cancelStep, endSteps, runStep } from './step-operation.ts';
 import type { Turn } from './turn.ts';
 
 /** Carries out what the reducers want, and what follows from that. Nothing leaves before the commit: see Turn. */
@@ -45,6 +46,12 @@ function carryOut(turn: Turn, effect: Effect): void {
     }
     case 'roll-back':
       return rollBack(turn, effect);
+    case 'run-step':
+      return runStep(turn, effect);
+    case 'cancel-step':
+      return cancelStep(turn, effect);
+    case 'end-steps':
+      return endSteps(turn, effect.rolloutId);
     case 'event':
       return appendOwnEvent(turn, effect);
   }

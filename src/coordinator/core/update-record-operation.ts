@@ -4,6 +4,7 @@ import { updateResults, type UpdateRecord } from '../../client/contract/update-r
 import { FlotillaError } from '../../error.ts';
 import { receiptSigner, verifyUpdateReceipt, type UpdateReceipt } from '../../pki/update-receipt.ts';
 import { ReceiptBodySchema, type ReceiptBody, type ReceiptEvent, type UpdateEvent } from '../../protocol/event.ts';
+import { judgeProgramEvidence } from '../rollout/judge-program-evidence.ts';
 import { judgeEvidence, type EvidenceQuestion } from '../rollout/judge-evidence.ts';
 import { deviceOf } from '../rollout/rollout-state.ts';
 import type { CoreState } from './core-state.ts';
@@ -94,8 +95,11 @@ function recordOf(
   facts: Pick<EvidenceQuestion, 'bootIdAtOffer' | 'lastBoot'>,
 ): UpdateRecord {
   const { evidence, bundleUuid, reason } = event;
-  const verdict =
-    event.state === 'committed' ? judgeEvidence({ evidence, bundleUuid, ...facts }) : ({ proven: true } as const);
+  const judge = () =>
+    event.source === 'agent'
+      ? judgeProgramEvidence(evidence, bundleUuid)
+      : judgeEvidence({ evidence, bundleUuid, ...facts });
+  const verdict = event.state === 'committed' ? judge() : ({ proven: true } as const);
   const why = verdict.proven ? reason : { code: 'evidence-insufficient', message: verdict.message };
   const from = evidence?.before.version;
   return {

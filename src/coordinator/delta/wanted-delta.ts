@@ -44,7 +44,7 @@ export function deltaDestinations(state: CoreState): Set<StoredRelease> {
   }
   const found = new Set(newest.values());
   for (const { document } of state.rollouts.values()) {
-    const stored = state.releases.get(document.release);
+    const stored = document.release === undefined ? undefined : state.releases.get(document.release);
     if (stored !== undefined && !isSettled(document)) found.add(stored);
   }
   return found;

@@ -22,6 +22,10 @@ export type JobInput =
   | { kind: 'history-lost'; deviceId: string }
   | { kind: 'removed'; deviceId: string }
   | { kind: 'cancel'; reason: string }
+  /** Of a rollout's job: this device may begin, this one is to stop, and no other will begin. */
+  | { kind: 'start'; deviceId: string; expiresAtMs: number }
+  | { kind: 'cancel-device'; deviceId: string; reason: string }
+  | { kind: 'close' }
   /** What has become of the document that this job has set there. */
   | { kind: 'config'; deviceId: string; fate: ConfigFate }
   /** Somebody wants to see what the actions write. */

@@ -11,10 +11,10 @@ export function needsRun({ action, hold, rampSeconds }: Pick<JobDocument, 'actio
 /** @throws ValueMissing when the device has nothing for a key in an argument */
 export function jobRequest(
   document: Omit<JobDocument, 'action'> & { action: JobAction },
-  { startAtMs }: Pick<JobDevice, 'startAtMs'>,
+  { startAtMs, expiresAtMs = document.expiresAtMs }: Pick<JobDevice, 'startAtMs' | 'expiresAtMs'>,
   valueOf: ValueOf,
 ): NewRequest {
-  const { id, hold, timeoutSeconds, expiresAtMs, maxOutputBytes, submittedBy } = document;
+  const { id, hold, timeoutSeconds, maxOutputBytes, submittedBy } = document;
   const action = fillAction(document.action, valueOf);
   const shared = { jobId: id, timeoutSeconds, expiresAtMs, maxOutputBytes, submittedBy };
   if (action.kind === 'command' && !needsRun(document)) {
@@ -28,6 +28,16 @@ export function jobRequest(
     ...(startAtMs === undefined ? {} : { startAtMs }),
   };
   return { type: 'job.run', key: id, payload, expiresAtMs };
+}
+
+/** It must reach a device for as long as the job may still run there. */
+export function cancelRequest({ id, timeoutSeconds, expiresAtMs, hold }: JobDocument, nowMs: number): NewRequest {
+  const runsMs = (timeoutSeconds + (hold?.forSeconds ?? 0)) * 1000;
+  return { type: 'job.cancel', key: id, payload: { jobId: id }, expiresAtMs: Math.max(expiresAtMs, nowMs) + runsMs };
+}
+
+export function followRequest({ id, expiresAtMs }: JobDocument): NewRequest {
+  return { type: 'job.follow', key: id, payload: { jobId: id }, expiresAtMs };
 }
 
 function fillCommand(action: CommandAction, valueOf: ValueOf): CommandAction {

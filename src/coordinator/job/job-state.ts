@@ -16,6 +16,8 @@ export interface JobDevice {
   wasSent?: boolean;
   /** Its place in the ramp. */
   startAtMs?: number;
+  /** Its own end of waiting, where a rollout has let it begin. */
+  expiresAtMs?: number;
   /** While it is held, of the first action. */
   outcome?: JobOutcome;
   exitCode?: number;
@@ -63,6 +65,8 @@ export interface JobDocument {
   retryOf?: string;
   /** The schedule that has started it. */
   schedule?: string;
+  /** Its devices begin one by one, as the n-th try of this rollout; `open`: more may come. */
+  rollout?: { id: string; attempt: number; open?: true };
   /** Where each result goes, by the names of coordinator.yaml. */
   returners?: string[];
   matched: number;
@@ -94,6 +98,17 @@ export function createJobState(document: JobDocument, devices: readonly JobDevic
     moreToCome: false,
     working: new Set(document.window === 0 ? [] : devices.filter(isWorking).map(({ deviceId }) => deviceId)),
     dueAtMs: 0,
+  };
+}
+
+/** A device more, behind all others; not started yet. */
+export function addDevice(job: JobState, device: JobDevice): JobState {
+  const counts = { ...job.document.counts, waiting: (job.document.counts['waiting'] ?? 0) + 1 };
+  return {
+    ...job,
+    devices: job.devices.append(device),
+    index: new Map(job.index).set(device.deviceId, job.devices.length),
+    document: { ...job.document, counts, matched: job.document.matched + 1 },
   };
 }
 

@@ -2,27 +2,31 @@ import type { JobOutcome } from '../../protocol/event.ts';
 import { jobBeatMs } from '../../protocol/job-beat.ts';
 import { graceMs, type JobDevice, type JobDocument } from './job-state.ts';
 
+type Timed = Pick<JobDocument, 'expiresAtMs' | 'timeoutSeconds' | 'hold' | 'rollout'>;
+
 /**
  * The end of a device that has said nothing for too long, or undefined. A device that is connected and silent has the
  * command's own time limit and a grace; one that is away may still come back until the job has expired.
  */
 export function overdue(
-  job: Pick<JobDocument, 'expiresAtMs' | 'timeoutSeconds' | 'hold'>,
+  job: Timed,
   device: JobDevice,
   connected: boolean,
   nowMs: number,
 ): { outcome: JobOutcome; reason: string } | undefined {
   const limitMs = limitOf(job, device);
-  const lastMs = job.expiresAtMs + limitMs;
+  const { expiresAtMs = job.expiresAtMs } = device;
+  const lastMs = expiresAtMs + limitMs;
   switch (device.state) {
     case 'finished':
       return undefined;
     case 'waiting':
-      if (nowMs < job.expiresAtMs) return undefined;
+      // Until its turn comes the rollout waits for it.
+      if (job.rollout !== undefined || nowMs < expiresAtMs) return undefined;
       return { outcome: 'expired', reason: 'its turn did not come before the job expired' };
     case 'queued':
       if (device.wasSent !== true) {
-        if (nowMs < job.expiresAtMs) return undefined;
+        if (nowMs < expiresAtMs) return undefined;
         return { outcome: 'expired', reason: 'the device did not connect before the job expired' };
       }
       if (device.sentAtMs !== undefined && nowMs >= device.sentAtMs + limitMs) return silent('never confirmed the job');
@@ -49,19 +53,17 @@ export function overdue(
  * Before this time `overdue` ends nobody like this device, connected or not: what is added to one of them is added to
  * the other.
  */
-export function earliestEndMs(
-  job: Pick<JobDocument, 'expiresAtMs' | 'timeoutSeconds' | 'hold'>,
-  device: JobDevice,
-): number {
+export function earliestEndMs(job: Timed, device: JobDevice): number {
   const limitMs = limitOf(job, device);
-  const lastMs = job.expiresAtMs + limitMs;
+  const { expiresAtMs = job.expiresAtMs } = device;
+  const lastMs = expiresAtMs + limitMs;
   switch (device.state) {
     case 'finished':
       return Number.POSITIVE_INFINITY;
     case 'waiting':
-      return job.expiresAtMs;
+      return job.rollout === undefined ? expiresAtMs : Number.POSITIVE_INFINITY;
     case 'queued':
-      if (device.wasSent !== true) return job.expiresAtMs;
+      if (device.wasSent !== true) return expiresAtMs;
       return device.sentAtMs === undefined ? lastMs : Math.min(device.sentAtMs + limitMs, lastMs);
     case 'delivered':
       return Math.min(device.atMs + limitMs, lastMs);

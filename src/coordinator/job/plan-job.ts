@@ -103,7 +103,7 @@ export function planJob(request: JobRequest, matched: readonly string[], context
  * than a handful: up to `alwaysConfirmed` matched devices never ask.
  */
 export function requireSize(
-  area: 'job' | 'rollout' | 'config',
+  area: 'job' | 'rollout' | 'config' | 'agent-update',
   { selector, max, expect, subset }: { selector: string; max?: number; expect?: number; subset?: number },
   matchedCount: number,
   fleetSize: number,

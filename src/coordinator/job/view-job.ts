@@ -35,13 +35,14 @@ export function viewJob(document: JobDocument): Job {
     ...(document.retryOf === undefined ? {} : { retryOf: document.retryOf }),
     ...(document.returners === undefined ? {} : { returners: document.returners }),
     ...(document.schedule === undefined ? {} : { schedule: document.schedule }),
+    ...(document.rollout === undefined ? {} : { rollout: document.rollout.id }),
     matched,
     counts,
   };
 }
 
 export function viewResult(member: MemberRow): DeviceResult {
-  const { atMs: _a, sentAtMs: _s, wasSent: _w, late: _l, ...device } = member.document as JobDevice;
+  const { atMs: _a, sentAtMs: _s, wasSent: _w, late: _l, expiresAtMs: _e, ...device } = member.document as JobDevice;
   const { restore, ...output } = (member.output ?? {}) as { stdout?: string; stderr?: string; restore?: object };
   return {
     ...device,

@@ -30,12 +30,16 @@ export const rights = {
   tag: { purpose: 'set and remove tags', roles: ['technician', 'operator', 'admin'] },
   operate: {
     purpose:
-      'run jobs, set configuration, name selectors, send requests, read as a durable consumer, decide on dead letters',
+      'run jobs, set configuration, renew certificates, name selectors, send requests, read as a durable consumer, decide on dead letters',
     roles: ['operator', 'admin'],
   },
   release: {
-    purpose: 'publish bundles and event schemas, start and resume rollouts',
+    purpose: 'publish bundles and event schemas, roll releases out',
     roles: ['release', 'admin'],
+  },
+  rollout: {
+    purpose: 'start and resume rollouts of what one may do without: releases (`release`), all else (`operate`)',
+    roles: ['release', 'operator', 'admin'],
   },
   halt: { purpose: 'pause or abort a rollout', roles: ['release', 'operator', 'admin'] },
   administer: {

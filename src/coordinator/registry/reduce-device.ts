@@ -3,6 +3,7 @@
  * nothing changed.
  */
 import type { AcceptsEvent, GrainsEvent, Running } from '../../protocol/event.ts';
+import type { AgentUpdateRow } from '../../store/agent-update-row.ts';
 import type { CertificateFactsRow, ClockRow, DeviceRow, HoldRow, RefusedRow } from '../../store/row.ts';
 
 export type DeviceInput =
@@ -26,7 +27,9 @@ export type DeviceInput =
   | { kind: 'accepts'; event: AcceptsEvent }
   | { kind: 'grains'; grains: GrainsEvent['grains'] }
   | { kind: 'quarantine-bundle'; bundleUuid: string }
-  | { kind: 'allow-bundle'; bundleUuid: string };
+  | { kind: 'allow-bundle'; bundleUuid: string }
+  /** An update of its own program: sent, or how it stands. */
+  | { kind: 'agent-update'; update: AgentUpdateRow };
 
 export function newDevice(id: string, state: DeviceRow['state'], nowMs: number): DeviceRow {
   return {
@@ -97,6 +100,8 @@ export function reduceDevice(device: DeviceRow, input: DeviceInput, nowMs: numbe
       return { ...device, accepts: { agentVersion: input.event.agentVersion, types: input.event.accepts } };
     case 'grains':
       return { ...device, grains: input.grains };
+    case 'agent-update':
+      return { ...device, agentUpdate: input.update };
     case 'quarantine-bundle':
       if (device.quarantinedBundles.includes(input.bundleUuid)) return device;
       return { ...device, quarantinedBundles: [...device.quarantinedBundles, input.bundleUuid] };

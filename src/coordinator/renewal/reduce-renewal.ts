@@ -6,7 +6,7 @@ import { FlotillaError } from '../../error.ts';
 import type { RenewalCause, RenewalRow, RenewalState } from '../../store/row.ts';
 
 export type RenewalInput =
-  /** An operator, or a rotation, wants it. */
+  /** An operator, a rollout, or a rotation wants it. */
   | { kind: 'want'; cause: RenewalCause }
   /** The device is sent `certificate.renew`. */
   | { kind: 'ask' }
@@ -84,6 +84,8 @@ export function reduceRenewal(
 export function mayAsk({ state, cause, asks, sinceMs }: RenewalRow, nowMs: number): boolean {
   if (state === 'wanted') return true;
   if (cause === 'due' || asks >= maxAsks) return false;
+  // Whether it is tried again is the rollout's to say.
+  if (cause === 'rollout' && state === 'failed') return false;
   if (state === 'failed') return nowMs - sinceMs >= firstRetryMs * 4 ** Math.max(0, asks - 1);
   return state !== 'requested' && nowMs - sinceMs >= askAgainMs;
 }

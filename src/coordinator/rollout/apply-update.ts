@@ -10,7 +10,7 @@ const endings: readonly string[] = ['committed', 'rolled-back', 'failed', 'rejec
 /** What a device says about its update. Nothing here believes a success: see judge-evidence.ts. */
 export function applyUpdate(draft: RolloutDraft, deviceId: string, event: UpdateEvent): void {
   const position = draft.state.index.get(deviceId);
-  if (position === undefined || event.bundleUuid !== draft.document.bundle.bundleUuid) return;
+  if (position === undefined || event.bundleUuid !== draft.document.bundle?.bundleUuid) return;
   // Never offered: whatever it tells of this rollout is not ours.
   if (draft.state.devices.at(position).attempts === 0 || event.state === 'idle') return;
   // Or it says so of an earlier time, which a coordinator that was restored has forgotten.
@@ -46,7 +46,7 @@ function end(draft: RolloutDraft, position: number, event: UpdateEvent, state: E
   }
   const verdict = judgeEvidence({
     evidence: event.evidence,
-    bundleUuid: draft.document.bundle.bundleUuid,
+    bundleUuid: event.bundleUuid,
     bootIdAtOffer: device.bootIdAtOffer,
     lastBoot: draft.facts.device(device.deviceId)?.running,
   });

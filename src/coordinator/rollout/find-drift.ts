@@ -28,11 +28,8 @@ export interface DriftFacts {
 }
 
 export function findDrift(plan: RolloutPlan, facts: DriftFacts): Drift[] {
-  const { release } = plan;
-  if (facts.release === undefined) return [{ what: `there is no release ${release.id} any more` }];
-  if (facts.release.id !== release.id) return [{ what: `the release is ${facts.release.id}, and was ${release.id}` }];
-  if (facts.release.bundleUuid !== release.bundleUuid || facts.release.sha256 !== release.sha256)
-    return [{ what: `the release ${release.id} is another bundle than it was` }];
+  const other = releaseDrift(plan, facts);
+  if (other !== undefined) return [{ what: other }];
   const planned = new Set(plan.targets.map(({ deviceId }) => deviceId));
   const drifts: Drift[] = [];
   for (const target of plan.targets) {
@@ -47,6 +44,14 @@ export function findDrift(plan: RolloutPlan, facts: DriftFacts): Drift[] {
   return drifts;
 }
 
+function releaseDrift({ release }: RolloutPlan, { release: now }: DriftFacts): string | undefined {
+  if (release === undefined) return undefined;
+  if (now === undefined) return `there is no release ${release.id} any more`;
+  if (now.id !== release.id) return `the release is ${now.id}, and was ${release.id}`;
+  if (now.bundleUuid === release.bundleUuid && now.sha256 === release.sha256) return undefined;
+  return `the release ${release.id} is another bundle than it was`;
+}
+
 function driftOf(target: RolloutPlan['targets'][number], plan: RolloutPlan, facts: DriftFacts): string | undefined {
   const device = facts.device(target.deviceId);
   if (device === undefined) return 'was removed from the fleet';
@@ -54,7 +59,8 @@ function driftOf(target: RolloutPlan['targets'][number], plan: RolloutPlan, fact
   if (device.state !== 'accepted') return `is ${device.state}`;
   if (device.instanceId !== target.instanceId)
     return `was set up anew: its history is ${device.instanceId ?? 'none'}, and was ${target.instanceId ?? 'none'}`;
-  if (device.quarantinedBundles.includes(plan.release.bundleUuid)) return 'has reverted this bundle';
+  if (plan.release !== undefined && device.quarantinedBundles.includes(plan.release.bundleUuid))
+    return 'has reverted this bundle';
   const pin = device.tags[pinTag];
   if (pin !== undefined) return `is held by the tag ${pinTag}: ${pin}`;
   if (!facts.matched.has(target.deviceId)) return `does not match '${plan.policy.selector}' any more`;

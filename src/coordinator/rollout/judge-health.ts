@@ -6,10 +6,21 @@ const hourMs = 3_600_000;
 /** Fewer losses than that are chance. */
 const minLost = 3;
 
-/** What is wrong; undefined: nothing, or nothing is asked. Walks over all devices: it is asked once, when the soak is over. */
+export interface HealthVerdict {
+  ok: boolean;
+  /** With the numbers. */
+  detail: string;
+}
+
+/** What is wrong; undefined: nothing, or nothing is asked. */
 export function healthProblem(state: RolloutState, number: number, nowMs: number): string | undefined {
+  return judgeHealth(state, number, nowMs).find(({ ok }) => !ok)?.detail;
+}
+
+/** Each thing that the gate of this phase asks of connections. Walks over all devices: the reducer asks once, when the soak is over. */
+export function judgeHealth(state: RolloutState, number: number, nowMs: number): HealthVerdict[] {
   const { connected, lostConnections } = state.document.phases[number]?.gate ?? {};
-  if (connected === undefined && lostConnections === undefined) return undefined;
+  if (connected === undefined && lostConnections === undefined) return [];
   const proven: TargetDevice[] = [];
   const others: TargetDevice[] = [];
   let provenOnline = 0;
@@ -25,34 +36,52 @@ export function healthProblem(state: RolloutState, number: number, nowMs: number
       othersOnline += online;
     }
   }
-  if (proven.length === 0) return undefined;
-  // Each of them was connected when it was offered the update.
-  const baseline = others.length === 0 ? 1 : othersOnline / others.length;
-  if (connected !== undefined && provenOnline / proven.length < connected * baseline) {
-    const than =
-      others.length === 0
-        ? 'of those that were offered it'
-        : `of the ${percent(baseline)} of those that were not updated`;
-    return `${provenOnline} of ${proven.length} proven devices are connected (${percent(provenOnline / proven.length)}); at least ${percent(connected)} ${than} must be`;
-  }
-  return lostConnections === undefined ? undefined : lossProblem(state, { proven, others }, lostConnections, nowMs);
+  if (proven.length === 0) return [];
+  const groups = { proven, others, provenOnline, othersOnline };
+  return [
+    ...(connected === undefined ? [] : [judgeConnected(groups, connected)]),
+    ...(lostConnections === undefined ? [] : [judgeLosses(state, groups, lostConnections, nowMs)]),
+  ];
 }
 
-function lossProblem(
+interface Groups {
+  proven: readonly TargetDevice[];
+  others: readonly TargetDevice[];
+  provenOnline: number;
+  othersOnline: number;
+}
+
+function judgeConnected({ proven, others, provenOnline, othersOnline }: Groups, connected: number): HealthVerdict {
+  // Each of them was connected when it was offered the update.
+  const baseline = others.length === 0 ? 1 : othersOnline / others.length;
+  const share = provenOnline / proven.length;
+  const than =
+    others.length === 0
+      ? 'of those that were offered it'
+      : `of the ${percent(baseline)} of those that were not updated`;
+  return {
+    ok: share >= connected * baseline,
+    detail: `${provenOnline} of ${proven.length} proven devices are connected (${percent(share)}); at least ${percent(connected)} ${than} must be`,
+  };
+}
+
+function judgeLosses(
   { document: { startedAtMs } }: RolloutState,
-  { proven, others }: { proven: readonly TargetDevice[]; others: readonly TargetDevice[] },
+  { proven, others }: Groups,
   times: number,
   nowMs: number,
-): string | undefined {
+): HealthVerdict {
   const lost = sum(proven, (device) => device.lost?.after ?? 0);
   const after = lost / hours(sum(proven, ({ sinceMs }) => nowMs - sinceMs));
   const before =
     sum(proven, (device) => device.lost?.before ?? 0) /
     hours(sum(proven, ({ entered, sinceMs }) => (entered?.['offered'] ?? sinceMs) - startedAtMs));
   const control = sum(others, (device) => device.lost?.before ?? 0) / hours(others.length * (nowMs - startedAtMs));
-  if (lost < minLost || after <= times * Math.max(before, control)) return undefined;
   const each = (rate: number) => `${Math.round(rate * 100) / 100}`;
-  return `${proven.length} proven devices lost ${each(after)} connections an hour each; ${each(before)} before, and ${each(control)} those that were not updated: at most ${times} times as many`;
+  return {
+    ok: lost < minLost || after <= times * Math.max(before, control),
+    detail: `${proven.length} proven devices lost ${each(after)} connections an hour each; ${each(before)} before, and ${each(control)} those that were not updated: at most ${times} times as many`,
+  };
 }
 
 /** Never nothing: a rate of no time is no rate. */

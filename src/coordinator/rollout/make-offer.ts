@@ -1,10 +1,11 @@
-/** Who is offered the release now: the rules are asked in the order of their reach, so that few are asked for many. */
-import { conductOf } from './conduct.ts';
-import { deviceRules, fleetRules, type OfferRule, queueRules } from './offer-rule.ts';
+/** Who is offered it now: the rules are asked in the order of their reach, so that few are asked for many. */
+import { actionOf } from './action-of.ts';
+import { deviceRules, fleetRules, queueRules } from './offer-rule.ts';
 import { queueOf, rankFrom } from './offer-queue.ts';
 import { holds, judgeWindows, usesDeviceZone } from './offer-window.ts';
 import { countsOffers, withOffer, withoutFuture } from './rate.ts';
 import type { RolloutDraft } from './rollout-draft.ts';
+import type { OfferRule } from './rule.ts';
 
 /** What a rule that ends a device's part in a rollout is called there. */
 const endings: Record<string, string> = {
@@ -12,6 +13,7 @@ const endings: Record<string, string> = {
   pin: 'device-pinned',
   registered: 'device-removed',
   conduct: 'agent-too-old',
+  takes: 'agent-too-old',
 };
 
 export function offer(draft: RolloutDraft): void {
@@ -86,51 +88,32 @@ function firstNo(rules: Iterable<OfferRule>): OfferRule | undefined {
 
 function makeOffer(draft: RolloutDraft, position: number): void {
   const device = draft.state.devices.at(position);
-  const { id, bundle, policy } = draft.document;
-  const { bootId: bootIdAtOffer, bundleUuid: from } = draft.facts.device(device.deviceId)?.running ?? {};
-  const delta = from === undefined ? undefined : draft.facts.delta(bundle.bundleUuid, from);
+  const { document, facts, nowMs } = draft;
+  const { kept, effects } = actionOf(document).ask({ document, target: device, facts, nowMs });
   const {
     deltaSha256: _d,
     notBeforeMs: _n,
     progressBytes: _p,
     evidence: _e,
+    proof: _f,
     reason: _r,
     bootIdAtOffer: _b,
+    serialAtOffer: _s,
     ...asBefore
   } = device;
   draft.put(position, {
     ...asBefore,
-    ...(delta === undefined ? {} : { deltaSha256: delta.sha256 }),
+    ...kept,
     state: 'offered',
-    sinceMs: draft.nowMs,
-    activeAtMs: draft.nowMs,
+    sinceMs: nowMs,
+    activeAtMs: nowMs,
     attempts: device.attempts + 1,
-    ...(bootIdAtOffer === undefined ? {} : { bootIdAtOffer }),
   });
-  if (countsOffers(draft.document.policy)) {
-    const recentOffers = withOffer(draft.document.recentOffers, draft.nowMs);
+  if (countsOffers(document.policy)) {
+    const recentOffers = withOffer(document.recentOffers, nowMs);
     draft.state = { ...draft.state, document: { ...draft.document, recentOffers } };
   }
-  const { deviceId } = device;
-  const expiresAtMs = draft.nowMs + policy.deadlineSeconds * 1000;
-  for (const { sha256 } of delta === undefined ? [bundle] : [bundle, delta]) {
-    draft.effects.push({ kind: 'grant', deviceId, sha256 });
-  }
-  const conduct = conductOf(policy);
-  const payload = {
-    rolloutId: id,
-    bundle,
-    ...(delta === undefined ? {} : { delta }),
-    expiresAtMs,
-    ...(conduct === undefined ? {} : { conduct }),
-    // Else the device answers with what became of the offer before.
-    ...(device.retries === undefined ? {} : { attempt: device.retries + 1 }),
-  };
-  draft.effects.push({
-    kind: 'request',
-    deviceId,
-    request: { type: 'update.offer', key: id, payload, expiresAtMs },
-  });
+  draft.effects.push(...effects);
 }
 
 function lookAtClock(draft: RolloutDraft): void {

@@ -1,46 +1,17 @@
 /**
- * The rules that a device passes before it is offered a release, in order. `reduce-rollout` offers by them and `why`
+ * The rules that a device passes before it is offered anything, in order. `reduce-rollout` offers by them and `why`
  * prints them: one code for both.
  */
-import type { DeltaOffer } from '../../protocol/request.ts';
 import { nextOpening, type Window } from '../../window/index.ts';
-import { conductOf } from './conduct.ts';
+import { actionOf } from './action-of.ts';
+import type { OfferFacts } from './offer-facts.ts';
 import { queueOf } from './offer-queue.ts';
 import { describeWindows, judgeWindows, usesDeviceZone } from './offer-window.ts';
 import { offersLately, rateLimit } from './rate.ts';
 import { type RolloutState } from './rollout-state.ts';
+import { rule, type OfferRule } from './rule.ts';
 import { type TargetDevice } from './target-device.ts';
 import { sumTallies } from './tally.ts';
-
-export interface OfferFacts {
-  connected(deviceId: string): boolean;
-  /** What the registry holds; undefined when the device was removed. */
-  device(deviceId: string):
-    | {
-        state: string;
-        running?: { bootId: string; slot?: string; bundleUuid?: string };
-        quarantinedBundles: readonly string[];
-        tags?: Readonly<Record<string, string>>;
-        /** Of the last connect or disconnect. */
-        sinceMs?: number;
-      }
-    | undefined;
-  /** What brings a device from one bundle to another with less to fetch, if it was made. */
-  delta(bundleUuid: string, fromUuid: string): DeltaOffer | undefined;
-  /** Does its agent heed what an offer says of windows, approval and bandwidth? */
-  takesConduct(deviceId: string): boolean;
-  /** Whose turn it is with the device, of all rollouts that have not finished with it. */
-  holder(deviceId: string): string | undefined;
-}
-
-export type RuleResult = 'ok' | 'waits' | 'already' | 'reject' | 'cancel';
-
-export interface OfferRule {
-  rule: string;
-  result: RuleResult;
-  /** For a person, with the numbers. */
-  detail: () => string;
-}
 
 /** A device with this tag is offered nothing; the tag's value says why. */
 export const pinTag = 'update-hold';
@@ -72,18 +43,14 @@ export function* deviceRules(
   nowMs: number,
 ): Generator<OfferRule> {
   const { document } = state;
-  const { bundle } = document;
+  const asking = { document, target, facts, nowMs };
+  const action = actionOf(document);
   const device = facts.device(target.deviceId);
   yield rule('registered', device === undefined ? 'cancel' : 'ok', () =>
     device === undefined ? 'the device was removed from the fleet' : `the device is ${device.state}`,
   );
   if (device === undefined) return;
-  const reverted = device.quarantinedBundles.includes(bundle.bundleUuid);
-  yield rule('quarantine', reverted ? 'reject' : 'ok', () =>
-    reverted
-      ? `the device has reverted bundle ${bundle.bundleUuid} before; flotilla device allow-bundle ${target.deviceId} ${bundle.bundleUuid} lets it try again`
-      : `never reverted bundle ${bundle.bundleUuid}`,
-  );
+  for (const each of action.fits(asking)) yield each;
   const pin = device.tags?.[pinTag];
   yield rule('pin', pin === undefined ? 'ok' : 'cancel', () =>
     pin === undefined ? `no tag ${pinTag}` : `held by the tag ${pinTag}: ${pin}`,
@@ -94,18 +61,7 @@ export function* deviceRules(
   });
   const connected = facts.connected(target.deviceId);
   yield rule('connected', connected ? 'ok' : 'waits', () => (connected ? 'connected' : 'not connected'));
-  const runs = device.running?.bundleUuid;
-  yield rule('running', runs === bundle.bundleUuid ? 'already' : 'ok', () =>
-    runs === bundle.bundleUuid ? `already runs ${bundle.bundleUuid}` : `runs ${runs ?? 'an unknown bundle'}`,
-  );
-  if (conductOf(document.policy) !== undefined) {
-    const heeds = facts.takesConduct(target.deviceId);
-    yield rule('conduct', heeds ? 'ok' : 'cancel', () =>
-      heeds
-        ? 'its agent heeds windows, approval and bandwidth of the policy'
-        : 'its agent does not know of install windows, approval or bandwidth: update the agent first',
-    );
-  }
+  for (const each of action.ready(asking)) yield each;
   const holder = facts.holder(target.deviceId);
   const held = holder !== undefined && holder !== document.id;
   yield rule('turn', held ? 'waits' : 'ok', () => (held ? `${holder} has it first` : 'no other rollout has it'));
@@ -116,12 +72,7 @@ export function* deviceRules(
       return notBeforeMs > nowMs ? `${spent}; in the penalty box until ${iso(notBeforeMs)}` : spent;
     });
   }
-  const delta = runs === undefined ? undefined : facts.delta(bundle.bundleUuid, runs);
-  yield rule('delta', 'ok', () =>
-    delta === undefined
-      ? `no delta for what it runs: the whole ${bundle.sizeBytes} bytes are offered`
-      : `a delta of ${delta.sizeBytes} instead of ${bundle.sizeBytes} bytes`,
-  );
+  for (const each of action.notes(asking)) yield each;
 }
 
 /** Limits that hold everybody back at once. */
@@ -170,10 +121,6 @@ function windowRule(windows: readonly Window[], state: RolloutState, zone: strin
     const next = Math.min(...openings);
     return `closed until ${Number.isFinite(next) ? iso(next) : 'a time that never comes'}: ${describeWindows(windows)}${where}`;
   });
-}
-
-function rule(name: string, result: RuleResult, detail: () => string): OfferRule {
-  return { rule: name, result, detail };
 }
 
 function iso(ms: number): string {

@@ -7,20 +7,25 @@ import { type DivideContext, dividePhases, requirePhases, type PlannedPhase } fr
 import { defaultMaxFailures, defaultPolicy } from './gate.ts';
 import { usesDeviceZone } from './offer-window.ts';
 import type { Joining } from './join.ts';
+import { actionTerms, requireFit, timersOf } from './plan-action.ts';
 import {
   createRolloutState,
   type PhaseState,
   type Policy,
   type RolloutState,
+  type StepTerms,
   type TimerPolicy,
 } from './rollout-state.ts';
 
 export interface RolloutPlanContext extends DivideContext {
   id: string;
-  release: string;
-  bundle: BundleOffer;
+  /** Absent where the policy names an action. */
+  release?: string;
+  bundle?: BundleOffer;
+  /** Of an action, where the policy does not say it. */
+  terms?: StepTerms;
   startedBy: string;
-  timers: TimerPolicy;
+  timers: Partial<TimerPolicy>;
   nowMs: number;
   /** The rollout that has this device now, if any. */
   heldBy(deviceId: string): string | undefined;
@@ -48,6 +53,7 @@ export function planRollout(
   targets: readonly string[],
   context: RolloutPlanContext,
 ): RolloutState {
+  requireFit(request);
   requireWindows(request, context.nowMs);
   const phases = dividePhases(request, targets, context);
   requirePhases(phases);
@@ -56,9 +62,10 @@ export function planRollout(
   return createRolloutState(
     {
       id: context.id,
-      release: context.release,
+      ...(context.release === undefined ? {} : { release: context.release }),
+      ...(context.bundle === undefined ? {} : { bundle: context.bundle }),
       selector: request.selector,
-      bundle: context.bundle,
+      ...actionTerms(request, context.terms),
       state: 'running',
       startedAtMs: nowMs,
       startedBy: context.startedBy,
@@ -72,7 +79,7 @@ export function planRollout(
         state: index === 0 ? 'running' : 'waiting',
       })),
       policy: policyOf(request, targets.length, phases),
-      timers: { ...context.timers, ...request.timers },
+      timers: timersOf(request, context.timers),
       counts: { waiting: targets.length },
       forgiven: { failures: 0, ended: 0 },
       history: [

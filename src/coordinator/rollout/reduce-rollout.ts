@@ -6,6 +6,7 @@
  *   phase:   waiting → running ⇄ soaking → approval → passed;   running, soaking → failed
  *   device:  waiting → queued → offered → downloading → verified → installing → rebooting → testing
  *            → committed | rolled-back | failed | timed-out | rejected | cancelled;   queued → already
+ *            where no bundle is brought: offered → running → committed | failed | timed-out | unknown | …
  *            failed, timed-out → queued while its retries last
  *
  * A device ends exactly once. What it tells afterwards is kept with its row and changes no count.
@@ -13,16 +14,19 @@
 import type { OnFailure } from '../../client/contract/rollout-policy.ts';
 import type { Reduced } from '../effect.ts';
 import type { UpdateEvent } from '../../protocol/event.ts';
+import { actionOf } from './action-of.ts';
+import { applyStep } from './apply-step.ts';
 import { applyUpdate } from './apply-update.ts';
 import { haltReason, judgePhase } from './gate.ts';
 import { join, type Joining } from './join.ts';
 import { healthProblem } from './judge-health.ts';
 import { offer } from './make-offer.ts';
-import type { OfferFacts } from './offer-rule.ts';
+import type { OfferFacts } from './offer-facts.ts';
 import { failTarget } from './retry.ts';
 import { RolloutDraft } from './rollout-draft.ts';
 import { deadlineOf } from './rollout-timer.ts';
 import { type PhaseState, type RolloutState } from './rollout-state.ts';
+import type { StepReport } from './step-report.ts';
 import { isInFlight, isOpen } from './target-device.ts';
 import { sumTallies } from './tally.ts';
 
@@ -30,6 +34,8 @@ export type RolloutInput =
   /** Just stored: do what is due. Loaded: nobody is connected to a process that has just begun. */
   | { kind: 'open'; loaded?: true }
   | { kind: 'update'; deviceId: string; event: UpdateEvent }
+  /** What has become of an action that is no update. */
+  | { kind: 'step'; deviceId: string; report: StepReport }
   /** It connected, disconnected, booted or was tagged, or another rollout has let it go: it may be offered now. */
   | { kind: 'presence'; deviceId: string }
   | { kind: 'removed'; deviceId: string }
@@ -65,8 +71,13 @@ function step(draft: RolloutDraft, input: RolloutInput): void {
       return draft.lookAgainAtAll();
     case 'update':
       return applyUpdate(draft, input.deviceId, input.event);
+    case 'step':
+      return applyStep(draft, input.deviceId, input.report);
     case 'presence':
-      return onDevice(draft, input.deviceId, (position) => draft.look(position));
+      return onDevice(draft, input.deviceId, (position) => {
+        draft.look(position);
+        observe(draft, position);
+      });
     case 'removed':
       return onDevice(draft, input.deviceId, (position) => {
         if (!isOpen(draft.state.devices.at(position).state)) return;
@@ -96,6 +107,15 @@ const gatherMs = 60_000;
 function onDevice(draft: RolloutDraft, deviceId: string, act: (position: number) => void): void {
   const position = draft.state.index.get(deviceId);
   if (position !== undefined) act(position);
+}
+
+/** What shows in the coordinator's own books is the word that counts. */
+function observe(draft: RolloutDraft, position: number): void {
+  const { document, facts, nowMs } = draft;
+  const target = draft.state.devices.at(position);
+  if (!isInFlight(target.state)) return;
+  const report = actionOf(document).observe({ document, target, facts, nowMs });
+  if (report !== undefined) applyStep(draft, target.deviceId, report);
 }
 
 /** From a pause the gates are judged as they stand; a halt is lifted by accepting the failures so far. */
@@ -132,7 +152,7 @@ function abort(draft: RolloutDraft, reason: string, action: OnFailure): void {
     if (device.attempts > 0) offered.push(device.deviceId);
     if (device.state === 'waiting' || device.state === 'queued') {
       draft.move(position, 'cancelled', { code: 'rollout-aborted', message: reason });
-    } else if (isInFlight(device.state) && action !== 'cancel-queued') draft.requestCancel(device.deviceId, reason);
+    } else if (isInFlight(device.state) && action !== 'cancel-queued') draft.requestCancel(position, reason);
   }
   if (typeof action === 'string' || offered.length === 0) return;
   draft.effects.push({ kind: 'roll-back', rolloutId: id, release: action.rollbackTo, deviceIds: offered, reason });
@@ -143,8 +163,8 @@ function halt(draft: RolloutDraft, reason: string): void {
   const action = draft.document.policy.onFailure ?? 'pause';
   if (action !== 'pause') return abort(draft, reason, action);
   draft.revise({ state: 'halted', reason });
-  for (const device of draft.state.devices) {
-    if (device.state === 'offered') draft.requestCancel(device.deviceId, reason);
+  for (const [position, device] of [...draft.state.devices].entries()) {
+    if (device.state === 'offered') draft.requestCancel(position, reason);
   }
 }
 
@@ -155,7 +175,7 @@ function supersede(draft: RolloutDraft, deviceIds: readonly string[], by: string
     onDevice(draft, deviceId, (position) => {
       const { state } = draft.state.devices.at(position);
       if (state === 'waiting' || state === 'queued') draft.move(position, 'cancelled', { code: 'superseded', message });
-      else if (isInFlight(state)) draft.requestCancel(deviceId, message);
+      else if (isInFlight(state)) draft.requestCancel(position, message);
     });
   }
 }
@@ -187,7 +207,7 @@ function endLate(draft: RolloutDraft, position: number, message: string): void {
     const ended = { ...rest, sinceMs: draft.nowMs, activeAtMs: draft.nowMs };
     failTarget(draft, position, ended, { state: 'timed-out', reason });
   } else draft.move(position, 'timed-out', reason);
-  if (device.state !== 'queued') draft.requestCancel(device.deviceId, message);
+  if (device.state !== 'queued') draft.requestCancel(position, message);
 }
 
 /** What follows from the state as it is now: halt, next phase, offers, completion. */

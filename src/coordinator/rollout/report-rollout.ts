@@ -73,17 +73,18 @@ function causesOf(devices: readonly TargetDevice[]): RolloutCause[] {
 }
 
 function bytesOf({ bundle }: RolloutDocument, devices: readonly TargetDevice[]): RolloutReport['bytes'] {
+  const wholeBytes = bundle?.sizeBytes ?? 0;
   const sum = { fetchedBytes: 0, withoutDeltaBytes: 0, wholeDevices: 0, deltaDevices: 0, deltaFailed: 0 };
   for (const { evidence, progressBytes = 0 } of devices) {
     const fetched = evidence?.downloadedBytes ?? progressBytes;
     if (fetched === 0) continue;
     const isDelta = evidence?.deltaFrom !== undefined;
     sum.fetchedBytes += fetched;
-    sum.withoutDeltaBytes += isDelta ? bundle.sizeBytes : fetched;
+    sum.withoutDeltaBytes += isDelta ? wholeBytes : fetched;
     sum[isDelta ? 'deltaDevices' : 'wholeDevices'] += 1;
     if (evidence?.deltaFailed !== undefined) sum.deltaFailed += 1;
   }
-  return { bundleBytes: bundle.sizeBytes, ...sum };
+  return { bundleBytes: wholeBytes, ...sum };
 }
 
 function durationsOf(devices: readonly TargetDevice[]): RolloutReport['durations'] {

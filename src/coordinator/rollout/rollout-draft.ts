@@ -1,5 +1,6 @@
 import type { Effect } from '../effect.ts';
-import type { OfferFacts } from './offer-rule.ts';
+import { actionOf } from './action-of.ts';
+import type { OfferFacts } from './offer-facts.ts';
 import { groupOf, queueOf } from './offer-queue.ts';
 import { extendHistory } from './rollout-history.ts';
 import type { RolloutDocument, RolloutState } from './rollout-state.ts';
@@ -122,19 +123,10 @@ export class RolloutDraft {
       this.state = { ...this.state, dueAtMs: deadline.atMs };
   }
 
-  requestCancel(deviceId: string, reason: string): void {
-    const { id, policy } = this.document;
-    this.effects.push({ kind: 'withdraw', deviceId, type: 'update.offer', key: id });
-    this.effects.push({
-      kind: 'request',
-      deviceId,
-      request: {
-        type: 'update.cancel',
-        key: id,
-        payload: { rolloutId: id, reason: reason.slice(0, 256) },
-        expiresAtMs: this.nowMs + policy.deadlineSeconds * 1000,
-      },
-    });
+  requestCancel(position: number, reason: string): void {
+    const { document, facts, nowMs } = this;
+    const target = this.state.devices.at(position);
+    this.effects.push(...actionOf(document).cancel({ document, target, facts, nowMs, reason }));
   }
 
   #countFlight(before: TargetDevice, after: TargetDevice): void {

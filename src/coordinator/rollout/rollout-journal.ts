@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { RolloutOutcome, RolloutPlanRow, RolloutStepRow } from '../../client/contract/rollout-recording.ts';
-import type { OfferFacts } from './offer-rule.ts';
+import type { OfferFacts } from './offer-facts.ts';
 import { reduceRollout, type RolloutInput } from './reduce-rollout.ts';
 import { createRolloutState, type RolloutDocument, type RolloutState } from './rollout-state.ts';
 import type { TargetDevice } from './target-device.ts';

@@ -1,4 +1,5 @@
 import type { Rollout } from '../../client/contract/rollout.ts';
+import type { RolloutAction } from '../../client/contract/rollout-action.ts';
 import type { RolloutMilestone } from '../../client/contract/rollout-report.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
 import { PersistentList } from '../persistent-list.ts';
@@ -29,9 +30,12 @@ export interface Forgiven {
 /** What a rollout is, apart from its devices. Stored as one document. */
 export interface RolloutDocument {
   id: string;
-  release: string;
+  /** What it brings; or else what it does, and how. */
+  release?: string;
+  bundle?: BundleOffer;
+  action?: RolloutAction;
+  terms?: StepTerms;
   selector: string;
-  bundle: BundleOffer;
   state: Rollout['state'];
   reason?: string;
   startedAtMs: number;
@@ -41,7 +45,8 @@ export interface RolloutDocument {
   currentPhase: number;
   phases: PhaseState[];
   policy: Policy;
-  timers: TimerPolicy;
+  /** A state without a timer is one that the action itself ends. */
+  timers: Partial<TimerPolicy>;
   counts: Record<string, number>;
   /** Failures and ended devices that an operator accepted by resuming: the gates count from there. */
   forgiven: Forgiven;
@@ -59,6 +64,17 @@ export interface TimerPolicy {
   installing: number;
   rebooting: number;
   testing: number;
+  /** Of an action that brings no bundle. */
+  running?: number;
+}
+
+/** How an action is carried out on each device. */
+export interface StepTerms {
+  timeoutSeconds: number;
+  /** Where each result goes. */
+  returners?: readonly string[];
+  /** Of the document of settings, whatever the order of its keys. */
+  documentSha256?: string;
 }
 
 /** The document and the devices are stored; everything else follows from them and from who is connected. */

@@ -25,8 +25,10 @@ export function deadlineOf(
   if (!isInFlight(state)) return undefined;
   if (device.wait !== undefined) return waitDeadline(document, device, { connected, sinceMs });
   const seconds = document.timers[state as keyof typeof document.timers];
+  // The action has timers of its own for it.
+  if (seconds === undefined) return undefined;
   // From here on it may be bricked: being away is no excuse.
-  if (state === 'installing' || state === 'rebooting' || state === 'testing') {
+  if (state === 'installing' || state === 'rebooting' || state === 'testing' || state === 'running') {
     return { atMs: activeAtMs + seconds * 1000, reason: `${state}: no word for ${seconds} s` };
   }
   if (!connected) return { atMs: awayMs, reason: `${state}: not connected for ${document.policy.deadlineSeconds} s` };
@@ -43,7 +45,7 @@ function waitDeadline(
   { state, activeAtMs, wait }: TargetDevice,
   { connected, sinceMs }: Presence,
 ): { atMs: number; reason: string } {
-  const seconds = timers[state as keyof typeof timers];
+  const seconds = timers[state as keyof typeof timers] ?? 0;
   const untilMs = Math.min(wait?.untilMs ?? activeAtMs + openWaitMs, activeAtMs + maxWaitMs);
   const silentMs = Math.max(untilMs, activeAtMs) + seconds * 1000;
   const code = wait?.code ?? '';

@@ -6,6 +6,8 @@ export type Reason = NonNullable<RolloutDevice['reason']>;
 export interface TargetDevice extends RolloutDevice {
   /** The boot id that the coordinator knew when it made the offer; a success needs another one. */
   bootIdAtOffer?: string;
+  /** The certificate that it had when it was asked for a new one. */
+  serialAtOffer?: string;
   /** The delta that it was offered beside the whole bundle. */
   deltaSha256?: string;
   /** `sinceMs` by the clock that judges silence: the last word about this device in this state. */
@@ -18,9 +20,17 @@ export interface TargetDevice extends RolloutDevice {
   cancelAsked?: boolean;
 }
 
-const inFlightStates: readonly string[] = ['offered', 'downloading', 'verified', 'installing', 'rebooting', 'testing'];
+const inFlightStates: readonly string[] = [
+  'offered',
+  'downloading',
+  'verified',
+  'installing',
+  'rebooting',
+  'testing',
+  'running',
+];
 const openStates: readonly string[] = ['waiting', 'queued', ...inFlightStates];
-const failureStates: readonly string[] = ['failed', 'rolled-back', 'timed-out'];
+const failureStates: readonly string[] = ['failed', 'rolled-back', 'timed-out', 'unknown'];
 
 export function isInFlight(state: RolloutDeviceState): boolean {
   return inFlightStates.includes(state);
@@ -32,8 +42,8 @@ export function isOpen(state: RolloutDeviceState): boolean {
 }
 
 /**
- * Ended badly after it was offered the release. A device that rejected it, or that was never reached, says nothing
- * about the release and is no failure.
+ * Ended badly, or nobody knows how, after it was offered it. A device that rejected it, or that was never reached, says
+ * nothing about it and is no failure.
  */
 export function isFailure(device: Pick<TargetDevice, 'state' | 'attempts'>): boolean {
   return device.attempts > 0 && failureStates.includes(device.state);

@@ -4,12 +4,25 @@ import type { TargetDevice } from './target-device.ts';
 
 /** The rollout as the API shows it, without devices. */
 export function viewRollout(document: RolloutDocument): Rollout {
-  const { id, release, bundle, selector, state, startedAtMs, startedBy, revision, currentPhase, policy, counts } =
-    document;
-  return {
+  const {
     id,
     release,
-    bundleUuid: bundle.bundleUuid,
+    bundle,
+    action,
+    selector,
+    state,
+    startedAtMs,
+    startedBy,
+    revision,
+    currentPhase,
+    policy,
+    counts,
+  } = document;
+  return {
+    id,
+    ...(release === undefined ? {} : { release }),
+    ...(bundle === undefined ? {} : { bundleUuid: bundle.bundleUuid }),
+    ...(action === undefined ? {} : { action }),
     selector,
     state,
     ...(document.reason === undefined ? {} : { reason: document.reason }),
@@ -27,6 +40,7 @@ export function viewRollout(document: RolloutDocument): Rollout {
 export function viewTarget(device: TargetDevice): RolloutDevice {
   const {
     bootIdAtOffer: _b,
+    serialAtOffer: _s,
     deltaSha256: _d,
     activeAtMs: _a,
     late: _l,
@@ -40,6 +54,6 @@ export function viewTarget(device: TargetDevice): RolloutDevice {
 /** Nothing of it can change any more: it need not be in memory. */
 export function isSettled(document: RolloutDocument): boolean {
   if (document.state !== 'completed' && document.state !== 'aborted') return false;
-  const open = ['offered', 'downloading', 'verified', 'installing', 'rebooting', 'testing'];
+  const open = ['offered', 'downloading', 'verified', 'installing', 'rebooting', 'testing', 'running'];
   return open.every((state) => document.counts[state] === undefined);
 }

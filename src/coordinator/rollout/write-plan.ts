@@ -1,22 +1,25 @@
-import { createHash } from 'node:crypto';
 import type { PlannedPhase, PlannedTarget, RolloutPlan } from '../../client/contract/rollout-plan.ts';
 import type { RolloutPolicy } from '../../client/contract/rollout-policy.ts';
 import { nextOpening } from '../../window/index.ts';
 import type { LeftOut } from './choose-target.ts';
+import { contentOf } from '../../protocol/job-action.ts';
+import { actionOf } from './action-of.ts';
 import { conductOf } from './conduct.ts';
-import type { OfferFacts } from './offer-rule.ts';
+import { digestJson } from './digest-json.ts';
+import type { OfferFacts } from './offer-facts.ts';
 import { judgeWindows, usesDeviceZone } from './offer-window.ts';
 import { rateLimit } from './rate.ts';
-import type { RolloutState } from './rollout-state.ts';
+import type { RuleResult } from './rule.ts';
+import type { TargetDevice } from './target-device.ts';
+import type { RolloutDocument, RolloutState } from './rollout-state.ts';
 
-export interface PlanFacts extends Pick<OfferFacts, 'connected' | 'delta' | 'takesConduct'> {
+export interface PlanFacts extends Omit<OfferFacts, 'device'> {
   /** What the registry holds. */
   device(deviceId: string):
-    | {
-        running?: { bundleUuid?: string; version?: string };
+    | (NonNullable<ReturnType<OfferFacts['device']>> & {
+        running?: { version?: string };
         instanceId?: string;
-        quarantinedBundles: readonly string[];
-      }
+      })
     | undefined;
   heldBy(deviceId: string): string | undefined;
 }
@@ -24,7 +27,12 @@ export interface PlanFacts extends Pick<OfferFacts, 'connected' | 'delta' | 'tak
 /** What the estimate takes for granted: nobody knows the links of a fleet beforehand. */
 const assumedBytesPerSecond = 1_048_576;
 const assumedInstallSeconds = 180;
-const assumes = '1 MiB/s for each device, 3 min for installation, restart and health checks; nobody fails or is away';
+/** Of an action that brings no bundle. */
+const assumedStepSeconds = 30;
+const assumes = {
+  release: '1 MiB/s for each device, 3 min for installation, restart and health checks; nobody fails or is away',
+  action: '1 MiB/s and 30 s for each device; nobody fails or is away',
+};
 
 /** The rollout as it would begin now, for a person to read. */
 export function writePlan(
@@ -37,7 +45,7 @@ export function writePlan(
     nowMs,
   }: { leftOut: readonly LeftOut[]; plannedBy: string; facts: PlanFacts; nowMs: number },
 ): RolloutPlan {
-  const { bundle, release, phases } = rollout.document;
+  const { bundle, release, action, phases } = rollout.document;
   const targets = [...rollout.devices].map(({ deviceId, phase }): PlannedTarget => {
     const { running, instanceId } = facts.device(deviceId) ?? {};
     return {
@@ -51,9 +59,10 @@ export function writePlan(
   });
   const shown = phases.map((phase, index): PlannedPhase => {
     const own = targets.filter((target) => target.phase === index + 1);
-    const fetched = own.map(({ runs }) => bytesFor(bundle, runs, facts));
+    const fetched = own.map(({ runs }) => bytesFor(rollout.document, runs, facts));
     const bytes = fetched.reduce((sum, each) => sum + each, 0);
-    const wholeBytes = own.reduce((sum, { runs }) => sum + (runs === bundle.bundleUuid ? 0 : bundle.sizeBytes), 0);
+    const noDelta = { ...facts, delta: () => undefined };
+    const wholeBytes = own.reduce((sum, { runs }) => sum + bytesFor(rollout.document, runs, noDelta), 0);
     return {
       id: index + 1,
       ...(phase.name === undefined ? {} : { name: phase.name }),
@@ -72,12 +81,21 @@ export function writePlan(
     plannedAtMs: nowMs,
     plannedBy,
     policy,
-    release: { id: release, bundleUuid: bundle.bundleUuid, sha256: bundle.sha256, sizeBytes: bundle.sizeBytes },
+    ...(bundle === undefined || release === undefined
+      ? {}
+      : {
+          release: {
+            id: release,
+            bundleUuid: bundle.bundleUuid,
+            sha256: bundle.sha256,
+            sizeBytes: bundle.sizeBytes,
+          },
+        }),
     devices: targets.length,
     wholeBytes: sum('wholeBytes'),
     bytes: sum('bytes'),
     estimatedSeconds: sum('estimatedSeconds'),
-    assumes,
+    assumes: assumes[action === undefined ? 'release' : 'action'],
     phases: shown,
     warnings: warningsOf(rollout, targets, facts, nowMs),
     leftOut: [...leftOut],
@@ -86,7 +104,8 @@ export function writePlan(
   return { ...plan, digest: digestPlan(plan) };
 }
 
-function bytesFor(bundle: RolloutState['document']['bundle'], runs: string | undefined, facts: PlanFacts): number {
+function bytesFor({ bundle, action }: RolloutDocument, runs: string | undefined, facts: PlanFacts): number {
+  if (bundle === undefined) return action?.kind === 'job' ? (contentOf(action.job)?.sizeBytes ?? 0) : 0;
   if (runs === bundle.bundleUuid) return 0;
   const delta = runs === undefined ? undefined : facts.delta(bundle.bundleUuid, runs);
   return delta?.sizeBytes ?? bundle.sizeBytes;
@@ -97,7 +116,8 @@ function estimate({ document, tallies }: RolloutState, phase: number, bytes: num
   const { policy, phases } = document;
   const { size, soakSeconds } = phases[phase]!;
   if (size === 0) return 0;
-  const perDevice = bytes / size / assumedBytesPerSecond + assumedInstallSeconds;
+  const worksSeconds = document.bundle === undefined ? assumedStepSeconds : assumedInstallSeconds;
+  const perDevice = bytes / size / assumedBytesPerSecond + worksSeconds;
   const proven = tallies.slice(0, phase).reduce((sum, { targets }) => sum + targets, 0);
   const limit = rateLimit(policy, proven);
   const byRate = limit === undefined ? 0 : ((size - 1) / limit) * 60;
@@ -123,13 +143,26 @@ function warningsOf(
     `not connected: offered when it comes, within ${policy.deadlineSeconds} s`,
   );
   warn(
-    targets.filter(({ runs }) => runs === bundle.bundleUuid),
+    targets.filter(({ runs }) => bundle !== undefined && runs === bundle.bundleUuid),
     'runs this bundle already',
   );
   warn(
-    targets.filter(({ deviceId }) => facts.device(deviceId)?.quarantinedBundles.includes(bundle.bundleUuid)),
+    targets.filter(({ deviceId }) => facts.device(deviceId)?.quarantinedBundles.includes(bundle?.bundleUuid ?? '')),
     'has reverted this bundle before: it will be rejected',
   );
+  if (bundle === undefined) {
+    const verdicts = new Map(
+      [...devices].map((target) => [target.deviceId, stepVerdict(document, target, facts, nowMs)]),
+    );
+    warn(
+      targets.filter(({ deviceId }) => verdicts.get(deviceId) === 'already'),
+      'is so already',
+    );
+    warn(
+      targets.filter(({ deviceId }) => verdicts.get(deviceId) === 'cancel'),
+      'has an agent that does not take this: it will be left out',
+    );
+  }
   if (conductOf(policy) !== undefined)
     warn(
       targets.filter(({ deviceId }) => !facts.takesConduct(deviceId)),
@@ -154,6 +187,18 @@ function warningsOf(
   return warnings;
 }
 
+/** What the action's own rules say to a device now; undefined: nothing against it. */
+function stepVerdict(
+  document: RolloutDocument,
+  target: TargetDevice,
+  facts: PlanFacts,
+  nowMs: number,
+): RuleResult | undefined {
+  for (const { result } of actionOf(document).ready({ document, target, facts, nowMs }))
+    if (result !== 'ok') return result;
+  return undefined;
+}
+
 const maxNamed = 3;
 
 function namesOf(list: readonly PlannedTarget[]): string {
@@ -162,12 +207,7 @@ function namesOf(list: readonly PlannedTarget[]): string {
   return `${list.length} of the targets (${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}):`;
 }
 
-/** Of everything but the digest itself, whatever the order of the keys. */
+/** Of everything but the digest itself. */
 export function digestPlan(plan: Omit<RolloutPlan, 'digest'>): string {
-  return createHash('sha256').update(JSON.stringify(plan, sortedKeys)).digest('hex');
-}
-
-function sortedKeys(_: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  return digestJson(plan);
 }

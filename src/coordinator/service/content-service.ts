@@ -73,7 +73,7 @@ async function piecesOf(
   return pieces.toSorted((a, b) => a.offset - b.offset);
 }
 
-/** What no release, no running job and no schedule needs, and nobody has sent for a month. */
+/** What no release, no job, no rollout and no schedule needs, and nobody has sent for a month. */
 async function forgetOld({ core, blobDirectory, clock }: ServiceContext): Promise<void> {
   const needed = await core.submit(({ state }) => neededContents(state));
   for (const name of await readdir(blobDirectory)) {
@@ -88,6 +88,9 @@ function neededContents(state: CoreState): Set<string> {
   const releases = [...state.releases.values()].map(({ release }) => release.sha256);
   const jobs = [...state.jobs.values()].map(({ document }) => document.action);
   const scheduled = [...state.schedules.values()].map(({ job }) => job.action);
-  const contents = [...jobs, ...scheduled].map((action) => contentOf(action)?.sha256 ?? '');
+  const rolled = [...state.rollouts.values()].flatMap(({ document: { action } }) =>
+    action?.kind === 'job' ? [action.job] : [],
+  );
+  const contents = [...jobs, ...scheduled, ...rolled].map((action) => contentOf(action)?.sha256 ?? '');
   return new Set([...releases, ...contents]);
 }

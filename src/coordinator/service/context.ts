@@ -60,7 +60,7 @@ export interface ServiceContext extends Caller {
   /** Uniform in [0, 1). */
   random(): number;
   /** A new id that starts with this letter. */
-  newId(prefix: 'j' | 'q' | 'r' | 't'): string;
+  newId(prefix: 'a' | 'j' | 'q' | 'r' | 't'): string;
   streams: ConsumerStreams;
   /** Where the application is asked about connects. */
   gate?: ConnectGate | undefined;

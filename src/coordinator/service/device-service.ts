@@ -12,6 +12,7 @@ import { audit, type ServiceContext } from './context.ts';
 import { lineageOf } from './lineage.ts';
 import { viewRenewal } from './renewal-service.ts';
 import { matchKnown, requireKnown } from './target.ts';
+import { viewAgentUpdate } from './view-agent-update.ts';
 import { viewFreshness, viewLog } from './view-freshness.ts';
 
 /** The device as the API shows it. */
@@ -36,6 +37,7 @@ export function viewDevice(state: CoreState, id: string, nowMs: number): Device 
     ...(certificate === undefined ? {} : { certificate: certificateFacts(certificate) }),
     ...(renewal === undefined ? {} : { renewal: viewRenewal(state, renewal) }),
     quarantinedBundles: device.quarantinedBundles,
+    ...(device.agentUpdate === undefined ? {} : { agentUpdate: viewAgentUpdate(device.agentUpdate, nowMs) }),
     ...standingFacts(device),
     ...(device.replaces === undefined ? {} : { lineage: lineageOf(state, id) }),
     ...requestFacts(state, device),

@@ -11,6 +11,7 @@ export {
   showAuthority,
 } from './authority-service.ts';
 export * from './audit-service.ts';
+export { showAgentUpdate, updateAgents } from './agent-update-service.ts';
 export { allowBundle } from './bundle-service.ts';
 export * from './certificate-service.ts';
 export * from './config-service.ts';

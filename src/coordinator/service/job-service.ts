@@ -120,6 +120,7 @@ export async function cancelJob(context: ServiceContext, id: string): Promise<Jo
   const running = await context.core.submit((turn) => {
     const job = turn.state.jobs.get(id);
     if (job === undefined || job.document.state === 'finished') return false;
+    if (job.document.rollout !== undefined) throw ofRollout(id, job.document.rollout.id);
     stepJob(turn, id, { kind: 'cancel', reason: `cancelled by ${context.actor}` });
     audit(turn, context, 'job.cancel', id, {});
     return true;
@@ -140,6 +141,14 @@ export async function askOutput(context: ServiceContext, id: string): Promise<Jo
   const row = await context.core.store.document('job', id);
   if (row === undefined) throw unknownJob(id);
   return viewJob(row.document as JobDocument);
+}
+
+/** Else the rollout would wait for what nobody begins. */
+function ofRollout(id: string, rolloutId: string): FlotillaError {
+  return new FlotillaError('refused', 'job-of-rollout', `job ${id} is carried out by a rollout`, {
+    seen: rolloutId,
+    suggestion: `flotilla rollout abort ${rolloutId}`,
+  });
 }
 
 export function unknownJob(id: string): FlotillaError {

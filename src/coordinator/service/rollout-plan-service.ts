@@ -6,6 +6,7 @@ import { type Drift, findDrift } from '../rollout/find-drift.ts';
 import type { RolloutState } from '../rollout/rollout-state.ts';
 import { digestPlan, writePlan } from '../rollout/write-plan.ts';
 import type { ServiceContext } from './context.ts';
+import { requireDoable, requireRight } from './require-doable.ts';
 import { launch, makeRollout } from './rollout-service.ts';
 import { matchAccepted } from './target.ts';
 
@@ -13,12 +14,15 @@ import { matchAccepted } from './target.ts';
 const maxNamed = 20;
 
 /** What the policy would do now; nothing is begun. */
-export function planRolloutFile(context: ServiceContext, request: RolloutRequest): Promise<RolloutPlan> {
+export async function planRolloutFile(context: ServiceContext, request: RolloutRequest): Promise<RolloutPlan> {
+  await requireDoable(context, request);
   return context.core.submit((turn) => {
     // A plan touches nobody: how many it may be is asked when it is applied.
     const { max, expect: _e, dryRun: _d, ...policy } = request;
-    const unasked = { ...context, jobs: { ...context.jobs, confirmAboveShare: 1 } };
-    const { rollout, leftOut } = makeRollout(turn, unasked, max === undefined ? policy : { ...policy, max }, '');
+    const { rollout, leftOut } = makeRollout(turn, context, max === undefined ? policy : { ...policy, max }, {
+      id: '',
+      asksNobody: true,
+    });
     const facts = {
       ...offerFacts(turn.state),
       device: (deviceId: string) => turn.state.devices.get(deviceId),
@@ -29,7 +33,7 @@ export function planRolloutFile(context: ServiceContext, request: RolloutRequest
 }
 
 /** Begins what the plan says, if all of it is still so. @throws FlotillaError `refused` naming what has drifted */
-export function applyRolloutPlan(context: ServiceContext, plan: RolloutPlan): Promise<Rollout> {
+export async function applyRolloutPlan(context: ServiceContext, plan: RolloutPlan): Promise<Rollout> {
   const { digest, ...content } = plan;
   if (digestPlan(content) !== digest) {
     throw new FlotillaError('refused', 'rollout-plan-edited', 'the plan is not as the coordinator wrote it', {
@@ -38,12 +42,14 @@ export function applyRolloutPlan(context: ServiceContext, plan: RolloutPlan): Pr
       suggestion: 'change the policy and make a new plan: flotilla rollout plan',
     });
   }
+  requireRight(context, plan.policy);
+  await requireDoable(context, plan.policy);
   return context.core.submit((turn) => {
     refuseDrift(driftNow(turn, plan));
     const placed = new Map(plan.targets.map(({ deviceId, phase }) => [deviceId, phase - 1]));
     if (placed.size !== plan.targets.length) throw notPossible('a device stands in it twice');
     const request = { ...plan.policy, expect: plan.targets.length };
-    const { rollout } = makeRollout(turn, context, request, context.newId('r'), placed);
+    const { rollout } = makeRollout(turn, context, request, { id: context.newId('r'), placed });
     requireSame(rollout, plan);
     return launch(turn, context, rollout);
   });
@@ -54,7 +60,10 @@ function driftNow(turn: Turn, plan: RolloutPlan): Drift[] {
   const { policy } = plan;
   const { selector, exclude } = policy;
   const select = (text: string) => new Set(matchAccepted(turn, text));
-  const found = (state.releases.get(policy.release) ?? state.releases.get(`${policy.release}/stable`))?.release;
+  const found =
+    policy.release === undefined
+      ? undefined
+      : (state.releases.get(policy.release) ?? state.releases.get(`${policy.release}/stable`))?.release;
   const { phases } = planSelectors(plan);
   return findDrift(plan, {
     device: (deviceId) => state.devices.get(deviceId),

@@ -4,15 +4,17 @@ import { FlotillaError } from '../../error.ts';
 import type { Turn } from '../core/turn.ts';
 import { isServed, type CoreState, type StoredRelease } from '../core/core-state.ts';
 import { heldBy, openRollout, stepRollout } from '../core/rollout-operation.ts';
-import { requireSize } from '../job/plan-job.ts';
+import { confirmRule, requireSize } from '../job/plan-job.ts';
 import { chooseTargets, type LeftOut } from '../rollout/choose-target.ts';
 import type { RolloutInput } from '../rollout/reduce-rollout.ts';
 import { pinTag } from '../rollout/offer-rule.ts';
+import { requireFit } from '../rollout/plan-action.ts';
 import { planRollout } from '../rollout/plan-rollout.ts';
 import type { RolloutDocument, RolloutState } from '../rollout/rollout-state.ts';
 import type { TargetDevice } from '../rollout/target-device.ts';
 import { viewRollout, viewTarget } from '../rollout/view-rollout.ts';
 import { audit, type ServiceContext } from './context.ts';
+import { requireDoable, requireRight } from './require-doable.ts';
 import { countAccepted, matchAccepted } from './target.ts';
 
 const maxListed = 200;
@@ -20,12 +22,24 @@ const defaultChannel = 'stable';
 
 export type RolloutVerb = 'pause' | 'resume' | 'abort' | 'approve';
 
-export function startRollout(context: ServiceContext, request: RolloutRequest): Promise<Rollout> {
+export async function startRollout(context: ServiceContext, request: RolloutRequest): Promise<Rollout> {
+  requireRight(context, request);
+  if (request.dryRun !== true) await requireDoable(context, request);
   return context.core.submit((turn) => {
-    const { rollout } = makeRollout(turn, context, request, request.dryRun === true ? '' : context.newId('r'));
+    const { rollout } = makeRollout(turn, context, request, {
+      id: request.dryRun === true ? '' : context.newId('r'),
+    });
     if (request.dryRun !== true) return launch(turn, context, rollout);
     return { ...viewRollout(rollout.document), devices: [...rollout.devices].map(viewTarget) };
   });
+}
+
+interface RolloutDraftOption {
+  id: string;
+  /** As a plan has placed the targets. */
+  placed?: ReadonlyMap<string, number>;
+  /** Their number needs no confirmation yet. */
+  asksNobody?: true;
 }
 
 /** A rollout as it would begin now, by the policy alone. */
@@ -33,22 +47,27 @@ export function makeRollout(
   turn: Turn,
   context: ServiceContext,
   request: RolloutRequest,
-  id: string,
-  placed?: ReadonlyMap<string, number>,
+  { id, placed, asksNobody }: RolloutDraftOption,
 ): { rollout: RolloutState; leftOut: LeftOut[] } {
   const { state } = turn;
-  const { release, offer } = findRelease(state, request.release);
+  requireFit(request);
+  const found = request.release === undefined ? undefined : findRelease(state, request.release);
   requireRollback(state, request);
   const select = (selector: string) => new Set(matchAccepted(turn, selector));
   const { targets, leftOut } = chooseTargets(request, matchAccepted(turn, request.selector), {
     select,
     pin: (deviceId) => state.devices.get(deviceId)?.tags[pinTag],
   });
-  requireSize('rollout', request, targets.length, countAccepted(state), context.jobs.confirmAboveShare);
+  const kind = request.action?.kind === 'job' ? request.action.job.kind : 'ping';
+  const confirm = confirmRule({ kind }, context.jobs, asksNobody === true ? 1 : 0);
+  requireSize('rollout', request, targets.length, countAccepted(state), confirm);
   const rollout = planRollout(request, targets, {
     id,
-    release: release.id,
-    bundle: offer,
+    ...(found === undefined ? {} : { release: found.release.id, bundle: found.offer }),
+    terms: {
+      timeoutSeconds: context.jobs.defaultTimeoutSeconds,
+      ...(context.returners.always.length === 0 ? {} : { returners: context.returners.always }),
+    },
     startedBy: context.actor,
     timers: context.rolloutTimers,
     nowMs: turn.nowMs,
@@ -63,17 +82,33 @@ export function makeRollout(
 
 /** Stores it and begins. */
 export function launch(turn: Turn, context: ServiceContext, rollout: RolloutState): Rollout {
-  const { id, release, selector } = rollout.document;
+  const { id, release, action, selector } = rollout.document;
   openRollout(turn, rollout);
   const targets = [...rollout.devices].map(({ deviceId }) => deviceId);
-  audit(turn, context, 'rollout.start', id, { release, selector, targets: targets.length }, targets);
+  audit(
+    turn,
+    context,
+    'rollout.start',
+    id,
+    { ...(action === undefined ? { release } : { action }), selector, targets: targets.length },
+    targets,
+  );
   const opened = turn.state.rollouts.get(id)!;
   return { ...viewRollout(opened.document), devices: [...opened.devices].map(viewTarget) };
 }
 
 /** The release that is returned to must be there before anything is begun, and be another one of the same product. */
-function requireRollback(state: CoreState, { release, onFailure }: RolloutRequest): void {
+function requireRollback(
+  state: CoreState,
+  { release, onFailure }: Pick<RolloutRequest, 'release' | 'onFailure'>,
+): void {
   if (typeof onFailure !== 'object') return;
+  if (release === undefined) {
+    throw new FlotillaError('usage', 'rollout-rollback', 'only a release is returned from', {
+      seen: `rollbackTo ${onFailure.rollbackTo} of an action`,
+      expected: 'cancel-queued or cancel-all',
+    });
+  }
   const wanted = findRelease(state, release).release;
   const target = findRelease(state, onFailure.rollbackTo).release;
   if (target.product === wanted.product && target.id !== wanted.id) return;
@@ -121,6 +156,7 @@ export async function changeRollout(
     if (document === undefined) return true;
     requireRevision(document, expectedRevision);
     requireState(document, verb);
+    if (verb === 'resume') requireRight(context, document);
     if (verb === 'approve') requireApprover(document, context);
     if (action !== undefined) requireAction(turn.state, document, verb, action);
     const given = reason ?? `${verb === 'pause' ? 'paused' : 'aborted'} by ${context.actor}`;
@@ -151,7 +187,7 @@ function inputOf(verb: RolloutVerb, by: string, reason: string, action: OnFailur
 
 function requireAction(state: CoreState, { release }: RolloutDocument, verb: RolloutVerb, action: OnFailure): void {
   if (verb === 'abort' && action !== 'pause')
-    return requireRollback(state, { release, selector: '', onFailure: action });
+    return requireRollback(state, { ...(release === undefined ? {} : { release }), onFailure: action });
   throw new FlotillaError('usage', 'rollout-action', `an action belongs to an abort`, {
     seen: `${verb}, ${JSON.stringify(action)}`,
     expected: 'cancel-queued, cancel-all or rollbackTo of an abort',

@@ -1,4 +1,5 @@
 /** What stands between a target and its release. The rules of the offer are the very ones that the reducer asks. */
+import type { StepProof } from '../../client/contract/rollout-action.ts';
 import type { WhyRule } from '../../client/contract/why.ts';
 import type { Evidence } from '../../protocol/event.ts';
 import { isServed, type CoreState } from '../core/core-state.ts';
@@ -7,6 +8,7 @@ import { judgePhase } from '../rollout/gate.ts';
 import { offerRules } from '../rollout/offer-rule.ts';
 import type { RolloutState } from '../rollout/rollout-state.ts';
 import { deadlineOf } from '../rollout/rollout-timer.ts';
+import { judgeHealth } from '../rollout/judge-health.ts';
 import { isInFlight, isSuccess, type TargetDevice } from '../rollout/target-device.ts';
 
 export function* rolloutRules(
@@ -28,6 +30,7 @@ export function* rolloutRules(
   yield* waitRule(target, nowMs);
   yield stateRule(state, rollout, target, nowMs);
   if (target.evidence !== undefined) yield evidenceRule(target.evidence, isSuccess(target.state));
+  if (target.proof !== undefined) yield proofRule(target.proof, isSuccess(target.state));
 }
 
 /** Why the phase before does not let the next begin. */
@@ -44,6 +47,13 @@ function* gateRule(rollout: RolloutState, target: TargetDevice, nowMs: number): 
     verdict: verdict.kind === 'passed' ? 'ok' : 'blocks',
     detail: `phase ${currentPhase + 1}: ${verdict.detail}`,
   };
+  for (const { ok, detail } of judgeHealth(rollout, currentPhase, nowMs)) {
+    yield {
+      rule: 'gate-health',
+      verdict: ok || phase.healthy === true ? 'ok' : 'blocks',
+      detail: `phase ${currentPhase + 1}: ${detail}`,
+    };
+  }
 }
 
 /** What the device itself waits for: its product, its owner, a window, somebody's word. */
@@ -87,6 +97,18 @@ function evidenceRule(
     ...(deltaFailed === undefined ? [] : [`the delta was given up: ${deltaFailed}`]),
   ];
   return { rule: 'evidence', verdict: proven ? 'ok' : 'unknown', detail: parts.join('; ') };
+}
+
+function proofRule(proof: StepProof, proven: boolean): WhyRule {
+  const verdict = proven ? 'ok' : 'unknown';
+  if (proof.kind === 'job') {
+    const ending = proof.exitCode === undefined ? '' : `exit ${proof.exitCode}; `;
+    return { rule: 'evidence', verdict, detail: `${ending}flotilla job show ${proof.jobId}` };
+  }
+  const { serial, replaces, issuedAtMs, connectedAtMs } = proof;
+  const before = replaces === undefined ? '' : `${replaces} → `;
+  const times = `issued ${new Date(issuedAtMs).toISOString()}, in use since ${new Date(connectedAtMs).toISOString()}`;
+  return { rule: 'evidence', verdict, detail: `certificate ${before}${serial}, ${times}` };
 }
 
 function secondsUntil(atMs: number, nowMs: number): number {

@@ -1,3 +1,4 @@
+import { nameRollout } from '../../client/contract/rollout-action.ts';
 import type { Why, WhyRule } from '../../client/contract/why.ts';
 import type { CoreState } from '../core/core-state.ts';
 import { createRolloutState, deviceOf, type RolloutDocument, type RolloutState } from '../rollout/rollout-state.ts';
@@ -28,7 +29,7 @@ export async function why(context: ServiceContext, deviceId: string, rolloutId: 
     else rules.push(...outsideRules(turn, deviceId, rollout));
     return {
       deviceId,
-      ...(rollout === undefined ? {} : { rolloutId: rollout.document.id, release: rollout.document.release }),
+      ...(rollout === undefined ? {} : { rolloutId: rollout.document.id, release: nameRollout(rollout.document) }),
       conclusion: conclude(deviceId, rollout, target, rules),
       rules,
     };
@@ -62,14 +63,17 @@ function conclude(
   const blocking = rules.find(({ verdict }) => verdict === 'blocks');
   const heldUp = blocking === undefined ? undefined : `${deviceId} is held up by ${blocking.rule}: ${blocking.detail}`;
   if (rollout === undefined) return heldUp ?? `${deviceId} is reachable; no rollout has it`;
-  const { release, id } = rollout.document;
+  const { id, action } = rollout.document;
+  const name = nameRollout(rollout.document);
   if (target === undefined) return heldUp ?? `${deviceId} is not a target of ${id}`;
-  if (isSuccess(target.state)) return `${deviceId} runs ${release}, proven`;
+  if (isSuccess(target.state)) return `${deviceId} ${action === undefined ? 'runs' : 'has done:'} ${name}, proven`;
   if (isInFlight(target.state)) {
     const waits = target.wait === undefined ? '' : `, and waits: ${target.wait.message}`;
-    return `${deviceId} is being updated to ${release}: ${target.state}${waits}`;
+    const does = action === undefined ? `is being updated to ${name}` : `is at it: ${name}`;
+    return `${deviceId} ${does}: ${target.state}${waits}`;
   }
   if (target.state === 'waiting' || target.state === 'queued') return heldUp ?? `${deviceId} is next`;
   const cause = target.reason === undefined ? '' : `: ${target.reason.message} (${target.reason.code})`;
-  return `${deviceId} did not get ${release}, it is ${target.state}${cause}`;
+  const missed = action === undefined ? `did not get ${name}` : `has not done it: ${name}`;
+  return `${deviceId} ${missed}, it is ${target.state}${cause}`;
 }

@@ -1,4 +1,4 @@
-import { dirname, sep } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import type { AgentConfig } from '../../config/agent-config.ts';
 import { readPackageAsset } from '../../config/package-asset.ts';
 import { FlotillaError } from '../../error.ts';
@@ -98,6 +98,7 @@ export async function renderService(template: string, option: ServiceOption): Pr
   const values: Record<string, string> = {
     NODE: plain(node),
     NODE_FLAGS: nodeFlags.join(' '),
+    LAUNCH: plain(deviceLayout.launcher),
     AGENT: plain(agentFile),
     CONFIG: plain(configPath),
     CERTIFICATE: plain(config.identity.certificate),
@@ -117,6 +118,19 @@ export async function renderService(template: string, option: ServiceOption): Pr
     if (value === undefined) throw new Error(`${template} asks for ${name}`);
     return value;
   });
+}
+
+/** The launcher for this configuration and for this installed agent, by its SHA-256: another one is not replaced. */
+export async function renderLauncher(config: AgentConfig, agentFile: string, base: string): Promise<string> {
+  const values: Record<string, string> = {
+    AGENT: plain(agentFile),
+    PROGRAMS: plain(join(config.state, 'program')),
+    BASE: base,
+    // Whoever has not given up by itself a minute later never will.
+    TRIAL_SECONDS: String(config.selfUpdate.proveSeconds + 60),
+  };
+  const text = await readPackageAsset('templates/agent/launch.sh');
+  return text.replace(/@([A-Z_]+)@/g, (_, name: string) => values[name]!);
 }
 
 function systemdLines({ config, systemdVersion = 0 }: ServiceOption, user: string): Record<string, string> {

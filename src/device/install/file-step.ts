@@ -122,7 +122,8 @@ async function sameContent(source: FileSource, path: string, size: number): Prom
   return a === b;
 }
 
-async function sha256Of(path: string): Promise<string> {
+/** Hex. */
+export async function sha256Of(path: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(path), hash);
   return hash.digest('hex');

@@ -5,10 +5,10 @@ import { parseAgentConfig } from '../../config/load-agent-config.ts';
 import { readPackageAsset } from '../../config/package-asset.ts';
 import { FlotillaError, systemErrorCode } from '../../error.ts';
 import { ask, detectInit, initSystems, type InitKind, type InitSystem } from '../init/init-system.ts';
-import { renderService, serviceUser, writableFolders } from '../init/service-file.ts';
+import { renderLauncher, renderService, serviceUser, writableFolders } from '../init/service-file.ts';
 import { agentUser, deviceLayout, onDisk } from '../layout.ts';
 import { findAccount, root, type Owner } from './account.ts';
-import { fileStep } from './file-step.ts';
+import { fileStep, sha256Of } from './file-step.ts';
 import { chooseRuntime } from './find-runtime.ts';
 import { folderStep } from './folder-step.ts';
 import { lockInstallation } from './install-lock.ts';
@@ -143,6 +143,8 @@ async function planInstall(plan: Plan): Promise<Step[]> {
       fileStep({ copyOf: runtime.copyOf ?? at(runtime.node) }, { path: at(runtime.node), mode: 0o755, owner: ours }),
     );
   steps.push(fileStep({ copyOf: agentFile }, { path: at(deviceLayout.agentFile), mode: 0o644, owner: ours }));
+  const launcher = await renderLauncher(config, deviceLayout.agentFile, await sha256Of(agentFile));
+  steps.push(fileStep({ text: launcher }, { path: at(deviceLayout.launcher), mode: 0o755, owner: ours }));
   const command = await renderCommand(runtime.node);
   steps.push(fileStep({ text: command }, { path: at(deviceLayout.command), mode: 0o755, owner: ours }));
 

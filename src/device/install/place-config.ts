@@ -67,18 +67,22 @@ export function placeConfig(text: string, file: string): PlacedConfig {
   }
   const log = pathAt(document, ['log', 'file']);
   if (log !== undefined && !isAbsolute(log)) document.setIn(['log', 'file'], join(deviceLayout.log, basename(log)));
-  companions.push(...placeKeys(document, directory));
+  for (const key of [
+    ['update', 'keys'],
+    ['selfUpdate', 'keys'],
+  ])
+    companions.push(...placeKeys(document, key, directory));
   return { text: document.toString({ lineWidth: 0 }), companions };
 }
 
-function placeKeys(document: Document, directory: string): Companion[] {
-  const keys = document.getIn(['update', 'keys']);
+function placeKeys(document: Document, key: readonly string[], directory: string): Companion[] {
+  const keys = document.getIn(key);
   if (!isSeq(keys)) return [];
   return keys.items.flatMap((item, index) => {
     const path = isScalar(item) ? item.value : item;
     if (typeof path !== 'string' || isAbsolute(path)) return [];
     const to = join(deviceLayout.configuration, 'keys', basename(path));
-    document.setIn(['update', 'keys', index], to);
+    document.setIn([...key, index], to);
     return [{ from: join(directory, path), to, kind: 'file' as const }];
   });
 }

@@ -38,7 +38,9 @@ export async function uninstallAgent(option: UninstallOption): Promise<Uninstall
     ...(live ? [stopStep(init)] : []),
     ...init.links.map(({ path }) => removeFileStep(at(path))),
     ...init.files.map(({ path }) => removeFileStep(at(path))),
-    ...[deviceLayout.command, deviceLayout.agentFile, deviceLayout.runtime].map((path) => removeFileStep(at(path))),
+    ...[deviceLayout.command, deviceLayout.launcher, deviceLayout.agentFile, deviceLayout.runtime].map((path) =>
+      removeFileStep(at(path)),
+    ),
     ...(purge ? purgeSteps(prefix) : [keptStep(at(deviceLayout.configuration)), keptStep(at(deviceLayout.data))]),
     // Last: from here on there is no way back.
     ...[deviceLayout.programs, deviceLayout.cache, deviceLayout.run].map((path) => removeFolderStep(at(path))),

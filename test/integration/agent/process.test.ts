@@ -13,8 +13,6 @@ let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
 let dir: string;
 let config: string;
 
-const fromSource = { env: { FLOTILLA_FROM_SOURCE: '1' } };
-
 beforeAll(async () => {
   folder = await temporaryDirectory();
   dir = join(folder.path, 'meter-1');
@@ -42,10 +40,7 @@ function eventTypes(): string[] {
 
 describe('the agent as a person starts it', () => {
   it('gets a key that only its owner can read, a request and a file that is valid, and never overwrites them', async () => {
-    const made = await flotilla(
-      ['agent', 'init', dir, '--id', 'meter-1', '--coordinator', '127.0.0.1:1', '--json'],
-      fromSource,
-    );
+    const made = await flotilla(['agent', 'init', dir, '--id', 'meter-1', '--coordinator', '127.0.0.1:1', '--json']);
     expect(made.exitCode).toBe(0);
     expect(made.json()).toMatchObject({
       deviceId: 'meter-1',
@@ -54,17 +49,14 @@ describe('the agent as a person starts it', () => {
     });
     expect((await stat(join(dir, 'device.key'))).mode & 0o777).toBe(0o600);
     const key = await readFile(join(dir, 'device.key'), 'utf8');
-    const again = await flotilla(
-      ['agent', 'init', dir, '--id', 'meter-2', '--coordinator', '127.0.0.1:1', '--json'],
-      fromSource,
-    );
+    const again = await flotilla(['agent', 'init', dir, '--id', 'meter-2', '--coordinator', '127.0.0.1:1', '--json']);
     expect(again.exitCode).toBe(6);
     expect(again.json()).toMatchObject({ error: { code: 'file-exists' } });
     expect(await readFile(join(dir, 'device.key'), 'utf8')).toBe(key);
   });
 
   it('says what is missing or wrong in one message, and ends', async () => {
-    const run = () => flotilla(['agent', 'run', '--config', config], fromSource);
+    const run = () => flotilla(['agent', 'run', '--config', config]);
     const missing = await run();
     expect([missing.exitCode, missing.stderr]).toEqual([
       2,
@@ -84,12 +76,12 @@ describe('the agent as a person starts it', () => {
   it('waits for a coordinator that is away, keeps its log, is alone on its state, and stops in order', async () => {
     await certify();
     await writeFile(join(dir, 'grains.yaml'), 'site: harbour\n');
-    const agent = start(['agent', 'run', '--config', config], fromSource);
+    const agent = start(['agent', 'run', '--config', config]);
     const said: string[] = [];
     agent.stderr.on('data', (chunk: Buffer) => said.push(chunk.toString()));
     await eventually('it has been refused a connection', () => said.join('').includes('not connected'));
     await eventually('its events are in its log', () => eventTypes().length === 3);
-    const second = await flotilla(['agent', 'run', '--config', config], fromSource);
+    const second = await flotilla(['agent', 'run', '--config', config]);
     expect([second.exitCode, second.stderr]).toEqual([
       6,
       expect.stringContaining('another agent works on this state folder'),

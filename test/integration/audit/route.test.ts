@@ -7,6 +7,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildAgentBundle } from '../../../src/cli/agent-bundle.ts';
 import type { AuditEntry } from '../../../src/client/contract/index.ts';
 import { HttpConnection } from '../../../src/client/http-connection.ts';
 import { defaultCoordinatorConfig, fleetLayout } from '../../../src/config/index.ts';
@@ -21,6 +22,7 @@ import {
   signAuthorityCsr,
   signTimeReset,
 } from '../../../src/pki/index.ts';
+import { requestVersions } from '../../../src/protocol/request.ts';
 import { eventually } from '../../support/eventually.ts';
 import { enrollSigner, receiptBody, receiptOf } from '../../support/sign-receipt.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
@@ -30,6 +32,7 @@ import { enroll } from '../coordinator/enroll.ts';
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
 let core: CoreBench;
 let bundle = '';
+let firmwareKey: Awaited<ReturnType<typeof writeKeyPair>>;
 const kept: Record<string, string> = {};
 
 const nameOf = ({ method, path }: Route): string => `${method} ${path}`;
@@ -55,6 +58,13 @@ interface Case {
 const until = async (rows: AsyncGenerator): Promise<void> => {
   await rows.next();
   await rows.return(undefined);
+};
+const agentBundle = async (): Promise<string> => {
+  const [agentFile, outputPath] = [join(directory.path, 'agent.js'), join(directory.path, 'agent.fw')];
+  await writeFile(agentFile, '// an agent\n');
+  const { privateKeyPath } = firmwareKey;
+  await buildAgentBundle({ agentFile, version: '1.0.0', outputPath, privateKeyPath });
+  return outputPath;
 };
 const rollout = async (): Promise<string> =>
   (await core.client.startRollout({ release: 'p/1.0.0', selector: 'gw-2' })).id;
@@ -227,6 +237,15 @@ const cases: Record<string, Case> = {
     subject: 'p/1.0.0/stable',
     run: () => core.client.publish(bundle, { channel: 'stable' }),
   },
+  'POST /v1/devices/update-agent': {
+    action: 'agent.update',
+    subject: 'flotilla-agent/1.0.0/stable',
+    devices: ['gw-50'],
+    run: async () => {
+      await core.client.publish(await agentBundle(), { channel: 'stable' });
+      return core.client.updateAgents({ selector: 'gw-50', release: 'flotilla-agent/1.0.0' });
+    },
+  },
   'POST /v1/rollouts': {
     action: 'rollout.start',
     devices: ['gw-2'],
@@ -383,7 +402,8 @@ beforeAll(async () => {
   const { certificates } = defaultCoordinatorConfig;
   core = await startCore(directory.path, { enrollment, certificates: { ...certificates, profiles } });
   await mkdir(core.keyDirectory, { recursive: true });
-  const { privateKeyPath } = await writeKeyPair(join(core.keyDirectory, 'firmware'));
+  firmwareKey = await writeKeyPair(join(core.keyDirectory, 'firmware'));
+  const { privateKeyPath } = firmwareKey;
   const configPath = join(directory.path, 'fwup.conf');
   bundle = join(directory.path, 'p.fw');
   await writeFile(configPath, 'meta-product = "p"\nmeta-version = "1.0.0"\ntask complete { on-init { info("x") } }\n');
@@ -395,6 +415,11 @@ beforeAll(async () => {
   device.say('flotilla.boot', { running: 'nonsense' });
   device.say('flotilla.boot', { running: 'nonsense' });
   await device.heard();
+  const taking = core.gateways.connect(await enroll(core.client, 'gw-50'));
+  await taking.admitted.promise;
+  taking.say('flotilla.boot', { running: { bootId: 'boot' }, agentVersion: '0.1.0' });
+  taking.say('flotilla.accepts', { agentVersion: '0.1.0', accepts: requestVersions });
+  await taking.heard();
 });
 afterAll(async () => {
   await core?.coordinator.stop();

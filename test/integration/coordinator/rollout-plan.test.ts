@@ -126,6 +126,25 @@ describe('a plan', () => {
     });
   });
 
+  it('is refused when a device has reverted the bundle since', async () => {
+    boards['w1'] = await board(core, 'w1');
+    await tag('w1', { crew: 'w' });
+    const plan = await core.client.planRollout({ release: 'meter/2.0.0', selector: 'I@crew:w' });
+    await core.client.startRollout({ release: 'meter/2.0.0', selector: 'w1' });
+    await update(boards['w1'], release, 'rolled-back');
+    await expect(apply(plan)).rejects.toMatchObject(refusedFor('w1 has reverted this bundle'));
+  });
+
+  it('is refused when a device was replaced by other hardware, which is named', async () => {
+    for (const id of ['v1', 'v2']) await board(core, id);
+    await tag('v1', { crew: 'v' });
+    const plan = await core.client.planRollout({ release: 'meter/2.0.0', selector: 'I@crew:v' });
+    await core.client.replaceDevice('v1', { by: 'v2' });
+    // The new hardware has the tags of the old, and so matches; nobody has looked at it.
+    const seen = 'v1 was replaced by v2; v2 matches now, and is not in the plan';
+    await expect(apply(plan)).rejects.toMatchObject(refusedFor(seen));
+  });
+
   it('is begun when nothing has changed, with exactly its targets and phases', async () => {
     const plan = await core.client.planRollout(policy);
     boards['a3']!.device.leave(); // who is there now is no drift

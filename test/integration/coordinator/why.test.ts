@@ -118,6 +118,44 @@ describe('why', () => {
     );
   });
 
+  it('gate-health: who is connected of those that have it, beside those that have it not', async () => {
+    const phases = [{ size: '2', soakSeconds: 1, gate: { connected: 0.9, lostConnections: 2 } }, { size: 'rest' }];
+    const { ids, boards, start } = await scenario('health', 4, { phases });
+    const { id } = await start();
+    for (const each of boards.slice(0, 2)) await updateBoard(each, release, 'committed');
+    const health = async () => (await core.client.why(ids[3]!, {})).rules.filter(({ rule }) => rule === 'gate-health');
+    expect(await health()).toEqual([
+      {
+        rule: 'gate-health',
+        verdict: 'ok',
+        detail:
+          'phase 1: 2 of 2 proven devices are connected (100 %); at least 90 % of the 100 % of those that were not updated must be',
+      },
+      {
+        rule: 'gate-health',
+        verdict: 'ok',
+        detail:
+          'phase 1: 2 proven devices lost 0 connections an hour each; 0 before, and 0 those that were not updated: at most 2 times as many',
+      },
+    ]);
+    boards[0]!.device.leave();
+    await expect
+      .poll(health)
+      .toContainEqual(
+        expect.objectContaining({ verdict: 'blocks', detail: expect.stringMatching(/^phase 1: 1 of 2 .* \(50 %\)/) }),
+      );
+    // The soak is over: what `why` has said is what stops it.
+    await expect.poll(async () => (await core.client.rollout(id)).state, { timeout: 5_000 }).toBe('halted');
+    const halted = await core.client.why(ids[3]!, {});
+    expect(blocking(halted)[0]).toMatchObject({
+      rule: 'rollout',
+      detail: expect.stringMatching(/is halted: phase 1: 1 of 2 proven devices are connected \(50 %\); at least 90 %/),
+    });
+    expect((await health())[1]!.detail).toMatch(
+      /^phase 1: 2 proven devices lost \d+(\.\d+)? connections an hour each;/,
+    );
+  });
+
   it('window', async () => {
     const far = new Date(Date.now() + 180 * 86_400_000);
     const cron = `0 3 ${far.getUTCDate()} ${far.getUTCMonth() + 1} *`;

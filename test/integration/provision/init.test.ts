@@ -22,8 +22,7 @@ beforeAll(async () => {
 afterAll(() => scratch[Symbol.asyncDispose]());
 
 const at = (name: string) => join(scratch.path, name);
-const run = (...args: string[]) =>
-  flotilla(['init', ...args], { cwd: scratch.path, env: { FLOTILLA_FROM_SOURCE: '1' } });
+const run = (...args: string[]) => flotilla(['init', ...args], { cwd: scratch.path });
 
 describe('flotilla init', () => {
   it('makes a whole fleet and says what to do next', async () => {
@@ -110,7 +109,7 @@ describe('flotilla init', () => {
   it('works in a folder that holds other things, by default the current one', async () => {
     await mkdir(at('here'));
     await writeFile(at('here/README'), 'mine');
-    const ran = await flotilla(['init', '--no-passphrase'], { cwd: at('here'), env: { FLOTILLA_FROM_SOURCE: '1' } });
+    const ran = await flotilla(['init', '--no-passphrase'], { cwd: at('here') });
     expect(ran).toMatchObject({ exitCode: 0, stderr: '' });
     expect(ran.stdout).toContain('flotilla coordinator start');
     expect((await readdir(at('here'))).toSorted()).toEqual([
@@ -163,7 +162,7 @@ describe('flotilla init', () => {
         '--passphrase-file',
         '/dev/stdin',
       ],
-      { cwd: scratch.path, env: { FLOTILLA_FROM_SOURCE: '1' } },
+      { cwd: scratch.path },
     );
     expect(ran.stdout).toContain('is made in');
     await execa('openssl', [
@@ -179,7 +178,7 @@ describe('flotilla init', () => {
   it('asks twice on a terminal and shows nothing of the answer', async () => {
     const asked = await execa('script', ['-qec', `${process.execPath} ${launcher} init asked`, '/dev/null'], {
       cwd: scratch.path,
-      env: { FLOTILLA_FROM_SOURCE: '1', NO_COLOR: '1' },
+      env: { NO_COLOR: '1' },
       input: `${passphrase}\n${passphrase}\n`,
     });
     expect(asked.stdout).toMatch(/Passphrase of the root key: \s+Passphrase of the root key, again: /);
@@ -199,7 +198,7 @@ describe('flotilla init', () => {
     const ran = await execa('bash', ['-c', 'ulimit -f 0; exec "$@"', 'bash', process.execPath, launcher, 'init', 'full', '--no-passphrase', '--json'], {
       cwd: scratch.path,
       reject: false,
-      env: { FLOTILLA_FROM_SOURCE: '1', NODE_DISABLE_COMPILE_CACHE: '1' },
+      env: { NODE_DISABLE_COMPILE_CACHE: '1' },
     }); // prettier-ignore
     expect(ran.exitCode).not.toBe(0);
     expect(JSON.parse(ran.stdout)).toHaveProperty('error');

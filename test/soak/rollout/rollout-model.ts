@@ -5,11 +5,13 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
+import type { RolloutAction } from '../../../src/client/contract/rollout-action.ts';
 import type { RolloutRequest } from '../../../src/client/contract/rollout.ts';
 import type { Effect } from '../../../src/coordinator/effect.ts';
 import { reduceRollout, type RolloutInput } from '../../../src/coordinator/rollout/reduce-rollout.ts';
 import { createRolloutState, type RolloutDocument } from '../../../src/coordinator/rollout/rollout-state.ts';
 import { isInFlight, isOpen, type TargetDevice } from '../../../src/coordinator/rollout/target-device.ts';
+import type { StepReport } from '../../../src/coordinator/rollout/step-report.ts';
 import { tallyPhases } from '../../../src/coordinator/rollout/tally.ts';
 import { updateStates } from '../../../src/protocol/event.ts';
 import { evidence, ids, newUuid, oldUuid, RolloutBench } from '../../unit/coordinator/rollout-bench.ts';
@@ -57,6 +59,29 @@ const request: fc.Arbitrary<Partial<RolloutRequest>> = fc.record(
   },
   { requiredKeys: ['phases', 'maxFailures'] },
 );
+const actions: readonly (RolloutAction | undefined)[] = [
+  undefined,
+  undefined,
+  { kind: 'job', job: { kind: 'command', argv: ['true'] } },
+  { kind: 'certificate' },
+];
+/** Of a release, or of an action that has nothing to return to. */
+const asked = fc.tuple(request, fc.constantFrom(...actions)).map(([{ onFailure, ...rest }, action]) => ({
+  ...rest,
+  ...(action === undefined ? {} : { action }),
+  ...(onFailure === undefined || (action !== undefined && typeof onFailure === 'object') ? {} : { onFailure }),
+}));
+
+/** What a device tells of an action, by what it would tell of an update. */
+const stepStates: Partial<Record<(typeof updateStates)[number], StepReport['state']>> = {
+  downloading: 'running',
+  testing: 'running',
+  committed: 'committed',
+  failed: 'failed',
+  'rolled-back': 'unknown',
+  rejected: 'rejected',
+  cancelled: 'cancelled',
+};
 
 type Step =
   | { kind: 'tell'; deviceId: string; state: (typeof updateStates)[number]; proven: boolean }
@@ -112,8 +137,8 @@ export function checkRolloutModel({ runs, seed }: { runs: number; seed: number }
   const report: ModelRun = { sequences: 0, steps: 0, offers: 0, endings: {} };
   const sequences = fc.array(fc.tuple(passing, anyStep), { minLength: 1, maxLength: 50 });
   fc.assert(
-    fc.property(request, fc.subarray(targets, { maxLength: 3 }), sequences, (asked, away, steps) => {
-      const checked = new CheckedRollout(asked, away);
+    fc.property(asked, fc.subarray(targets, { maxLength: 3 }), sequences, (policy, away, steps) => {
+      const checked = new CheckedRollout(policy, away);
       for (const [passedMs, each] of steps) checked.do(each, passedMs);
       const ending = checked.drain();
       report.sequences += 1;
@@ -139,9 +164,9 @@ class CheckedRollout {
   /** Phases whose failures an operator has accepted. */
   readonly #excused = new Set<number>();
 
-  constructor(asked: Partial<RolloutRequest>, away: readonly string[]) {
+  constructor(policy: Partial<RolloutRequest>, away: readonly string[]) {
     // From 10:00 on: the windows are open in even hours and half of the odd ones.
-    this.#bench = new RolloutBench(targets, { deadlineSeconds: 3_600, ...asked }, [...away], undefined, (id) => ({
+    this.#bench = new RolloutBench(targets, { deadlineSeconds: 3_600, ...policy }, [...away], undefined, (id) => ({
       site: siteOf(id),
     }));
     for (const [position, device] of [...this.#bench.state.devices].entries())
@@ -160,14 +185,17 @@ class CheckedRollout {
     this.#steadyMs += Math.max(0, passedMs);
     switch (step.kind) {
       case 'tell': {
+        if (bench.state.document.action !== undefined) return this.#report(step);
         const running = bench.world.get(step.deviceId)?.running;
         const before = { bootId: `${step.deviceId}-boot-1`, slot: 'a' };
         const shown = step.proven && running !== undefined ? { evidence: evidence(before, running) } : {};
         return this.#tell(step.deviceId, step.state, shown);
       }
       case 'update':
-        return this.#update(step.deviceId);
+        return bench.state.document.action === undefined ? this.#update(step.deviceId) : this.#work(step.deviceId);
       case 'roll-back':
+        if (bench.state.document.action !== undefined)
+          return this.#reportStep(step.deviceId, { state: 'failed', again: true });
         for (const state of ['offered', 'downloading', 'installing', 'rolled-back'] as const)
           this.#tell(step.deviceId, state, {});
         return;
@@ -239,6 +267,10 @@ class CheckedRollout {
       else if (all[currentPhase]?.state === 'approval') this.#feed({ kind: 'approve', by: 'operator:anna' });
       bench.nowMs += 20 * minuteMs;
       this.#steadyMs += 20 * minuteMs;
+      // A job ends by itself, and says so.
+      if (bench.state.document.action?.kind === 'job')
+        for (const { deviceId: id, state: at } of bench.state.devices)
+          if (isInFlight(at)) this.#reportStep(id, { state: 'unknown' });
       this.#feed({ kind: 'tick' });
     }
     throw new Error(`it is stuck: ${JSON.stringify(bench.state.document)} ${JSON.stringify([...bench.state.devices])}`);
@@ -258,6 +290,30 @@ class CheckedRollout {
     device.running = { bootId: `${id}-boot-2`, slot: 'b', bundleUuid: newUuid };
     this.#feed({ kind: 'presence', deviceId: id });
     this.#tell(id, 'committed', { evidence: evidence(before, device.running) });
+  }
+
+  #report({ deviceId: id, state, proven }: Extract<Step, { kind: 'tell' }>): void {
+    const told = stepStates[state];
+    const attempts = this.#bench.state.index.has(id) ? this.#bench.device(id).attempts : 0;
+    // A certificate is proven by a session alone: see #work.
+    if (told === undefined || (told === 'committed' && this.#bench.state.document.action?.kind === 'certificate'))
+      return;
+    this.#feed({ kind: 'step', deviceId: id, report: { attempt: proven ? attempts : attempts - 1, state: told } });
+  }
+
+  #reportStep(id: string, report: StepReport): void {
+    this.#feed({ kind: 'step', deviceId: id, report });
+  }
+
+  /** Does what it is asked, if it is. */
+  #work(id: string): void {
+    const bench = this.#bench;
+    if (bench.world.get(id) === undefined) return;
+    this.#reportStep(id, { state: 'running' });
+    if (bench.state.document.action?.kind === 'job') return this.#reportStep(id, { state: 'committed' });
+    const serial = `${id}-${bench.nowMs}`;
+    bench.certificates.set(id, { serial, issuedAtMs: bench.nowMs, connectedAtMs: bench.nowMs });
+    this.#feed({ kind: 'presence', deviceId: id });
   }
 
   /** The process ends and another one begins with what is stored: nobody is connected to it, then they come back. */
@@ -335,16 +391,19 @@ class CheckedRollout {
       const own = [...devices].filter((device) => device.phase === phase);
       const ended = own.filter(({ state, attempts }) => attempts > 0 && !isOpen(state) && state !== 'cancelled');
       const proven = ended.filter(({ state }) => state === 'committed').length;
-      const failed = ended.filter(({ state }) => ['failed', 'rolled-back', 'timed-out'].includes(state)).length;
-      const { gate: asked = {}, approvedBy } = document.phases[phase]!;
+      const failed = ended.filter(({ state }) =>
+        ['failed', 'rolled-back', 'timed-out', 'unknown'].includes(state),
+      ).length;
+      const { gate: wanted = {}, approvedBy } = document.phases[phase]!;
       if (this.#excused.has(phase)) continue;
       require(!own.some(({ state }) => isInFlight(state)), `phase ${phase} has devices in flight`);
-      require(asked.approval === undefined || approvedBy !== undefined, `phase ${phase} was not approved`);
+      require(wanted.approval === undefined || approvedBy !== undefined, `phase ${phase} was not approved`);
       if (ended.length === 0) continue;
-      require(asked.success === undefined || proven / ended.length >= asked.success, `phase ${phase}: too few proven`);
-      if (asked.failure !== undefined && ended.length >= (asked.minSample ?? 1))
-        require(failed / ended.length <= asked.failure, `phase ${phase}: too many failed`);
-      require(ended.length >= (asked.minSample ?? 1), `phase ${phase}: too few ended`);
+      require(wanted.success === undefined ||
+        proven / ended.length >= wanted.success, `phase ${phase}: too few proven`);
+      if (wanted.failure !== undefined && ended.length >= (wanted.minSample ?? 1))
+        require(failed / ended.length <= wanted.failure, `phase ${phase}: too many failed`);
+      require(ended.length >= (wanted.minSample ?? 1), `phase ${phase}: too few ended`);
     }
   }
 
@@ -394,7 +453,9 @@ class CheckedRollout {
 
 function offersOf(effects: readonly Effect[]): string[] {
   return effects.flatMap((effect) =>
-    effect.kind === 'request' && effect.request.type === 'update.offer' ? [effect.deviceId] : [],
+    effect.kind === 'run-step' || (effect.kind === 'request' && effect.request.type === 'update.offer')
+      ? [effect.deviceId]
+      : [],
   );
 }
 

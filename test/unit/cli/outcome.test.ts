@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { agentOrderExitCode } from '../../../src/cli/agent-order-exit-code.ts';
 import { exitCodeOf } from '../../../src/cli/exit-code.ts';
 import { followJob, JobProgress } from '../../../src/cli/follow-job.ts';
 import { jobExitCode } from '../../../src/cli/job-exit-code.ts';
@@ -19,6 +20,25 @@ describe('the exit code of a job', () => {
     [{ succeeded: 2 }, 3, 4],
   ])('%j of %d is %d', (counts, matched, code) => {
     expect(jobExitCode({ matched, counts })).toBe(code);
+  });
+});
+
+describe('the exit code of an order to update agents', () => {
+  it.each([
+    [['sent', 'waiting', 'current'], [], 0],
+    [['sent', 'busy'], [], 4],
+    [['sent', 'sent'], ['committed', 'committed'], 0],
+    [['sent', 'too-old'], ['committed'], 4],
+    [['sent', 'sent'], ['committed', 'rolled-back'], 4],
+    [['sent'], ['rejected'], 4],
+    [['sent', 'sent'], ['failed', 'testing'], 5],
+    [['sent'], ['offered'], 5],
+    [['sent'], ['expired'], 5],
+    [['sent'], ['gone'], 5],
+  ] as const)('%j that end as %j is %d', (ordered, ended, code) => {
+    const devices = ordered.map((state) => ({ deviceId: 'd', state }));
+    const outcomes = ended.map((state) => ({ deviceId: 'd', state }));
+    expect(agentOrderExitCode({ devices, outcomes })).toBe(code);
   });
 });
 

@@ -1,7 +1,8 @@
 import { Value } from 'typebox/value';
 import { describe, expect, it } from 'vitest';
+import { resolveAction } from '../../../src/cli/policy-action.ts';
 import { parseRolloutPolicy } from '../../../src/cli/rollout-policy-file.ts';
-import { RolloutPolicySchema } from '../../../src/client/contract/index.ts';
+import { RolloutActionSchema, RolloutPolicySchema } from '../../../src/client/contract/index.ts';
 import { ConfigError } from '../../../src/config/index.ts';
 
 const whole = `
@@ -81,7 +82,12 @@ describe('a policy file', () => {
   });
 
   it.each([
-    ['selector: "*"\n', '1 release: release is missing'],
+    ['selector: "*"\n', '1 : a policy has a release, or an action instead'],
+    [`${small}action: { kind: certificate }`, '1 : a policy has a release, or an action instead'],
+    ['selector: "*"\naction: { kind: certificat }', '2 action.kind: action.kind is not valid'],
+    ['selector: "*"\naction: { kind: config, name: app }', '2 action: action is not valid'],
+    ['selector: "*"\naction: { kind: command, run: [a], shell: b }', '2 action: action is not valid'],
+    ['selector: "*"\naction: { kind: put, file: a, to: etc/motd }', '2 action.to: action.to is not valid'],
     ['release: p/1\nselector: gw and\n', '2 selector: selector: '],
     [`${small}windows: { offer: [{ cron: '61 * * * *', duration: 1h, zone: UTC }] }`, '3 windows.offer[0]'],
     [`${small}windows: { offer: [{ cron: '0 * * * *', duration: 1h, zone: Mars/Olympus }] }`, '3 windows.offer[0]'],
@@ -92,5 +98,48 @@ describe('a policy file', () => {
     [`${small}phases: [{ size: 101% }]`, '3 phases[0].size: phases[0].size is not valid'],
   ])('refuses %j', (source, expected) => {
     expect(problems(source)).toEqual([expect.stringContaining(expected)]);
+  });
+});
+
+describe('the action of a policy file', () => {
+  const resolved = async (written: string) => {
+    const { action } = parseRolloutPolicy(`selector: '*'\naction: ${written}\n`, 'policy.yaml');
+    const taken: string[] = [];
+    const take = async (path: string) => {
+      taken.push(path);
+      return { sha256: '0'.repeat(64), sizeBytes: 3 };
+    };
+    const done = await resolveAction(action!, '/policies/policy.yaml', take);
+    expect(Value.Check(RolloutActionSchema, done)).toBe(true);
+    return { done, taken };
+  };
+
+  it.each([
+    ['{ kind: certificate }', { kind: 'certificate' }],
+    [
+      '{ kind: config, name: app, document: { a: [1, x] } }',
+      { kind: 'config', name: 'app', document: { a: [1, 'x'] } },
+    ],
+    [
+      '{ kind: command, run: [systemctl, restart, meter], timeout: 1m }',
+      { kind: 'job', job: { kind: 'command', argv: ['systemctl', 'restart', 'meter'] }, timeoutSeconds: 60 },
+    ],
+    [
+      "{ kind: command, shell: 'df -h | tail -1' }",
+      { kind: 'job', job: { kind: 'command', argv: ['df -h | tail -1'], shell: true } },
+    ],
+    ['{ kind: restart, service: meter }', { kind: 'job', job: { kind: 'restart', service: 'meter' } }],
+    ['{ kind: reboot }', { kind: 'job', job: { kind: 'reboot' } }],
+  ])('%s', async (written, expected) => {
+    expect((await resolved(written)).done).toEqual(expected);
+  });
+
+  it('names its files as seen from the policy', async () => {
+    const script = await resolved('{ kind: script, file: bin/fix.sh, args: [--fast] }');
+    expect(script.taken).toEqual(['/policies/bin/fix.sh']);
+    expect(script.done).toMatchObject({ job: { kind: 'script', name: 'fix.sh', args: ['--fast'] } });
+    const put = await resolved("{ kind: put, file: /tmp/motd, to: /etc/motd, mode: '644' }");
+    expect(put.taken).toEqual(['/tmp/motd']);
+    expect(put.done).toMatchObject({ job: { kind: 'put', path: '/etc/motd', mode: '644' } });
   });
 });

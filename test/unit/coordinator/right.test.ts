@@ -34,6 +34,8 @@ const decisions: Record<string, string> = {
   'POST /v1/devices/reject': 'isolate',
   'POST /v1/devices/quarantine': 'isolate',
   'POST /v1/devices/allow-bundle': 'release',
+  'POST /v1/devices/update-agent': 'release',
+  'GET /v1/agent-updates/:id': 'read',
   'POST /v1/devices/reset-time': 'administer',
   'POST /v1/devices/:id/replace': 'administer',
   'POST /v1/devices/tag': 'tag',
@@ -84,14 +86,14 @@ const decisions: Record<string, string> = {
   'PUT /v1/releases': 'release',
   'GET /v1/releases': 'read',
   'GET /v1/releases/:id': 'read',
-  'POST /v1/rollouts': 'release',
+  'POST /v1/rollouts': 'rollout', // and what its action takes: rollout-role.test.ts
   'GET /v1/rollouts': 'read',
   'POST /v1/rollouts/plan': 'read', // touches nothing
-  'POST /v1/rollouts/apply': 'release',
+  'POST /v1/rollouts/apply': 'rollout',
   'GET /v1/rollouts/:id': 'read',
   'POST /v1/rollouts/:id/approve': 'read', // the phase names the role
   'POST /v1/rollouts/:id/pause': 'halt',
-  'POST /v1/rollouts/:id/resume': 'release',
+  'POST /v1/rollouts/:id/resume': 'rollout',
   'POST /v1/rollouts/:id/abort': 'halt',
   'GET /v1/rollouts/:id/follow': 'read',
   'GET /v1/rollouts/:id/report': 'read',

@@ -1,6 +1,6 @@
 import type { RolloutRequest } from '../../../src/client/contract/rollout.ts';
 import type { Effect } from '../../../src/coordinator/effect.ts';
-import type { OfferFacts } from '../../../src/coordinator/rollout/offer-rule.ts';
+import type { OfferFacts } from '../../../src/coordinator/rollout/offer-facts.ts';
 import { planRollout } from '../../../src/coordinator/rollout/plan-rollout.ts';
 import { reduceRollout, type RolloutInput } from '../../../src/coordinator/rollout/reduce-rollout.ts';
 import type { RolloutState } from '../../../src/coordinator/rollout/rollout-state.ts';
@@ -42,6 +42,9 @@ export class RolloutBench {
   readonly holders = new Map<string, string>();
   /** Devices whose agent knows nothing of `conduct`. */
   readonly oldAgents = new Set<string>();
+  /** Of the session that lives now. */
+  readonly certificates = new Map<string, { serial: string; issuedAtMs: number; connectedAtMs: number }>();
+  readonly configs = new Map<string, { sha256: string; takenUp: boolean; version: number }>();
   nowMs = 0;
 
   constructor(
@@ -61,12 +64,14 @@ export class RolloutBench {
         tags: {},
       });
     }
-    this.state = planRollout({ release: 'meter/2.0.0/stable', selector: '*', ...request }, targets, {
+    const brings = request.action === undefined ? { release: 'meter/2.0.0/stable' } : {};
+    this.state = planRollout({ ...brings, selector: '*', ...request }, targets, {
       id: 'r1',
-      release: 'meter/2.0.0/stable',
-      bundle,
+      ...brings,
+      ...(request.action === undefined ? { bundle } : {}),
+      terms: { timeoutSeconds: 60 },
       startedBy: 'local:0',
-      timers,
+      timers: { ...timers, running: 60 },
       nowMs: 0,
       connected: (id) => this.world.get(id)!.connected,
       heldBy: (id) => (id === held ? 'r0' : undefined),
@@ -91,6 +96,9 @@ export class RolloutBench {
         this.deltas.find((delta) => bundleUuid === newUuid && delta.fromUuid === fromUuid),
       takesConduct: (id) => !this.oldAgents.has(id),
       holder: (id) => this.holders.get(id),
+      takes: (id) => !this.oldAgents.has(id),
+      certificate: (id) => (this.world.get(id)?.connected === true ? this.certificates.get(id) : undefined),
+      config: (id) => this.configs.get(id),
     };
   }
 

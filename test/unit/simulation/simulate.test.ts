@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { RolloutAction } from '../../../src/client/contract/index.ts';
 import { EventQueue } from '../../../src/simulation/event-queue.ts';
 import {
   createFleet,
@@ -14,7 +15,15 @@ import {
 } from '../../../src/simulation/index.ts';
 
 const startMs = Date.parse('2026-01-05T00:00:00Z');
-const timers = { offered: 300, downloading: 3_600, verified: 600, installing: 600, rebooting: 900, testing: 900 };
+const timers = {
+  offered: 300,
+  downloading: 3_600,
+  verified: 600,
+  installing: 600,
+  rebooting: 900,
+  testing: 900,
+  running: 600,
+};
 const hourMs = 3_600_000;
 
 function fleetOf(count: number) {
@@ -29,7 +38,7 @@ function trialOf(
   { count = 60, seed = 1 }: { count?: number; seed?: number } = {},
 ): Trial {
   return simulatePolicy({
-    request: { release: 'meter/2.0.0/stable', selector: '*', ...request },
+    request: { ...(request.action === undefined ? { release: 'meter/2.0.0/stable' } : {}), selector: '*', ...request },
     fleet: fleetOf(count),
     model,
     timers,
@@ -39,6 +48,10 @@ function trialOf(
     bundleBytes: 1_000_000,
   });
 }
+
+const job: RolloutAction = { kind: 'job', job: { kind: 'command', argv: ['true'] }, timeoutSeconds: 60 };
+const settings: RolloutAction = { kind: 'config', name: 'app', document: {} };
+const certificate: RolloutAction = { kind: 'certificate' };
 
 /** Failures stop nothing. */
 const patient = { maxFailures: 1_000, maxFailureShare: 1 };
@@ -125,6 +138,7 @@ describe('a simulated rollout', () => {
           seed: fc.nat(1_000),
           maxInFlight: fc.integer({ min: 1, max: 9 }),
           maxFailures: fc.integer({ min: 1, max: 40 }),
+          action: fc.constantFrom(undefined, job, settings, certificate),
           failures: fc.array(fc.record({ share, as: fc.constantFrom(...failureEnds) }), { maxLength: 3 }),
           offline: fc.array(fc.record({ share, for: fc.integer({ min: 0, max: 30 * hourMs }).map(fixed) }), {
             maxLength: 1,
@@ -134,8 +148,10 @@ describe('a simulated rollout', () => {
             maxLength: 1,
           }),
         }),
-        ({ count, seed, maxInFlight, maxFailures, ...model }) => {
-          const run = () => trialOf({ maxInFlight, maxFailures, maxFailureShare: 1 }, model, { count, seed });
+        ({ count, seed, maxInFlight, maxFailures, action, ...model }) => {
+          const limits = { maxInFlight, maxFailures, maxFailureShare: 1 };
+          const request = action === undefined ? limits : { ...limits, action };
+          const run = () => trialOf(request, model, { count, seed });
           const trial = run();
           expect(run()).toEqual(trial);
           expect(trial.peakInFlight).toBeLessThanOrEqual(maxInFlight);
@@ -152,12 +168,52 @@ describe('a simulated rollout', () => {
             'installing',
             'rebooting',
             'testing',
+            'running',
           ];
           for (const state of open) expect(counts[state]).toBeUndefined();
         },
       ),
-      { numRuns: 40, seed: 11 },
+      { numRuns: 60, seed: 11 },
     );
+  });
+});
+
+describe('a simulated action that brings no release', () => {
+  it.each([job, settings, certificate])('$kind: comes to everybody, phase after phase', (action) => {
+    const trial = trialOf({ action, phases: [{ size: '2', soakSeconds: 600 }, { size: 'rest' }], maxInFlight: 7 });
+    expect(trial).toMatchObject({ ending: 'completed', peakInFlight: 7, phasePeaks: [2, 7] });
+    expect(trial.report.rollout).toMatchObject({ action, counts: { committed: 60 } });
+    expect(trial.report.durations).toHaveProperty('running');
+    expect(trial.report.durations).not.toHaveProperty('rebooting');
+  });
+
+  it.each([
+    [job, 'failed', { failed: 6 }],
+    [job, 'rejected', { rejected: 6 }],
+    [job, 'silent', { 'timed-out': 6 }],
+    [settings, 'failed', { failed: 6 }],
+    [certificate, 'failed', { failed: 6 }],
+    [certificate, 'silent', { 'timed-out': 6 }],
+  ] as const)('%j that is to end as %s', (action, as, counts) => {
+    const trial = trialOf({ ...patient, action }, { failures: [{ devices: 'I@ring:r3', as }] });
+    expect(trial.report.rollout).toMatchObject({ state: 'completed', counts: { committed: 54, ...counts } });
+  });
+
+  it('spends the retries of a job on what is known to have failed, and on nothing else', () => {
+    const retry = { perDevice: 2, perPhase: 100, backoffSeconds: 10 };
+    const failed = trialOf({ ...patient, action: job, retry }, { failures: [{ devices: 'I@ring:r3' }] });
+    expect(failed.report.devices.filter(({ state }) => state === 'failed').map(({ attempts }) => attempts)).toEqual(
+      Array.from({ length: 6 }, () => 3),
+    );
+    const silent = trialOf({ ...patient, action: job, retry }, { failures: [{ devices: 'I@ring:r3', as: 'silent' }] });
+    expect(silent.report.devices.map(({ attempts }) => attempts)).toEqual(Array.from({ length: 60 }, () => 1));
+  });
+
+  it('ends as unknown on a device that goes away with it for good', () => {
+    const model: FleetModel = { flapping: [{ up: fixed(1_500), down: fixed(1e12) }], takes: { run: fixed(5_000) } };
+    const request = { ...patient, action: job, deadlineSeconds: 3_600, phases: [{ size: 'rest' }] };
+    const trial = trialOf(request, model, { count: 5 });
+    expect(trial.report.rollout.counts).toEqual({ unknown: 5 });
   });
 });
 

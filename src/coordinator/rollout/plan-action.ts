@@ -1,0 +1,69 @@
+/** What of a policy fits what it does: a field that would mean nothing is refused, so that nobody counts on it. */
+import type { RolloutRequest } from '../../client/contract/rollout.ts';
+import { FlotillaError } from '../../error.ts';
+import { digestJson } from './digest-json.ts';
+import type { RolloutDocument, StepTerms, TimerPolicy } from './rollout-state.ts';
+
+type TimedState = keyof TimerPolicy;
+
+const firmwareStates: readonly TimedState[] = [
+  'offered',
+  'downloading',
+  'verified',
+  'installing',
+  'rebooting',
+  'testing',
+];
+const certificateStates: readonly TimedState[] = ['offered', 'running'];
+
+/** States that a timer of the rollout ends; those of a job are ended by the job's own. */
+function timedStates({ action }: Pick<RolloutRequest, 'action'>): readonly TimedState[] {
+  if (action === undefined) return firmwareStates;
+  return action.kind === 'certificate' ? certificateStates : [];
+}
+
+/** @throws FlotillaError `usage` for a policy of nothing, of two things, or with what its action has not */
+export function requireFit(request: RolloutRequest): void {
+  const { release, action, windows, device, onFailure, timers = {} } = request;
+  if ((release === undefined) === (action === undefined)) {
+    throw new FlotillaError('usage', 'rollout-action', 'a policy brings a release, or does something else', {
+      seen: release === undefined ? 'neither release nor action' : `release ${release} and an action`,
+      expected: 'one of the two',
+    });
+  }
+  const timed: readonly string[] = timedStates(request);
+  const odd = [
+    ...(action === undefined
+      ? []
+      : Object.keys(windows ?? {}).flatMap((name) => (name === 'offer' ? [] : [`windows.${name}`]))),
+    ...(action !== undefined && device !== undefined ? ['device'] : []),
+    ...(action !== undefined && typeof onFailure === 'object' ? ['onFailure.rollbackTo'] : []),
+    ...Object.keys(timers).flatMap((state) => (timed.includes(state) ? [] : [`timers.${state}`])),
+  ];
+  if (odd.length === 0) return;
+  const isJob = action !== undefined && action.kind !== 'certificate';
+  throw new FlotillaError('usage', 'rollout-action-field', 'the policy says what this action has no place for', {
+    seen: `${odd.join(', ')} beside ${action === undefined ? 'a release' : `an action of kind ${action.kind}`}`,
+    suggestion: isJob ? 'leave it out; how long a device may take is timeout of the action' : 'leave it out',
+  });
+}
+
+export function timersOf(request: RolloutRequest, defaults: Partial<TimerPolicy>): Partial<TimerPolicy> {
+  const timers: Partial<TimerPolicy> = {};
+  for (const state of timedStates(request)) {
+    const seconds = request.timers?.[state] ?? defaults[state];
+    if (seconds !== undefined) timers[state] = seconds;
+  }
+  return timers;
+}
+
+export function actionTerms(
+  { action }: RolloutRequest,
+  terms: StepTerms = { timeoutSeconds: 0 },
+): Pick<RolloutDocument, 'action' | 'terms'> {
+  if (action === undefined) return {};
+  if (action.kind === 'certificate') return { action };
+  const timeoutSeconds = action.timeoutSeconds ?? terms.timeoutSeconds;
+  const digest = action.kind === 'config' ? { documentSha256: digestJson(action.document) } : {};
+  return { action, terms: { ...terms, timeoutSeconds, ...digest } };
+}
