@@ -15,7 +15,13 @@ import type { RolloutDocument, RolloutState } from './rollout-state.ts';
 
 export interface PlanFacts extends OfferFacts {
   /** What the registry holds. */
-  device(deviceId: string): { running?: { bundleUuid?: string; version?: string }; instanceId?: string } | undefined;
+  device(deviceId: string):
+    | {
+        running?: { bundleUuid?: string; version?: string };
+        instanceId?: string;
+        tags: Readonly<Record<string, string>>;
+      }
+    | undefined;
   heldBy(deviceId: string): string | undefined;
 }
 
@@ -42,13 +48,14 @@ export function writePlan(
 ): RolloutPlan {
   const { bundle, release, action, phases } = rollout.document;
   const targets = [...rollout.devices].map(({ deviceId, phase }): PlannedTarget => {
-    const { running, instanceId } = facts.device(deviceId) ?? {};
+    const { running, instanceId, tags = {} } = facts.device(deviceId) ?? {};
     return {
       deviceId,
       phase: phase + 1,
       ...(running?.bundleUuid === undefined ? {} : { runs: running.bundleUuid }),
       ...(running?.version === undefined ? {} : { version: running.version }),
       ...(instanceId === undefined ? {} : { instanceId }),
+      ...(Object.keys(tags).length === 0 ? {} : { tags: { ...tags } }),
       connected: facts.connected(deviceId),
     };
   });
