@@ -36,6 +36,8 @@ export interface RolloutDocument {
   action?: RolloutAction;
   terms?: StepTerms;
   selector: string;
+  /** Of the plan that it was begun by. */
+  planDigest?: string;
   state: Rollout['state'];
   reason?: string;
   startedAtMs: number;
