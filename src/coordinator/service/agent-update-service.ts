@@ -1,21 +1,15 @@
 import type { AgentsUpdated, AgentUpdateProgress, UpdateAgents } from '../../client/contract/agent-update.ts';
 import { FlotillaError } from '../../error.ts';
-import type { AgentUpdateRow } from '../../store/agent-update-row.ts';
+import { offerAgent } from '../core/agent-update-operation.ts';
 import type { CoreState, StoredRelease } from '../core/core-state.ts';
-import { changeDevice } from '../core/device-operation.ts';
-import { appendOwnEvent } from '../core/event-operation.ts';
-import { enqueueRequest, withdrawRequest } from '../core/request-operation.ts';
-import type { Turn } from '../core/turn.ts';
 import { requireSize } from '../job/plan-job.ts';
-import { agentOfferExpired, agentUpdateEnded } from '../registry/agent-update.ts';
+import { agentUpdateUnderWay } from '../registry/agent-update.ts';
 import { isAnnounced } from '../request/outbox.ts';
 import { audit, type ServiceContext } from './context.ts';
-import { findRelease } from './rollout-service.ts';
+import { findAgent } from './find-release.ts';
 import { countAccepted, matchAccepted } from './target.ts';
 import { viewAgentUpdate } from './view-agent-update.ts';
 
-/** `meta-product` of what `flotilla agent bundle` builds. */
-const agentProduct = 'flotilla-agent';
 const defaultExpirySeconds = 7 * 86_400;
 
 /**
@@ -26,7 +20,7 @@ export function updateAgents(context: ServiceContext, request: UpdateAgents): Pr
   const { selector, max, expect, dryRun = false, expiresInSeconds = defaultExpirySeconds } = request;
   return context.core.submit((turn) => {
     const { state, nowMs } = turn;
-    const stored = requireAgent(state, request.release);
+    const stored = findAgent(state, request.release);
     const matched = matchAccepted(turn, selector);
     const size = { selector, ...(max === undefined ? {} : { max }), ...(expect === undefined ? {} : { expect }) };
     requireSize('agent-update', size, matched.length, countAccepted(state), context.jobs.confirmAboveShare);
@@ -37,7 +31,8 @@ export function updateAgents(context: ServiceContext, request: UpdateAgents): Pr
     if (dryRun || taken.length === 0) return answer;
     const updateId = context.newId('a');
     const expiresAtMs = nowMs + expiresInSeconds * 1_000;
-    for (const deviceId of taken) sendOffer(turn, deviceId, { updateId, stored, expiresAtMs, by: context.actor });
+    for (const deviceId of taken)
+      offerAgent(turn, deviceId, { updateId, release: id, bundle: stored.offer, expiresAtMs, by: context.actor });
     audit(turn, context, 'agent.update', id, { selector, updateId, bundleUuid }, taken);
     return { updateId, ...answer };
   });
@@ -60,40 +55,6 @@ export function showAgentUpdate({ core }: ServiceContext, updateId: string): Pro
   });
 }
 
-interface Offer {
-  updateId: string;
-  stored: StoredRelease;
-  expiresAtMs: number;
-  by: string;
-}
-
-function sendOffer(turn: Turn, deviceId: string, { updateId, stored, expiresAtMs, by }: Offer): void {
-  const { id: release, version, bundleUuid, sha256 } = stored.release;
-  const before = turn.state.devices.get(deviceId)?.agentUpdate;
-  if (before !== undefined) withdrawRequest(turn, deviceId, 'agent.offer', before.updateId); // one that was never sent
-  const update: AgentUpdateRow = {
-    updateId,
-    release,
-    version,
-    bundleUuid,
-    sha256,
-    expiresAtMs,
-    state: 'offered',
-    atMs: turn.nowMs,
-  };
-  changeDevice(turn, deviceId, { kind: 'agent-update', update });
-  const payload = { updateId, bundle: stored.offer, expiresAtMs };
-  enqueueRequest(turn, deviceId, { type: 'agent.offer', key: updateId, payload, expiresAtMs });
-  appendOwnEvent(turn, {
-    deviceId,
-    type: 'coordinator.agent-offered',
-    key: updateId,
-    payload: { release, bundleUuid, by },
-  });
-  const live = turn.state.live.get(deviceId);
-  if (live?.standing === 'accepted') turn.afterCommit((gateway) => gateway.grantBlob(live.connection, sha256));
-}
-
 type Order = AgentsUpdated['devices'][number];
 
 function isTaken({ state }: Order): boolean {
@@ -107,20 +68,9 @@ function orderState(state: CoreState, deviceId: string, { release }: StoredRelea
   if (quarantinedBundles.includes(bundleUuid)) return 'reverted';
   if (!isAnnounced({ type: 'agent.offer', payload: '' }, device)) return 'too-old';
   if (agentUpdate !== undefined) {
-    // One that has expired on the way may be replaced; what the device has begun is the device's to end.
-    if (!agentUpdateEnded(agentUpdate) && !agentOfferExpired(agentUpdate, nowMs)) return 'busy';
+    if (agentUpdateUnderWay(agentUpdate, nowMs) !== undefined) return 'busy';
     if (agentUpdate.state === 'committed' && agentUpdate.bundleUuid === bundleUuid && agentVersion === version)
       return 'current';
   }
   return state.live.get(deviceId)?.standing === 'accepted' ? 'sent' : 'waiting';
-}
-
-function requireAgent(state: CoreState, name: string): StoredRelease {
-  const stored = findRelease(state, name);
-  if (stored.release.product === agentProduct) return stored;
-  throw new FlotillaError('usage', 'release-no-agent', `release ${stored.release.id} is no agent`, {
-    seen: `product ${stored.release.product}`,
-    expected: `a release of ${agentProduct}`,
-    suggestion: 'flotilla agent bundle makes one, flotilla release publish puts it here',
-  });
 }

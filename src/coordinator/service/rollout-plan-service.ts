@@ -26,7 +26,7 @@ export async function planRolloutFile(context: ServiceContext, request: RolloutR
       asksNobody: true,
     });
     const facts = {
-      ...offerFacts(turn.state),
+      ...offerFacts(turn.state, turn.nowMs),
       device: (deviceId: string) => turn.state.devices.get(deviceId),
       heldBy: (deviceId: string) => heldBy(turn.state, deviceId),
     };
@@ -75,12 +75,11 @@ function refuseApplied(digest: string, rollouts: Iterable<{ document: unknown }>
 function driftNow(turn: Turn, plan: RolloutPlan): Drift[] {
   const { state } = turn;
   const { policy } = plan;
-  const { selector, exclude } = policy;
+  const { selector, exclude, action } = policy;
+  const name = action?.kind === 'agent-update' ? action.release : policy.release;
   const select = (text: string) => new Set(matchAccepted(turn, text));
   const found =
-    policy.release === undefined
-      ? undefined
-      : (state.releases.get(policy.release) ?? state.releases.get(`${policy.release}/stable`))?.release;
+    name === undefined ? undefined : (state.releases.get(name) ?? state.releases.get(`${name}/stable`))?.release;
   const { phases } = planSelectors(plan);
   return findDrift(plan, {
     device: (deviceId) => state.devices.get(deviceId),
