@@ -16,6 +16,8 @@ export type Effect =
   | { kind: 'request'; deviceId: string; request: NewRequest }
   /** Takes a request out of the outbox unless it was sent already. */
   | { kind: 'withdraw'; deviceId: string; type: RequestType; key: string }
+  /** More devices of this job may start, and this turn has begun enough. */
+  | { kind: 'more'; jobId: string }
   /** A job sets a document of settings on a device. */
   | { kind: 'set-config'; deviceId: string; jobId: string; name: string; document: unknown; by: string }
   /** The pair (device, bundle) was reverted: no rollout offers it again. */

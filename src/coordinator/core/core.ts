@@ -20,6 +20,7 @@ import { storeGap } from './gap-operation.ts';
 import { Pressure } from './pressure.ts';
 import { noteFrameFault } from './frame-fault-operation.ts';
 import { createEventReader, type EventReader, type Meaning } from './read-event.ts';
+import { batchLength, type Input } from './input.ts';
 import { cutReplaced, stepRenewals } from './renewal-operation.ts';
 import { expireRequests } from './request-operation.ts';
 import { joinEveryMs, joinRollouts } from './join-operation.ts';
@@ -48,26 +49,8 @@ export interface CoreOption {
   suspectFile?: SuspectFile;
 }
 
-interface Input {
-  run(turn: Turn): unknown;
-  /** The events that it is about. */
-  range?: SeqRange;
-  /** In a batch of its own. */
-  alone?: true;
-  resolve(value: unknown): void;
-  reject(error: unknown): void;
-}
-
+const ignore = (): void => undefined;
 const sweepEveryMs = 60_000;
-/** Inputs of one batch: one transaction. */
-const maxBatch = 512;
-
-/** Up to the next input that has to be alone. */
-function batchLength(queue: readonly Input[]): number {
-  if (queue[0]?.alone === true) return 1;
-  const end = queue.findIndex(({ alone }, index) => alone === true || index === maxBatch);
-  return end < 0 ? queue.length : end;
-}
 
 /**
  * The one place where the state changes. Inputs (from gateways, the API, the clock) run one after another; all that
@@ -140,11 +123,20 @@ export class Core {
    * Runs `input` in the next turn; resolves with its value once everything that it wrote is durable. A refusal is
    * thrown from `input` and undoes what it did. Reads go the same way: they never show what is not stored.
    */
-  submit<T>(input: (turn: Turn) => T, how: Pick<Input, 'range' | 'alone'> = {}): Promise<T> {
+  submit<T>(input: (turn: Turn) => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#queue.push({ run: input, resolve: resolve, reject, ...how });
-      this.#running ??= this.#work();
+      this.#enqueue({ run: input, resolve, reject });
     });
+  }
+
+  #enqueue(input: Input): void {
+    this.#queue.push(input);
+    this.#running ??= this.#work();
+  }
+
+  /** The same where nobody waits for the value: gateways bring thousands a second, and a promise each is not for nothing. */
+  #carryOut(run: Input['run'], reject: Input['reject'], how: Pick<Input, 'range' | 'alone'> = {}): void {
+    this.#enqueue({ run, resolve: ignore, reject, ...how });
   }
 
   /** Told of each change after its commit; returns the unsubscribe function. */
@@ -189,12 +181,14 @@ export class Core {
         this.#report(error, 'a schema could not be stored'),
       );
     },
-    requestsAcked: (connection, lane, upToSeq) => {
-      this.submit((turn) => commitRequests(turn, connection, lane, upToSeq)).catch((error) => {
-        this.#report(error, 'an acknowledgement could not be stored');
-        this.#gateway?.close(connection, 'store-failed');
-      });
-    },
+    requestsAcked: (connection, lane, upToSeq) =>
+      this.#carryOut(
+        (turn) => commitRequests(turn, connection, lane, upToSeq),
+        (error) => {
+          this.#report(error, 'an acknowledgement could not be stored');
+          this.#gateway?.close(connection, 'store-failed');
+        },
+      ),
     probed: (connection, answered) => {
       this.submit((turn) => probedDevice(turn, connection, answered, this.#policy)).catch((error) =>
         this.#report(error, 'a sign of life could not be judged'),
@@ -293,8 +287,7 @@ export class Core {
     if (creditBytes !== undefined) this.#gateway?.credit(connection, creditBytes);
     const pauseMs = this.#pressure.pauseMs(connection, lane, this.#queue.length, this.#clock.monotonicMs());
     if (pauseMs !== undefined) this.#gateway?.pause(connection, lane, pauseMs);
-    const how = { ...(range === undefined ? {} : { range }), ...(alone === undefined ? {} : { alone }) };
-    this.submit((turn) => {
+    const run = (turn: Turn): void => {
       // Runs after the failure of an earlier input was reported: see #process.
       if (this.#failed.has(connection)) return;
       try {
@@ -303,7 +296,8 @@ export class Core {
         this.#failed.add(connection);
         throw error;
       }
-    }, how).catch((error) => {
+    };
+    const failed = (error: unknown): void => {
       // Not acknowledged: the device keeps them at the head of the lane and sends them again on its next connection.
       this.#failed.add(connection);
       this.#report(error, 'events could not be stored');
@@ -311,7 +305,9 @@ export class Core {
       const verdict = { class: 'retry', code: 0, retryAfterMs, detail: 'not stored' } as const;
       this.#gateway?.nack(connection, lane, firstSeq, verdict);
       this.#gateway?.close(connection, 'store-failed', retryAfterMs);
-    });
+    };
+    const how = { ...(range === undefined ? {} : { range }), ...(alone === undefined ? {} : { alone }) };
+    this.#carryOut(run, failed, how);
   }
 
   async #work(): Promise<void> {
@@ -351,6 +347,8 @@ export class Core {
       return;
     }
     turn.release();
+    for (const run of turn.followUps)
+      this.#carryOut(run, (error) => this.#report(error, 'what was begun could not be gone on with'));
     for (const change of newestChanges(turn.changes)) for (const listener of this.#listeners) listener(change);
     for (const { input, value } of done) input.resolve(value);
   }

@@ -1,5 +1,5 @@
 import { contentOf } from '../../protocol/job-action.ts';
-import type { JobInput } from '../job/job-input.ts';
+import type { JobFacts, JobInput } from '../job/job-input.ts';
 import { reduceJob } from '../job/reduce-job.ts';
 import { factValue } from '../job/fact-value.ts';
 import type { JobDevice, JobState } from '../job/job-state.ts';
@@ -28,22 +28,43 @@ export function stepJob(turn: Turn, jobId: string, input: JobInput): void {
   const before = turn.state.jobs.get(jobId);
   if (before === undefined) return;
   if ('deviceId' in input && input.kind !== 'start' && !before.index.has(input.deviceId)) return;
-  const facts = {
-    connected: (deviceId: string) => isServed(turn.state, deviceId),
-    value(deviceId: string, key: string) {
-      const device = turn.state.devices.get(deviceId);
-      return device === undefined ? undefined : factValue(key, device);
-    },
-    takesRun: (deviceId: string) => takesRequest(turn.state, deviceId, 'job.run'),
-    takesConfig: (deviceId: string) => takesRequest(turn.state, deviceId, 'config.desired'),
-    takesFollow: (deviceId: string) => takesRequest(turn.state, deviceId, 'job.follow'),
-  };
-  const { state, effects } = reduceJob(before, input, facts, turn.nowMs);
+  const { state, effects } = reduceJob(before, input, new StateFacts(turn.state), turn.nowMs);
+  if (state === before && effects.length === 0) return;
   turn.set(turn.state.jobs, jobId, state);
   takeEffects(turn, 'job-device', effects);
   tellRollout(turn, state, effects);
   if (state.document !== before.document) putDocument(turn, state);
   if (state.document.state === 'finished' && before.document.state !== 'finished') forgetOldest(turn);
+}
+
+/** What the state says of a device. */
+class StateFacts implements JobFacts {
+  readonly #state: CoreState;
+
+  constructor(state: CoreState) {
+    this.#state = state;
+  }
+
+  connected(deviceId: string): boolean {
+    return isServed(this.#state, deviceId);
+  }
+
+  takesRun(deviceId: string): boolean | undefined {
+    return takesRequest(this.#state, deviceId, 'job.run');
+  }
+
+  takesConfig(deviceId: string): boolean | undefined {
+    return takesRequest(this.#state, deviceId, 'config.desired');
+  }
+
+  takesFollow(deviceId: string): boolean | undefined {
+    return takesRequest(this.#state, deviceId, 'job.follow');
+  }
+
+  value(deviceId: string, key: string): unknown {
+    const device = this.#state.devices.get(deviceId);
+    return device === undefined ? undefined : factValue(key, device);
+  }
 }
 
 /** The rollout whose action it is hears of each device. */

@@ -9,18 +9,13 @@ import type { Change } from './core-state.ts';
 /** Without those that a later one of the same turn replaces whole; in order. */
 export function newestWrites(writes: Write[]): Write[] {
   if (writes.length < 2) return writes;
-  const seen = new Map<string, number>();
+  const seen = new SeenRows();
   const kept: Write[] = [];
   for (let index = writes.length - 1; index >= 0; index -= 1) {
     const write = writes[index] as Write;
-    const name = nameOf(write);
-    const later = name === undefined ? undefined : seen.get(name);
-    if (later !== undefined) {
-      kept[later] = withOutput(kept[later] as Write, write);
-      continue;
-    }
-    if (name !== undefined) seen.set(name, kept.length);
-    kept.push(write);
+    const later = seen.place(write, kept.length);
+    if (later === undefined) kept.push(write);
+    else kept[later] = withOutput(kept[later] as Write, write);
   }
   return kept.toReversed();
 }
@@ -39,26 +34,46 @@ export function newestChanges(changes: readonly Change[]): Change[] {
   return kept.toReversed();
 }
 
-/** Of the row that it replaces; undefined for what is more than that. */
-function nameOf(write: Write): string | undefined {
-  switch (write.kind) {
-    case 'job':
-      return `job ${write.job.id}`;
-    case 'rollout':
-      return `rollout ${write.rollout.id}`;
-    case 'job-device':
-      return `job-device ${write.member.parentId} ${write.member.position}`;
-    case 'rollout-device':
-      return `rollout-device ${write.member.parentId} ${write.member.position}`;
-    case 'request':
-      return `request ${write.request.row}`;
-    case 'request-seq':
-      return `request-seq ${write.deviceId}`;
-    case 'cursor':
-      return `cursor ${write.cursor.deviceId} ${write.cursor.instanceId} ${write.cursor.lane}`;
-    default:
-      return undefined;
+/** Where the row of a write stands already, by what names it: thousands of names a turn are put together for nothing. */
+class SeenRows {
+  readonly #documents = new Map<string, number>();
+  readonly #members = new Map<string, Map<number, number>>();
+  readonly #requests = new Map<number, number>();
+  readonly #requestSeqs = new Map<string, number>();
+  readonly #cursors = new Map<string, number>();
+
+  /** The place of a later write of the same row; else undefined, and from now on that is `place`. */
+  place(write: Write, place: number): number | undefined {
+    switch (write.kind) {
+      case 'job':
+        return note(this.#documents, write.job.id, place);
+      case 'rollout':
+        return note(this.#documents, write.rollout.id, place);
+      case 'job-device':
+      case 'rollout-device': {
+        const { parentId, position } = write.member;
+        let members = this.#members.get(parentId);
+        if (members === undefined) this.#members.set(parentId, (members = new Map<number, number>()));
+        return note(members, position, place);
+      }
+      case 'request':
+        return note(this.#requests, write.request.row, place);
+      case 'request-seq':
+        return note(this.#requestSeqs, write.deviceId, place);
+      case 'cursor': {
+        const { deviceId, instanceId, lane } = write.cursor;
+        return note(this.#cursors, `${deviceId} ${instanceId} ${lane}`, place);
+      }
+      default:
+        return undefined;
+    }
   }
+}
+
+function note<Key>(seen: Map<Key, number>, key: Key, place: number): number | undefined {
+  const known = seen.get(key);
+  if (known === undefined) seen.set(key, place);
+  return known;
 }
 
 /** A row of a job keeps the output that an earlier write brought: only one of them has it. */

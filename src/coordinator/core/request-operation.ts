@@ -64,7 +64,10 @@ export function flushRequests(turn: Turn): void {
     );
     turn.set(turn.state.requestSeqs, deviceId, next.lastSeq);
     turn.write({ kind: 'request-seq', deviceId, seq: next.lastSeq });
-    turn.set(turn.state.live, deviceId, { ...live, sent: new Set([...live.sent, ...numbered.keys()]) });
+    // What the device has settled since is in the outbox no more: it is not remembered either.
+    const sent = new Set(numbered.keys());
+    for (const { row } of outbox) if (live.sent.has(row)) sent.add(row);
+    turn.set(turn.state.live, deviceId, { ...live, sent });
     for (const row of next.rows) {
       const lane = row.lane as Lane;
       turn.afterCommit((gateway) => gateway.request(live.connection, lane, row.seq!, wireRow(row)));

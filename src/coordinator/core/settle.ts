@@ -3,6 +3,7 @@ import type { Effect } from '../effect.ts';
 import { setConfigOfJob } from './config-operation.ts';
 import { changeDevice } from './device-operation.ts';
 import { appendOwnEvent } from './event-operation.ts';
+import { stepJob } from './job-operation.ts';
 import { enqueueRequest, flushRequests, withdrawRequest } from './request-operation.ts';
 import { rollBack } from './rollout-operation.ts';
 import { cancelStep, endSteps, runStep } from './step-operation.ts';
@@ -34,6 +35,9 @@ function carryOut(turn: Turn, effect: Effect): void {
       const note = { action: 'bundle.quarantine', subject: bundleUuid, detail: {}, devices: [deviceId] };
       return auditRule(turn, 'rollback', note);
     }
+    case 'more':
+      turn.followUps.push((next) => stepJob(next, effect.jobId, { kind: 'more' }));
+      return;
     case 'grant': {
       const live = turn.state.live.get(effect.deviceId);
       if (live?.standing === 'accepted')

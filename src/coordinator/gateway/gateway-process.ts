@@ -17,6 +17,12 @@ export interface GatewayProcessOption {
   onExit(reason: string): void;
 }
 
+/**
+ * What a request to the whole fleet leaves behind is garbage as soon as the answers are through. With 16 MB of it, V8's
+ * default, a tenth of a gateway's time went into moving what lives for a moment longer.
+ */
+const youngMemory = '--max-semi-space-size=32';
+
 /** A gateway as the core sees it: a child process and the channel to it. */
 export class GatewayProcess {
   /** The port it listens on; rejects when it can't start. */
@@ -28,7 +34,8 @@ export class GatewayProcess {
   constructor(option: GatewayProcessOption) {
     // File descriptor 3 is a socket pair: nobody else can reach it, and it closes when either side dies.
     const openssl = option.opensslConfigFile === undefined ? [] : [`--openssl-config=${option.opensslConfigFile}`];
-    this.#child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...openssl, option.entry], {
+    const flags = ['--disable-warning=ExperimentalWarning', youngMemory, ...openssl];
+    this.#child = spawn(process.execPath, [...flags, option.entry], {
       stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
     });
     const child = this.#child;

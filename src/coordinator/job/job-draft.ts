@@ -14,6 +14,12 @@ import { addDevice, countName, move, type JobDevice, type JobState } from './job
 /** Queued or further, and not finished. */
 export const underWay = ['queued', 'delivered', 'started', 'holding'] as const;
 
+/**
+ * Devices that start in one turn: a turn is one commit, and nothing leaves before it. In parts, the first ones have
+ * answered before the last ones are asked.
+ */
+const maxStarts = 256;
+
 /** The new state and the effects while one input is carried out; never outlives it. */
 export class JobDraft {
   state: JobState;
@@ -226,17 +232,20 @@ export class JobDraft {
     const { window, stopped, rollout } = this.state.document;
     const { waiting = 0 } = this.state.document.counts;
     if (stopped !== undefined || waiting === 0 || rollout !== undefined) return;
-    let room = window === 0 ? Number.POSITIVE_INFINITY : window - this.#inFlight();
+    const room = window === 0 ? Number.POSITIVE_INFINITY : window - this.#inFlight();
+    let left = Math.min(room, maxStarts);
     const needsLink = window > 0 || this.setsConfig;
     let position = this.state.scanFrom;
-    for (; room > 0 && position < this.state.devices.length; position += 1) {
+    for (; left > 0 && position < this.state.devices.length; position += 1) {
       const { deviceId, state } = this.state.devices.at(position);
       if (state !== 'waiting' || (needsLink && !this.facts.connected(deviceId))) continue;
       if (this.setsConfig && this.facts.takesConfig(deviceId) === undefined) continue;
       this.#start(deviceId);
-      room -= 1;
+      left -= 1;
     }
-    this.state = { ...this.state, scanFrom: position };
+    const moreToCome = room > maxStarts && left === 0 && position < this.state.devices.length;
+    if (moreToCome) this.effects.push({ kind: 'more', jobId: this.state.document.id });
+    this.state = { ...this.state, scanFrom: position, moreToCome };
   }
 
   finishWhenDone(): void {

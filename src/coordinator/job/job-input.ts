@@ -5,6 +5,8 @@ import type { JobEvent } from '../../protocol/event.ts';
 export type JobInput =
   /** Just stored: start what may start. */
   | { kind: 'open' }
+  /** Start the next ones: so many at a time that their requests leave, and others get their turn. */
+  | { kind: 'more' }
   /** The request left on a live connection. */
   | { kind: 'sent'; deviceId: string }
   /** The device has committed the request. */

@@ -81,6 +81,8 @@ export interface JobState {
   index: ReadonlyMap<string, number>;
   /** No waiting device that is connected stands before this position. */
   scanFrom: number;
+  /** The next ones start in a turn of their own, which is on its way. */
+  moreToCome: boolean;
   /** With a window: the devices that were started and have not finished. */
   working: ReadonlySet<string>;
   /** Before this time no timer ends a device. */
@@ -93,6 +95,7 @@ export function createJobState(document: JobDocument, devices: readonly JobDevic
     devices: PersistentList.from(devices),
     index: new Map(devices.map(({ deviceId }, position) => [deviceId, position])),
     scanFrom: 0,
+    moreToCome: false,
     working: new Set(document.window === 0 ? [] : devices.filter(isWorking).map(({ deviceId }) => deviceId)),
     dueAtMs: 0,
   };

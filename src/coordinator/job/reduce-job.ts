@@ -23,6 +23,7 @@ export function reduceJob(state: JobState, input: JobInput, facts: JobFacts, now
 function step(job: JobDraft, input: JobInput): void {
   switch (input.kind) {
     case 'open':
+    case 'more':
       break;
     case 'sent':
       job.change(input.deviceId, ['queued'], (device) => ({ ...device, sentAtMs: job.nowMs, wasSent: true }));
@@ -79,6 +80,7 @@ function step(job: JobDraft, input: JobInput): void {
       job.endOverdue();
       break;
   }
-  job.fillWindow();
+  // A part whose turn has failed is made up for by the next tick.
+  if (!job.state.moreToCome || input.kind === 'more' || input.kind === 'tick') job.fillWindow();
   job.finishWhenDone();
 }

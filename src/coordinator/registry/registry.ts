@@ -16,7 +16,7 @@ export class Registry<Live> {
 
   constructor() {
     this.devices = new WatchedMap((id) => this.#look(id));
-    this.live = new WatchedMap((id) => this.#look(id));
+    this.live = new PresenceMap((id) => this.#look(id));
   }
 
   /** Devices that an operator has let in: those that jobs and rollouts may mean. Not to be changed. */
@@ -44,26 +44,36 @@ export class Registry<Live> {
 }
 
 class WatchedMap<Value> extends Map<string, Value> {
-  readonly #changed: (id: string) => void;
+  protected readonly changed: (id: string) => void;
 
   constructor(changed: (id: string) => void) {
     super();
-    this.#changed = changed;
+    this.changed = changed;
   }
 
   override set(id: string, value: Value): this {
     super.set(id, value);
-    this.#changed(id);
+    this.changed(id);
     return this;
   }
 
   override delete(id: string): boolean {
     const had = super.delete(id);
-    if (had) this.#changed(id);
+    if (had) this.changed(id);
     return had;
   }
 
   override clear(): void {
     for (const id of this.keys()) this.delete(id);
+  }
+}
+
+/** Selectors see that a device is there, and nothing of how: every request that it is sent changes the rest. */
+class PresenceMap<Value> extends WatchedMap<Value> {
+  override set(id: string, value: Value): this {
+    const isNew = !this.has(id);
+    Map.prototype.set.call(this, id, value);
+    if (isNew) this.changed(id);
+    return this;
   }
 }

@@ -16,7 +16,8 @@ beforeAll(async () => {
 });
 afterAll(() => scratch[Symbol.asyncDispose]());
 
-describe('flotilla-fwup says and does what fwup does', () => {
+// All begin at once: each has its limit for the time of all.
+describe('flotilla-fwup says and does what fwup does', { timeout: 240_000 }, () => {
   it.concurrent.each(golden.cases.map((each) => [each.name, each] as const))('%s', async (_name, each) => {
     const folder = await prepareCase(scratch.path, each);
     const replay = { command, folder, images: new Map<string, Buffer>() };

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { graceMs, type JobDevice, type JobState } from '../../../src/coordinator/job/job-state.ts';
+import { createJobState, graceMs, type JobDevice, type JobState } from '../../../src/coordinator/job/job-state.ts';
 import { planJob } from '../../../src/coordinator/job/plan-job.ts';
 import type { JobFacts, JobInput } from '../../../src/coordinator/job/job-input.ts';
 import { reduceJob } from '../../../src/coordinator/job/reduce-job.ts';
@@ -102,6 +102,45 @@ describe('a job', () => {
     const bench = new Bench(plan(ids(3)), ['d0']);
     expect(bench.requested('job.start')).toEqual(['d0', 'd1', 'd2']);
     expect(bench.job.document.counts).toEqual({ queued: 3 });
+  });
+
+  it('starts a large number in parts: each asks for the next one, and nothing else begins it', () => {
+    const everybody = ids(600);
+    const bench = new Bench(plan(everybody, { expect: 600 }), everybody);
+    const asks = (effects: readonly Effect[]): number => effects.filter(({ kind }) => kind === 'more').length;
+    expect(bench.requested('job.start')).toEqual(everybody.slice(0, 256));
+    expect(asks(bench.effects)).toBe(1);
+    bench.run('d0');
+    bench.feed({ kind: 'result', deviceId: 'd0', event: done('succeeded') });
+    bench.feed({ kind: 'connected', deviceId: 'd599' });
+    expect(bench.requested('job.start')).toHaveLength(256);
+    expect(asks(bench.feed({ kind: 'more' }))).toBe(1);
+    expect(bench.requested('job.start')).toEqual(everybody.slice(0, 512));
+    expect(asks(bench.feed({ kind: 'more' }))).toBe(0);
+    expect(bench.requested('job.start')).toEqual(everybody);
+    expect(bench.job.document.counts).toEqual({ succeeded: 1, queued: 599 });
+    expect(bench.feed({ kind: 'more' })).toEqual([]);
+  });
+
+  it('makes up for a part that never came: at the next tick, and in the next process', () => {
+    const everybody = ids(600);
+    const bench = new Bench(plan(everybody, { expect: 600 }), everybody);
+    bench.feed({ kind: 'tick' });
+    expect(bench.requested('job.start')).toEqual(everybody.slice(0, 512));
+    const loaded = new Bench(createJobState(bench.job.document, [...bench.job.devices]), everybody);
+    expect(loaded.requested('job.start')).toEqual(everybody.slice(512));
+  });
+
+  it('ends between two parts: what had not begun is cancelled, and nothing more begins', () => {
+    const everybody = ids(300);
+    const bench = new Bench(plan(everybody, { expect: 300 }), everybody);
+    for (const id of everybody.slice(0, 256)) bench.feed({ kind: 'sent', deviceId: id });
+    bench.feed({ kind: 'cancel', reason: 'enough' });
+    expect(bench.job.document.counts).toEqual({ queued: 256, cancelled: 44 });
+    bench.feed({ kind: 'more' });
+    expect(bench.requested('job.start')).toHaveLength(256);
+    for (const id of everybody.slice(0, 256)) bench.feed({ kind: 'result', deviceId: id, event: done('cancelled') });
+    expect(bench.job.document).toMatchObject({ state: 'finished', counts: { cancelled: 300 } });
   });
 
   it('slides its window over connected devices, so that one that is away holds nobody up', () => {
