@@ -163,10 +163,8 @@ async function assertRoom({ file: wanted, parts, path }: DownloadOption, file: F
 /** So much may be written there, and the rest of the agent still has some. @throws `no-room` */
 export async function requireRoom(folder: string, bytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
-  const needed = bytes + marginBytes;
-  if (bavail * bsize >= needed) return;
-  throw new FlotillaError('failed', 'no-room', 'the state folder has no room for the bundle', {
-    seen: `${bavail * bsize} bytes free`,
-    expected: `${needed} bytes`,
-  });
+  const [free, needed] = [bavail * bsize, bytes + marginBytes];
+  if (free >= needed) return;
+  const message = `the state folder has no room: ${needed} bytes are needed, ${free} are free`;
+  throw new FlotillaError('failed', 'no-room', message, { seen: folder });
 }
