@@ -48,6 +48,7 @@ import { recoverDevice } from './service/recover-device.ts';
 import { RenewalSigner } from './service/renewal-signer.ts';
 import { adoptOperator } from './service/operator-service.ts';
 import { trimDeadLetters } from './service/trim-dead-letters.ts';
+import { trimRecordings } from './service/trim-recording.ts';
 
 export interface CoordinatorOption {
   config: CoordinatorConfig;
@@ -205,6 +206,7 @@ export async function startCoordinator(option: CoordinatorOption): Promise<Coord
       return deltas.stop();
     });
     undo.defer(trimForEver(() => trimDeadLetters(context, config.deadLetters), clock, log));
+    undo.defer(trimForEver(() => trimRecordings(context), clock, log));
     const { enrollment } = config;
     if (enrollment !== undefined) {
       const est = await startEst({ context, listen: enrollment.listen, log });
@@ -291,7 +293,7 @@ function trimForEver(trim: () => Promise<void>, clock: Clock, log: Log): () => v
   let cancel: (() => void) | undefined;
   let ended = false;
   const turn = async (): Promise<void> => {
-    await trim().catch((error) => log.error({ err: error }, 'dead letters could not be trimmed'));
+    await trim().catch((error) => log.error({ err: error }, 'what is no longer kept could not be removed'));
     if (!ended) cancel = clock.schedule(trimEveryMs, () => void turn());
   };
   void turn();

@@ -1,7 +1,7 @@
 import type { RolloutOutcome, RolloutRecordingRow } from '../client/contract/rollout-recording.ts';
 import type { RolloutReport } from '../client/contract/rollout-report.ts';
 import { reportRollout } from '../coordinator/rollout/report-rollout.ts';
-import { RolloutReplay } from '../coordinator/rollout/rollout-journal.ts';
+import { RolloutReplay } from '../coordinator/rollout/rollout-replay.ts';
 import { FlotillaError } from '../error.ts';
 
 export interface Replayed {

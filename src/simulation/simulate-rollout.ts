@@ -96,12 +96,11 @@ class Simulation {
     );
     this.#facts = {
       connected: (id) => this.#devices.get(id)?.isConnected === true,
-      device: (id) => {
-        const device = this.#devices.get(id);
-        if (device === undefined) return undefined;
-        const { told, quarantinedBundles, sinceMs } = device;
-        return { state: 'accepted', running: told, quarantinedBundles, tags: device.tags, sinceMs };
-      },
+      sinceMs: (id, atLeastMs) => Math.max(this.#devices.get(id)?.sinceMs ?? 0, atLeastMs),
+      state: (id) => (this.#devices.has(id) ? 'accepted' : undefined),
+      tag: (id, name) => this.#devices.get(id)?.tags[name],
+      hasReverted: (id, bundleUuid) => this.#devices.get(id)?.quarantinedBundles.includes(bundleUuid) === true,
+      running: (id) => this.#devices.get(id)?.told,
       delta: () => undefined,
       takesConduct: () => true,
       holder: () => undefined,

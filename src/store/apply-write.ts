@@ -19,7 +19,7 @@ import { removeSchedule, writeSchedule } from './job-table.ts';
 import { writeOperator } from './operator-table.ts';
 import { redactEvents } from './redaction-table.ts';
 import { removeRenewal, writeRenewal } from './renewal-table.ts';
-import { writeRolloutStep } from './rollout-step-table.ts';
+import { removeRolloutSteps, writeRolloutStep } from './rollout-step-table.ts';
 import { removeRequest, writeRequest, writeRequestSeq } from './request-table.ts';
 import type { StoreWrite } from './packed-write.ts';
 import { removeParked, writeParked, writeSchema } from './schema-table.ts';
@@ -84,6 +84,8 @@ export function applyWrite(statements: Statements, chain: AuditChain, write: Sto
       return writeDocument(statements, 'rollout', write.rollout);
     case 'rollout-device':
       return writeMember(statements, 'rollout', write.member);
+    case 'rollout-steps-removed':
+      return removeRolloutSteps(statements, write.rows);
     case 'rollout-step':
       return writeRolloutStep(statements, write.step);
     case 'release':

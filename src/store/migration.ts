@@ -330,4 +330,6 @@ export const migrations: readonly (string | ((database: DatabaseSync) => void))[
     PRIMARY KEY (device, ended_ms, id)
   ) STRICT, WITHOUT ROWID;
   `,
+  // They were told in another way: nobody can go through them again.
+  'DELETE FROM rollout_step',
 ];

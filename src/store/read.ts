@@ -5,7 +5,13 @@ import { readDocument, readDocuments, readMembers, type DocumentTable } from './
 import { scanEvents, type EventScan } from './event-scan.ts';
 import { readEvents, type EventPage } from './event-table.ts';
 import { readDeviceJobs, readJobDevices, readJobs, type JobQuery } from './job-table.ts';
-import { readRolloutOutcome, readRolloutSteps, type RolloutStepPage } from './rollout-step-table.ts';
+import {
+  readRolloutOutcome,
+  readRolloutSteps,
+  readSurplusSteps,
+  type RolloutStepPage,
+  type SurplusSteps,
+} from './rollout-step-table.ts';
 import { readMeta, readSnapshot } from './snapshot.ts';
 import type { Statements } from './statement.ts';
 import { readUpdateRecords, type UpdateRecordQuery } from './update-record-table.ts';
@@ -29,6 +35,7 @@ export type Read =
   | { kind: 'raw-audit'; from: number; limit: number }
   | { kind: 'rollout-outcome'; id: string }
   | { kind: 'rollout-steps'; page: RolloutStepPage }
+  | { kind: 'surplus-rollout-steps'; surplus: SurplusSteps }
   | { kind: 'update-records'; query: UpdateRecordQuery }
   | { kind: 'members'; table: DocumentTable; id: string; output: boolean };
 
@@ -66,6 +73,8 @@ export function answerRead(statements: Statements, read: Read): unknown {
       return readRawAudit(statements, read.from, read.limit);
     case 'rollout-outcome':
       return readRolloutOutcome(statements, read.id);
+    case 'surplus-rollout-steps':
+      return readSurplusSteps(statements, read.surplus);
     case 'rollout-steps':
       return readRolloutSteps(statements, read.page);
     case 'update-records':

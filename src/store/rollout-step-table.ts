@@ -22,8 +22,31 @@ export interface RolloutStepPage {
   limit: number;
 }
 
+export interface SurplusSteps {
+  /** Ended rollouts that keep theirs. */
+  keep: number;
+  limit: number;
+}
+
 export function writeRolloutStep(statements: Statements, { rolloutId, step }: RolloutStepWrite): void {
   statements.get('INSERT INTO rollout_step (rollout, step) VALUES (?,?)').run(rolloutId, JSON.stringify(step));
+}
+
+/** Steps of ended rollouts other than the newest, the first steps of each first: at most `limit`. */
+export function readSurplusSteps(statements: Statements, { keep, limit }: SurplusSteps): number[] {
+  return statements
+    .get(
+      `SELECT row FROM rollout_step WHERE rollout IN
+         (SELECT id FROM rollout WHERE active = 0 ORDER BY started_ms DESC, id DESC LIMIT -1 OFFSET ?)
+       ORDER BY rollout, row LIMIT ?`,
+    )
+    .all(keep, limit)
+    .map(({ row }) => Number(row));
+}
+
+export function removeRolloutSteps(statements: Statements, rows: readonly number[]): void {
+  const remove = statements.get('DELETE FROM rollout_step WHERE row = ?');
+  for (const row of rows) remove.run(row);
 }
 
 /** All of one moment: a commit in between would tear them apart. */

@@ -13,7 +13,7 @@ import type { ErasableTable } from './redaction-table.ts';
 import type { DeadLetterRow, DocumentRow, EventRow, MemberRow } from './row.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { UpdateRecordQuery } from './update-record-table.ts';
-import type { RolloutOutcomeRow, RolloutStepPage } from './rollout-step-table.ts';
+import type { RolloutOutcomeRow, RolloutStepPage, SurplusSteps } from './rollout-step-table.ts';
 import { ThreadCall } from './thread-call.ts';
 import type { Write } from './write.ts';
 
@@ -33,6 +33,8 @@ export interface Store {
   rolloutOutcome(id: string): Promise<RolloutOutcomeRow | undefined>;
   updateRecords(query: UpdateRecordQuery): Promise<unknown[]>;
   rolloutSteps(page: RolloutStepPage): Promise<{ row: number; step: unknown }[]>;
+  /** Those beyond what is kept. */
+  surplusRolloutSteps(surplus: SurplusSteps): Promise<number[]>;
   jobs(query: JobQuery): Promise<DocumentRow[]>;
   /** With their output, from this position on. */
   jobDevices(id: string, from: number, limit: number): Promise<MemberRow[]>;
@@ -104,6 +106,7 @@ export async function openStore({ entry, onLost, ...database }: StoreOption): Pr
     rolloutOutcome: (id) => read({ kind: 'rollout-outcome', id }),
     updateRecords: (query) => read({ kind: 'update-records', query }),
     rolloutSteps: (page) => read({ kind: 'rollout-steps', page }),
+    surplusRolloutSteps: (surplus) => read({ kind: 'surplus-rollout-steps', surplus }),
     jobs: (query) => read({ kind: 'jobs', query }),
     jobDevices: (id, from, limit) => read({ kind: 'job-devices', id, from, limit }),
     deviceJobs: (deviceId, limit) => read({ kind: 'device-jobs', deviceId, limit }),

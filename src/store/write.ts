@@ -66,6 +66,7 @@ export type Write =
   | { kind: 'rollout-device'; member: MemberRow }
   /** After those before it, of the same rollout. */
   | { kind: 'rollout-step'; step: RolloutStepWrite }
+  | { kind: 'rollout-steps-removed'; rows: readonly number[] }
   | { kind: 'release'; release: ReleaseRow }
   | { kind: 'schema'; schema: SchemaRow }
   | { kind: 'parked-schema'; parked: ParkedRow }

@@ -14,6 +14,8 @@ export const PlannedTargetSchema = Type.Object(
     version: Type.Optional(Type.String({ maxLength: 64 })),
     /** The history that it wrote: another one is another machine, or one that was set up anew. */
     instanceId: Type.Optional(Type.String({ maxLength: 32 })),
+    /** Absent when it had none. */
+    tags: Type.Optional(Type.Record(Type.String(), Type.String())),
     connected: Type.Boolean(),
   },
   exact,

@@ -20,9 +20,18 @@ export interface RolloutStepRow {
   kind: 'step';
   atMs: number;
   input: object;
-  /** Question and answer, both JSON; an empty answer: nothing. Those that are not as in a step before. */
-  facts?: [question: string, answer: string][];
+  /** What was asked, and answered otherwise than one expects or than in a step before. */
+  facts?: RolloutFact[];
+  /** Targets that were found connected, and those that were found away: other than before. */
+  came?: PositionRange[];
+  went?: PositionRange[];
 }
+
+/** Without an answer: there is none. */
+export type RolloutFact = [name: string, question: readonly unknown[], answer?: unknown];
+
+/** In the order of the targets, from 0; both ends belong to it. */
+export type PositionRange = [first: number, last: number];
 
 export interface RolloutOutcome {
   kind: 'outcome';

@@ -96,7 +96,7 @@ export interface CoreState {
   readonly jobs: Map<string, JobState>;
   readonly rollouts: Map<string, RolloutState>;
   /** Of each rollout that goes on: what its recorded steps have told of the registry. */
-  readonly rolloutFacts: Map<string, Map<string, string>>;
+  readonly rolloutFacts: Map<string, Map<string, unknown>>;
   /** By name. */
   readonly schedules: Map<string, ScheduleDocument>;
   readonly releases: Map<string, StoredRelease>;

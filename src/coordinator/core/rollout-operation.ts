@@ -1,6 +1,6 @@
 import { nameRollout } from '../../client/contract/rollout-action.ts';
 import type { RolloutRequest } from '../../client/contract/rollout.ts';
-import type { RolloutRecordingRow } from '../../client/contract/rollout-recording.ts';
+import type { RolloutStepRow } from '../../client/contract/rollout-recording.ts';
 import { auditRule } from '../audit/write-audit.ts';
 import { isTakenUp } from '../config/config-document.ts';
 import type { Effect } from '../effect.ts';
@@ -11,7 +11,9 @@ import { takesConduct } from '../request/outbox.ts';
 import { planRollout } from '../rollout/plan-rollout.ts';
 import { deviceOf, type RolloutDocument, type RolloutState } from '../rollout/rollout-state.ts';
 import { isInFlight, isOpen, type TargetDevice } from '../rollout/target-device.ts';
-import { journalStep, planRow } from '../rollout/rollout-journal.ts';
+import { FactListener } from '../rollout/fact-listener.ts';
+import { factKey } from '../rollout/known-fact.ts';
+import { journalPlan, journalStep, type JournalPlan } from '../rollout/rollout-journal.ts';
 import { isSettled } from '../rollout/view-rollout.ts';
 import { isServed, takesRequest, type CoreState } from './core-state.ts';
 import { takeEffects } from './take-effect.ts';
@@ -25,7 +27,7 @@ export function openRollout(turn: Turn, rollout: RolloutState): void {
   if (rollout.document.policy.supersede === 'replace') takeOver(turn, rollout);
   turn.set(turn.state.rollouts, rollout.document.id, rollout);
   putDocument(turn, rollout);
-  writeStep(turn, rollout.document.id, planRow(rollout));
+  writeStep(turn, rollout.document.id, journalPlan(rollout));
   for (const [position, device] of [...rollout.devices].entries()) {
     const member = { parentId: rollout.document.id, position, deviceId: device.deviceId, document: device };
     turn.write({ kind: 'rollout-device', member });
@@ -37,10 +39,11 @@ export function stepRollout(turn: Turn, rolloutId: string, input: RolloutInput):
   const before = turn.state.rollouts.get(rolloutId);
   if (before === undefined) return;
   if ('deviceId' in input && !before.index.has(input.deviceId)) return;
-  const facts = offerFacts(turn.state);
-  const { state, effects } = reduceRollout(before, input, facts, turn.nowMs);
+  const known = turn.state.rolloutFacts.get(rolloutId) ?? new Map<string, unknown>();
+  const heard = new FactListener(offerFacts(turn.state), before, known);
+  const { state, effects } = reduceRollout(before, input, heard.facts, turn.nowMs);
   turn.set(turn.state.rollouts, rolloutId, state);
-  keepStep(turn, before, state, input, facts);
+  keepStep(turn, before, state, input, { heard, known });
   takeEffects(turn, 'rollout-device', effects);
   if (state.document !== before.document) putDocument(turn, state);
   const { state: now, reason, release = nameRollout(state.document) } = state.document;
@@ -119,19 +122,24 @@ export function rollBack(turn: Turn, { rolloutId, release: name, deviceIds, reas
 
 type RollBack = Extract<Effect, { kind: 'roll-back' }>;
 
-function keepStep(turn: Turn, before: RolloutState, after: RolloutState, input: RolloutInput, facts: OfferFacts): void {
+function keepStep(
+  turn: Turn,
+  before: RolloutState,
+  after: RolloutState,
+  input: RolloutInput,
+  { heard, known }: { heard: FactListener; known: Map<string, unknown> },
+): void {
   const { id } = after.document;
   const { rolloutFacts } = turn.state;
-  const known = rolloutFacts.get(id) ?? new Map<string, string>();
-  const step = journalStep(before, after, input, { facts, known, nowMs: turn.nowMs });
+  const step = journalStep(before, after, input, { heard, nowMs: turn.nowMs });
   if (step === undefined) return;
   writeStep(turn, id, step);
   if (isSettled(after.document)) return turn.delete(rolloutFacts, id);
   if (!rolloutFacts.has(id)) turn.set(rolloutFacts, id, known);
-  for (const [question, answer] of step.facts ?? []) turn.set(known, question, answer);
+  for (const fact of step.facts ?? []) turn.set(known, factKey(fact), fact[2]);
 }
 
-function writeStep(turn: Turn, rolloutId: string, step: RolloutRecordingRow): void {
+function writeStep(turn: Turn, rolloutId: string, step: RolloutStepRow | JournalPlan): void {
   turn.write({ kind: 'rollout-step', step: { rolloutId, step } });
 }
 
@@ -139,15 +147,17 @@ function writeStep(turn: Turn, rolloutId: string, step: RolloutRecordingRow): vo
 export function offerFacts(state: CoreState): OfferFacts {
   return {
     connected: (deviceId) => isServed(state, deviceId),
-    device(deviceId) {
-      const device = state.devices.get(deviceId);
-      if (device === undefined) return undefined;
+    sinceMs(deviceId, atLeastMs) {
       const live = state.live.get(deviceId);
       // Nobody was connected before this process started, whatever the last one wrote.
-      const sinceMs = live?.connectedAtMs ?? Math.max(device.sinceMs ?? 0, state.startedAtMs);
-      const { running, quarantinedBundles, tags } = device;
-      return { state: device.state, quarantinedBundles, tags, sinceMs, ...(running === undefined ? {} : { running }) };
+      const sinceMs = live?.connectedAtMs ?? Math.max(state.devices.get(deviceId)?.sinceMs ?? 0, state.startedAtMs);
+      return Math.max(sinceMs, atLeastMs);
     },
+    state: (deviceId) => state.devices.get(deviceId)?.state,
+    tag: (deviceId, name) => state.devices.get(deviceId)?.tags[name],
+    hasReverted: (deviceId, bundleUuid) =>
+      state.devices.get(deviceId)?.quarantinedBundles.includes(bundleUuid) === true,
+    running: (deviceId) => state.devices.get(deviceId)?.running,
     delta(bundleUuid, fromUuid) {
       for (const { release, deltas = [] } of state.releases.values()) {
         if (release.bundleUuid !== bundleUuid) continue;

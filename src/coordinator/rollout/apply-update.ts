@@ -48,7 +48,7 @@ function end(draft: RolloutDraft, position: number, event: UpdateEvent, state: E
     evidence: event.evidence,
     bundleUuid: event.bundleUuid,
     bootIdAtOffer: device.bootIdAtOffer,
-    lastBoot: draft.facts.device(device.deviceId)?.running,
+    lastBoot: draft.facts.running(device.deviceId),
   });
   if (verdict.proven) {
     const { reason: _, ...proven } = ended;

@@ -69,7 +69,15 @@ function driftOf(target: RolloutPlan['targets'][number], plan: RolloutPlan, fact
     return `does not match the selector of phase ${target.phase} any more`;
   if (device.running?.bundleUuid !== target.runs)
     return `runs ${nameOf(device.running)}, and ran ${nameOf({ bundleUuid: target.runs, version: target.version })}`;
-  return undefined;
+  return tagDrift(target.tags ?? {}, device.tags);
+}
+
+/** Somebody has said something about the device that whoever read the plan did not know. */
+function tagDrift(then: Readonly<Record<string, string>>, now: Readonly<Record<string, string>>): string | undefined {
+  const keys = [...new Set([...Object.keys(then), ...Object.keys(now)])].filter((key) => then[key] !== now[key]);
+  if (keys.length === 0) return undefined;
+  const told = keys.toSorted().map((key) => `${key} is ${now[key] ?? 'gone'}, and was ${then[key] ?? 'not there'}`);
+  return `has other tags: ${told.join('; ')}`;
 }
 
 function nameOf(running: { bundleUuid?: string | undefined; version?: string | undefined } | undefined): string {

@@ -7,7 +7,7 @@ import { rule } from './rule.ts';
 export const firmwareAction: Action = {
   fits({ document, target: { deviceId }, facts }) {
     const { bundleUuid } = document.bundle!;
-    const reverted = facts.device(deviceId)?.quarantinedBundles.includes(bundleUuid) === true;
+    const reverted = facts.hasReverted(deviceId, bundleUuid);
     return [
       rule('quarantine', reverted ? 'reject' : 'ok', () =>
         reverted
@@ -18,7 +18,7 @@ export const firmwareAction: Action = {
   },
   ready({ document, target: { deviceId }, facts }) {
     const { bundleUuid } = document.bundle!;
-    const runs = facts.device(deviceId)?.running?.bundleUuid;
+    const runs = facts.running(deviceId)?.bundleUuid;
     const running = rule('running', runs === bundleUuid ? 'already' : 'ok', () =>
       runs === bundleUuid ? `already runs ${bundleUuid}` : `runs ${runs ?? 'an unknown bundle'}`,
     );
@@ -47,7 +47,7 @@ export const firmwareAction: Action = {
     const bundle = document.bundle!;
     const { id, policy } = document;
     const { deviceId, retries } = target;
-    const bootIdAtOffer = facts.device(deviceId)?.running?.bootId;
+    const bootIdAtOffer = facts.running(deviceId)?.bootId;
     const delta = deltaOf(asking);
     const expiresAtMs = nowMs + policy.deadlineSeconds * 1000;
     const conduct = conductOf(policy);
@@ -85,6 +85,6 @@ export const firmwareAction: Action = {
 };
 
 function deltaOf({ document: { bundle }, target, facts }: Asking): DeltaOffer | undefined {
-  const from = facts.device(target.deviceId)?.running?.bundleUuid;
+  const from = facts.running(target.deviceId)?.bundleUuid;
   return from === undefined ? undefined : facts.delta(bundle!.bundleUuid, from);
 }

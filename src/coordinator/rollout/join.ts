@@ -1,7 +1,7 @@
 import { PersistentList } from '../persistent-list.ts';
 import { createQueues } from './offer-queue.ts';
 import type { RolloutDraft } from './rollout-draft.ts';
-import type { TargetDevice } from './target-device.ts';
+import { newTarget, type TargetDevice } from './target-device.ts';
 import { addTally, tallyOf } from './tally.ts';
 
 /** A device that matches a continuous rollout after it was planned, with what limits it. */
@@ -20,19 +20,14 @@ export function join(draft: RolloutDraft, joining: readonly Joining[]): void {
   if (document.policy.continuous !== true || document.state === 'aborted' || document.state === 'completed') return;
   const phase = document.phases.length - 1;
   const isOpen = document.currentPhase >= phase;
-  const fresh = joining.filter(({ deviceId }, index) => {
-    const isTwice = joining.findIndex((other) => other.deviceId === deviceId) !== index;
-    return !isTwice && !state.index.has(deviceId);
-  });
+  const fresh = [...new Map(joining.map((device) => [device.deviceId, device])).values()].filter(
+    ({ deviceId }) => !state.index.has(deviceId),
+  );
   if (fresh.length === 0) return;
   const { nowMs } = draft;
   const added = fresh.map((device): TargetDevice => ({
-    ...device,
-    phase,
+    ...newTarget({ ...device, phase }, nowMs),
     state: isOpen ? 'queued' : 'waiting',
-    sinceMs: nowMs,
-    activeAtMs: nowMs,
-    attempts: 0,
   }));
   const devices = PersistentList.from([...state.devices, ...added]);
   const index = new Map(state.index);

@@ -1,19 +1,20 @@
 import type { DeltaOffer, RequestType } from '../../protocol/request.ts';
 
-/** What the registry and the presence say, for the rules of a rollout. */
+/**
+ * What the registry and the presence say, for the rules of a rollout. Each question asks for no more than a rule goes by:
+ * the answers are written down (rollout-journal.ts).
+ */
 export interface OfferFacts {
   connected(deviceId: string): boolean;
-  /** What the registry holds; undefined when the device was removed. */
-  device(deviceId: string):
-    | {
-        state: string;
-        running?: { bootId: string; slot?: string; bundleUuid?: string };
-        quarantinedBundles: readonly string[];
-        tags?: Readonly<Record<string, string>>;
-        /** Of the last connect or disconnect. */
-        sinceMs?: number;
-      }
-    | undefined;
+  /** Of its last connect or disconnect; what lies before `atLeastMs` makes no difference. */
+  sinceMs(deviceId: string, atLeastMs: number): number;
+  /** In the registry; undefined when the device was removed. */
+  state(deviceId: string): string | undefined;
+  tag(deviceId: string, name: string): string | undefined;
+  /** Has it gone back from this bundle before? */
+  hasReverted(deviceId: string, bundleUuid: string): boolean;
+  /** By its own word. */
+  running(deviceId: string): { bootId: string; slot?: string; bundleUuid?: string } | undefined;
   /** What brings a device from one bundle to another with less to fetch, if it was made. */
   delta(bundleUuid: string, fromUuid: string): DeltaOffer | undefined;
   /** Does its agent heed what an offer says of windows, approval and bandwidth? */

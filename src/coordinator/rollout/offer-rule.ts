@@ -45,13 +45,13 @@ export function* deviceRules(
   const { document } = state;
   const asking = { document, target, facts, nowMs };
   const action = actionOf(document);
-  const device = facts.device(target.deviceId);
-  yield rule('registered', device === undefined ? 'cancel' : 'ok', () =>
-    device === undefined ? 'the device was removed from the fleet' : `the device is ${device.state}`,
+  const registered = facts.state(target.deviceId);
+  yield rule('registered', registered === undefined ? 'cancel' : 'ok', () =>
+    registered === undefined ? 'the device was removed from the fleet' : `the device is ${registered}`,
   );
-  if (device === undefined) return;
+  if (registered === undefined) return;
   for (const each of action.fits(asking)) yield each;
-  const pin = device.tags?.[pinTag];
+  const pin = facts.tag(target.deviceId, pinTag);
   yield rule('pin', pin === undefined ? 'ok' : 'cancel', () =>
     pin === undefined ? `no tag ${pinTag}` : `held by the tag ${pinTag}: ${pin}`,
   );

@@ -8,6 +8,7 @@ import { defaultMaxFailures, defaultPolicy } from './gate.ts';
 import { usesDeviceZone } from './offer-window.ts';
 import type { Joining } from './join.ts';
 import { actionTerms, requireFit, timersOf } from './plan-action.ts';
+import { newTarget } from './target-device.ts';
 import {
   createRolloutState,
   type PhaseState,
@@ -88,15 +89,7 @@ export function planRollout(
       ],
     },
     phases.flatMap(({ ids }, phase) =>
-      ids.map((deviceId) => ({
-        deviceId,
-        phase,
-        state: 'waiting' as const,
-        sinceMs: nowMs,
-        activeAtMs: nowMs,
-        attempts: 0,
-        ...placeOf(request, deviceId, context),
-      })),
+      ids.map((deviceId) => newTarget({ deviceId, phase, ...placeOf(request, deviceId, context) }, nowMs)),
     ),
   );
 }

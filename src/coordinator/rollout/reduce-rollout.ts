@@ -66,7 +66,7 @@ function step(draft: RolloutDraft, input: RolloutInput): void {
   switch (input.kind) {
     case 'open':
       for (let position = 0; position < draft.state.devices.length; position += 1) draft.look(position);
-      if (input.loaded === true) draft.state = { ...draft.state, gathersUntilMs: draft.nowMs + gatherMs };
+      if (input.loaded === true) draft.state = { ...draft.state, loadedAtMs: draft.nowMs };
       // In the order of a process that begins, whatever this one has looked at already.
       return draft.lookAgainAtAll();
     case 'update':
@@ -190,7 +190,7 @@ function endSilent(draft: RolloutDraft): void {
   for (let position = 0; position < draft.state.devices.length; position += 1) {
     const device = draft.state.devices.at(position);
     if (!isOpen(device.state)) continue;
-    const deadline = deadlineOf(draft.document, device, draft.presenceOf(device.deviceId));
+    const deadline = deadlineOf(draft.document, device, draft.presenceOf(device));
     if (deadline === undefined) continue;
     if (draft.nowMs < deadline.atMs) draft.armTimer(device);
     else endLate(draft, position, deadline.reason);
@@ -240,7 +240,7 @@ function closePhase(draft: RolloutDraft): boolean {
   const phase = phases[currentPhase];
   const sum = draft.state.tallies[currentPhase];
   if (phase === undefined || sum === undefined) return false;
-  if (draft.nowMs < draft.state.gathersUntilMs && sum.queued > 0) return false;
+  if (draft.nowMs < draft.state.loadedAtMs + gatherMs && sum.queued > 0) return false;
   const isLast = currentPhase === phases.length - 1;
   const verdict =
     phase.state === 'passed' && (!isLast || sum.waiting + sum.queued + sum.inFlight === 0)

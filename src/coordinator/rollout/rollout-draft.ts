@@ -109,16 +109,22 @@ export class RolloutDraft {
     this.state = { ...this.state, lookFrom: this.state.lookFrom.map(() => 0), again: [] };
   }
 
-  presenceOf(deviceId: string): Presence {
+  presenceOf({ deviceId, activeAtMs }: TargetDevice): Presence {
+    const { facts } = this;
+    const atLeastMs = Math.max(activeAtMs, this.state.loadedAtMs);
     return {
-      connected: this.facts.connected(deviceId),
-      sinceMs: this.facts.device(deviceId)?.sinceMs ?? 0,
+      get connected() {
+        return facts.connected(deviceId);
+      },
+      get sinceMs() {
+        return facts.sinceMs(deviceId, atLeastMs);
+      },
     };
   }
 
   /** The time of the next timer never comes after that of this device. */
   armTimer(device: TargetDevice): void {
-    const deadline = deadlineOf(this.document, device, this.presenceOf(device.deviceId));
+    const deadline = deadlineOf(this.document, device, this.presenceOf(device));
     if (deadline !== undefined && deadline.atMs < this.state.dueAtMs)
       this.state = { ...this.state, dueAtMs: deadline.atMs };
   }

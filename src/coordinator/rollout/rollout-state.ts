@@ -97,8 +97,8 @@ export interface RolloutState {
   reachable: readonly number[];
   /** Devices in the penalty box, and until when. */
   boxed: ReadonlyMap<number, number>;
-  /** Before this time a device that is not connected may still come back to a process that has just begun. */
-  gathersUntilMs: number;
+  /** Since when it is in a process that has loaded it: nobody was connected to that before. */
+  loadedAtMs: number;
   /** Before this time no timer ends a device. */
   dueAtMs: number;
   /** What was found of the offer windows, by zone. */
@@ -125,7 +125,7 @@ export function createRolloutState(document: RolloutDocument, devices: readonly 
         state === 'queued' && notBeforeMs !== undefined ? [[position, notBeforeMs]] : [],
       ),
     ),
-    gathersUntilMs: 0,
+    loadedAtMs: -Infinity,
     dueAtMs: 0,
     windows: new Map(),
   };

@@ -1,10 +1,11 @@
 import { type RolloutDocument } from './rollout-state.ts';
 import { isInFlight, type TargetDevice } from './target-device.ts';
 
+/** Asked for only where a limit turns on it. */
 export interface Presence {
-  connected: boolean;
-  /** Since when. */
-  sinceMs: number;
+  readonly connected: boolean;
+  /** Since when. Before the last word of the device it makes no difference. */
+  readonly sinceMs: number;
 }
 
 /**
@@ -14,16 +15,16 @@ export interface Presence {
 export function deadlineOf(
   document: Pick<RolloutDocument, 'timers' | 'policy' | 'state'>,
   device: TargetDevice,
-  { connected, sinceMs }: Presence,
+  presence: Presence,
 ): { atMs: number; reason: string } | undefined {
   const { state, activeAtMs } = device;
-  const awayMs = Math.max(sinceMs, activeAtMs) + document.policy.deadlineSeconds * 1000;
-  if (state === 'queued') {
-    if (connected || document.state !== 'running') return undefined;
-    return { atMs: awayMs, reason: `queued: not connected for ${document.policy.deadlineSeconds} s` };
-  }
+  const away = () => ({
+    atMs: Math.max(presence.sinceMs, activeAtMs) + document.policy.deadlineSeconds * 1000,
+    reason: `${state}: not connected for ${document.policy.deadlineSeconds} s`,
+  });
+  if (state === 'queued') return document.state !== 'running' || presence.connected ? undefined : away();
   if (!isInFlight(state)) return undefined;
-  if (device.wait !== undefined) return waitDeadline(document, device, { connected, sinceMs });
+  if (device.wait !== undefined) return waitDeadline(document, device, presence);
   const seconds = document.timers[state as keyof typeof document.timers];
   // The action has timers of its own for it.
   if (seconds === undefined) return undefined;
@@ -31,8 +32,8 @@ export function deadlineOf(
   if (state === 'installing' || state === 'rebooting' || state === 'testing' || state === 'running') {
     return { atMs: activeAtMs + seconds * 1000, reason: `${state}: no word for ${seconds} s` };
   }
-  if (!connected) return { atMs: awayMs, reason: `${state}: not connected for ${document.policy.deadlineSeconds} s` };
-  return { atMs: Math.max(sinceMs, activeAtMs) + seconds * 1000, reason: `${state}: silent for ${seconds} s` };
+  if (!presence.connected) return away();
+  return { atMs: Math.max(presence.sinceMs, activeAtMs) + seconds * 1000, reason: `${state}: silent for ${seconds} s` };
 }
 
 /** A device that has said for how long it puts the next step off may be silent that long, and then as long as ever. */

@@ -20,6 +20,23 @@ export interface TargetDevice extends RolloutDevice {
   cancelAsked?: boolean;
 }
 
+/** As a plan begins with it. */
+export function newTarget(
+  { deviceId, phase, group, zone }: Pick<TargetDevice, 'deviceId' | 'phase' | 'group' | 'zone'>,
+  nowMs: number,
+): TargetDevice {
+  return {
+    deviceId,
+    phase,
+    state: 'waiting',
+    sinceMs: nowMs,
+    activeAtMs: nowMs,
+    attempts: 0,
+    ...(group === undefined ? {} : { group }),
+    ...(zone === undefined ? {} : { zone }),
+  };
+}
+
 const inFlightStates: readonly string[] = [
   'offered',
   'downloading',

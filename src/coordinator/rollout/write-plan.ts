@@ -13,13 +13,14 @@ import type { RuleResult } from './rule.ts';
 import type { TargetDevice } from './target-device.ts';
 import type { RolloutDocument, RolloutState } from './rollout-state.ts';
 
-export interface PlanFacts extends Omit<OfferFacts, 'device'> {
+export interface PlanFacts extends OfferFacts {
   /** What the registry holds. */
   device(deviceId: string):
-    | (NonNullable<ReturnType<OfferFacts['device']>> & {
-        running?: { version?: string };
+    | {
+        running?: { bundleUuid?: string; version?: string };
         instanceId?: string;
-      })
+        tags: Readonly<Record<string, string>>;
+      }
     | undefined;
   heldBy(deviceId: string): string | undefined;
 }
@@ -47,13 +48,14 @@ export function writePlan(
 ): RolloutPlan {
   const { bundle, release, action, phases } = rollout.document;
   const targets = [...rollout.devices].map(({ deviceId, phase }): PlannedTarget => {
-    const { running, instanceId } = facts.device(deviceId) ?? {};
+    const { running, instanceId, tags = {} } = facts.device(deviceId) ?? {};
     return {
       deviceId,
       phase: phase + 1,
       ...(running?.bundleUuid === undefined ? {} : { runs: running.bundleUuid }),
       ...(running?.version === undefined ? {} : { version: running.version }),
       ...(instanceId === undefined ? {} : { instanceId }),
+      ...(Object.keys(tags).length === 0 ? {} : { tags: { ...tags } }),
       connected: facts.connected(deviceId),
     };
   });
@@ -147,7 +149,7 @@ function warningsOf(
     'runs this bundle already',
   );
   warn(
-    targets.filter(({ deviceId }) => facts.device(deviceId)?.quarantinedBundles.includes(bundle?.bundleUuid ?? '')),
+    targets.filter(({ deviceId }) => bundle !== undefined && facts.hasReverted(deviceId, bundle.bundleUuid)),
     'has reverted this bundle before: it will be rejected',
   );
   if (bundle === undefined) {

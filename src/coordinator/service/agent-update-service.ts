@@ -107,12 +107,19 @@ function orderState(state: CoreState, deviceId: string, { release }: StoredRelea
   if (quarantinedBundles.includes(bundleUuid)) return 'reverted';
   if (!isAnnounced({ type: 'agent.offer', payload: '' }, device)) return 'too-old';
   if (agentUpdate !== undefined) {
-    // One that has expired on the way may be replaced; what the device has begun is the device's to end.
-    if (!agentUpdateEnded(agentUpdate) && !agentOfferExpired(agentUpdate, nowMs)) return 'busy';
+    // What the device may have begun is the device's to end.
+    const isOpen = !agentUpdateEnded(agentUpdate) && !agentOfferExpired(agentUpdate, nowMs);
+    if (isOpen && !isUnsent(state, deviceId, agentUpdate)) return 'busy';
     if (agentUpdate.state === 'committed' && agentUpdate.bundleUuid === bundleUuid && agentVersion === version)
       return 'current';
   }
   return state.live.get(deviceId)?.standing === 'accepted' ? 'sent' : 'waiting';
+}
+
+/** It waits for the device to come: another one may take its place. */
+function isUnsent(state: CoreState, deviceId: string, { updateId }: AgentUpdateRow): boolean {
+  const outbox = state.outboxes.get(deviceId) ?? [];
+  return outbox.some(({ type, key, seq }) => type === 'agent.offer' && key === updateId && seq === undefined);
 }
 
 function requireAgent(state: CoreState, name: string): StoredRelease {

@@ -1,11 +1,14 @@
 import type { RolloutRecordingRow, RolloutStepRow } from '../../client/contract/rollout-recording.ts';
 import type { RolloutReport } from '../../client/contract/rollout-report.ts';
+import { FlotillaError } from '../../error.ts';
 import type { RolloutOutcomeRow } from '../../store/index.ts';
 import { reportRollout } from '../rollout/report-rollout.ts';
+import { planRow, type JournalPlan } from '../rollout/rollout-journal.ts';
 import type { RolloutDocument } from '../rollout/rollout-state.ts';
 import type { TargetDevice } from '../rollout/target-device.ts';
 import type { ServiceContext } from './context.ts';
 import { unknownRollout } from './rollout-service.ts';
+import { keptRecordings } from './trim-recording.ts';
 
 /** Steps read from the store at a time. */
 const pageSteps = 1_000;
@@ -23,28 +26,45 @@ export async function recordRollout(
   id: string,
   signal: AbortSignal,
 ): Promise<AsyncGenerator<RolloutRecordingRow>> {
-  return recording(context, id, await outcomeOf(context, id), signal);
+  const outcome = await outcomeOf(context, id);
+  const page = { rolloutId: id, afterRow: 0, upToRow: outcome.lastRow, limit: 1 };
+  const [first] = await context.core.store.rolloutSteps(page);
+  const plan = first?.step as JournalPlan | undefined;
+  if (plan?.kind !== 'plan') throw forgotten(id);
+  return recording(context, { ...outcome, id, plan, afterRow: first!.row }, signal);
 }
 
 async function* recording(
   { core }: ServiceContext,
-  rolloutId: string,
-  { rollout, members, lastRow }: RolloutOutcomeRow,
+  { id, rollout, members, lastRow, plan, afterRow }: RolloutOutcomeRow & Begun,
   signal: AbortSignal,
 ): AsyncGenerator<RolloutRecordingRow> {
-  yield { kind: 'recording', version: 1, rollout: rolloutId };
-  for (let afterRow = 0; !signal.aborted;) {
-    const page = { rolloutId, afterRow, upToRow: lastRow, limit: pageSteps };
+  const devices = members.map(({ document }) => document as TargetDevice);
+  yield { kind: 'recording', version: 1, rollout: id };
+  yield planRow(plan, devices);
+  for (let after = afterRow; !signal.aborted;) {
+    const page = { rolloutId: id, afterRow: after, upToRow: lastRow, limit: pageSteps };
     const rows = await core.store.rolloutSteps(page);
     for (const { step } of rows) yield step as RolloutStepRow;
     if (rows.length < pageSteps) break;
-    afterRow = rows.at(-1)!.row;
+    after = rows.at(-1)!.row;
   }
-  yield {
-    kind: 'outcome',
-    document: rollout.document as object,
-    devices: members.map(({ document }) => document as object),
-  };
+  yield { kind: 'outcome', document: rollout.document as object, devices };
+}
+
+/** A recording whose first row was found. */
+interface Begun {
+  id: string;
+  plan: JournalPlan;
+  afterRow: number;
+}
+
+function forgotten(id: string): FlotillaError {
+  return new FlotillaError('refused', 'recording-forgotten', `of rollout ${id} no recording is kept`, {
+    seen: 'its first step is gone',
+    expected: `a rollout that goes on, or one of the last ${keptRecordings} that have ended`,
+    suggestion: `flotilla rollout report ${id}`,
+  });
 }
 
 async function outcomeOf({ core }: ServiceContext, id: string): Promise<RolloutOutcomeRow> {

@@ -70,7 +70,7 @@ function stateRule(state: CoreState, rollout: RolloutState, target: TargetDevice
   if (!isInFlight(target.state)) return { rule: 'state', verdict: 'blocks', detail: `${since}${reason}` };
   const presence = {
     connected: isServed(state, target.deviceId),
-    sinceMs: offerFacts(state).device(target.deviceId)?.sinceMs ?? 0,
+    sinceMs: offerFacts(state).sinceMs(target.deviceId, target.activeAtMs),
   };
   const deadline = deadlineOf(rollout.document, target, presence);
   const left = deadline === undefined ? '' : `; times out in ${secondsUntil(deadline.atMs, nowMs)} s`;

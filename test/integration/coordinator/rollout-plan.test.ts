@@ -89,6 +89,10 @@ describe('a plan', () => {
     await expect(apply(plan)).rejects.toMatchObject(refusedFor('a1 does not match the selector of phase 1 any more'));
     await tag('a1', { ring: 'canary' });
 
+    await tag('a3', { seal: 'broken' });
+    await expect(apply(plan)).rejects.toMatchObject(refusedFor('a3 has other tags: seal is broken, and was not there'));
+    await untag('a3', ['seal']);
+
     await tag('a3', { 'update-hold': 'trial' });
     await expect(apply(plan)).rejects.toMatchObject(refusedFor('a3 is held by the tag update-hold: trial'));
     await untag('a3', ['update-hold']);

@@ -1,9 +1,12 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import type { RolloutRecordingRow } from '../../../src/client/contract/index.ts';
 import { replayRecording } from '../../../src/simulation/index.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { connectBoard, publishRelease, updateBoard } from './board-bench.ts';
 import { startCore, type CoreBench } from './core-bench.ts';
+import { enroll } from './enroll.ts';
 
 async function recordingOf(core: CoreBench, id: string): Promise<RolloutRecordingRow[]> {
   const rows: RolloutRecordingRow[] = [];
@@ -66,6 +69,32 @@ describe('a rollout that was recorded', () => {
       [undefined, 'completed', undefined],
     ]);
     await core.coordinator.stop();
+  });
+
+  it('takes little room however many devices it has, and is refused once its steps are gone', async () => {
+    await using directory = await temporaryDirectory();
+    const core = await startCore(directory.path);
+    const { client } = core;
+    const ids = Array.from({ length: 40 }, (_, n) => `away-${n}`);
+    for (const id of ids) await enroll(client, id);
+    await connectBoard(core, 'b1');
+    const { id } = await client.startRollout({
+      action: { kind: 'job', job: { kind: 'ping' } },
+      selector: '*',
+      expect: 41,
+    });
+    expect((await replayRecording(await recordingOf(core, id))).differences).toEqual([]);
+    await core.coordinator.stop();
+
+    const database = new DatabaseSync(join(directory.path, 'data', 'flotilla.db'));
+    const [plan, opened] = database.prepare('SELECT step FROM rollout_step ORDER BY row').all();
+    for (const row of [plan, opened]) expect(String(row!['step'])).not.toContain('away-');
+    expect(JSON.parse(String(opened!['step']))).toMatchObject({ input: { kind: 'open' }, came: [[0, 0]] });
+    database.exec('DELETE FROM rollout_step WHERE row = 1');
+    database.close();
+    await using again = await startCore(directory.path);
+    await expect(recordingOf(again, id)).rejects.toMatchObject({ code: 'recording-forgotten' });
+    expect(await again.client.rolloutReport(id)).toMatchObject({ targets: 41 });
   });
 
   it('is told from one that was changed afterwards, and from what is no recording', async () => {

@@ -27,6 +27,31 @@ const event = (offset: number, payload = 'x'): Write => ({
 });
 
 describe('the store', () => {
+  it('names the steps of all rollouts but those that go on and the newest that have ended', async () => {
+    await using directory = await temporaryDirectory();
+    const store = await open(join(directory.path, 'flotilla.db'));
+    const ids = ['r-1', 'r-2', 'r-3', 'r-4'];
+    await store.commit(
+      ids.map((id, number): Write => {
+        const active = id === 'r-1';
+        return { kind: 'rollout', rollout: { id, active, startedAtMs: number, document: {} } };
+      }),
+    );
+    const steps = ids.flatMap((rolloutId) => [1, 2].map((step) => ({ rolloutId, step })));
+    await store.commit(steps.map((step): Write => ({ kind: 'rollout-step', step })));
+    const left = async (rolloutId: string) =>
+      (await store.rolloutSteps({ rolloutId, afterRow: 0, upToRow: 99, limit: 9 })).map(({ step }) => step);
+    expect(await store.surplusRolloutSteps({ keep: 3, limit: 9 })).toEqual([]);
+    const first = await store.surplusRolloutSteps({ keep: 1, limit: 3 });
+    await store.commit([{ kind: 'rollout-steps-removed', rows: first }]);
+    expect([await left('r-2'), await left('r-3')]).toEqual([[], [2]]);
+    await store.commit([
+      { kind: 'rollout-steps-removed', rows: await store.surplusRolloutSteps({ keep: 1, limit: 9 }) },
+    ]);
+    expect(await Promise.all(ids.map(left))).toEqual([[1, 2], [], [], [1, 2]]);
+    await store.close();
+  });
+
   it('keeps what was committed over a close and an open', async () => {
     await using directory = await temporaryDirectory();
     const path = join(directory.path, 'flotilla.db');

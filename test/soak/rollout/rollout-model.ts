@@ -1,13 +1,18 @@
 /**
  * A rollout against a simple model: whatever operators and devices do in whatever order, no cap and no rate is exceeded,
  * a gate that is not passed opens no phase, a pause offers nothing, a device ends once, what is stored gives the same
- * rollout again, and every sequence comes to an end when the devices fall silent and the operators say yes.
+ * rollout again, and so does its journal, and every sequence comes to an end when the devices fall silent and the operators say yes.
  */
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import type { RolloutAction } from '../../../src/client/contract/rollout-action.ts';
+import type { RolloutOutcome } from '../../../src/client/contract/rollout-recording.ts';
 import type { RolloutRequest } from '../../../src/client/contract/rollout.ts';
 import type { Effect } from '../../../src/coordinator/effect.ts';
+import { FactListener } from '../../../src/coordinator/rollout/fact-listener.ts';
+import { factKey } from '../../../src/coordinator/rollout/known-fact.ts';
+import { journalPlan, journalStep, planRow } from '../../../src/coordinator/rollout/rollout-journal.ts';
+import { RolloutReplay } from '../../../src/coordinator/rollout/rollout-replay.ts';
 import { reduceRollout, type RolloutInput } from '../../../src/coordinator/rollout/reduce-rollout.ts';
 import { createRolloutState, type RolloutDocument } from '../../../src/coordinator/rollout/rollout-state.ts';
 import { isInFlight, isOpen, type TargetDevice } from '../../../src/coordinator/rollout/target-device.ts';
@@ -158,6 +163,9 @@ class CheckedRollout {
   #steadyMs = 0;
   #feeds = 0;
   readonly #ended = new Map<string, string>();
+  /** Goes through what the journal has. */
+  readonly #replay: RolloutReplay;
+  readonly #known = new Map<string, unknown>();
   /** What the store has. */
   readonly #rows = new Map<number, string>();
   #document: string;
@@ -172,6 +180,8 @@ class CheckedRollout {
     for (const [position, device] of [...this.#bench.state.devices].entries())
       this.#rows.set(position, JSON.stringify(device));
     this.#document = JSON.stringify(this.#bench.state.document);
+    const plan = journalPlan(this.#bench.state);
+    this.#replay = new RolloutReplay(planRow(plain(plan) as typeof plan, [...this.#bench.state.devices]));
     this.#feed({ kind: 'open' });
   }
 
@@ -320,6 +330,7 @@ class CheckedRollout {
   #restart(): void {
     const bench = this.#bench;
     bench.state = this.#stored();
+    this.#known.clear();
     const online = [...bench.world].filter(([, { connected }]) => connected);
     for (const [, device] of online) device.connected = false;
     this.#feed({ kind: 'open', loaded: true });
@@ -338,7 +349,13 @@ class CheckedRollout {
   #feed(input: RolloutInput): void {
     const bench = this.#bench;
     const before = bench.state;
-    const effects = bench.feed(input);
+    const heard = new FactListener(bench.facts, before, this.#known);
+    const effects = bench.feed(input, bench.nowMs, heard.facts);
+    const row = journalStep(before, bench.state, input, { heard, nowMs: bench.nowMs });
+    if (row !== undefined) {
+      for (const fact of row.facts ?? []) this.#known.set(factKey(fact), fact[2]);
+      this.#replay.step(plain(row) as typeof row);
+    }
     for (const effect of effects)
       if (effect.kind === 'member') this.#rows.set(effect.member.position, JSON.stringify(effect.member.document));
     this.#document = JSON.stringify(bench.state.document);
@@ -441,6 +458,9 @@ class CheckedRollout {
     const stored = this.#stored();
     require(isDeepStrictEqual(plain(stored.document), plain(state.document)), 'the stored document differs');
     require(isDeepStrictEqual(plain([...stored.devices]), plain([...state.devices])), 'the stored devices differ');
+    const outcome = { kind: 'outcome', document: state.document, devices: [...state.devices] } as const;
+    const [other] = this.#replay.differences(plain(outcome) as RolloutOutcome);
+    require(other === undefined, `a replay differs: ${other}`);
     const here = reduceRollout(state, { kind: 'open', loaded: true }, facts, nowMs);
     const there = reduceRollout(stored, { kind: 'open', loaded: true }, facts, nowMs);
     require(isDeepStrictEqual(plain(here.state.document), plain(there.state.document)), 'a restart differs');

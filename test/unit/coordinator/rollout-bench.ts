@@ -88,10 +88,11 @@ export class RolloutBench {
   get facts(): OfferFacts {
     return {
       connected: (id) => this.world.get(id)?.connected === true,
-      device: (id) => {
-        const device = this.world.get(id);
-        return device === undefined ? undefined : { state: 'accepted', ...device };
-      },
+      sinceMs: (id, atLeastMs) => Math.max(this.world.get(id)?.sinceMs ?? 0, atLeastMs),
+      state: (id) => (this.world.has(id) ? 'accepted' : undefined),
+      tag: (id, name) => this.world.get(id)?.tags?.[name],
+      hasReverted: (id, bundleUuid) => this.world.get(id)?.quarantinedBundles.includes(bundleUuid) === true,
+      running: (id) => this.world.get(id)?.running,
       delta: (bundleUuid, fromUuid) =>
         this.deltas.find((delta) => bundleUuid === newUuid && delta.fromUuid === fromUuid),
       takesConduct: (id) => !this.oldAgents.has(id),
@@ -102,9 +103,9 @@ export class RolloutBench {
     };
   }
 
-  feed(input: RolloutInput, nowMs = this.nowMs): Effect[] {
+  feed(input: RolloutInput, nowMs = this.nowMs, facts = this.facts): Effect[] {
     this.nowMs = nowMs;
-    const { state, effects } = reduceRollout(this.state, input, this.facts, nowMs);
+    const { state, effects } = reduceRollout(this.state, input, facts, nowMs);
     this.state = state;
     this.effects.push(...effects);
     return effects;
