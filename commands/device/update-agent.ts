@@ -15,7 +15,7 @@ type Updated = AgentsUpdated & { outcomes?: AgentOutcome[] };
 
 export default class UpdateAgent extends BaseCommand<Updated> {
   static override description = `offer devices another version of their agent
-The release is one of the product flotilla-agent: \`agent bundle\` makes it, \`release publish\` puts it here. Each device fetches it, checks its signature, and tries it: a new agent that does not start, does not open its database or does not reach the coordinator in time is left by itself, and the one before comes back; that bundle is then refused until \`device allow-bundle\`. The machine is not restarted, and running jobs are waited for.
+The release is one of the product flotilla-agent: \`agent bundle\` makes it, \`release publish\` puts it here. Each device fetches it, checks its signature, and tries it: a new agent that does not start, does not open its database or does not reach the coordinator in time is left by itself, and the one before comes back; that bundle is then refused until \`device allow-bundle\`. The machine is not restarted, and running jobs are waited for. An offer that still waits for its device is replaced by a newer one.
 
 This command ends when the offer is on its way; with --wait, when each device has it, or has failed to. Ctrl-C leaves, the devices go on. How it ended: \`device show\` (agentUpdate), and with what proves it \`device history --source agent\`.
 

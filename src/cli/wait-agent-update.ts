@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentUpdateProgress } from '../client/contract/index.ts';
 import type { CoordinatorClient } from '../client/coordinator-client.ts';
+import { FlotillaError } from '../error.ts';
 import { untilInterrupted } from './interrupt.ts';
 
 type Stand = AgentUpdateProgress['devices'][number];
@@ -28,7 +29,7 @@ export async function waitAgentUpdate(
   const told = new Map<string, string>();
   const waited = await untilInterrupted(async (signal) => {
     for (;;) {
-      const { devices } = await client.agentUpdate(updateId);
+      const devices = await standsOf(client, updateId);
       const stands = new Map(devices.map((stand) => [stand.deviceId, stand]));
       const outcomes = deviceIds.map((deviceId) => stands.get(deviceId) ?? { deviceId, state: 'gone' as const });
       for (const outcome of outcomes) {
@@ -41,4 +42,14 @@ export async function waitAgentUpdate(
     }
   });
   return waited.interrupted ? undefined : waited.value;
+}
+
+async function standsOf(client: Pick<CoordinatorClient, 'agentUpdate'>, updateId: string): Promise<readonly Stand[]> {
+  try {
+    return (await client.agentUpdate(updateId)).devices;
+  } catch (error) {
+    // All of them are gone from it.
+    if (error instanceof FlotillaError && error.code === 'agent-update-unknown') return [];
+    throw error;
+  }
 }

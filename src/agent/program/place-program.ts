@@ -4,6 +4,7 @@ import type { BundleSummary } from '../../firmware/index.ts';
 import type { BundleOffer } from '../../protocol/request.ts';
 import { loadEngine, withProvenBundle, type NotProven } from '../updater/bundle-check.ts';
 import { maxProgramBytes, programName, programProduct, programTask } from './program-bundle.ts';
+import { requireRoom } from '../updater/download.ts';
 import type { ProgramFolder } from './program-folder.ts';
 
 export interface PlaceOption {
@@ -37,26 +38,36 @@ export async function placeProgram(
   const checked = await checkProgramBundle(option);
   if (!('program' in checked)) return checked;
   const { bundleUuid } = option.offer;
-  const { lengthBytes, blake2b256 } = checked.program.resources[0]!;
+  const resource = checked.program.resources[0]!;
   const file = await folder.prepare(bundleUuid);
-  const { applyBundle } = await loadEngine();
-  await applyBundle({
-    path: option.path,
-    destinationPath: file,
-    // What is written is a disk to the engine: whole blocks.
-    destinationSizeBytes: Math.ceil(lengthBytes / 512) * 512,
-    task: programTask,
-    publicKeys: option.publicKeys,
-    signal,
-  });
-  if ((await stat(file)).size > lengthBytes) await truncate(file, lengthBytes);
-  if ((await blake2bOf(file)) !== blake2b256) {
+  try {
+    await requireRoom(folder.path, resource.lengthBytes);
+    await writeProgram(file, resource.lengthBytes, option, signal);
+    if ((await blake2bOf(file)) === resource.blake2b256) {
+      await folder.place(bundleUuid);
+      return { placed: true };
+    }
+  } catch (error) {
+    // What is half written must not be what fills the disk.
     await folder.discard(bundleUuid);
-    const message = `the task "${programTask}" does not write ${programName} as it was signed`;
-    return { refused: { code: 'bundle-no-agent', message } };
+    throw error;
   }
-  await folder.place(bundleUuid);
-  return { placed: true };
+  await folder.discard(bundleUuid);
+  const message = `the task "${programTask}" does not write ${programName} as it was signed`;
+  return { refused: { code: 'bundle-no-agent', message } };
+}
+
+async function writeProgram(
+  file: string,
+  lengthBytes: number,
+  { path, publicKeys }: PlaceOption,
+  signal: AbortSignal,
+): Promise<void> {
+  const { applyBundle } = await loadEngine();
+  // What is written is a disk to the engine: whole blocks.
+  const destinationSizeBytes = Math.ceil(lengthBytes / 512) * 512;
+  await applyBundle({ path, destinationPath: file, destinationSizeBytes, task: programTask, publicKeys, signal });
+  if ((await stat(file)).size > lengthBytes) await truncate(file, lengthBytes);
 }
 
 function proof({ path, offer, publicKeys }: PlaceOption) {

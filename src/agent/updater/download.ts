@@ -35,7 +35,7 @@ const maxFetchBytes = 262_144;
 const partsInFlight = 2;
 /** Parts between two collections of everything: 8 MB. */
 const partsPerMajor = 32;
-/** Free room that stays beside the bundle. */
+/** Free room that stays beside what is written. */
 const marginBytes = 1 << 20;
 
 /** Fetches what is missing of a bundle, each part verified before it is written. Ends with every part on disk. */
@@ -157,11 +157,14 @@ async function writeAll(file: FileHandle, bytes: Uint8Array, offset: number): Pr
 }
 
 async function assertRoom({ file: wanted, parts, path }: DownloadOption, file: FileHandle): Promise<void> {
-  const { bavail, bsize } = await statfs(dirname(path));
-  const needed = wanted.sizeBytes - Math.min((await file.stat()).size, partsBytes(wanted, parts)) + marginBytes;
-  if (bavail * bsize >= needed) return;
-  throw new FlotillaError('failed', 'no-room', 'the state folder has no room for the bundle', {
-    seen: `${bavail * bsize} bytes free`,
-    expected: `${needed} bytes`,
-  });
+  await requireRoom(dirname(path), wanted.sizeBytes - Math.min((await file.stat()).size, partsBytes(wanted, parts)));
+}
+
+/** So much may be written there, and the rest of the agent still has some. @throws `no-room` */
+export async function requireRoom(folder: string, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(folder);
+  const [free, needed] = [bavail * bsize, bytes + marginBytes];
+  if (free >= needed) return;
+  const message = `the state folder has no room: ${needed} bytes are needed, ${free} are free`;
+  throw new FlotillaError('failed', 'no-room', message, { seen: folder });
 }

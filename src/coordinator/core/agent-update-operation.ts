@@ -8,6 +8,7 @@ import { judgeProgramEvidence } from '../rollout/judge-program-evidence.ts';
 import { deviceOf } from '../rollout/rollout-state.ts';
 import { stepUpdateId } from '../rollout/step.ts';
 import type { StepReport } from '../rollout/step-report.ts';
+import type { CoreState } from './core-state.ts';
 import { changeDevice } from './device-operation.ts';
 import { appendOwnEvent } from './event-operation.ts';
 import { enqueueRequest, withdrawRequest } from './request-operation.ts';
@@ -53,7 +54,11 @@ export function offerAgent(
 ): void {
   const { version, bundleUuid, sha256 } = bundle;
   const before = turn.state.devices.get(deviceId)?.agentUpdate;
-  if (before !== undefined) withdrawRequest(turn, deviceId, 'agent.offer', before.updateId);
+  if (before !== undefined) {
+    withdrawRequest(turn, deviceId, 'agent.offer', before.updateId);
+    const reason = { code: 'superseded', message: `${updateId} has taken its place` };
+    if (!agentUpdateEnded(before)) tellOwnRollout(turn, deviceId, { ...before, state: 'cancelled', reason });
+  }
   const state = 'offered';
   const update: AgentUpdateRow = {
     updateId,
@@ -82,26 +87,34 @@ export function offerAgent(
   if (live?.standing === 'accepted') turn.afterCommit((gateway) => gateway.grantBlob(live.connection, sha256));
 }
 
+/** It waits for the device to come: it may be taken back, and another one may take its place. */
+export function agentOfferWaits(state: CoreState, deviceId: string, updateId: string): boolean {
+  const outbox = state.outboxes.get(deviceId) ?? [];
+  return outbox.some(({ type, key, seq }) => type === 'agent.offer' && key === updateId && seq === undefined);
+}
+
 /** Takes it back, unless the device may have begun. True when it did. */
 export function dropAgentOffer(turn: Turn, deviceId: string, updateId: string): boolean {
   const update = turn.state.devices.get(deviceId)?.agentUpdate;
-  const isUnsent = (turn.state.outboxes.get(deviceId) ?? []).some(
-    ({ type, key, seq }) => type === 'agent.offer' && key === updateId && seq === undefined,
-  );
-  if (update?.updateId !== updateId || !isUnsent) return false;
+  if (update?.updateId !== updateId || !agentOfferWaits(turn.state, deviceId, updateId)) return false;
   withdrawRequest(turn, deviceId, 'agent.offer', updateId);
   changeDevice(turn, deviceId, { kind: 'agent-update', update: { ...update, state: 'cancelled', atMs: turn.nowMs } });
   return true;
 }
 
-/** The rollout that it is a step of; and those that wait for the device to be done with it. */
+/** The rollout that it is a step of, and those that wait for the device to be done with it. */
 function tellRollouts(turn: Turn, deviceId: string, update: AgentUpdateRow): void {
+  tellOwnRollout(turn, deviceId, update);
+  if (!agentUpdateEnded(update)) return;
+  for (const [id, { document }] of turn.state.rollouts)
+    if (document.action?.kind === 'agent-update') stepRollout(turn, id, { kind: 'presence', deviceId });
+}
+
+function tellOwnRollout(turn: Turn, deviceId: string, update: AgentUpdateRow): void {
   for (const [id, rollout] of turn.state.rollouts) {
     const target = rollout.document.action?.kind === 'agent-update' ? deviceOf(rollout, deviceId) : undefined;
-    if (target === undefined) continue;
-    if (update.updateId === stepUpdateId(id, target.attempts))
-      stepRollout(turn, id, { kind: 'step', deviceId, report: reportOf(update, target.attempts) });
-    if (agentUpdateEnded(update)) stepRollout(turn, id, { kind: 'presence', deviceId });
+    if (target === undefined || update.updateId !== stepUpdateId(id, target.attempts)) continue;
+    stepRollout(turn, id, { kind: 'step', deviceId, report: reportOf(update, target.attempts) });
   }
 }
 

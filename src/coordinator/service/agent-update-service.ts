@@ -1,6 +1,6 @@
 import type { AgentsUpdated, AgentUpdateProgress, UpdateAgents } from '../../client/contract/agent-update.ts';
 import { FlotillaError } from '../../error.ts';
-import { offerAgent } from '../core/agent-update-operation.ts';
+import { agentOfferWaits, offerAgent } from '../core/agent-update-operation.ts';
 import type { CoreState, StoredRelease } from '../core/core-state.ts';
 import { requireSize } from '../job/plan-job.ts';
 import { agentUpdateUnderWay } from '../registry/agent-update.ts';
@@ -68,7 +68,9 @@ function orderState(state: CoreState, deviceId: string, { release }: StoredRelea
   if (quarantinedBundles.includes(bundleUuid)) return 'reverted';
   if (!isAnnounced({ type: 'agent.offer', payload: '' }, device)) return 'too-old';
   if (agentUpdate !== undefined) {
-    if (agentUpdateUnderWay(agentUpdate, nowMs) !== undefined) return 'busy';
+    // What the device may have begun is the device's to end.
+    const open = agentUpdateUnderWay(agentUpdate, nowMs);
+    if (open !== undefined && !agentOfferWaits(state, deviceId, open.updateId)) return 'busy';
     if (agentUpdate.state === 'committed' && agentUpdate.bundleUuid === bundleUuid && agentVersion === version)
       return 'current';
   }

@@ -1,10 +1,13 @@
 /** The download of another agent, over a link that comes and goes, and what is seen of it at the device. */
 import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { placeProgram } from '../../../src/agent/program/place-program.ts';
+import { ProgramFolder } from '../../../src/agent/program/program-folder.ts';
 import { programLeftMs } from '../../../src/agent/program/program-limit.ts';
 import { isLive } from '../../../src/agent/program/program-update.ts';
+import { requireRoom } from '../../../src/agent/updater/download.ts';
 import { buildAgentBundle } from '../../../src/cli/agent-bundle.ts';
 import { formatUpdateHistory, formatUpdateStatus } from '../../../src/cli/render/agent-update.ts';
 import { openDoor } from '../../../src/door/index.ts';
@@ -118,4 +121,15 @@ it('is given up when it has taken as long as it may, by what no clock can set', 
   };
   expect(await stateAt(leftMs + 4_000)).toMatchObject({ state: 'downloading' });
   expect(await stateAt(leftMs + 6_000)).toMatchObject({ state: 'failed', reason: { code: 'timed-out-downloading' } });
+});
+
+it('leaves nothing half written behind where it can not be put in its place', async () => {
+  await using parts = await agentParts();
+  const { offer, option } = await deviceWithBundle(parts);
+  const folder = new ProgramFolder(option.launch.programs, option.launch.base);
+  const place = { path: join(parts.dir, 'a.fw'), offer: offer.bundle, publicKeys: option.publicKeys };
+  const stopped = AbortSignal.abort(new Error('the agent stops'));
+  await expect(placeProgram(folder, place, stopped)).rejects.toThrow('aborted');
+  expect(await readdir(folder.path)).toEqual([]);
+  await expect(requireRoom(parts.dir, 2 ** 50)).rejects.toMatchObject({ code: 'no-room' });
 });

@@ -110,4 +110,28 @@ it('offers another agent to those that take it, and keeps what became of it', as
   expect((await client.updateAgents({ ...order, selector: 'd-1' })).devices).toEqual([
     { deviceId: 'd-1', state: 'sent' },
   ]);
+
+  // One that waits for its device is replaced by the next; one that was sent is not.
+  expect((await client.updateAgents({ ...order, selector: 'd-1' })).devices).toEqual([
+    { deviceId: 'd-1', state: 'busy' },
+  ]);
+  const lost = await client.device('d-1');
+  one.say(
+    'flotilla.update',
+    { ...event, rolloutId: lost.agentUpdate!.updateId, state: 'cancelled' },
+    { key: lost.agentUpdate!.updateId },
+  );
+  await one.heard();
+  one.leave();
+  const [first, second] = [
+    await client.updateAgents({ ...order, selector: 'd-1' }),
+    await client.updateAgents({ ...order, selector: 'd-1' }),
+  ];
+  expect([first.devices, second.devices].flat().map(({ state }) => state)).toEqual(['waiting', 'waiting']);
+  const replaced = { updateId: first.updateId!, deviceIds: ['d-1'] };
+  expect(await waitAgentUpdate(client, replaced, { timeoutMs: 60_000, onChange: () => undefined })).toEqual([
+    { deviceId: 'd-1', state: 'gone' },
+  ]);
+  await expect(client.agentUpdate(first.updateId!)).rejects.toMatchObject({ code: 'agent-update-unknown' });
+  expect(await client.agentUpdate(second.updateId!)).toMatchObject({ devices: [{ state: 'offered' }] });
 });
