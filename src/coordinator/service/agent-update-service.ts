@@ -6,7 +6,8 @@ import { requireSize } from '../job/plan-job.ts';
 import { agentUpdateUnderWay } from '../registry/agent-update.ts';
 import { isAnnounced } from '../request/outbox.ts';
 import { audit, type ServiceContext } from './context.ts';
-import { findAgent } from './find-release.ts';
+import { findRelease } from './find-release.ts';
+import { requireAgent } from './release-kind.ts';
 import { countAccepted, matchAccepted } from './target.ts';
 import { viewAgentUpdate } from './view-agent-update.ts';
 
@@ -20,7 +21,7 @@ export function updateAgents(context: ServiceContext, request: UpdateAgents): Pr
   const { selector, max, expect, dryRun = false, expiresInSeconds = defaultExpirySeconds } = request;
   return context.core.submit((turn) => {
     const { state, nowMs } = turn;
-    const stored = findAgent(state, request.release);
+    const stored = requireAgent(findRelease(state, request.release));
     const matched = matchAccepted(turn, selector);
     const size = { selector, ...(max === undefined ? {} : { max }), ...(expect === undefined ? {} : { expect }) };
     requireSize('agent-update', size, matched.length, countAccepted(state), context.jobs.confirmAboveShare);

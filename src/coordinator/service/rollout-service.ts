@@ -14,7 +14,8 @@ import type { RolloutDocument, RolloutState } from '../rollout/rollout-state.ts'
 import type { TargetDevice } from '../rollout/target-device.ts';
 import { viewRollout, viewTarget } from '../rollout/view-rollout.ts';
 import { audit, type ServiceContext } from './context.ts';
-import { findAgent, findFirmware, findRelease } from './find-release.ts';
+import { findRelease } from './find-release.ts';
+import { requireAgent, requireFirmware } from './release-kind.ts';
 import { requireDoable, requireRight } from './require-doable.ts';
 import { countAccepted, matchAccepted } from './target.ts';
 
@@ -51,9 +52,9 @@ export function makeRollout(
 ): { rollout: RolloutState; leftOut: LeftOut[] } {
   const { state } = turn;
   requireFit(request);
-  const found = request.release === undefined ? undefined : findFirmware(state, request.release);
+  const found = request.release === undefined ? undefined : requireFirmware(findRelease(state, request.release));
   const { action } = request;
-  const program = action?.kind === 'agent-update' ? findAgent(state, action.release) : undefined;
+  const program = action?.kind === 'agent-update' ? requireAgent(findRelease(state, action.release)) : undefined;
   requireRollback(state, request);
   const select = (selector: string) => new Set(matchAccepted(turn, selector));
   const { targets, leftOut } = chooseTargets(request, matchAccepted(turn, request.selector), {

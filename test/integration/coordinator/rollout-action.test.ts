@@ -340,7 +340,7 @@ describe('another agent under the policy of a rollout', () => {
       device.requests.filter(({ row }) => row.type === 'agent.offer').map(({ row }) => row.key);
 
     await expect(client.startRollout({ release: release.id, selector: '*', expect: 3 })).rejects.toMatchObject({
-      code: 'release-agent',
+      code: 'release-no-firmware',
     });
     const { updateId } = await client.updateAgents({ selector: 'gw-3', release: release.id });
     const action = { kind: 'agent-update', release: 'flotilla-agent/2.0.0' } as const;
