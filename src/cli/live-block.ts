@@ -5,7 +5,6 @@
 export class LiveBlock {
   readonly #screen: NodeJS.WriteStream;
   readonly #live: boolean;
-  #lines = 0;
   #last = '';
 
   constructor(screen: NodeJS.WriteStream = process.stderr) {
@@ -26,7 +25,6 @@ export class LiveBlock {
     const text = shown.map((line) => `${line}\n`).join('');
     if (text === this.#last) return;
     this.#screen.write(`${this.#eraser()}${text}`);
-    this.#lines = shown.length;
     this.#last = text;
   }
 
@@ -39,12 +37,16 @@ export class LiveBlock {
   }
 
   clear(): void {
-    if (this.#lines > 0) this.#screen.write(this.#eraser());
-    this.#lines = 0;
+    if (this.#last !== '') this.#screen.write(this.#eraser());
     this.#last = '';
   }
 
+  /** From wherever the cursor is: the terminal shows ^C as well. One that was made narrower has wrapped what stood there. */
   #eraser(): string {
-    return this.#lines > 0 ? `\u001b[${this.#lines}A\u001b[0J` : '';
+    if (this.#last === '') return '';
+    const columns = this.#screen.columns ?? 80;
+    const lines = this.#last.trimEnd().split('\n');
+    const rows = lines.reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / columns)), 0);
+    return `\r\u001b[${rows}A\u001b[0J`;
   }
 }

@@ -33,8 +33,11 @@ export async function waitRollout(
   const onRow = (row: RolloutFollowRow) => {
     output.emit?.(row);
     progress.take(row);
-    if (row.kind === 'device' && print !== undefined && states.get(row.device.deviceId) !== row.device.state) {
-      states.set(row.device.deviceId, row.device.state);
+    if (row.kind !== 'device' || print === undefined) return;
+    const { deviceId, state } = row.device;
+    // Whose turn has not come says nothing: of a large fleet that is nearly everybody.
+    if (state !== 'waiting' && states.get(deviceId) !== state) {
+      states.set(deviceId, state);
       block.above(() => print(formatRolloutStep(row.device, Date.now(), stdoutOption())));
     }
   };
