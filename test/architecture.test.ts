@@ -91,8 +91,9 @@ const sql = /[`'](SELECT|INSERT|UPDATE|DELETE FROM|CREATE (TABLE|INDEX)|PRAGMA)\
 const sqlHomes = /^src\/(store|eventlog|agent\/state)\//;
 const oclifHomes = /^(src\/cli\/|src\/bin\/flotilla\.ts$|commands\/)/;
 const exitHomes = /^src\/(bin|board)\//;
-/** Each needs what execa has not: raw channels of descriptors, or a process group. */
+/** Each needs what execa has not: raw channels of descriptors, a process group, or a start at half the processor time. */
 const childProcessHomes = new Set([
+  'src/agent/machine/run-bounded.ts',
   'src/board/agent-supervisor.ts',
   'src/board/power-switch.ts',
   'src/coordinator/gateway/gateway-process.ts',
@@ -157,7 +158,7 @@ describe('architecture', () => {
     expect(wrong.map(({ path }) => path)).toEqual([]);
   });
 
-  it('starts child processes by execa, except where a channel or a replacement of the process is needed', () => {
+  it('starts child processes by execa, except where a channel, a replacement of the process, or speed is needed', () => {
     const wrong = files.filter(({ packages }) => packages.includes('node:child_process'));
     expect(wrong.map(({ path }) => path).filter((path) => !childProcessHomes.has(path))).toEqual([]);
   });

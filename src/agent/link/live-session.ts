@@ -45,8 +45,11 @@ export interface LiveSessionOption {
 const maxBufferedBytes = 16_384;
 const readRows = 256;
 const goodbyeMs = 1_000;
-/** Acknowledgements are written together: WELCOME tells them again, so losing some in a power cut costs nothing. */
-const ackDelayMs = 200;
+/**
+ * Acknowledgements are written together, and after what the device has to do: WELCOME tells them again, so losing some
+ * in a power cut costs nothing.
+ */
+const ackDelayMs = 1_000;
 
 /** One connection's worth of a link: the stream, the session on it, and the log that both serve. */
 export class LiveSession implements StreamReceiver {

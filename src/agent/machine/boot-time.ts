@@ -10,8 +10,10 @@ export interface BootTime {
 }
 
 export function createBootTime(idFile: string): BootTime {
+  // No process outlives its boot.
+  let bootId: string | undefined;
   return {
-    bootId: () => readFileSync(idFile, 'utf8').trim().slice(0, 64),
+    bootId: () => (bootId ??= readFileSync(idFile, 'utf8').trim().slice(0, 64)),
     uptimeMs: () => uptime() * 1_000,
   };
 }

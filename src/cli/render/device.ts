@@ -90,6 +90,7 @@ export function formatDevice(device: Device, nowMs: number): string {
     log: formatWear(device),
     address: device.address,
     agent: device.agentVersion,
+    'agent update': formatAgentUpdate(device.agentUpdate, nowMs),
     version: device.running?.version,
     slot: device.running?.slot,
     bundle: device.running?.bundleUuid,
@@ -115,6 +116,13 @@ export function formatDevice(device: Device, nowMs: number): string {
   const grains = flattenGrains(device.grains);
   if (grains.length === 0) return `${fields}\nno grains yet\n`;
   return `${fields}\ngrains:\n${grains.map(([key, value]) => `  ${printable(key)}: ${printable(value)}\n`).join('')}`;
+}
+
+function formatAgentUpdate(update: Device['agentUpdate'], nowMs: number): string | undefined {
+  if (update === undefined) return undefined;
+  const { updateId, release, state, atMs, reason } = update;
+  const why = reason === undefined ? '' : `: ${printable(reason.message)} (${reason.code})`;
+  return `${printable(release)} ${state} (${formatAge(atMs, nowMs)}, update ${updateId})${why}`;
 }
 
 /** Why it is quarantined, what it may do meanwhile, and the way out. */

@@ -10,12 +10,11 @@ import { requireSize } from '../job/plan-job.ts';
 import { agentOfferExpired, agentUpdateEnded } from '../registry/agent-update.ts';
 import { isAnnounced } from '../request/outbox.ts';
 import { audit, type ServiceContext } from './context.ts';
+import { requireAgent } from './release-kind.ts';
 import { findRelease } from './rollout-service.ts';
 import { countAccepted, matchAccepted } from './target.ts';
 import { viewAgentUpdate } from './view-agent-update.ts';
 
-/** `meta-product` of what `flotilla agent bundle` builds. */
-const agentProduct = 'flotilla-agent';
 const defaultExpirySeconds = 7 * 86_400;
 
 /**
@@ -26,7 +25,7 @@ export function updateAgents(context: ServiceContext, request: UpdateAgents): Pr
   const { selector, max, expect, dryRun = false, expiresInSeconds = defaultExpirySeconds } = request;
   return context.core.submit((turn) => {
     const { state, nowMs } = turn;
-    const stored = requireAgent(state, request.release);
+    const stored = requireAgent(findRelease(state, request.release));
     const matched = matchAccepted(turn, selector);
     const size = { selector, ...(max === undefined ? {} : { max }), ...(expect === undefined ? {} : { expect }) };
     requireSize('agent-update', size, matched.length, countAccepted(state), context.jobs.confirmAboveShare);
@@ -120,14 +119,4 @@ function orderState(state: CoreState, deviceId: string, { release }: StoredRelea
 function isUnsent(state: CoreState, deviceId: string, { updateId }: AgentUpdateRow): boolean {
   const outbox = state.outboxes.get(deviceId) ?? [];
   return outbox.some(({ type, key, seq }) => type === 'agent.offer' && key === updateId && seq === undefined);
-}
-
-function requireAgent(state: CoreState, name: string): StoredRelease {
-  const stored = findRelease(state, name);
-  if (stored.release.product === agentProduct) return stored;
-  throw new FlotillaError('usage', 'release-no-agent', `release ${stored.release.id} is no agent`, {
-    seen: `product ${stored.release.product}`,
-    expected: `a release of ${agentProduct}`,
-    suggestion: 'flotilla agent bundle makes one, flotilla release publish puts it here',
-  });
 }

@@ -14,6 +14,7 @@ import type { RolloutDocument, RolloutState } from '../rollout/rollout-state.ts'
 import type { TargetDevice } from '../rollout/target-device.ts';
 import { viewRollout, viewTarget } from '../rollout/view-rollout.ts';
 import { audit, type ServiceContext } from './context.ts';
+import { requireFirmware } from './release-kind.ts';
 import { requireDoable, requireRight } from './require-doable.ts';
 import { countAccepted, matchAccepted } from './target.ts';
 
@@ -51,7 +52,7 @@ export function makeRollout(
 ): { rollout: RolloutState; leftOut: LeftOut[] } {
   const { state } = turn;
   requireFit(request);
-  const found = request.release === undefined ? undefined : findRelease(state, request.release);
+  const found = request.release === undefined ? undefined : requireFirmware(findRelease(state, request.release));
   requireRollback(state, request);
   const select = (selector: string) => new Set(matchAccepted(turn, selector));
   const { targets, leftOut } = chooseTargets(request, matchAccepted(turn, request.selector), {

@@ -37,6 +37,7 @@ it('offers another agent to those that take it, and keeps what became of it', as
   await expect(client.updateAgents({ ...order, release: meter.id })).rejects.toMatchObject({
     code: 'release-no-agent',
   });
+  await expect(client.startRollout(order)).rejects.toMatchObject({ code: 'release-no-firmware' });
   await expect(client.updateAgents({ ...order, selector: 'x-*' })).rejects.toMatchObject({ fault: 'none-matched' });
   await expect(client.updateAgents({ ...order, max: 1 })).rejects.toMatchObject({ fault: 'refused' });
   const plan = await client.updateAgents({ ...order, dryRun: true });

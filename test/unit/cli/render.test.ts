@@ -65,6 +65,22 @@ describe('devices', () => {
     ]);
   });
 
+  it('show how the last update of their agent stands', () => {
+    const agentUpdate = {
+      updateId: 'a-1',
+      release: 'flotilla-agent/0.2.0/stable',
+      version: '0.2.0',
+      bundleUuid: 'u',
+      state: 'rolled-back',
+      atMs: nowMs - 60_000,
+      expiresAtMs: nowMs,
+      reason: { code: 'trial-exhausted', message: 'it did not prove itself in 3 starts' },
+    } as const;
+    expect(formatDevice({ ...device, agentUpdate }, nowMs)).toContain(
+      'flotilla-agent/0.2.0/stable rolled-back (1m ago, update a-1): it did not prove itself in 3 starts (trial-exhausted)\n',
+    );
+  });
+
   it('are one line each when watched', () => {
     expect(formatWatchRow({ kind: 'device', device }, nowMs)).toBe(
       '2026-11-22 21:30:00Z  gw-001  accepted  connected  1.0.0  ring=canary\n',
