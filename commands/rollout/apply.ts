@@ -11,7 +11,7 @@ import type { Rollout } from '../../src/client/contract/index.ts';
 
 export default class Apply extends BaseCommand<Rollout> {
   static override description = `start a rollout as a plan of \`flotilla rollout plan\` says
-The coordinator believes nothing of the file: it carries out the policy anew and refuses (exit 6) when that does not lead to this plan, or when a device was tagged so that it does not match any more, replaced, set up anew, updated by hand, quarantined or removed, when another one matches now, or when the release has changed. Each is named.
+The coordinator believes nothing of the file: it carries out the policy anew and refuses (exit 6) when that does not lead to this plan, or when a device was tagged so that it does not match any more, replaced, set up anew, updated by hand, quarantined or removed, when another one matches now, or when the release has changed. Each is named. A plan is applied once: whoever comes second is told which rollout it has become.
 
 With --wait this follows to the end, with the exit codes of \`rollout start --wait\`.`;
   static override examples = [

@@ -1,6 +1,6 @@
-import { writeFile } from 'node:fs/promises';
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../src/cli/base-command.ts';
+import { NewFiles } from '../../src/cli/new-file.ts';
 import { openClient } from '../../src/cli/open-client.ts';
 import { formatPlan } from '../../src/cli/render/rollout-plan.ts';
 import { readRolloutRequest, rolloutArgs, rolloutFlags } from '../../src/cli/rollout-flag.ts';
@@ -8,7 +8,6 @@ import { formatPlanFile } from '../../src/cli/rollout-plan-file.ts';
 import { stdoutOption } from '../../src/cli/terminal.ts';
 import { uploadContent } from '../../src/cli/upload-content.ts';
 import type { RolloutPlan } from '../../src/client/contract/index.ts';
-import { FlotillaError, systemErrorCode } from '../../src/error.ts';
 
 export default class Plan extends BaseCommand<RolloutPlan> {
   static override description = `show what a rollout would do now, and write it into a file that can be applied later
@@ -35,28 +34,19 @@ the time assumes 1 MiB/s for each device, 3 min for installation, restart and he
 
   protected async execute(): Promise<RolloutPlan> {
     const { args, flags } = await this.parse(Plan);
+    const { output } = flags;
+    await using files = new NewFiles();
+    if (output !== undefined) await files.reserve(output);
     // What a plan needs must be there when it is applied.
     const request = await readRolloutRequest(args, flags, async (path) => uploadContent(await openClient(flags), path));
     const client = await openClient(flags);
     const plan = await client.planRollout(request);
-    if (flags.output !== undefined) await writeNew(flags.output, formatPlanFile(plan));
+    if (output !== undefined) await files.fill(output, formatPlanFile(plan));
+    files.keep();
     return plan;
   }
 
   protected render(plan: RolloutPlan): void {
     this.print(formatPlan(plan, stdoutOption()));
-  }
-}
-
-async function writeNew(path: string, text: string): Promise<void> {
-  try {
-    await writeFile(path, text, { flag: 'wx' });
-  } catch (cause) {
-    const code = systemErrorCode(cause);
-    if (code !== 'EEXIST') throw cause;
-    throw new FlotillaError('refused', 'file-exists', `${path} exists and is not overwritten`, {
-      suggestion: 'name another file, or move this one away',
-      cause,
-    });
   }
 }

@@ -14,6 +14,7 @@ interface Timed {
 /** As it is written: files by their names, as seen from the policy. */
 export type WrittenAction =
   | { kind: 'certificate' }
+  | { kind: 'agent-update'; release: string }
   | ({ kind: 'config'; name: string; file?: string; document?: unknown } & Timed)
   | ({ kind: 'command'; run?: string[]; shell?: string } & Timed)
   | ({ kind: 'script'; file: string; args?: string[] } & Timed)
@@ -41,6 +42,13 @@ function plain<Kind extends 'ping' | 'reboot' | 'refresh'>(kind: Kind): Field<Wr
 
 export const policyActionField: Field<WrittenAction> = tagged<WrittenAction>('kind', 'command', {
   certificate: record<Of<'certificate'>>({ kind: choice(['certificate']) }, {}),
+  'agent-update': record<Of<'agent-update'>>(
+    {
+      kind: choice(['agent-update']),
+      release: text({ expected: 'flotilla-agent/version, or flotilla-agent/version/channel', maxLength: 256 }),
+    },
+    {},
+  ),
   config: oneOf(
     record<Of<'config'>>(
       {
@@ -107,7 +115,7 @@ export async function resolveAction(
   take: TakeContent,
 ): Promise<RolloutAction> {
   const at = (name: string) => resolve(dirname(policyFile), name);
-  if (written.kind === 'certificate') return { kind: 'certificate' };
+  if (written.kind === 'certificate' || written.kind === 'agent-update') return written;
   const timed = written.timeout === undefined ? {} : { timeoutSeconds: written.timeout };
   switch (written.kind) {
     case 'config': {

@@ -60,12 +60,17 @@ export function simulatePolicy({ request, fleet, model, timers, ...trial }: Poli
   const known = new Map(fleet.devices.map((device) => [device.id, { ...device, tags: textTags(device) }]));
   const select = (selector: string): ReadonlySet<string> => new Set(fleet.select(selector));
   const { targets } = chooseTargets(request, matched, { select, pin: (id) => known.get(id)?.tags[pinTag] });
+  const { action } = request;
+  const program =
+    action?.kind === 'agent-update'
+      ? { release: action.release, bundle: bundleOf(action.release, bundleBytes) }
+      : undefined;
   const rollout = planRollout(request, targets, {
     id: 'r-simulated',
     ...(request.release === undefined
       ? {}
       : { release: request.release, bundle: bundleOf(request.release, bundleBytes) }),
-    terms: { timeoutSeconds: jobTimeoutSeconds },
+    terms: { timeoutSeconds: jobTimeoutSeconds, ...(program === undefined ? {} : { program }) },
     startedBy: 'simulation',
     timers,
     nowMs: startMs,

@@ -111,6 +111,8 @@ class Simulation {
         const { serial, issuedAtMs, sinceMs } = device;
         return { serial: `${id}-${serial}`, issuedAtMs, connectedAtMs: sinceMs };
       },
+      hasAgent: () => false,
+      agentUpdate: () => undefined,
       config: () => undefined,
     };
   }

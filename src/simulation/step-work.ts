@@ -1,4 +1,5 @@
 import { graceMs } from '../coordinator/job/job-state.ts';
+import { isJobAction } from '../coordinator/rollout/plan-action.ts';
 import type { RolloutDocument } from '../coordinator/rollout/rollout-state.ts';
 import type { StepReport } from '../coordinator/rollout/step-report.ts';
 
@@ -18,8 +19,10 @@ export interface StepWork {
 export function stepWork({ action, terms, policy }: RolloutDocument): StepWork | undefined {
   if (action === undefined) return undefined;
   // The rollout's own timers end it.
-  if (action.kind === 'certificate')
-    return { proof: 'session', canStop: false, hangsMs: Infinity, givesUpMs: Infinity, failure: { again: true } };
+  if (!isJobAction(action)) {
+    const proof = action.kind === 'certificate' ? 'session' : 'word';
+    return { proof, canStop: false, hangsMs: Infinity, givesUpMs: Infinity, failure: { again: true } };
+  }
   const hangsMs = (terms?.timeoutSeconds ?? 0) * 1000 + graceMs;
   const isJob = action.kind === 'job';
   return {

@@ -114,7 +114,9 @@ describe.skipIf(!canMount())('a full disk (skipped where no tmpfs may be mounted
     await expectDiskFull(['firmware', 'sign', path, '-o', at('new.fw')]);
     await must(['agent', 'init', scratch('d-2'), '--id', 'd-2', '--coordinator', 'localhost']);
     const before = await certificates();
+    await writeFile(scratch('ping.yaml'), "action: { kind: ping }\nselector: '*'\n");
     await small.fill();
+    await expectDiskFull(['rollout', 'plan', scratch('ping.yaml'), '-o', at('plan.yaml')]);
     await expectDiskFull(['init', at('fleet'), '--no-passphrase']);
     await expectDiskFull(['agent', 'init', at('agent'), '--id', 'd-3', '--coordinator', 'localhost']);
     await expectDiskFull(['cert', 'issue', 'd-3', '--out', at('d-3')]);

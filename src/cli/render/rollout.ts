@@ -35,7 +35,7 @@ export function formatRollout(rollout: Rollout, nowMs: number, option: TableOpti
     rollout: rollout.id,
     release: rollout.release === undefined ? undefined : `${rollout.release} (bundle ${rollout.bundleUuid})`,
     action: rollout.action === undefined ? undefined : printable(nameRollout(rollout)),
-    jobs: rollout.action === undefined || rollout.action.kind === 'certificate' ? undefined : `${rollout.id}-job`,
+    jobs: rollout.action?.kind !== 'job' && rollout.action?.kind !== 'config' ? undefined : `${rollout.id}-job`,
     selector: rollout.selector,
     state: rollout.state,
     reason: rollout.reason,
@@ -103,6 +103,7 @@ export function formatProof(device: RolloutDevice): string {
 function formatStepProof(proof: NonNullable<RolloutDevice['proof']>): string {
   if (proof.kind === 'job')
     return proof.exitCode === undefined ? proof.jobId : `exit ${proof.exitCode}, ${proof.jobId}`;
+  if (proof.kind === 'agent-update') return `agent ${proof.version}, ${proof.updateId}`;
   const before = proof.replaces === undefined ? '' : `${proof.replaces.slice(-8)} → `;
   return `certificate ${before}${proof.serial.slice(-8)}, in use since ${formatTime(proof.connectedAtMs)}`;
 }

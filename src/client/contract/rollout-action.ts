@@ -13,6 +13,8 @@ const timeoutSeconds = Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum:
 export const RolloutActionSchema = Type.Union([
   /** A new key and a certificate for it. */
   Type.Object({ kind: kind('certificate') }, exact),
+  /** Another version of the agent itself; the release is one of the product flotilla-agent. */
+  Type.Object({ kind: kind('agent-update'), release: Type.String({ minLength: 1, maxLength: 256 }) }, exact),
   /** A document of settings. */
   Type.Object({ kind: kind('config'), name: ConfigNameSchema, document: Type.Unknown(), timeoutSeconds }, exact),
   /** What a job can do. */
@@ -31,6 +33,12 @@ export const StepProofSchema = Type.Union([
     connectedAtMs: Type.Number(),
   }),
   Type.Object({
+    kind: kind('agent-update'),
+    /** In the device's own history: what has shown that the new agent works. */
+    updateId: Type.String(),
+    version: Type.String(),
+  }),
+  Type.Object({
     kind: kind('job'),
     /** Where the output is. */
     jobId: Type.String(),
@@ -46,6 +54,8 @@ export function nameRollout({ release, action }: { release?: string; action?: Ro
       return release ?? 'nothing';
     case 'certificate':
       return 'new certificates';
+    case 'agent-update':
+      return `agent ${action.release}`;
     case 'config':
       return `settings ${action.name}`;
     case 'job':

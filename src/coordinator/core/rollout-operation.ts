@@ -1,6 +1,7 @@
 import { nameRollout } from '../../client/contract/rollout-action.ts';
 import type { RolloutRequest } from '../../client/contract/rollout.ts';
 import type { RolloutStepRow } from '../../client/contract/rollout-recording.ts';
+import { agentUpdateUnderWay } from '../registry/agent-update.ts';
 import { auditRule } from '../audit/write-audit.ts';
 import { isTakenUp } from '../config/config-document.ts';
 import type { Effect } from '../effect.ts';
@@ -40,7 +41,7 @@ export function stepRollout(turn: Turn, rolloutId: string, input: RolloutInput):
   if (before === undefined) return;
   if ('deviceId' in input && !before.index.has(input.deviceId)) return;
   const known = turn.state.rolloutFacts.get(rolloutId) ?? new Map<string, unknown>();
-  const heard = new FactListener(offerFacts(turn.state), before, known);
+  const heard = new FactListener(offerFacts(turn.state, turn.nowMs), before, known);
   const { state, effects } = reduceRollout(before, input, heard.facts, turn.nowMs);
   turn.set(turn.state.rollouts, rolloutId, state);
   keepStep(turn, before, state, input, { heard, known });
@@ -144,7 +145,7 @@ function writeStep(turn: Turn, rolloutId: string, step: RolloutStepRow | Journal
 }
 
 /** What the registry and the presence say, for the rules of a rollout. */
-export function offerFacts(state: CoreState): OfferFacts {
+export function offerFacts(state: CoreState, nowMs: number): OfferFacts {
   return {
     connected: (deviceId) => isServed(state, deviceId),
     sinceMs(deviceId, atLeastMs) {
@@ -178,6 +179,12 @@ export function offerFacts(state: CoreState): OfferFacts {
       if (certificate === undefined || connectedAtMs === undefined) return undefined;
       return { serial: certificate.serial, issuedAtMs: certificate.issuedAtMs, connectedAtMs };
     },
+    hasAgent(deviceId, bundleUuid) {
+      const { agentUpdate, agentVersion } = state.devices.get(deviceId) ?? {};
+      const isIt = agentUpdate?.state === 'committed' && agentUpdate.bundleUuid === bundleUuid;
+      return isIt && agentUpdate.version === agentVersion;
+    },
+    agentUpdate: (deviceId) => agentUpdateUnderWay(state.devices.get(deviceId)?.agentUpdate, nowMs)?.updateId,
     config(deviceId, name) {
       const config = state.configs.get(deviceId)?.get(name);
       if (config?.desired === undefined) return undefined;

@@ -1,10 +1,12 @@
-/** Carries out what rollouts do to devices where they bring no bundle: by jobs, and by renewals of certificates. */
+/** Carries out what rollouts do to devices where they bring no bundle: by jobs, by renewals of certificates, and by updates of agents. */
 import type { OperatorAction } from '../../protocol/job-action.ts';
 import type { Effect } from '../effect.ts';
 import { createJobState, type JobDevice, type JobState } from '../job/job-state.ts';
-import { stepJobId } from '../rollout/step.ts';
+import { isJobAction } from '../rollout/plan-action.ts';
+import { stepJobId, stepUpdateId } from '../rollout/step.ts';
 import { deviceOf, type RolloutState } from '../rollout/rollout-state.ts';
 import { isInFlight } from '../rollout/target-device.ts';
+import { dropAgentOffer, offerAgent } from './agent-update-operation.ts';
 import { openJob, stepJob } from './job-operation.ts';
 import { dropRenewal, endRenewal, wantRenewal } from './renewal-operation.ts';
 import { stepRollout } from './rollout-operation.ts';
@@ -17,7 +19,16 @@ export function runStep(turn: Turn, { rolloutId, deviceId, attempt, expiresAtMs 
   const rollout = turn.state.rollouts.get(rolloutId);
   const { action } = rollout?.document ?? {};
   if (rollout === undefined || action === undefined) return;
-  if (action.kind !== 'certificate') {
+  if (action.kind === 'agent-update') {
+    const { startedBy: by, terms } = rollout.document;
+    return offerAgent(turn, deviceId, {
+      updateId: stepUpdateId(rolloutId, attempt),
+      ...terms!.program!,
+      expiresAtMs,
+      by,
+    });
+  }
+  if (isJobAction(action)) {
     const jobId = stepJobId(rolloutId, attempt);
     if (!turn.state.jobs.has(jobId)) openJob(turn, newJob(rollout, attempt, turn.nowMs));
     return stepJob(turn, jobId, { kind: 'start', deviceId, expiresAtMs });
@@ -35,13 +46,17 @@ export function cancelStep(turn: Turn, { rolloutId, deviceId, attempt, reason }:
   const rollout = turn.state.rollouts.get(rolloutId);
   const { action } = rollout?.document ?? {};
   if (rollout === undefined || action === undefined) return;
-  if (action.kind !== 'certificate')
+  if (isJobAction(action))
     return stepJob(turn, stepJobId(rolloutId, attempt), { kind: 'cancel-device', deviceId, reason });
-  if (turn.state.renewals.get(deviceId)?.cause !== 'rollout') return;
   const waits = isInFlight(deviceOf(rollout, deviceId)?.state ?? 'cancelled');
-  // Nobody waits any more: it is not asked again.
-  if (!waits) return endRenewal(turn, deviceId);
-  if (!dropRenewal(turn, deviceId)) return;
+  if (action.kind === 'agent-update') {
+    if (!dropAgentOffer(turn, deviceId, stepUpdateId(rolloutId, attempt)) || !waits) return;
+  } else {
+    if (turn.state.renewals.get(deviceId)?.cause !== 'rollout') return;
+    // Nobody waits any more: it is not asked again.
+    if (!waits) return endRenewal(turn, deviceId);
+    if (!dropRenewal(turn, deviceId)) return;
+  }
   const report = { attempt, state: 'cancelled', reason: { code: 'cancelled', message: reason } } as const;
   stepRollout(turn, rolloutId, { kind: 'step', deviceId, report });
 }
@@ -86,6 +101,7 @@ function operatorAction(action: Exclude<RolloutState['document']['action'], unde
     case 'config':
       return { kind: 'config', name: action.name, document: action.document };
     case 'certificate':
-      throw new TypeError('a certificate is renewed by no job');
+    case 'agent-update':
+      throw new TypeError(`no job carries out ${action.kind}`);
   }
 }

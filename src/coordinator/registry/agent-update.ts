@@ -16,3 +16,8 @@ export function agentUpdateEnded({ state }: Pick<AgentUpdateRow, 'state'>): bool
 export function agentOfferExpired({ state, expiresAtMs }: AgentUpdateRow, nowMs: number): boolean {
   return state === 'offered' && nowMs >= expiresAtMs;
 }
+
+/** It may not be replaced: what the device has begun is the device's to end. */
+export function agentUpdateUnderWay(update: AgentUpdateRow | undefined, nowMs: number): AgentUpdateRow | undefined {
+  return update === undefined || agentUpdateEnded(update) || agentOfferExpired(update, nowMs) ? undefined : update;
+}

@@ -11,7 +11,7 @@ export function applyStep(draft: RolloutDraft, deviceId: string, report: StepRep
   const device = draft.state.devices.at(position);
   if (attempt !== undefined && attempt !== device.attempts) return;
   if (!isInFlight(device.state)) return noteLate(draft, position, report);
-  if (state === 'running' && device.state === 'running') return;
+  if (state === 'running' && device.state === 'running') return noteSign(draft, position);
   const { reason: _, ...before } = device;
   const next: TargetDevice = {
     ...before,
@@ -23,6 +23,13 @@ export function applyStep(draft: RolloutDraft, deviceId: string, report: StepRep
   if (again === true && (state === 'failed' || state === 'timed-out'))
     return failTarget(draft, position, next, { state, ...(reason === undefined ? {} : { reason }) });
   draft.put(position, { ...next, state });
+}
+
+/** Each word of it puts the end of its time off, where the rollout's own timer counts it. */
+function noteSign(draft: RolloutDraft, position: number): void {
+  const device = draft.state.devices.at(position);
+  if (draft.document.timers.running === undefined || device.activeAtMs === draft.nowMs) return;
+  draft.put(position, { ...device, activeAtMs: draft.nowMs });
 }
 
 /** Once, and only where the coordinator had stopped waiting: the truth is kept, the count stays. */

@@ -1,21 +1,12 @@
 import type { DeltaOffer } from '../../protocol/request.ts';
 import type { Action, Asking } from './action.ts';
 import { conductOf } from './conduct.ts';
+import { revertedRule } from './reverted-rule.ts';
 import { rule } from './rule.ts';
 
 /** Brings a bundle. What the device says of it is judged in apply-update.ts, its success by the evidence of a restart. */
 export const firmwareAction: Action = {
-  fits({ document, target: { deviceId }, facts }) {
-    const { bundleUuid } = document.bundle!;
-    const reverted = facts.hasReverted(deviceId, bundleUuid);
-    return [
-      rule('quarantine', reverted ? 'reject' : 'ok', () =>
-        reverted
-          ? `the device has reverted bundle ${bundleUuid} before; flotilla device allow-bundle ${deviceId} ${bundleUuid} lets it try again`
-          : `never reverted bundle ${bundleUuid}`,
-      ),
-    ];
-  },
+  fits: (asking) => [revertedRule(asking, asking.document.bundle!.bundleUuid)],
   ready({ document, target: { deviceId }, facts }) {
     const { bundleUuid } = document.bundle!;
     const runs = facts.running(deviceId)?.bundleUuid;

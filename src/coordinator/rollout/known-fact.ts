@@ -28,6 +28,7 @@ function expected(name: string, rolloutId: string): unknown {
       return true;
     case 'connected':
     case 'hasReverted':
+    case 'hasAgent':
       return false;
     case 'holder':
       return rolloutId;

@@ -25,6 +25,10 @@ export interface OfferFacts {
   takes(deviceId: string, type: RequestType): boolean | undefined;
   /** The certificate of the session that lives now; undefined where none does, or it is on no record. */
   certificate(deviceId: string): { serial: string; issuedAtMs: number; connectedAtMs: number } | undefined;
+  /** Is this agent the one that runs there, by the last update of it? */
+  hasAgent(deviceId: string, bundleUuid: string): boolean;
+  /** The update of its agent that is under way, by its id. */
+  agentUpdate(deviceId: string): string | undefined;
   /** The document of settings that is wanted on it: the digest of what was given, and whether the device has taken it up. */
   config(deviceId: string, name: string): { sha256: string; takenUp: boolean; version: number } | undefined;
 }

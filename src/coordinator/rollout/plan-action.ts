@@ -1,5 +1,6 @@
 /** What of a policy fits what it does: a field that would mean nothing is refused, so that nobody counts on it. */
 import type { RolloutRequest } from '../../client/contract/rollout.ts';
+import type { RolloutAction } from '../../client/contract/rollout-action.ts';
 import { FlotillaError } from '../../error.ts';
 import { digestJson } from './digest-json.ts';
 import type { RolloutDocument, StepTerms, TimerPolicy } from './rollout-state.ts';
@@ -14,12 +15,18 @@ const firmwareStates: readonly TimedState[] = [
   'rebooting',
   'testing',
 ];
-const certificateStates: readonly TimedState[] = ['offered', 'running'];
+/** Of what no job carries out. */
+const ownStates: readonly TimedState[] = ['offered', 'running'];
 
 /** States that a timer of the rollout ends; those of a job are ended by the job's own. */
 function timedStates({ action }: Pick<RolloutRequest, 'action'>): readonly TimedState[] {
   if (action === undefined) return firmwareStates;
-  return action.kind === 'certificate' ? certificateStates : [];
+  return isJobAction(action) ? [] : ownStates;
+}
+
+/** A job carries it out, with its own limits on time. */
+export function isJobAction(action: RolloutAction): action is Extract<RolloutAction, { kind: 'job' | 'config' }> {
+  return action.kind === 'job' || action.kind === 'config';
 }
 
 /** @throws FlotillaError `usage` for a policy of nothing, of two things, or with what its action has not */
@@ -41,7 +48,7 @@ export function requireFit(request: RolloutRequest): void {
     ...Object.keys(timers).flatMap((state) => (timed.includes(state) ? [] : [`timers.${state}`])),
   ];
   if (odd.length === 0) return;
-  const isJob = action !== undefined && action.kind !== 'certificate';
+  const isJob = action !== undefined && isJobAction(action);
   throw new FlotillaError('usage', 'rollout-action-field', 'the policy says what this action has no place for', {
     seen: `${odd.join(', ')} beside ${action === undefined ? 'a release' : `an action of kind ${action.kind}`}`,
     suggestion: isJob ? 'leave it out; how long a device may take is timeout of the action' : 'leave it out',
@@ -63,6 +70,7 @@ export function actionTerms(
 ): Pick<RolloutDocument, 'action' | 'terms'> {
   if (action === undefined) return {};
   if (action.kind === 'certificate') return { action };
+  if (action.kind === 'agent-update') return { action, terms: { timeoutSeconds: 0, program: terms.program! } };
   const timeoutSeconds = action.timeoutSeconds ?? terms.timeoutSeconds;
   const digest = action.kind === 'config' ? { documentSha256: digestJson(action.document) } : {};
   return { action, terms: { ...terms, timeoutSeconds, ...digest } };

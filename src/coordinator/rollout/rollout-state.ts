@@ -36,6 +36,8 @@ export interface RolloutDocument {
   action?: RolloutAction;
   terms?: StepTerms;
   selector: string;
+  /** Of the plan that it was begun by. */
+  planDigest?: string;
   state: Rollout['state'];
   reason?: string;
   startedAtMs: number;
@@ -75,6 +77,8 @@ export interface StepTerms {
   returners?: readonly string[];
   /** Of the document of settings, whatever the order of its keys. */
   documentSha256?: string;
+  /** The agent that is brought. */
+  program?: { release: string; bundle: BundleOffer };
 }
 
 /** The document and the devices are stored; everything else follows from them and from who is connected. */

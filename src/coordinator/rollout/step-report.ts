@@ -5,7 +5,7 @@ import type { Reason } from './target-device.ts';
 export interface StepReport {
   /** Of this try; a word on another one is no news. Absent: of the one that is under way. */
   attempt?: number;
-  state: 'running' | 'committed' | 'failed' | 'timed-out' | 'unknown' | 'rejected' | 'cancelled';
+  state: 'running' | 'committed' | 'failed' | 'timed-out' | 'unknown' | 'rejected' | 'cancelled' | 'rolled-back';
   reason?: Reason;
   proof?: StepProof;
   /** It is known that trying again does it at most once more: only then may a retry of the policy be spent on it. */

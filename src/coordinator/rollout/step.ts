@@ -29,6 +29,11 @@ export function takesRule({ target: { deviceId }, facts }: Asking, type: Request
   });
 }
 
+/** The id of the update that a try is on the device. */
+export function stepUpdateId(rolloutId: string, attempt: number): string {
+  return attempt === 1 ? `${rolloutId}-agent` : `${rolloutId}-agent-${attempt}`;
+}
+
 /** One job carries out each try of all devices: results and output are found under this id. */
 export function stepJobId(rolloutId: string, attempt: number): string {
   return attempt === 1 ? `${rolloutId}-job` : `${rolloutId}-job-${attempt}`;

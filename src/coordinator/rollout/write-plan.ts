@@ -46,7 +46,8 @@ export function writePlan(
     nowMs,
   }: { leftOut: readonly LeftOut[]; plannedBy: string; facts: PlanFacts; nowMs: number },
 ): RolloutPlan {
-  const { bundle, release, action, phases } = rollout.document;
+  const { action, phases } = rollout.document;
+  const brought = broughtBy(rollout.document);
   const targets = [...rollout.devices].map(({ deviceId, phase }): PlannedTarget => {
     const { running, instanceId, tags = {} } = facts.device(deviceId) ?? {};
     return {
@@ -83,16 +84,7 @@ export function writePlan(
     plannedAtMs: nowMs,
     plannedBy,
     policy,
-    ...(bundle === undefined || release === undefined
-      ? {}
-      : {
-          release: {
-            id: release,
-            bundleUuid: bundle.bundleUuid,
-            sha256: bundle.sha256,
-            sizeBytes: bundle.sizeBytes,
-          },
-        }),
+    ...(brought === undefined ? {} : { release: brought }),
     devices: targets.length,
     wholeBytes: sum('wholeBytes'),
     bytes: sum('bytes'),
@@ -106,8 +98,17 @@ export function writePlan(
   return { ...plan, digest: digestPlan(plan) };
 }
 
-function bytesFor({ bundle, action }: RolloutDocument, runs: string | undefined, facts: PlanFacts): number {
-  if (bundle === undefined) return action?.kind === 'job' ? (contentOf(action.job)?.sizeBytes ?? 0) : 0;
+/** The release of it: firmware, or an agent. */
+function broughtBy({ release, bundle, terms }: RolloutDocument): RolloutPlan['release'] {
+  const brought = release === undefined || bundle === undefined ? terms?.program : { release, bundle };
+  if (brought === undefined) return undefined;
+  const { bundleUuid, sha256, sizeBytes } = brought.bundle;
+  return { id: brought.release, bundleUuid, sha256, sizeBytes };
+}
+
+function bytesFor({ bundle, action, terms }: RolloutDocument, runs: string | undefined, facts: PlanFacts): number {
+  if (bundle === undefined)
+    return action?.kind === 'job' ? (contentOf(action.job)?.sizeBytes ?? 0) : (terms?.program?.bundle.sizeBytes ?? 0);
   if (runs === bundle.bundleUuid) return 0;
   const delta = runs === undefined ? undefined : facts.delta(bundle.bundleUuid, runs);
   return delta?.sizeBytes ?? bundle.sizeBytes;
@@ -136,6 +137,7 @@ function warningsOf(
   nowMs: number,
 ): string[] {
   const { bundle, policy, phases } = document;
+  const brought = broughtBy(document);
   const warnings: string[] = [];
   const warn = (list: readonly PlannedTarget[], text: string) => {
     if (list.length > 0) warnings.push(`${namesOf(list)} ${text}`);
@@ -149,7 +151,7 @@ function warningsOf(
     'runs this bundle already',
   );
   warn(
-    targets.filter(({ deviceId }) => bundle !== undefined && facts.hasReverted(deviceId, bundle.bundleUuid)),
+    targets.filter(({ deviceId }) => brought !== undefined && facts.hasReverted(deviceId, brought.bundleUuid)),
     'has reverted this bundle before: it will be rejected',
   );
   if (bundle === undefined) {

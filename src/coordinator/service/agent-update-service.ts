@@ -1,17 +1,13 @@
 import type { AgentsUpdated, AgentUpdateProgress, UpdateAgents } from '../../client/contract/agent-update.ts';
 import { FlotillaError } from '../../error.ts';
-import type { AgentUpdateRow } from '../../store/agent-update-row.ts';
+import { agentOfferWaits, offerAgent } from '../core/agent-update-operation.ts';
 import type { CoreState, StoredRelease } from '../core/core-state.ts';
-import { changeDevice } from '../core/device-operation.ts';
-import { appendOwnEvent } from '../core/event-operation.ts';
-import { enqueueRequest, withdrawRequest } from '../core/request-operation.ts';
-import type { Turn } from '../core/turn.ts';
 import { requireSize } from '../job/plan-job.ts';
-import { agentOfferExpired, agentUpdateEnded } from '../registry/agent-update.ts';
+import { agentUpdateUnderWay } from '../registry/agent-update.ts';
 import { isAnnounced } from '../request/outbox.ts';
 import { audit, type ServiceContext } from './context.ts';
+import { findRelease } from './find-release.ts';
 import { requireAgent } from './release-kind.ts';
-import { findRelease } from './rollout-service.ts';
 import { countAccepted, matchAccepted } from './target.ts';
 import { viewAgentUpdate } from './view-agent-update.ts';
 
@@ -36,7 +32,8 @@ export function updateAgents(context: ServiceContext, request: UpdateAgents): Pr
     if (dryRun || taken.length === 0) return answer;
     const updateId = context.newId('a');
     const expiresAtMs = nowMs + expiresInSeconds * 1_000;
-    for (const deviceId of taken) sendOffer(turn, deviceId, { updateId, stored, expiresAtMs, by: context.actor });
+    for (const deviceId of taken)
+      offerAgent(turn, deviceId, { updateId, release: id, bundle: stored.offer, expiresAtMs, by: context.actor });
     audit(turn, context, 'agent.update', id, { selector, updateId, bundleUuid }, taken);
     return { updateId, ...answer };
   });
@@ -59,40 +56,6 @@ export function showAgentUpdate({ core }: ServiceContext, updateId: string): Pro
   });
 }
 
-interface Offer {
-  updateId: string;
-  stored: StoredRelease;
-  expiresAtMs: number;
-  by: string;
-}
-
-function sendOffer(turn: Turn, deviceId: string, { updateId, stored, expiresAtMs, by }: Offer): void {
-  const { id: release, version, bundleUuid, sha256 } = stored.release;
-  const before = turn.state.devices.get(deviceId)?.agentUpdate;
-  if (before !== undefined) withdrawRequest(turn, deviceId, 'agent.offer', before.updateId); // one that was never sent
-  const update: AgentUpdateRow = {
-    updateId,
-    release,
-    version,
-    bundleUuid,
-    sha256,
-    expiresAtMs,
-    state: 'offered',
-    atMs: turn.nowMs,
-  };
-  changeDevice(turn, deviceId, { kind: 'agent-update', update });
-  const payload = { updateId, bundle: stored.offer, expiresAtMs };
-  enqueueRequest(turn, deviceId, { type: 'agent.offer', key: updateId, payload, expiresAtMs });
-  appendOwnEvent(turn, {
-    deviceId,
-    type: 'coordinator.agent-offered',
-    key: updateId,
-    payload: { release, bundleUuid, by },
-  });
-  const live = turn.state.live.get(deviceId);
-  if (live?.standing === 'accepted') turn.afterCommit((gateway) => gateway.grantBlob(live.connection, sha256));
-}
-
 type Order = AgentsUpdated['devices'][number];
 
 function isTaken({ state }: Order): boolean {
@@ -107,16 +70,10 @@ function orderState(state: CoreState, deviceId: string, { release }: StoredRelea
   if (!isAnnounced({ type: 'agent.offer', payload: '' }, device)) return 'too-old';
   if (agentUpdate !== undefined) {
     // What the device may have begun is the device's to end.
-    const isOpen = !agentUpdateEnded(agentUpdate) && !agentOfferExpired(agentUpdate, nowMs);
-    if (isOpen && !isUnsent(state, deviceId, agentUpdate)) return 'busy';
+    const open = agentUpdateUnderWay(agentUpdate, nowMs);
+    if (open !== undefined && !agentOfferWaits(state, deviceId, open.updateId)) return 'busy';
     if (agentUpdate.state === 'committed' && agentUpdate.bundleUuid === bundleUuid && agentVersion === version)
       return 'current';
   }
   return state.live.get(deviceId)?.standing === 'accepted' ? 'sent' : 'waiting';
-}
-
-/** It waits for the device to come: another one may take its place. */
-function isUnsent(state: CoreState, deviceId: string, { updateId }: AgentUpdateRow): boolean {
-  const outbox = state.outboxes.get(deviceId) ?? [];
-  return outbox.some(({ type, key, seq }) => type === 'agent.offer' && key === updateId && seq === undefined);
 }

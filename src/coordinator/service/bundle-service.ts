@@ -6,7 +6,7 @@ import { appendOwnEvent } from '../core/event-operation.ts';
 import { enqueueRequest, withdrawRequest } from '../core/request-operation.ts';
 import { isAnnounced } from '../request/outbox.ts';
 import { audit, type ServiceContext } from './context.ts';
-import { findRelease } from './rollout-service.ts';
+import { findRelease } from './find-release.ts';
 import { requireKnown } from './target.ts';
 
 /** For a device that is away: one that comes later keeps refusing, and says how to ask again. */

@@ -19,8 +19,8 @@ export function requireAgent(stored: StoredRelease): StoredRelease {
 export function requireFirmware(stored: StoredRelease): StoredRelease {
   const { id, product } = stored.release;
   if (product !== agentProduct) return stored;
-  throw new FlotillaError('usage', 'release-no-firmware', `release ${id} is an agent, which no rollout installs`, {
+  throw new FlotillaError('usage', 'release-no-firmware', `release ${id} is an agent, and no firmware`, {
     seen: `product ${product}`,
-    suggestion: `flotilla device update-agent SELECTOR ${id}`,
+    suggestion: `flotilla device update-agent SELECTOR ${id}, or a policy with action: { kind: agent-update, release: ${id} }`,
   });
 }

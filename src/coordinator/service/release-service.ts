@@ -8,7 +8,7 @@ import type { CoreState, StoredRelease } from '../core/core-state.ts';
 import { appendOwnEvent } from '../core/event-operation.ts';
 import { receiveBlob, type ReceivedBlob } from './receive-blob.ts';
 import { audit, type ServiceContext } from './context.ts';
-import { findRelease } from './rollout-service.ts';
+import { findRelease } from './find-release.ts';
 
 /** In order of publishing. */
 export function listReleases({ core }: ServiceContext): Promise<Release[]> {

@@ -11,7 +11,7 @@ import { requireDocument } from './require-document.ts';
  * to release, to run jobs, set settings or renew certificates takes the right to operate.
  */
 export function requireRight(context: ServiceContext, { action }: { action?: RolloutAction }): void {
-  authorize(context, action === undefined ? 'release' : 'operate');
+  authorize(context, action === undefined || action.kind === 'agent-update' ? 'release' : 'operate');
 }
 
 /** @throws FlotillaError when what the action brings is not here, or no device could do it */

@@ -3,7 +3,7 @@ import { FlotillaError } from '../../error.ts';
 import { heldBy, offerFacts } from '../core/rollout-operation.ts';
 import type { Turn } from '../core/turn.ts';
 import { type Drift, findDrift } from '../rollout/find-drift.ts';
-import type { RolloutState } from '../rollout/rollout-state.ts';
+import type { RolloutDocument, RolloutState } from '../rollout/rollout-state.ts';
 import { digestPlan, writePlan } from '../rollout/write-plan.ts';
 import type { ServiceContext } from './context.ts';
 import { requireDoable, requireRight } from './require-doable.ts';
@@ -12,6 +12,8 @@ import { matchAccepted } from './target.ts';
 
 /** Devices of a refusal that are named. */
 const maxNamed = 20;
+/** The newest rollouts that may have been begun by the same plan: an older one has drifted in any case. */
+const maxSearched = 200;
 
 /** What the policy would do now; nothing is begun. */
 export async function planRolloutFile(context: ServiceContext, request: RolloutRequest): Promise<RolloutPlan> {
@@ -24,7 +26,7 @@ export async function planRolloutFile(context: ServiceContext, request: RolloutR
       asksNobody: true,
     });
     const facts = {
-      ...offerFacts(turn.state),
+      ...offerFacts(turn.state, turn.nowMs),
       device: (deviceId: string) => turn.state.devices.get(deviceId),
       heldBy: (deviceId: string) => heldBy(turn.state, deviceId),
     };
@@ -44,26 +46,40 @@ export async function applyRolloutPlan(context: ServiceContext, plan: RolloutPla
   }
   requireRight(context, plan.policy);
   await requireDoable(context, plan.policy);
+  refuseApplied(digest, await context.core.store.documents('rollout', maxSearched));
   return context.core.submit((turn) => {
+    refuseApplied(digest, turn.state.rollouts.values());
     refuseDrift(driftNow(turn, plan));
     const placed = new Map(plan.targets.map(({ deviceId, phase }) => [deviceId, phase - 1]));
     if (placed.size !== plan.targets.length) throw notPossible('a device stands in it twice');
     const request = { ...plan.policy, expect: plan.targets.length };
     const { rollout } = makeRollout(turn, context, request, { id: context.newId('r'), placed });
     requireSame(rollout, plan);
-    return launch(turn, context, rollout);
+    return launch(turn, context, { ...rollout, document: { ...rollout.document, planDigest: digest } });
   });
+}
+
+/** Two who apply the same plan mean one rollout. */
+function refuseApplied(digest: string, rollouts: Iterable<{ document: unknown }>): void {
+  for (const { document } of rollouts) {
+    const { id, state, startedBy, planDigest } = document as RolloutDocument;
+    if (planDigest !== digest) continue;
+    throw new FlotillaError('refused', 'rollout-plan-applied', 'this plan was applied already', {
+      seen: `rollout ${id} of ${startedBy}, which is ${state}`,
+      expected: 'a plan that nobody has applied yet',
+      suggestion: `flotilla rollout status ${id}; to do it once more, make a new plan`,
+    });
+  }
 }
 
 function driftNow(turn: Turn, plan: RolloutPlan): Drift[] {
   const { state } = turn;
   const { policy } = plan;
-  const { selector, exclude } = policy;
+  const { selector, exclude, action } = policy;
+  const name = action?.kind === 'agent-update' ? action.release : policy.release;
   const select = (text: string) => new Set(matchAccepted(turn, text));
   const found =
-    policy.release === undefined
-      ? undefined
-      : (state.releases.get(policy.release) ?? state.releases.get(`${policy.release}/stable`))?.release;
+    name === undefined ? undefined : (state.releases.get(name) ?? state.releases.get(`${name}/stable`))?.release;
   const { phases } = planSelectors(plan);
   return findDrift(plan, {
     device: (deviceId) => state.devices.get(deviceId),

@@ -2,7 +2,7 @@ import type { Rollout, RolloutChange, RolloutRequest } from '../../client/contra
 import type { OnFailure } from '../../client/contract/rollout-policy.ts';
 import { FlotillaError } from '../../error.ts';
 import type { Turn } from '../core/turn.ts';
-import { isServed, type CoreState, type StoredRelease } from '../core/core-state.ts';
+import { isServed, type CoreState } from '../core/core-state.ts';
 import { heldBy, openRollout, stepRollout } from '../core/rollout-operation.ts';
 import { confirmRule, requireSize } from '../job/plan-job.ts';
 import { chooseTargets, type LeftOut } from '../rollout/choose-target.ts';
@@ -14,12 +14,12 @@ import type { RolloutDocument, RolloutState } from '../rollout/rollout-state.ts'
 import type { TargetDevice } from '../rollout/target-device.ts';
 import { viewRollout, viewTarget } from '../rollout/view-rollout.ts';
 import { audit, type ServiceContext } from './context.ts';
-import { requireFirmware } from './release-kind.ts';
+import { findRelease } from './find-release.ts';
+import { requireAgent, requireFirmware } from './release-kind.ts';
 import { requireDoable, requireRight } from './require-doable.ts';
 import { countAccepted, matchAccepted } from './target.ts';
 
 const maxListed = 200;
-const defaultChannel = 'stable';
 
 export type RolloutVerb = 'pause' | 'resume' | 'abort' | 'approve';
 
@@ -53,13 +53,15 @@ export function makeRollout(
   const { state } = turn;
   requireFit(request);
   const found = request.release === undefined ? undefined : requireFirmware(findRelease(state, request.release));
+  const { action } = request;
+  const program = action?.kind === 'agent-update' ? requireAgent(findRelease(state, action.release)) : undefined;
   requireRollback(state, request);
   const select = (selector: string) => new Set(matchAccepted(turn, selector));
   const { targets, leftOut } = chooseTargets(request, matchAccepted(turn, request.selector), {
     select,
     pin: (deviceId) => state.devices.get(deviceId)?.tags[pinTag],
   });
-  const kind = request.action?.kind === 'job' ? request.action.job.kind : 'ping';
+  const kind = action?.kind === 'job' ? action.job.kind : 'ping';
   const confirm = confirmRule({ kind }, context.jobs, asksNobody === true ? 1 : 0);
   requireSize('rollout', request, targets.length, countAccepted(state), confirm);
   const rollout = planRollout(request, targets, {
@@ -68,6 +70,7 @@ export function makeRollout(
     terms: {
       timeoutSeconds: context.jobs.defaultTimeoutSeconds,
       ...(context.returners.always.length === 0 ? {} : { returners: context.returners.always }),
+      ...(program === undefined ? {} : { program: { release: program.release.id, bundle: program.offer } }),
     },
     startedBy: context.actor,
     timers: context.rolloutTimers,
@@ -116,16 +119,6 @@ function requireRollback(
   throw new FlotillaError('usage', 'rollout-rollback', 'this release is nothing to return to', {
     seen: target.id,
     expected: `another release of ${wanted.product}`,
-    suggestion: 'flotilla release list',
-  });
-}
-
-export function findRelease(state: CoreState, name: string): StoredRelease {
-  const release = state.releases.get(name) ?? state.releases.get(`${name}/${defaultChannel}`);
-  if (release !== undefined) return release;
-  throw new FlotillaError('usage', 'release-unknown', `there is no release ${name}`, {
-    seen: name,
-    expected: 'product/version/channel, or product/version for the channel stable',
     suggestion: 'flotilla release list',
   });
 }

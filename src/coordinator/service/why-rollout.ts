@@ -20,7 +20,7 @@ export function* rolloutRules(
   const { document } = rollout;
   yield { rule: 'selector', verdict: 'ok', detail: `a target of '${document.selector}', phase ${target.phase + 1}` };
   if (target.state === 'waiting' || target.state === 'queued') {
-    for (const { rule, result, detail } of offerRules(rollout, target, offerFacts(state), nowMs)) {
+    for (const { rule, result, detail } of offerRules(rollout, target, offerFacts(state, nowMs), nowMs)) {
       if (rule === 'registered' || rule === 'connected') continue; // said above
       yield { rule, verdict: result === 'ok' ? 'ok' : 'blocks', detail: detail() };
     }
@@ -70,7 +70,7 @@ function stateRule(state: CoreState, rollout: RolloutState, target: TargetDevice
   if (!isInFlight(target.state)) return { rule: 'state', verdict: 'blocks', detail: `${since}${reason}` };
   const presence = {
     connected: isServed(state, target.deviceId),
-    sinceMs: offerFacts(state).sinceMs(target.deviceId, target.activeAtMs),
+    sinceMs: offerFacts(state, nowMs).sinceMs(target.deviceId, target.activeAtMs),
   };
   const deadline = deadlineOf(rollout.document, target, presence);
   const left = deadline === undefined ? '' : `; times out in ${secondsUntil(deadline.atMs, nowMs)} s`;
@@ -105,6 +105,8 @@ function proofRule(proof: StepProof, proven: boolean): WhyRule {
     const ending = proof.exitCode === undefined ? '' : `exit ${proof.exitCode}; `;
     return { rule: 'evidence', verdict, detail: `${ending}flotilla job show ${proof.jobId}` };
   }
+  if (proof.kind === 'agent-update')
+    return { rule: 'evidence', verdict, detail: `runs agent ${proof.version}, by update ${proof.updateId}` };
   const { serial, replaces, issuedAtMs, connectedAtMs } = proof;
   const before = replaces === undefined ? '' : `${replaces} → `;
   const times = `issued ${new Date(issuedAtMs).toISOString()}, in use since ${new Date(connectedAtMs).toISOString()}`;

@@ -1,6 +1,9 @@
-/** Jobs, settings and certificates under the policy of a rollout: real core, real store, devices that say what an agent says. */
+/** Jobs, settings, certificates and agents under the policy of a rollout: real core, real store, devices that say what an agent says. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { RolloutAction, RolloutRequest } from '../../../src/client/contract/index.ts';
+import { buildAgentBundle } from '../../../src/cli/agent-bundle.ts';
+import type { RolloutAction, RolloutRecordingRow, RolloutRequest } from '../../../src/client/contract/index.ts';
 import type { PeerIdentity } from '../../../src/coordinator/gateway/port.ts';
 import { encodeCsr } from '../../../src/pki/create-csr.ts';
 import { createKey, parseCertificate, parseDeviceIdentity } from '../../../src/pki/index.ts';
@@ -11,6 +14,7 @@ import { eventually } from '../../support/eventually.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { startCore, type CoreBench, type FakeDevice } from './core-bench.ts';
 import { enroll } from './enroll.ts';
+import { keys } from './signed-bundle.ts';
 
 async function come(core: CoreBench, identity: PeerIdentity, nextSeq?: number[]): Promise<FakeDevice> {
   const device = core.gateways.connect(identity, nextSeq === undefined ? {} : { nextSeq });
@@ -317,5 +321,100 @@ describe('new certificates under the policy of a rollout', () => {
     const asked = device.requests.some(({ row: { type } }) => type === 'certificate.renew');
     expect(await stateOf(core, id)).toEqual(asked ? { offered: 1 } : { cancelled: 1 });
     expect(await core.client.renewals()).toHaveLength(asked ? 1 : 0);
+  });
+});
+
+describe('another agent under the policy of a rollout', () => {
+  it('goes to the canary first, and to the others once it is proven; a device that goes back from it halts', async () => {
+    await using directory = await temporaryDirectory();
+    await using core = await startCore(directory.path);
+    const { client } = core;
+    const privateKeyPath = await keys(core);
+    const agentFile = join(directory.path, 'agent.js');
+    await writeFile(agentFile, '// an agent\n');
+    const outputPath = join(directory.path, 'agent.fw');
+    await buildAgentBundle({ agentFile, version: '2.0.0', outputPath, privateKeyPath });
+    const release = await client.publish(outputPath, { channel: 'stable' });
+    const [one, two, three] = (await fleet(core, 3)) as [FakeDevice, FakeDevice, FakeDevice];
+    const offers = (device: FakeDevice) =>
+      device.requests.filter(({ row }) => row.type === 'agent.offer').map(({ row }) => row.key);
+
+    await expect(client.startRollout({ release: release.id, selector: '*', expect: 3 })).rejects.toMatchObject({
+      code: 'release-no-firmware',
+    });
+    const { updateId } = await client.updateAgents({ selector: 'gw-3', release: release.id });
+    const action = { kind: 'agent-update', release: 'flotilla-agent/2.0.0' } as const;
+    const plan = await client.planRollout({ action, selector: 'gw-*', phases });
+    expect(plan).toMatchObject({ release: { id: release.id, bundleUuid: release.bundleUuid } });
+    expect(plan).toMatchObject({ devices: 3, bytes: 3 * release.sizeBytes });
+    const { id } = await client.applyRollout(plan);
+    const tell = async (device: FakeDevice, key: string, state: string, over: object = {}): Promise<void> => {
+      const event = { rolloutId: key, bundleUuid: release.bundleUuid, state, attempt: 1, source: 'agent', ...over };
+      device.say('flotilla.update', event, { key });
+      await device.heard();
+    };
+    const proof = (bundleUuid: string) => ({
+      evidence: {
+        before: { bootId: 'b', version: '1.0.0' },
+        after: { bootId: 'b', bundleUuid, version: '2.0.0' },
+        health: [{ name: 'coordinator', ok: true, durationMs: 1 }],
+        coordinatorReached: true,
+        downloadedBytes: release.sizeBytes,
+        decidedAtMs: 1_700_000_000_000,
+      },
+    });
+
+    expect([offers(one), offers(two), offers(three)]).toEqual([[`${id}-agent`], [], [updateId]]);
+    expect(one.blobs).toContain(release.sha256);
+    await tell(one, `${id}-agent`, 'downloading');
+    expect(await stateOf(core, id)).toEqual({ running: 1, waiting: 2 });
+    await tell(one, `${id}-agent`, 'committed', proof(release.bundleUuid));
+    expect(await client.rollout(id)).toMatchObject({
+      counts: { committed: 1, offered: 1, queued: 1 },
+      devices: [{ proof: { kind: 'agent-update', updateId: `${id}-agent`, version: '2.0.0' } }, {}, {}],
+    });
+    const why = await client.why('gw-3', { rollout: id });
+    expect(why.rules).toContainEqual({
+      rule: 'agent-update',
+      verdict: 'blocks',
+      detail: `update ${updateId} of its agent is under way`,
+    });
+    // By hand, and without what would prove it; the rollout is next.
+    await tell(three, updateId!, 'committed');
+    expect(offers(three)).toEqual([updateId, `${id}-agent`]);
+
+    const reason = { code: 'trial-exhausted', message: 'it did not prove itself in 3 starts' };
+    await tell(two, `${id}-agent`, 'rolled-back', { reason, ...proof(release.bundleUuid) });
+    expect(await client.rollout(id)).toMatchObject({ devices: [{}, { state: 'rolled-back', reason }, {}] });
+    await tell(three, `${id}-agent`, 'failed', { reason: { code: 'no-room', message: 'no room' } });
+    expect((await client.rollout(id)).counts).toEqual({ committed: 1, 'rolled-back': 1, failed: 1 });
+    const rows: RolloutRecordingRow[] = [];
+    for await (const row of client.rolloutRecording(id)) rows.push(row);
+    expect((await replayRecording(rows)).differences).toEqual([]);
+  });
+
+  it('is taken back from a device that was not sent it, and may be brought again', async () => {
+    await using directory = await temporaryDirectory();
+    await using core = await startCore(directory.path);
+    const { client } = core;
+    const privateKeyPath = await keys(core);
+    const agentFile = join(directory.path, 'agent.js');
+    await writeFile(agentFile, '// an agent\n');
+    const outputPath = join(directory.path, 'agent.fw');
+    await buildAgentBundle({ agentFile, version: '2.0.0', outputPath, privateKeyPath });
+    await client.publish(outputPath, { channel: 'stable' });
+    // It has not said what it takes: the offer waits for that.
+    const device = core.gateways.connect(await enroll(client, 'gw-1'));
+    await device.admitted.promise;
+    const action = { kind: 'agent-update', release: 'flotilla-agent/2.0.0' } as const;
+    const { id } = await start(core, action, { expect: 1, phases: [{ size: 'rest' }] });
+    expect(await stateOf(core, id)).toEqual({ offered: 1 });
+    await client.changeRollout(id, 'abort', {});
+    expect(await stateOf(core, id)).toEqual({ cancelled: 1 });
+    expect((await client.device('gw-1')).agentUpdate).toMatchObject({ updateId: `${id}-agent`, state: 'cancelled' });
+    const again = await start(core, action, { expect: 1, phases: [{ size: 'rest' }] });
+    device.say('flotilla.accepts', { agentVersion: '1.0.0', accepts: requestVersions });
+    await device.heard();
+    expect(device.requests.map(({ row }) => row.key)).toEqual([`${again.id}-agent`]);
   });
 });

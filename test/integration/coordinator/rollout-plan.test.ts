@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatPlanFile, parsePlanFile } from '../../../src/cli/rollout-plan-file.ts';
-import type { Release, RolloutPlan, RolloutPolicy } from '../../../src/client/contract/index.ts';
+import type { Release, Rollout, RolloutPlan, RolloutPolicy } from '../../../src/client/contract/index.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { startCore, type CoreBench } from './core-bench.ts';
 import { enroll } from './enroll.ts';
@@ -151,6 +151,7 @@ describe('a plan', () => {
 
   it('is begun when nothing has changed, with exactly its targets and phases', async () => {
     const plan = await core.client.planRollout(policy);
+    const other = await core.client.planRollout({ ...policy, exclude: 'a7' });
     boards['a3']!.device.leave(); // who is there now is no drift
     const rollout = await apply(plan);
     expect(rollout.state).toBe('running');
@@ -158,8 +159,28 @@ describe('a plan', () => {
     expect(Object.fromEntries(placed)).toEqual(
       Object.fromEntries(plan.targets.map(({ deviceId, phase }) => [deviceId, phase])),
     );
-    await expect(apply(plan)).rejects.toMatchObject({ code: 'rollout-device-held' });
+    await expect(apply(other)).rejects.toMatchObject({ code: 'rollout-device-held' });
     await core.client.changeRollout(rollout.id, 'abort', {});
+  });
+
+  it('becomes one rollout, however many apply it at once', async () => {
+    // Another rollout on the same devices would wait for its turn: that is not what refuses it.
+    const plan = await core.client.planRollout({ ...policy, supersede: 'queue' });
+    const ended = await Promise.allSettled([apply(plan), apply(plan), apply(plan)]);
+    const begun = ended.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+    expect(begun).toHaveLength(1);
+    const [{ id }] = begun as [Rollout];
+    for (const each of ended)
+      if (each.status === 'rejected')
+        expect(each.reason).toMatchObject({
+          code: 'rollout-plan-applied',
+          detail: { seen: expect.stringContaining(id) },
+        });
+    expect((await core.client.rollouts()).filter(({ state }) => state === 'running').map((each) => each.id)).toEqual([
+      id,
+    ]);
+    await core.client.changeRollout(id, 'abort', { action: 'cancel-all' });
+    await expect(apply(plan)).rejects.toMatchObject({ code: 'rollout-plan-applied' });
   });
 });
 

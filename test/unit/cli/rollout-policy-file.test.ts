@@ -117,6 +117,10 @@ describe('the action of a policy file', () => {
   it.each([
     ['{ kind: certificate }', { kind: 'certificate' }],
     [
+      '{ kind: agent-update, release: flotilla-agent/2.0.0 }',
+      { kind: 'agent-update', release: 'flotilla-agent/2.0.0' },
+    ],
+    [
       '{ kind: config, name: app, document: { a: [1, x] } }',
       { kind: 'config', name: 'app', document: { a: [1, 'x'] } },
     ],

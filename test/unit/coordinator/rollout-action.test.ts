@@ -6,7 +6,7 @@ import { digestJson } from '../../../src/coordinator/rollout/digest-json.ts';
 import { jobStep } from '../../../src/coordinator/rollout/job-step.ts';
 import { deadlineOf } from '../../../src/coordinator/rollout/rollout-timer.ts';
 import type { StepReport } from '../../../src/coordinator/rollout/step-report.ts';
-import { ids, RolloutBench } from './rollout-bench.ts';
+import { ids, newUuid, RolloutBench } from './rollout-bench.ts';
 
 const all: RolloutRequest['phases'] = [{ size: 'rest' }];
 const phased: RolloutRequest['phases'] = [{ size: '1' }, { size: 'rest' }];
@@ -224,5 +224,45 @@ describe('what a job means to a rollout', () => {
     });
     expect(jobStep(config, ended('failed'))).not.toHaveProperty('again');
     expect(jobStep(config, { ...ended(undefined), state: 'delivered' })).toMatchObject({ state: 'running' });
+  });
+});
+
+describe('another agent', () => {
+  const agent: RolloutAction = { kind: 'agent-update', release: 'flotilla-agent/2.0.0/stable' };
+
+  it('is not brought where it runs, where it was gone back from, or while another update of the agent goes on', () => {
+    const bench = new RolloutBench(ids(4), { action: agent, phases: all });
+    bench.agents.add('d00');
+    bench.world.get('d01')!.quarantinedBundles = [newUuid];
+    bench.agentUpdates.set('d02', 'a-7');
+    bench.open();
+    expect(begun(bench)).toEqual(['d03 1']);
+    expect(bench.state.document.counts).toEqual({ already: 1, rejected: 1, queued: 1, offered: 1 });
+    expect(bench.device('d01').reason).toMatchObject({ code: 'bundle-quarantined' });
+    bench.agentUpdates.delete('d02');
+    bench.feed({ kind: 'presence', deviceId: 'd02' });
+    expect(begun(bench)).toEqual(['d03 1', 'd02 1']);
+  });
+
+  it('counts as a failure when the device goes back from it, which is not tried again', () => {
+    const retry = { perDevice: 2, perPhase: 9, backoffSeconds: 1 };
+    const bench = new RolloutBench(ids(2), { action: agent, phases: phased, maxFailures: 1, retry }).open();
+    const reason = { code: 'trial-exhausted', message: 'it did not prove itself' };
+    report(bench, 'd00', { attempt: 1, state: 'rolled-back', reason });
+    expect(bench.device('d00')).toMatchObject({ state: 'rolled-back', reason });
+    expect(bench.state.document.state).toBe('halted');
+  });
+
+  it('has its time from its last word', () => {
+    const bench = new RolloutBench(ids(1), { action: agent, phases: all, timers: { running: 60 } }).open();
+    const { deviceId } = bench.device('d00');
+    const limit = () => deadlineOf(bench.state.document, bench.device(deviceId), { connected: true, sinceMs: 0 })!.atMs;
+    bench.nowMs = 1_000;
+    report(bench, deviceId, { attempt: 1, state: 'running' });
+    expect(limit()).toBe(61_000);
+    bench.nowMs = 31_000;
+    report(bench, deviceId, { attempt: 1, state: 'running' });
+    expect(limit()).toBe(91_000);
+    expect(bench.device(deviceId).sinceMs).toBe(1_000);
   });
 });

@@ -40,6 +40,9 @@ export class RolloutBench {
   readonly world = new Map<string, World>();
   /** Other rollouts that have a device first. */
   readonly holders = new Map<string, string>();
+  /** Devices whose agent is the one that is brought, and those with another update of it. */
+  readonly agents = new Set<string>();
+  readonly agentUpdates = new Map<string, string>();
   /** Devices whose agent knows nothing of `conduct`. */
   readonly oldAgents = new Set<string>();
   /** Of the session that lives now. */
@@ -69,7 +72,7 @@ export class RolloutBench {
       id: 'r1',
       ...brings,
       ...(request.action === undefined ? { bundle } : {}),
-      terms: { timeoutSeconds: 60 },
+      terms: { timeoutSeconds: 60, program: { release: 'flotilla-agent/2.0.0/stable', bundle } },
       startedBy: 'local:0',
       timers: { ...timers, running: 60 },
       nowMs: 0,
@@ -99,6 +102,8 @@ export class RolloutBench {
       holder: (id) => this.holders.get(id),
       takes: (id) => !this.oldAgents.has(id),
       certificate: (id) => (this.world.get(id)?.connected === true ? this.certificates.get(id) : undefined),
+      hasAgent: (id) => this.agents.has(id),
+      agentUpdate: (id) => this.agentUpdates.get(id),
       config: (id) => this.configs.get(id),
     };
   }

@@ -52,6 +52,7 @@ function trialOf(
 const job: RolloutAction = { kind: 'job', job: { kind: 'command', argv: ['true'] }, timeoutSeconds: 60 };
 const settings: RolloutAction = { kind: 'config', name: 'app', document: {} };
 const certificate: RolloutAction = { kind: 'certificate' };
+const agent: RolloutAction = { kind: 'agent-update', release: 'flotilla-agent/2.0.0' };
 
 /** Failures stop nothing. */
 const patient = { maxFailures: 1_000, maxFailureShare: 1 };
@@ -138,7 +139,7 @@ describe('a simulated rollout', () => {
           seed: fc.nat(1_000),
           maxInFlight: fc.integer({ min: 1, max: 9 }),
           maxFailures: fc.integer({ min: 1, max: 40 }),
-          action: fc.constantFrom(undefined, job, settings, certificate),
+          action: fc.constantFrom(undefined, job, settings, certificate, agent),
           failures: fc.array(fc.record({ share, as: fc.constantFrom(...failureEnds) }), { maxLength: 3 }),
           offline: fc.array(fc.record({ share, for: fc.integer({ min: 0, max: 30 * hourMs }).map(fixed) }), {
             maxLength: 1,
@@ -179,7 +180,7 @@ describe('a simulated rollout', () => {
 });
 
 describe('a simulated action that brings no release', () => {
-  it.each([job, settings, certificate])('$kind: comes to everybody, phase after phase', (action) => {
+  it.each([job, settings, certificate, agent])('$kind: comes to everybody, phase after phase', (action) => {
     const trial = trialOf({ action, phases: [{ size: '2', soakSeconds: 600 }, { size: 'rest' }], maxInFlight: 7 });
     expect(trial).toMatchObject({ ending: 'completed', peakInFlight: 7, phasePeaks: [2, 7] });
     expect(trial.report.rollout).toMatchObject({ action, counts: { committed: 60 } });
@@ -194,6 +195,8 @@ describe('a simulated action that brings no release', () => {
     [settings, 'failed', { failed: 6 }],
     [certificate, 'failed', { failed: 6 }],
     [certificate, 'silent', { 'timed-out': 6 }],
+    [agent, 'failed', { failed: 6 }],
+    [agent, 'silent', { 'timed-out': 6 }],
   ] as const)('%j that is to end as %s', (action, as, counts) => {
     const trial = trialOf({ ...patient, action }, { failures: [{ devices: 'I@ring:r3', as }] });
     expect(trial.report.rollout).toMatchObject({ state: 'completed', counts: { committed: 54, ...counts } });
