@@ -1,6 +1,7 @@
 /** The README's five-minute start, line by line as it stands there. */
+import { randomInt } from 'node:crypto';
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, it } from 'vitest';
@@ -38,10 +39,16 @@ it('the five-minute start of the README works as typed', async () => {
 
 const untilConnected = `until flotilla device list 'G@site:harbour' --json | grep -q '"connected":true'; do sleep 0.2; done`;
 
+/** Below those that the system gives to whoever asks for any (`ip_local_port_range`): nobody gets it meanwhile. */
 async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (;;) {
+    const port = randomInt(20_000, 32_000);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    await new Promise((resolve) => server.close(resolve));
+    if (isFree) return port;
+  }
 }

@@ -24,17 +24,27 @@ import { runRotation } from './rotation/rotation.ts';
 import { powerCut, powerCutVerdict as updateVerdict } from './update/power-cut.ts';
 import { powerCutApply, recordUpgrades, verdict as powerCutVerdict } from './power-cut-apply.ts';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    seconds: { type: 'string' },
-    seed: { type: 'string' },
-    points: { type: 'string' },
-    agents: { type: 'string' },
-    events: { type: 'string' },
-    recording: { type: 'string' },
-  },
-});
+const { values, positionals } = readArguments();
+
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        seconds: { type: 'string' },
+        seed: { type: 'string' },
+        points: { type: 'string' },
+        agents: { type: 'string' },
+        events: { type: 'string' },
+        recording: { type: 'string' },
+      },
+    });
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+    process.stderr.write('npm run soak -- NAME [--seconds N] [--seed N] [--points N] [--agents N] [--events N]\n');
+    process.exit(2);
+  }
+}
 
 function whole(name: string, text: string): number {
   const value = Number(text);
