@@ -6,7 +6,7 @@ import { formatReportHtml } from '../../src/cli/render/rollout-html.ts';
 import { formatReplay, formatTrial } from '../../src/cli/render/trial.ts';
 import { rolloutExitCode } from '../../src/cli/rollout-exit-code.ts';
 import { runTrial } from '../../src/cli/run-trial.ts';
-import { modelFlags, policyFlagNames, policyFlags } from '../../src/cli/simulate-flag.ts';
+import { modelFlags, trialFlagNames, trialFlags } from '../../src/cli/simulate-flag.ts';
 import { stdoutOption } from '../../src/cli/terminal.ts';
 import { defaultSeed } from '../../src/cli/try-policy.ts';
 import { writeOutput } from '../../src/cli/write-output.ts';
@@ -27,7 +27,7 @@ halted: 1 of 1 ended devices failed; the limit is 1
   ];
   static override args = { policy: Args.string({ description: 'the policy, a YAML file; or say it by flags' }) };
   static override flags = {
-    ...policyFlags,
+    ...trialFlags,
     fleet: Flags.string({ description: 'the devices: a file, or `recorded`', helpValue: 'FILE|recorded' }),
     devices: Flags.integer({ description: 'so many devices, all alike', min: 1, max: 1_000_000, exclusive: ['fleet'] }),
     ...modelFlags,
@@ -37,7 +37,7 @@ halted: 1 of 1 ended devices failed; the limit is 1
     recording: Flags.string({
       description: 'go through a rollout that was exported',
       helpValue: 'FILE',
-      exclusive: [...policyFlagNames, ...Object.keys(modelFlags), 'fleet', 'devices'],
+      exclusive: [...trialFlagNames, ...Object.keys(modelFlags), 'fleet', 'devices'],
     }),
     html: Flags.boolean({ description: 'the report as one page with charts', exclusive: ['json'] }),
     out: Flags.string({ description: 'write the page into this file', helpValue: 'FILE', dependsOn: ['html'] }),

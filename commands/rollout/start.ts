@@ -13,8 +13,8 @@ import { waitRollout } from '../../src/cli/wait-rollout.ts';
 import type { Rollout, RolloutRequest } from '../../src/client/contract/index.ts';
 
 export default class Start extends BaseCommand<Rollout> {
-  static override description = `start an update of every device that matches, in phases, counted by evidence; or a job, settings, new certificates
-The targets are fixed now. A phase starts when all of the one before is proven: new boot id, slot, bundle and health. Too many failures halt the rollout; nobody else is touched. A policy file (docs/guide/rollouts.md) says more than flags can, also an action in the place of the release: a job, settings or new certificates; \`flotilla rollout plan\` shows it all before.
+  static override description = `start an update of every device that matches, in phases, counted by evidence; or a job, settings, new certificates, another agent
+The targets are fixed now. A phase starts when all of the one before is proven: new boot id, slot, bundle and health. Too many failures halt the rollout; nobody else is touched. A policy file (docs/guide/rollouts.md) says more than flags can, also an action in the place of the release: a job, settings, new certificates or another agent; \`flotilla rollout plan\` shows it all before.
 
 With --wait this follows to the end: exit 0 when every target is proven, 4 when it halted, was aborted or some failed, 5 when some timed out or nobody knows. With --json it prints one document: the rollout as it was started, or with --wait as it ended.`;
   static override examples = [

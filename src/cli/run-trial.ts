@@ -5,15 +5,15 @@ import { openClient } from './open-client.ts';
 import { readSimulatedFleet, sourceOf } from './read-simulated-fleet.ts';
 import { readRolloutPolicy } from './rollout-policy-file.ts';
 import {
-  policyFlagNames,
-  policyOfFlags,
+  trialFlagNames,
+  trialOfFlags,
   withModelFlags,
   type ModelFlagValues,
-  type PolicyFlagValues,
+  type TrialFlagValues,
 } from './simulate-flag.ts';
 import { defaultLimitSeconds, defaultStartMs, readFleetModel, tryPolicy } from './try-policy.ts';
 
-export interface TrialFlags extends PolicyFlagValues, ModelFlagValues {
+export interface TrialFlags extends TrialFlagValues, ModelFlagValues {
   model?: string | undefined;
   fleet?: string | undefined;
   devices?: number | undefined;
@@ -26,7 +26,7 @@ export interface TrialFlags extends PolicyFlagValues, ModelFlagValues {
 
 /** What `rollout simulate` was asked for. */
 export async function runTrial(policy: string | undefined, flags: TrialFlags): Promise<Trial> {
-  const said = policyFlagNames.find((name) => flags[name] !== undefined);
+  const said = trialFlagNames.find((name) => flags[name] !== undefined);
   if (policy !== undefined && said !== undefined) {
     throw new FlotillaError('usage', 'simulate-two-policies', 'a policy is a file or flags, not both', {
       seen: `${policy} and --${said}`,
@@ -35,7 +35,7 @@ export async function runTrial(policy: string | undefined, flags: TrialFlags): P
   }
   const startMs = flags.at === undefined ? defaultStartMs : parseTime(flags.at);
   return tryPolicy({
-    request: policy === undefined ? policyOfFlags(flags) : await readRolloutPolicy(policy),
+    request: policy === undefined ? trialOfFlags(flags) : await readRolloutPolicy(policy),
     fleet: await simulatedFleet(flags, startMs),
     model: withModelFlags(await readFleetModel(flags.model), flags),
     seed: flags.seed,
