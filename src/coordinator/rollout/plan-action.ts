@@ -55,10 +55,15 @@ export function requireFit(request: RolloutRequest): void {
   });
 }
 
+/** Seconds. An agent lets running jobs end before it goes, for an hour at most; then comes its trial. */
+const leastAgentRunning = 7_200;
+
 export function timersOf(request: RolloutRequest, defaults: Partial<TimerPolicy>): Partial<TimerPolicy> {
   const timers: Partial<TimerPolicy> = {};
   for (const state of timedStates(request)) {
-    const seconds = request.timers?.[state] ?? defaults[state];
+    const usual = defaults[state];
+    const isAgent = request.action?.kind === 'agent-update' && state === 'running';
+    const seconds = request.timers?.[state] ?? (isAgent ? Math.max(usual ?? 0, leastAgentRunning) : usual);
     if (seconds !== undefined) timers[state] = seconds;
   }
   return timers;

@@ -254,6 +254,9 @@ describe('another agent', () => {
   });
 
   it('has its time from its last word', () => {
+    expect(new RolloutBench(ids(1), { action: agent, phases: all }).state.document.timers).toMatchObject({
+      running: 7_200,
+    });
     const bench = new RolloutBench(ids(1), { action: agent, phases: all, timers: { running: 60 } }).open();
     const { deviceId } = bench.device('d00');
     const limit = () => deadlineOf(bench.state.document, bench.device(deviceId), { connected: true, sinceMs: 0 })!.atMs;
