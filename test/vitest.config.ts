@@ -26,6 +26,8 @@ const sampled = [
   'e2e/update-path-crash.test.ts',
   'integration/agent/program-update.test.ts',
 ];
+/** Of all projects. What is waited for may take its time on a busy machine. */
+const each = { isolate: false, expect: { poll: { timeout: 15_000 } } };
 const isLong = process.env['FLOTILLA_TESTS'] === 'long';
 
 /**
@@ -44,22 +46,22 @@ export default defineConfig({
     // For the hundreds of processes that tests start: what was compiled once is not compiled again.
     env: { NODE_COMPILE_CACHE: join(import.meta.dirname, '..', 'node_modules', '.cache', 'compile') },
     projects: [
-      { test: { name: 'unit', include: ['unit/**/*.test.ts', '*.test.ts'], testTimeout: 60_000, isolate: false } },
+      { test: { ...each, name: 'unit', include: ['unit/**/*.test.ts', '*.test.ts'], testTimeout: 60_000 } },
       {
         test: {
+          ...each,
           name: 'integration',
           include: ['integration/**/*.test.ts'],
-          isolate: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
       },
       {
         test: {
+          ...each,
           name: 'e2e',
           include: isLong ? [...long, ...sampled] : ['e2e/**/*.test.ts'],
           exclude: isLong ? configDefaults.exclude : [...configDefaults.exclude, ...long],
-          isolate: false,
           testTimeout: 180_000,
           hookTimeout: 180_000,
         },

@@ -114,22 +114,36 @@ describe('an agent that is killed alone', () => {
 
     const started = await start(boards, release.id);
     const kills = { downloading: 0, testing: 0 };
+    // On trial is the agent from its first word on the new slot: by the board's own log, as it may be short.
+    const onTrial = eventually(
+      'the agent of the new slot has started',
+      async () => {
+        const log = await board.readLog();
+        const second = log.findLastIndex((record) => record.event === 'boot' && record.slot === 'b');
+        if (second === -1 || !log.slice(second).some(({ event }) => event === 'agent-start')) return false;
+        const words = (await boards.agentLog('hm-1')).filter(({ msg }) => msg === 'agent started');
+        return words.length >= log.filter(({ event }) => event === 'agent-start').length;
+      },
+      { timeoutMs: 60_000, everyMs: 20 },
+    ).then(async () => {
+      kills.testing += 1;
+      await board.signalAgent('SIGKILL');
+    });
     const rollout = await eventually(
       'the rollout has ended',
       async () => {
         const now = await boards.rollout(started.id);
         const { state } = deviceIn(now, 'hm-1');
-        for (const at of ['downloading', 'testing'] as const) {
-          if (state === at && kills[at] === 0) {
-            kills[at] += 1;
-            await board.signalAgent('SIGKILL');
-          }
+        if (state === 'downloading' && kills.downloading === 0) {
+          kills.downloading += 1;
+          await board.signalAgent('SIGKILL');
         }
         return now.state !== 'running' && now;
       },
       { timeoutMs: 60_000, everyMs: 20 },
     );
 
+    await onTrial;
     expect(rollout.state).toBe('completed');
     expect(kills.testing).toBe(1);
     const boots = await boards.boots('hm-1');
