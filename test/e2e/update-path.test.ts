@@ -115,20 +115,22 @@ describe('an agent that is killed alone', () => {
     const started = await start(boards, release.id);
     const kills = { downloading: 0, testing: 0 };
     // On trial is the agent from its first word on the new slot: by the board's own log, as it may be short.
-    const onTrial = eventually(
-      'the agent of the new slot has started',
-      async () => {
-        const log = await board.readLog();
-        const second = log.findLastIndex((record) => record.event === 'boot' && record.slot === 'b');
-        if (second === -1 || !log.slice(second).some(({ event }) => event === 'agent-start')) return false;
-        const words = (await boards.agentLog('hm-1')).filter(({ msg }) => msg === 'agent started');
-        return words.length >= log.filter(({ event }) => event === 'agent-start').length;
-      },
-      { timeoutMs: 60_000, everyMs: 20 },
-    ).then(async () => {
+    const killOnTrial = async () => {
+      await eventually(
+        'the agent of the new slot has started',
+        async () => {
+          const log = await board.readLog();
+          const second = log.findLastIndex((record) => record.event === 'boot' && record.slot === 'b');
+          if (second === -1 || !log.slice(second).some(({ event }) => event === 'agent-start')) return false;
+          const words = (await boards.agentLog('hm-1')).filter(({ msg }) => msg === 'agent started');
+          return words.length >= log.filter(({ event }) => event === 'agent-start').length;
+        },
+        { timeoutMs: 60_000, everyMs: 20 },
+      );
       kills.testing += 1;
       await board.signalAgent('SIGKILL');
-    });
+    };
+    const killed = killOnTrial();
     const rollout = await eventually(
       'the rollout has ended',
       async () => {
@@ -143,7 +145,7 @@ describe('an agent that is killed alone', () => {
       { timeoutMs: 60_000, everyMs: 20 },
     );
 
-    await onTrial;
+    await killed;
     expect(rollout.state).toBe('completed');
     expect(kills.testing).toBe(1);
     const boots = await boards.boots('hm-1');
