@@ -27,7 +27,7 @@ const sampled = [
   'integration/agent/program-update.test.ts',
 ];
 /** Of all projects. What is waited for may take its time on a busy machine. */
-const each = { isolate: false, expect: { poll: { timeout: 15_000 } } };
+const each = { isolate: false, setupFiles: ['support/seed.ts'], expect: { poll: { timeout: 15_000 } } };
 const isLong = process.env['FLOTILLA_TESTS'] === 'long';
 
 /**

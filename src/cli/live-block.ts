@@ -7,9 +7,9 @@ export class LiveBlock {
   readonly #live: boolean;
   #last = '';
 
-  constructor(screen: NodeJS.WriteStream = process.stderr) {
+  constructor(screen: NodeJS.WriteStream = process.stderr, terminal = process.env['TERM']) {
     this.#screen = screen;
-    this.#live = screen.isTTY && process.env['TERM'] !== 'dumb';
+    this.#live = screen.isTTY && terminal !== 'dumb';
   }
 
   get live(): boolean {

@@ -5,7 +5,8 @@ import { LiveBlock } from '../../../src/cli/live-block.ts';
 function terminal(columns: number) {
   const stream = new PassThrough({ encoding: 'utf8' });
   const screen = Object.assign(stream, { isTTY: true, rows: 24, columns });
-  return { screen, block: new LiveBlock(screen as unknown as NodeJS.WriteStream), read: () => stream.read() as string };
+  const block = new LiveBlock(screen as unknown as NodeJS.WriteStream, 'xterm');
+  return { screen, block, read: () => stream.read() as string };
 }
 
 describe('a block of lines that is painted again', () => {

@@ -9,7 +9,8 @@ const readText = (text: string) => read(Buffer.from(text));
 describe('a line at the door', () => {
   it('is a request, or an error that carries its id; whatever it holds, reading it never throws', () => {
     const verb = fc.constantFrom(...Object.keys(requestSchemas), 'nonsense', 7, null);
-    const id = fc.oneof(fc.nat(), fc.string({ maxLength: 70 }), fc.double(), fc.constant(undefined));
+    const number = fc.double().map((value) => (Object.is(value, -0) ? 0 : value)); // JSON has but one zero
+    const id = fc.oneof(fc.nat(), fc.string({ maxLength: 70 }), number, fc.constant(undefined));
     const fields = fc.dictionary(
       fc.constantFrom('type', 'key', 'value', 'rows', 'name', 'version', 'x'),
       fc.jsonValue(),
