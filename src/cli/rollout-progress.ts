@@ -1,20 +1,11 @@
 import type { Rollout, RolloutDevice, RolloutFollowRow } from '../client/contract/index.ts';
+import { failureStates, inFlightStates } from '../client/contract/rollout-device-state.ts';
 
 /** How far back the rate looks. */
 const windowMs = 10 * 60_000;
 
 const provenStates: readonly string[] = ['committed', 'already'];
-const failedStates: readonly string[] = ['failed', 'rolled-back', 'timed-out', 'unknown'];
-const updatingStates: readonly string[] = [
-  'offered',
-  'downloading',
-  'verified',
-  'installing',
-  'rebooting',
-  'testing',
-  'running',
-];
-const openStates: readonly string[] = ['waiting', 'queued', ...updatingStates];
+const openStates: readonly string[] = ['waiting', 'queued', ...inFlightStates];
 
 /** Where the devices of a phase stand. */
 export interface PhaseProgress {
@@ -65,8 +56,8 @@ export class RolloutProgress {
       const sum = phases[phase];
       if (sum === undefined) continue;
       if (provenStates.includes(state)) sum.proven += 1;
-      else if (failedStates.includes(state)) sum.failed += 1;
-      else if (updatingStates.includes(state)) sum.updating += 1;
+      else if (failureStates.includes(state)) sum.failed += 1;
+      else if (inFlightStates.includes(state)) sum.updating += 1;
       else if (!openStates.includes(state)) sum.other += 1;
     }
     return phases;

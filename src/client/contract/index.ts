@@ -22,6 +22,7 @@ export * from './revocation-list.ts';
 export * from './renewal.ts';
 export * from './rollout.ts';
 export * from './rollout-action.ts';
+export * from './rollout-device-state.ts';
 export * from './rollout-plan.ts';
 export * from './rollout-policy.ts';
 export * from './rollout-recording.ts';

@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
-import { RolloutDeviceSchema, RolloutSchema, rolloutDeviceStates, rolloutStates } from './rollout.ts';
+import { rolloutDeviceStates } from './rollout-device-state.ts';
+import { RolloutDeviceSchema, RolloutSchema, rolloutStates } from './rollout.ts';
 
 /** What happened to a rollout, or to one of its phases. */
 export const RolloutMilestoneSchema = Type.Object({

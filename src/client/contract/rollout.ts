@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { EvidenceSchema, UpdateWaitSchema } from '../../protocol/event.ts';
 import { RolloutActionSchema, StepProofSchema } from './rollout-action.ts';
+import { rolloutDeviceStates } from './rollout-device-state.ts';
 import {
   CapPerSchema,
   GateSchema,
@@ -22,27 +23,6 @@ export const RolloutRequestSchema = Type.Object(
   { additionalProperties: false },
 );
 export type RolloutRequest = Static<typeof RolloutRequestSchema>;
-
-export const rolloutDeviceStates = [
-  'waiting', // its phase has not begun
-  'queued', // may be offered: waits for a limit, a window, its retry, or is away
-  'offered',
-  'downloading',
-  'verified',
-  'installing',
-  'rebooting',
-  'testing',
-  'running', // does what is no release: see RolloutAction
-  'committed', // proven: new boot id, slot, bundle UUID, health, marked good; or what the action asks for
-  'already', // was so before it was offered
-  'rolled-back',
-  'failed',
-  'timed-out',
-  'unknown', // sent, and nobody knows whether it was done: never repeated by itself
-  'rejected',
-  'cancelled',
-] as const;
-export type RolloutDeviceState = (typeof rolloutDeviceStates)[number];
 
 export const RolloutDeviceSchema = Type.Object({
   deviceId: Type.String(),

@@ -1,4 +1,5 @@
-import type { RolloutDevice, RolloutDeviceState } from '../../client/contract/rollout.ts';
+import type { RolloutDevice } from '../../client/contract/rollout.ts';
+import { failureStates, inFlightStates, type RolloutDeviceState } from '../../client/contract/rollout-device-state.ts';
 
 export type Reason = NonNullable<RolloutDevice['reason']>;
 
@@ -37,17 +38,7 @@ export function newTarget(
   };
 }
 
-const inFlightStates: readonly string[] = [
-  'offered',
-  'downloading',
-  'verified',
-  'installing',
-  'rebooting',
-  'testing',
-  'running',
-];
-const openStates: readonly string[] = ['waiting', 'queued', ...inFlightStates];
-const failureStates: readonly string[] = ['failed', 'rolled-back', 'timed-out', 'unknown'];
+const openStates: readonly RolloutDeviceState[] = ['waiting', 'queued', ...inFlightStates];
 
 export function isInFlight(state: RolloutDeviceState): boolean {
   return inFlightStates.includes(state);
