@@ -8,7 +8,7 @@ import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { createCountingProxy } from '../support/counting-proxy.ts';
 import { CrowdFleet, type JobTiming } from './job/crowd-fleet.ts';
-import { spawnRate, startRealAgents } from './job/real-agent.ts';
+import { spawnRate, startRealAgents, untilReady } from './job/real-agent.ts';
 import { childCpuSecondsOf, cpuSecondsOf } from './ingest/process-cpu.ts';
 
 const scenarioNames = ['crowd', 'crowds', 'stuck', 'spawn'] as const;
@@ -46,8 +46,8 @@ const leastResults = 10_000;
 const mostDelay = 1.1;
 /** The first jobs of a coordinator find code that no compiler has seen yet: they are told, and not judged. */
 const coldRounds = 2;
-/** A process that is larger takes longer to spawn from, and an agent has one to itself. */
-const agentsInProcess = 10;
+/** Where many run the same code the compilers have seen it soon, as in an agent that has been up for long. */
+const agentsInProcess = Number(process.env['PER'] ?? 125);
 /** Of what the machine itself can do. */
 const leastOfSpawnRate = 0.7;
 
@@ -141,9 +141,8 @@ async function spawn(count: number) {
   );
   say(`spawn: ${count} agents`);
   const spent = () => ({ ...fleet.cpu(), agents: cpuSecondsOf(pids), commands: childCpuSecondsOf(pids) });
-  const rates: SpawnRate[] = [];
-  for (let round = 0; round < rounds; round += 1) {
-    const machineRate = await spawnRate(Math.max(200, count));
+  const job = async (): Promise<SpawnRate> => {
+    const machine = Math.round(await spawnRate(Math.max(200, count)));
     const before = spent();
     const began = performance.now();
     const { id } = await fleet.client.startJob({
@@ -157,17 +156,25 @@ async function spawn(count: number) {
     const seconds = (performance.now() - began) / 1_000;
     const after = spent();
     const perRun = (part: keyof typeof after): number => Math.round(((after[part] - before[part]) * 1e5) / count) / 1e2;
-    rates.push({
+    return {
       job: Math.round(count / seconds),
-      machine: Math.round(machineRate),
+      machine,
       cpuMsARun: {
         agents: perRun('agents'),
         commands: perRun('commands'),
         gateways: perRun('gateways'),
         core: perRun('core'),
       },
-    });
+    };
+  };
+  const rates: SpawnRate[] = [];
+  const atOnce: SpawnRate[] = [];
+  for (let round = 0; round < coldRounds + rounds; round += 1) {
+    await untilReady(pids, count);
+    rates.push(await job());
     say(`spawn: ${JSON.stringify(rates.at(-1))}`);
+    atOnce.push(await job());
+    say(`spawn, at once: ${JSON.stringify(atOnce.at(-1))}`);
   }
   const middle = medianBy(rates, ({ job, machine: rate }) => job / rate);
   const ratio = Math.round((middle.job / middle.machine) * 100) / 100;

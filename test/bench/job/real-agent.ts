@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { shellName } from '../../../src/agent/machine/waiting-process.ts';
 import { eventually } from '../../support/eventually.ts';
 import { writeIdentity } from '../../support/short-lived.ts';
 import type { CrowdFleet } from './crowd-fleet.ts';
@@ -53,6 +55,25 @@ export async function startRealAgents(
     { timeoutMs: 300_000, everyMs: 500 },
   );
   return pids;
+}
+
+/** All agents of these processes wait with a process of theirs for the next command. */
+export async function untilReady(pids: readonly number[], agents: number): Promise<void> {
+  const waiting = (): number => pids.reduce((sum, pid) => sum + childrenOf(pid).filter(isWaiting).length, 0);
+  await eventually(`${agents} processes wait for a command`, () => waiting() === agents, { everyMs: 100 });
+}
+
+/** As long as it is a shell and not yet a command. */
+function isWaiting(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0', 1)[0] === shellName;
+  } catch {
+    return false; // it has ended
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
 }
 
 /** Processes a second that one loop of posix_spawn(3) and waitpid(2) makes of `true` on this machine. */
