@@ -21,5 +21,5 @@ export function execLine({ file, args, environment }: ExecLine): string | undefi
 
 /** Between single quotes every byte but the quote stands for itself. */
 export function quoted(word: string): string {
-  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
+  return `'${word.replaceAll("'", "'\\''")}'`;
 }
