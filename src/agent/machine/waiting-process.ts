@@ -70,6 +70,7 @@ export class WaitingProcess {
 
   /** What has become the program; undefined: it was not begun, and is to be started directly. */
   async take(command: ExecLine): Promise<Leader | undefined> {
+    this.prepareSoon();
     const shell = this.#shell;
     if (shell === undefined || shell.stderr.readableLength > 0) return undefined;
     const path = command.environment['PATH'] ?? process.env['PATH'];

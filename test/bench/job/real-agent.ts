@@ -1,12 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { shellName } from '../../../src/agent/machine/waiting-process.ts';
 import { eventually } from '../../support/eventually.ts';
 import { writeIdentity } from '../../support/short-lived.ts';
+import { waitingShells } from '../../support/waiting-shell.ts';
 import type { CrowdFleet } from './crowd-fleet.ts';
 
+/** What a supervisor gives a service: systemd.exec(5). */
+const servicePath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** A file system in memory. */
 const memory = '/dev/shm';
 
@@ -38,7 +39,7 @@ export async function startRealAgents(
     const crowd = execa(
       process.execPath,
       ['--disable-warning=ExperimentalWarning', script, ...dirs.slice(n, n + share)],
-      { reject: false, stdin: 'ignore', stdout: 'ignore', stderr: 'inherit' },
+      { reject: false, stdin: 'ignore', stdout: 'ignore', stderr: 'inherit', env: { PATH: servicePath } },
     );
     if (crowd.pid !== undefined) pids.push(crowd.pid);
     stack.defer(async () => {
@@ -57,23 +58,10 @@ export async function startRealAgents(
   return pids;
 }
 
-/** All agents of these processes wait with a process of theirs for the next command. */
+/** Each agent of these processes has one that waits for the next command. */
 export async function untilReady(pids: readonly number[], agents: number): Promise<void> {
-  const waiting = (): number => pids.reduce((sum, pid) => sum + childrenOf(pid).filter(isWaiting).length, 0);
-  await eventually(`${agents} processes wait for a command`, () => waiting() === agents, { everyMs: 100 });
-}
-
-/** As long as it is a shell and not yet a command. */
-function isWaiting(pid: number): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0', 1)[0] === shellName;
-  } catch {
-    return false; // it has ended
-  }
-}
-
-function childrenOf(pid: number): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+  const count = (): number => pids.reduce((sum, pid) => sum + waitingShells(pid).length, 0);
+  await eventually(`${agents} processes wait for a command`, () => count() === agents, { everyMs: 100 });
 }
 
 /** Processes a second that one loop of posix_spawn(3) and waitpid(2) makes of `true` on this machine. */
