@@ -321,7 +321,6 @@ export function createAgent(option: AgentOption): Agent {
       if (watchdog) stopWatchdog = startWatchdog({ ...watchdog, ...watchdogRule(() => updater), logger });
       await logBoot();
       executor.start();
-      waiting.prepareSoon();
       reporter.start();
       keeper.start();
       link.onChange(({ state, reason, features: common }) => {

@@ -48,7 +48,7 @@ const mostDelay = 1.1;
 const coldRounds = 2;
 /** Where many run the same code the compilers have seen it soon, as in an agent that has been up for long. */
 const agentsInProcess = 125;
-/** Until then they have not: each of a round is a run of `agentsInProcess`. */
+/** Until then they have not. Each is as many runs in each process. */
 const coldSpawnRounds = 8;
 /** Of what the machine itself can do. */
 const leastOfSpawnRate = 0.7;
@@ -147,7 +147,7 @@ async function spawn(count: number) {
   );
   say(`spawn: ${count} agents`);
   const spent = () => ({ ...fleet.cpu(), agents: cpuSecondsOf(pids), commands: childCpuSecondsOf(pids) });
-  const job = async (machine: number): Promise<SpawnRate> => {
+  const job = async (machineRate: number): Promise<SpawnRate> => {
     const before = spent();
     const began = performance.now();
     const { id } = await fleet.client.startJob({
@@ -163,7 +163,7 @@ async function spawn(count: number) {
     const perRun = (part: keyof typeof after): number => Math.round(((after[part] - before[part]) * 1e5) / count) / 1e2;
     return {
       job: Math.round(count / seconds),
-      machine: Math.round(machine),
+      machine: Math.round(machineRate),
       cpuMsARun: {
         agents: perRun('agents'),
         commands: perRun('commands'),
@@ -175,11 +175,11 @@ async function spawn(count: number) {
   const cold: SpawnRate[] = [];
   const timings: { ready: SpawnRate; atOnce: SpawnRate }[] = [];
   for (let round = 0; round < coldSpawnRounds + rounds; round += 1) {
-    await untilReady(pids, count);
-    const machine = await spawnRate(Math.max(200, count));
-    const ready = await job(machine);
+    if (round > 0) await untilReady(pids, count); // the first command of an agent finds none
+    const machineRate = await spawnRate(Math.max(200, count));
+    const ready = await job(machineRate);
     if (round < coldSpawnRounds) cold.push(ready);
-    else timings.push({ ready, atOnce: await job(machine) });
+    else timings.push({ ready, atOnce: await job(machineRate) });
     say(`spawn: ${JSON.stringify(timings.at(-1) ?? ready)}`);
   }
   const ready = spawnMiddle(timings.map((each) => each.ready));
@@ -190,7 +190,7 @@ async function spawn(count: number) {
 }
 
 function spawnMiddle(rates: readonly SpawnRate[]): { perSecond: SpawnRate; ratio: number } {
-  const perSecond = medianBy(rates, ({ job, machine }) => job / machine);
+  const perSecond = medianBy(rates, ({ job, machine: rate }) => job / rate);
   return { perSecond, ratio: Math.round((perSecond.job / perSecond.machine) * 100) / 100 };
 }
 

@@ -14,6 +14,8 @@ it('runs a command in the process that waited, the next one beside it, and leave
     return ran.rows().findLast((row) => row.kind === 'result').result;
   };
 
+  expect(waitingShells(agent.pid)).toEqual([]); // an agent that runs no commands pays for none
+  expect(await result('--', 'true')).toMatchObject({ outcome: 'succeeded' });
   const first = await waits();
   const ids = String.raw`printf '%s %s <%s>\n' $$ "$FLOTILLA_JOB_ID" "$(cat)"; echo "it's" >&2; exit 3`;
   const one = await result('--shell', '--', ids);
@@ -39,6 +41,7 @@ it('runs a command in the process that waited, the next one beside it, and leave
   await eventually('it has ended with its agent', () => !isAlive(third));
   await agent.restart();
   await fleet.connected('d-1');
+  expect(await result('--', 'true')).toMatchObject({ outcome: 'succeeded' });
   const fourth = await waits();
   agent.signal('SIGTERM');
   await eventually('it has ended with its agent', () => !isAlive(agent.pid) && !isAlive(fourth));

@@ -30,8 +30,8 @@ const ownNames = ['PWD', 'OLDPWD', 'SHLVL', '_'] as const;
 const dialects = ['', 'declare -a SHLVL; '] as const;
 
 /**
- * Keeps one shell that waits for the line that makes it a command: by `exec`, so that its pid, its group, its pipes and
- * its end are the command's. It ends with its stdin: with the agent, however that ends.
+ * Keeps one shell, once there has been a command, that waits for the line that makes it the next: by `exec`, so that its
+ * pid, its group, its pipes and its end are the command's. It ends with its stdin: with the agent, however that ends.
  */
 export class WaitingProcess {
   readonly #clock: Clock;
