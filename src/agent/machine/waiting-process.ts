@@ -23,6 +23,7 @@ const quietMs = 1_000;
 const maxLineBytes = 16_384;
 /** What `ps` shows, and what its own words begin with. The last part makes every kind of shell be `sh`. */
 export const shellName = '/flotilla/waiting/sh';
+const triedName = '/flotilla/tried/sh';
 
 /** What a shell adds to the environment, or changes in it. */
 const ownNames = ['PWD', 'OLDPWD', 'SHLVL', '_'] as const;
@@ -56,9 +57,16 @@ export class WaitingProcess {
   /** One is there, where this machine can have one. */
   async prepare(): Promise<void> {
     this.#preamble ??= findPreamble(this.#file);
-    const preamble = await this.#preamble;
-    if (preamble === undefined || this.#stopped || this.#shell !== undefined) return;
-    const shell = startShell(this.#file);
+    try {
+      const preamble = await this.#preamble;
+      if (preamble !== undefined && !this.#stopped && this.#shell === undefined) this.#start(preamble);
+    } catch {
+      this.#preamble = undefined; // no memory or no descriptor for a process: after the next command it is tried again
+    }
+  }
+
+  #start(preamble: string): void {
+    const shell = startShell(this.#file, shellName);
     if (shell === undefined) return;
     this.#shell = shell;
     shell.once('exit', () => {
@@ -72,7 +80,7 @@ export class WaitingProcess {
   async take(command: ExecLine): Promise<Leader | undefined> {
     this.prepareSoon();
     const shell = this.#shell;
-    if (shell === undefined || shell.stderr.readableLength > 0) return undefined;
+    if (shell === undefined) return undefined;
     const path = command.environment['PATH'] ?? process.env['PATH'];
     if (path === undefined || !canStart(command.file, path)) return undefined; // the system says why not
     const line = execLine(command);
@@ -98,11 +106,13 @@ export function shellRefusal(exitCode: number | null, stderr: string): string | 
   return /^(?:line )?(?:\d+: )?(?:exec: )?(.*)/.exec(stderr.slice(shellName.length + 2))?.[1];
 }
 
-function startShell(file: string): Shell | undefined {
-  const shell = spawn(file, [], { argv0: shellName, detached: true, stdio: 'pipe' }) as Shell;
-  shell.on('error', () => undefined); // it could not be started, or a signal came too late
+/** Undefined: it could not be started. Throws when that may be another time. */
+function startShell(file: string, argv0: string): Shell | undefined {
+  const shell = spawn(file, [], { argv0, detached: true, stdio: 'pipe' }) as Shell;
+  shell.on('error', () => undefined); // that, or a signal that came too late
+  if (shell.pid === undefined) return undefined;
   shell.stdin.on('error', () => undefined); // told to who writes
-  return shell.pid === undefined ? undefined : shell;
+  return shell;
 }
 
 /** False: it has got nothing that it could have taken for a command. */
@@ -119,7 +129,7 @@ async function findPreamble(file: string): Promise<string | undefined> {
   const line = execLine({ file: 'cat', args: ['/proc/self/environ'], environment })!;
   for (const dialect of dialects) {
     const preamble = `${ownNames.map(restored).join('')}${dialect}\n`;
-    const shell = startShell(file);
+    const shell = startShell(file, triedName);
     if (shell === undefined) return undefined;
     const [stdout, stderr] = [text(shell.stdout), text(shell.stderr)];
     const ended = once(shell, 'close');
