@@ -31,7 +31,10 @@ export class RowEncoder {
     this.#batches = new BatchEncoder(this.#state, packing);
   }
 
-  /** One frame for all of `rows`, which has to be sent, in this order. */
+  /**
+   * One frame for all of `rows`, which has to be sent, in this order. Its body may be a view that the next row of any
+   * encoder overwrites.
+   */
   encode(lane: Lane, rows: readonly Row[]): RowMessage {
     const [row] = rows;
     const alone = rows.length === 1 && row !== undefined;

@@ -1,6 +1,7 @@
+import { Buffer } from 'node:buffer';
 import { ByteWriter } from '../protocol/byte-writer.ts';
 import { decodeMessage } from '../protocol/decode.ts';
-import { MessageEncoder } from '../protocol/encode.ts';
+import { writeMessage } from '../protocol/encode.ts';
 import { FrameDecoder, maxBodyBytes } from '../protocol/frame.ts';
 import { laneCount, type Lane, type Row } from '../protocol/lane.ts';
 import { clip } from './clip.ts';
@@ -36,6 +37,9 @@ export interface SessionOption extends RowOption {
   bulkWindow?: BulkWindowOption;
 }
 
+/** What a session writes in one flush, of whichever session: most of a large fleet is silent. */
+const outgoing = new ByteWriter(4_096);
+
 /** Lane 0 has no window: this only bounds what the peer may hold unacknowledged. */
 const maxUrgentUnackedBytes = 262_144;
 const defaultMaxQueuedBytes = 65_536;
@@ -48,12 +52,16 @@ export abstract class Session {
   readonly #role: Role;
   #state: SessionState;
   readonly #decoder: FrameDecoder;
-  readonly #encoder = new MessageEncoder();
-  readonly #control = new ByteWriter(64);
+  /** Small things that wait for the next flush. */
+  #control: ByteWriter | undefined;
   protected readonly rows: RowFrames;
   readonly #scheduler = new Scheduler();
   readonly #maxQueuedBytes: number;
   #effects: Effect[] = [];
+  /** Bit n: something may wait in lane n. Four lanes of thousands of sessions are a long way through memory. */
+  #filledLanes = 0;
+  /** Something may have been stored that was not acknowledged. */
+  #stored = false;
   #pongsDue = 0;
   /** Anything but `accepted`: the control lane alone. */
   protected standing: Standing = 'accepted';
@@ -140,16 +148,20 @@ export abstract class Session {
   /** Queues rows with consecutive numbers; those that were queued before are left out. */
   enqueue(lane: Lane, firstSeq: number, rows: readonly Row[]): void {
     if (!this.laneOpen(lane)) return;
+    this.#filledLanes |= 1 << lane;
     rows.forEach((row, n) => this.outbound[lane].enqueue(firstSeq + n, row));
   }
 
   /** No row comes for the numbers of this lane up to and including `upToSeq`: the peer is told why. */
   leaveOut(lane: Lane, upToSeq: number, reason: GapReason): void {
-    if (this.laneOpen(lane)) this.outbound[lane].leaveOut(upToSeq, reason);
+    if (!this.laneOpen(lane)) return;
+    this.#filledLanes |= 1 << lane;
+    this.outbound[lane].leaveOut(upToSeq, reason);
   }
 
   /** Everything of this lane up to and including `upToSeq` is on our disk. */
   acknowledge(lane: Lane, upToSeq: number): void {
+    this.#stored = true;
     this.inbound[lane].stored(upToSeq);
   }
 
@@ -173,29 +185,43 @@ export abstract class Session {
    * parts by urgency until `maxBytes` are reached. Undefined when there is nothing.
    */
   flush(nowMs: number, maxBytes: number): Uint8Array | undefined {
-    const out = this.#control;
-    if (this.#state === 'live') {
-      for (const lane of allLanes) {
-        const count = this.inbound[lane].takeAck();
-        if (count > 0) this.#encoder.encode(out, { type: 'ack', lane, count });
-      }
-      this.flushControl();
-      while (out.length < maxBytes && this.#sendNext(nowMs));
-      this.keepalive.waiting(
-        this.window.unackedBytes > 0 || !this.outbound[0].inFlight.empty || this.awaitsPeer(),
-        nowMs,
-      );
+    const out = outgoing;
+    out.clear();
+    if (this.#control !== undefined) out.bytes(this.#control.view());
+    this.#control = out;
+    try {
+      if (this.#state === 'live') this.#fill(out, nowMs, maxBytes);
+    } finally {
+      this.#control = undefined;
     }
-    return out.length > 0 ? out.take() : undefined;
+    return out.length > 0 ? Buffer.from(out.view()) : undefined;
+  }
+
+  #fill(out: ByteWriter, nowMs: number, maxBytes: number): void {
+    if (this.#stored) this.#sayAcks();
+    this.flushControl();
+    while (out.length < maxBytes && this.#sendNext(nowMs));
+    this.keepalive.waiting(
+      this.window.unackedBytes > 0 || !this.outbound[0].inFlight.empty || this.awaitsPeer(),
+      nowMs,
+    );
+  }
+
+  #sayAcks(): void {
+    this.#stored = false;
+    for (const lane of allLanes) {
+      const count = this.inbound[lane].takeAck();
+      if (count > 0) this.say({ type: 'ack', lane, count });
+    }
   }
 
   /** Is there something that a flush with room would write? */
   get pending(): boolean {
-    return this.#control.length > 0 || (this.#state === 'live' && this.#waits() && this.#ready().includes(true));
+    return this.#control !== undefined || (this.#state === 'live' && this.#waits() && this.#ready().includes(true));
   }
 
   protected say(message: Message): void {
-    this.#encoder.encode(this.#control, message);
+    writeMessage((this.#control ??= new ByteWriter(64)), message);
   }
 
   /** @param keepaliveMs what the silence may grow to once this is answered, 0 for no change */
@@ -352,19 +378,28 @@ export abstract class Session {
 
   /** Is there a row or a part at all? Mostly not, and that is asked after every frame. */
   #waits(): boolean {
-    return this.outbound.some(({ nextBytes }) => nextBytes !== undefined) || this.bulkBytes() !== undefined;
+    for (let lane = 0; this.#filledLanes >> lane !== 0; lane += 1) {
+      if (this.outbound[lane as Lane].nextBytes === undefined) this.#filledLanes &= ~(1 << lane);
+      else return true;
+    }
+    return this.bulkBytes() !== undefined;
   }
 
   /** By urgency: the four lanes, then parts of blobs. */
   #ready(): boolean[] {
-    const ready = this.outbound.map((lane, n) => {
-      const bytes = lane.nextBytes;
-      if (bytes === undefined || this.paused[n]) return false;
-      return n === 0 ? lane.inFlight.bytes < maxUrgentUnackedBytes : this.window.admits(bytes);
-    });
+    const ready = [false, false, false, false, false];
+    for (let lane = 0; this.#filledLanes >> lane !== 0; lane += 1) {
+      if ((this.#filledLanes & (1 << lane)) !== 0) ready[lane] = this.#laneReady(lane as Lane);
+    }
     const bulk = this.bulkBytes();
-    ready.push(bulk !== undefined && this.window.admits(bulk));
+    ready[laneCount] = bulk !== undefined && this.window.admits(bulk);
     return ready;
+  }
+
+  #laneReady(lane: Lane): boolean {
+    const { nextBytes, inFlight } = this.outbound[lane];
+    if (nextBytes === undefined || this.paused[lane]) return false;
+    return lane === 0 ? inFlight.bytes < maxUrgentUnackedBytes : this.window.admits(nextBytes);
   }
 
   #sendNext(nowMs: number): boolean {
@@ -384,11 +419,12 @@ export abstract class Session {
       this.say({ type: 'gap', lane, skipped: next.skipped, reason: next.reason });
       return true;
     }
-    const more = takeMore(this.outbound[lane], bytes, nowMs, (extra) =>
+    const rows = [row];
+    const moreBytes = takeMore(rows, this.outbound[lane], bytes, nowMs, (extra) =>
       lane === 0 ? this.outbound[0].inFlight.bytes < maxUrgentUnackedBytes : this.window.admits(extra),
     );
-    if (lane !== 0) this.window.sent(more.bytes);
-    for (const message of this.rows.encode(lane, [row, ...more.rows])) this.say(message);
+    if (lane !== 0) this.window.sent(moreBytes);
+    this.rows.encode(lane, rows, (message) => this.say(message));
     return true;
   }
 
