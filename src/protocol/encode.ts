@@ -31,7 +31,7 @@ export const knownBit = 0x80;
 export const creditKinds = { credit: 0, pause: 1, open: 2 } as const;
 
 /** A body stands here until its length is known. */
-const body = new ByteWriter(512);
+const scratch = new ByteWriter(512);
 
 /** Appends the frame of `message` to `writer`. */
 export function writeMessage(writer: ByteWriter, message: Message): void {
@@ -39,9 +39,9 @@ export function writeMessage(writer: ByteWriter, message: Message): void {
     writeFrame(writer, message.type === 'event' ? FrameType.event : FrameType.batch, message.body);
     return;
   }
-  body.clear();
-  const type = writeBody(body, message);
-  writeFrame(writer, type, body.view());
+  scratch.clear();
+  const type = writeBody(scratch, message);
+  writeFrame(writer, type, scratch.view());
 }
 
 /** One message as a frame of its own; for handshakes and tests. */

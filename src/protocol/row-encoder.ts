@@ -24,9 +24,10 @@ export class RowEncoder {
     catalogue: SchemaCatalogue,
     untold?: ReadonlySet<bigint>,
     packing: Packing | BatchWorkspace = defaultPacking,
+    passing = false,
   ) {
     this.schemas = new SchemaSet(catalogue, untold);
-    this.#state = new LinkState((fingerprint) => this.schemas.columns(fingerprint));
+    this.#state = new LinkState((fingerprint) => this.schemas.columns(fingerprint), passing);
     this.#events = new EventEncoder(this.#state);
     this.#batches = new BatchEncoder(this.#state, packing);
   }

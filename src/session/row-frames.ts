@@ -5,7 +5,6 @@ import type { Define, RowMessage } from '../protocol/message.ts';
 import { RowDecoder, UnknownSchema } from '../protocol/row-decoder.ts';
 import { RowEncoder } from '../protocol/row-encoder.ts';
 import { noSchemas, type SchemaCatalogue } from '../protocol/schema-catalogue.ts';
-import type { OutboundLane } from './outbound-lane.ts';
 
 export interface RowOption {
   /** Schemas whose rows travel in columns. */
@@ -18,13 +17,11 @@ export interface RowOption {
   workspace?: { encoder: BatchWorkspace; decoder: BatchDecoderWorkspace };
 }
 
-/** Rows of one frame: enough for columns to pay, little enough for an urgent frame to wait behind. */
-const maxBatchRows = 128;
-const maxBatchBytes = 8_192;
-
 /** Rows of a session, to frames and back. The codecs are made with the first row: most of a large fleet is silent. */
 export class RowFrames {
   readonly #option: RowOption;
+  /** Both ends have `features.passingStreams`; said before the first row. */
+  passing = false;
   #encoder: RowEncoder | undefined;
   #decoder: RowDecoder | undefined;
 
@@ -51,7 +48,7 @@ export class RowFrames {
   /** One frame of rows, after the definitions that it needs; each is to be written before this returns. */
   encode(lane: Lane, rows: readonly Row[], say: (message: Define | RowMessage) => void): void {
     const { schemas = noSchemas, untold, packing, workspace } = this.#option;
-    const encoder = (this.#encoder ??= new RowEncoder(schemas, untold, workspace?.encoder ?? packing));
+    const encoder = (this.#encoder ??= new RowEncoder(schemas, untold, workspace?.encoder ?? packing, this.passing));
     let last: bigint | undefined;
     for (const { schema } of rows) {
       // Told once: asking again is answered with nothing.
@@ -78,29 +75,8 @@ export class RowFrames {
 
   #reader(): RowDecoder {
     const { schemas = noSchemas, workspace } = this.#option;
-    return (this.#decoder ??= new RowDecoder(schemas, workspace?.decoder));
+    return (this.#decoder ??= new RowDecoder(schemas, workspace?.decoder, this.passing));
   }
-}
-
-/** Adds the rows that go into the same frame as one of `firstBytes`, and returns theirs; `admits` is asked before each. */
-export function takeMore(
-  rows: Row[],
-  outbound: OutboundLane,
-  firstBytes: number,
-  nowMs: number,
-  admits: (bytes: number) => boolean,
-): number {
-  let bytes = 0;
-  for (
-    let next = outbound.followingBytes;
-    next !== undefined && rows.length < maxBatchRows && firstBytes + bytes + next <= maxBatchBytes;
-    next = outbound.followingBytes
-  ) {
-    if (!admits(bytes + next)) break;
-    rows.push(outbound.take(nowMs)!.row!);
-    bytes += next;
-  }
-  return bytes;
 }
 
 /** A fingerprint as it stands in the detail of NACK 2. */

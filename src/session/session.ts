@@ -22,9 +22,10 @@ import { BulkWindow, defaultBulkWindow, type BulkWindowOption } from './bulk-win
 import type { Close, Effect } from './effect.ts';
 import { InboundLane } from './inbound-lane.ts';
 import { Keepalive } from './keepalive.ts';
-import { OutboundLane, rowOverheadBytes } from './outbound-lane.ts';
+import { rowOverheadBytes } from './outbound-lane.ts';
+import { OutboundLanes } from './outbound-lanes.ts';
 import { allLanes, perLane } from './per-lane.ts';
-import { RowFrames, schemaText, takeMore, type RowOption } from './row-frames.ts';
+import { RowFrames, schemaText, type RowOption } from './row-frames.ts';
 import { Scheduler } from './scheduler.ts';
 import { frameName, nextState, type Role, type SessionInput, type SessionState } from './transition.ts';
 
@@ -40,8 +41,6 @@ export interface SessionOption extends RowOption {
 /** What a session writes in one flush, of whichever session: most of a large fleet is silent. */
 const outgoing = new ByteWriter(4_096);
 
-/** Lane 0 has no window: this only bounds what the peer may hold unacknowledged. */
-const maxUrgentUnackedBytes = 262_144;
 const defaultMaxQueuedBytes = 65_536;
 
 /**
@@ -58,16 +57,14 @@ export abstract class Session {
   readonly #scheduler = new Scheduler();
   readonly #maxQueuedBytes: number;
   #effects: Effect[] = [];
-  /** Bit n: something may wait in lane n. Four lanes of thousands of sessions are a long way through memory. */
-  #filledLanes = 0;
   /** Something may have been stored that was not acknowledged. */
   #stored = false;
   #pongsDue = 0;
   /** Anything but `accepted`: the control lane alone. */
   protected standing: Standing = 'accepted';
-  /** Lanes that the peer has asked to rest. */
-  protected readonly paused = [false, false, false, false];
-  protected readonly outbound = perLane(() => new OutboundLane());
+  readonly #sending = new OutboundLanes();
+  protected readonly paused = this.#sending.paused;
+  protected readonly outbound = this.#sending.lanes;
   protected readonly inbound = perLane(() => new InboundLane());
   protected readonly window: BulkWindow;
   protected readonly keepalive: Keepalive;
@@ -102,6 +99,7 @@ export abstract class Session {
       if (!(error instanceof ProtocolError)) throw error;
       this.end('protocol-error', error.message, 0);
     }
+    if (this.#state === 'live') this.#watch(nowMs);
     return this.takeEffects();
   }
 
@@ -137,7 +135,7 @@ export abstract class Session {
 
   /** Bytes of rows that wait, all lanes. */
   queuedBytes(): number {
-    return this.outbound.reduce((sum, lane) => sum + lane.queuedBytes, 0);
+    return this.#sending.queuedBytes;
   }
 
   /** The last number of this lane that is queued, sent or stored by the peer: read on after it. */
@@ -147,16 +145,12 @@ export abstract class Session {
 
   /** Queues rows with consecutive numbers; those that were queued before are left out. */
   enqueue(lane: Lane, firstSeq: number, rows: readonly Row[]): void {
-    if (!this.laneOpen(lane)) return;
-    this.#filledLanes |= 1 << lane;
-    rows.forEach((row, n) => this.outbound[lane].enqueue(firstSeq + n, row));
+    if (this.laneOpen(lane)) this.#sending.enqueue(lane, firstSeq, rows);
   }
 
   /** No row comes for the numbers of this lane up to and including `upToSeq`: the peer is told why. */
   leaveOut(lane: Lane, upToSeq: number, reason: GapReason): void {
-    if (!this.laneOpen(lane)) return;
-    this.#filledLanes |= 1 << lane;
-    this.outbound[lane].leaveOut(upToSeq, reason);
+    if (this.laneOpen(lane)) this.#sending.leaveOut(lane, upToSeq, reason);
   }
 
   /** Everything of this lane up to and including `upToSeq` is on our disk. */
@@ -185,39 +179,37 @@ export abstract class Session {
    * parts by urgency until `maxBytes` are reached. Undefined when there is nothing.
    */
   flush(nowMs: number, maxBytes: number): Uint8Array | undefined {
-    const out = outgoing;
-    out.clear();
-    if (this.#control !== undefined) out.bytes(this.#control.view());
-    this.#control = out;
+    outgoing.clear();
+    if (this.#control !== undefined) outgoing.bytes(this.#control.view());
+    this.#control = outgoing;
     try {
-      if (this.#state === 'live') this.#fill(out, nowMs, maxBytes);
+      if (this.#state === 'live') this.#fill(nowMs, maxBytes);
     } finally {
       this.#control = undefined;
     }
-    return out.length > 0 ? Buffer.from(out.view()) : undefined;
+    return outgoing.length > 0 ? Buffer.from(outgoing.view()) : undefined;
   }
 
-  #fill(out: ByteWriter, nowMs: number, maxBytes: number): void {
-    if (this.#stored) this.#sayAcks();
-    this.flushControl();
-    while (out.length < maxBytes && this.#sendNext(nowMs));
-    this.keepalive.waiting(
-      this.window.unackedBytes > 0 || !this.outbound[0].inFlight.empty || this.awaitsPeer(),
-      nowMs,
-    );
-  }
-
-  #sayAcks(): void {
-    this.#stored = false;
-    for (const lane of allLanes) {
+  #fill(nowMs: number, maxBytes: number): void {
+    for (const lane of this.#stored ? allLanes : []) {
       const count = this.inbound[lane].takeAck();
       if (count > 0) this.say({ type: 'ack', lane, count });
     }
+    this.#stored = false;
+    this.flushControl();
+    while (outgoing.length < maxBytes && this.#sendNext(nowMs));
+    this.#watch(nowMs);
+  }
+
+  #watch(nowMs: number): void {
+    const isWaiting = this.window.unackedBytes > 0 || !this.outbound[0].inFlight.empty || this.awaitsPeer();
+    this.keepalive.waiting(isWaiting, nowMs);
   }
 
   /** Is there something that a flush with room would write? */
   get pending(): boolean {
-    return this.#control !== undefined || (this.#state === 'live' && this.#waits() && this.#ready().includes(true));
+    if (this.#control !== undefined) return true;
+    return this.#state === 'live' && (this.#stored || this.#ready().includes(true));
   }
 
   protected say(message: Message): void {
@@ -376,34 +368,15 @@ export abstract class Session {
     else this.effect({ kind: 'rows', lane, firstSeq: seq, rows: [row] });
   }
 
-  /** Is there a row or a part at all? Mostly not, and that is asked after every frame. */
-  #waits(): boolean {
-    for (let lane = 0; this.#filledLanes >> lane !== 0; lane += 1) {
-      if (this.outbound[lane as Lane].nextBytes === undefined) this.#filledLanes &= ~(1 << lane);
-      else return true;
-    }
-    return this.bulkBytes() !== undefined;
-  }
-
-  /** By urgency: the four lanes, then parts of blobs. */
-  #ready(): boolean[] {
-    const ready = [false, false, false, false, false];
-    for (let lane = 0; this.#filledLanes >> lane !== 0; lane += 1) {
-      if ((this.#filledLanes & (1 << lane)) !== 0) ready[lane] = this.#laneReady(lane as Lane);
-    }
+  /** By urgency: the four lanes, then parts of blobs. Mostly there is nothing, and that is asked after every frame. */
+  #ready(): readonly boolean[] {
     const bulk = this.bulkBytes();
-    ready[laneCount] = bulk !== undefined && this.window.admits(bulk);
-    return ready;
-  }
-
-  #laneReady(lane: Lane): boolean {
-    const { nextBytes, inFlight } = this.outbound[lane];
-    if (nextBytes === undefined || this.paused[lane]) return false;
-    return lane === 0 ? inFlight.bytes < maxUrgentUnackedBytes : this.window.admits(nextBytes);
+    if (!this.#sending.waits && bulk === undefined) return [];
+    return [...this.#sending.ready(this.window), bulk !== undefined && this.window.admits(bulk)];
   }
 
   #sendNext(nowMs: number): boolean {
-    const turn = this.#waits() ? this.#scheduler.pick(this.#ready()) : undefined;
+    const turn = this.#scheduler.pick(this.#ready());
     if (turn === undefined) return false;
     if (turn === laneCount) {
       const piece = this.takeBulk(nowMs)!;
@@ -412,19 +385,9 @@ export abstract class Session {
       return true;
     }
     const lane = turn as Lane;
-    const next = this.outbound[lane].take(nowMs)!;
-    const { row, bytes } = next;
-    if (lane !== 0) this.window.sent(bytes);
-    if (row === undefined) {
-      this.say({ type: 'gap', lane, skipped: next.skipped, reason: next.reason });
-      return true;
-    }
-    const rows = [row];
-    const moreBytes = takeMore(rows, this.outbound[lane], bytes, nowMs, (extra) =>
-      lane === 0 ? this.outbound[0].inFlight.bytes < maxUrgentUnackedBytes : this.window.admits(extra),
-    );
-    if (lane !== 0) this.window.sent(moreBytes);
-    this.rows.encode(lane, rows, (message) => this.say(message));
+    const next = this.#sending.take(lane, nowMs, this.window);
+    if ('rows' in next) this.rows.encode(lane, next.rows, (message) => this.say(message));
+    else this.say({ type: 'gap', lane, ...next });
     return true;
   }
 

@@ -9,12 +9,16 @@ import { bitDomain, decimalDomain, isIn, type Precision } from './domain.ts';
 import { learn, predict, rememberEvent, riceParameter, wholeOf, type Prediction } from './event-column.ts';
 import type { LinkState } from './link-state.ts';
 import type { SchemaMemory, StreamMemory } from './memory.ts';
+import { isPassing } from './passing.ts';
 import { PayloadSplitter } from './payload-splitter.ts';
 import { writeRice } from './residual-writer.ts';
 import type { ColumnSchema } from './schema.ts';
 import type { SlotValues } from './slot-values.ts';
 import type { Stream } from './stream-table.ts';
 import { foldWhole, minus, whole, type Whole } from './whole.ts';
+
+/** Not the expected stream, but a new one: the two bits before a definition. */
+const newStream = 0b10;
 
 /** Of the row that is being written, of whichever connection: most rows are small, and there are many. */
 const body = new ByteWriter(512);
@@ -70,6 +74,12 @@ export class EventEncoder {
   #stream(row: Row): Stream {
     const bits = this.#bits;
     const table = this.#state.streams;
+    if (this.#state.passing && isPassing(row)) {
+      bits.bits(newStream, 2);
+      body.bytes(bits.finish());
+      bits.clear();
+      return table.pass(body, row.type, row.key, row.schema);
+    }
     let stream = table.find(row.type, row.key, row.schema);
     const isExpected = stream?.slot === table.expected;
     bits.bits(isExpected ? 1 : 0, 1);

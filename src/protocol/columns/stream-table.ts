@@ -5,6 +5,7 @@ import { maxKeyBytes, maxTypeBytes } from '../limit.ts';
 import { ProtocolError } from '../protocol-error.ts';
 import type { BodyReader } from './body-reader.ts';
 import { maxStreams } from './limit.ts';
+import { isPassing } from './passing.ts';
 import type { StreamMemory } from './memory.ts';
 
 /** One (type, key, schema): what a row's slot number stands for. */
@@ -30,6 +31,8 @@ const nextKey = Buffer.allocUnsafe(maxKeyBytes);
 
 /** No slot has followed yet. */
 const unknown = 0xffff;
+/** Of a stream that passes. */
+const noSlot = -1;
 
 const definition = { whole: 0, json: 1, hex: 2, sameLength: 0x80, sameStream: 0x40, lengthMask: 0x3f } as const;
 
@@ -78,6 +81,7 @@ export class StreamTable {
 
   /** Takes note of the next row's slot. */
   follow(slot: number): void {
+    if (slot === noSlot) return;
     this.#next[this.#lastSlot] = slot;
     this.#lastSlot = slot;
   }
@@ -89,8 +93,17 @@ export class StreamTable {
     return this.#add(name);
   }
 
-  readDefinition(reader: BodyReader): Stream {
+  /** Writes the definition of a stream that passes: it has no slot, and nobody remembers it. */
+  pass(out: ByteWriter, type: string, key: string, schema: bigint): Stream {
+    const name = { type, key, schema };
+    writeDefinition(out, this.#lastName, name);
+    return this.#pass(name);
+  }
+
+  /** @param mayPass where a stream that passes takes no slot */
+  readDefinition(reader: BodyReader, mayPass = false): Stream {
     const name = readDefinition(reader, this.#lastName);
+    if (mayPass && isPassing(name)) return this.#pass(name);
     const again = this.find(name.type, name.key, name.schema);
     if (again !== undefined) this.forget(again);
     return this.#add(name);
@@ -143,29 +156,27 @@ export class StreamTable {
     });
   }
 
-  #add({ type, key, schema }: Name): Stream {
+  #pass(name: Name): Stream {
+    this.#lastName = name;
+    return newStream(name, noSlot, undefined);
+  }
+
+  #add(name: Name): Stream {
     const slot = this.#defined % maxStreams;
     const replaced = this.#slots[slot];
     if (replaced !== undefined) this.forget(replaced);
-    const sameKey = this.#byKey.get(key);
-    const stream: Stream = {
-      type,
-      key,
-      schema,
-      slot,
-      lastTimeMs: 0,
-      beforeTimeMs: 0,
-      timesSeen: 0,
-      memory: undefined,
-      sameKey,
-    };
+    const stream = newStream(name, slot, this.#byKey.get(name.key));
     this.#slots[slot] = stream;
     this.#next[slot] = unknown;
-    this.#byKey.set(key, stream);
-    this.#lastName = stream;
+    this.#byKey.set(name.key, stream);
+    this.#lastName = name;
     this.#defined += 1;
     return stream;
   }
+}
+
+function newStream({ type, key, schema }: Name, slot: number, sameKey: Stream | undefined): Stream {
+  return { type, key, schema, slot, lastTimeMs: 0, beforeTimeMs: 0, timesSeen: 0, memory: undefined, sameKey };
 }
 
 function writeDefinition(out: ByteWriter, last: Name, next: Name): void {
