@@ -94,6 +94,7 @@ const exitHomes = /^src\/(bin|board)\//;
 /** Each needs what execa has not: raw channels of descriptors, a process group, or a start at half the processor time. */
 const childProcessHomes = new Set([
   'src/agent/machine/run-bounded.ts',
+  'src/agent/machine/waiting-process.ts',
   'src/board/agent-supervisor.ts',
   'src/board/power-switch.ts',
   'src/coordinator/gateway/gateway-process.ts',

@@ -29,6 +29,7 @@ import { LogReporter } from './log-reporter.ts';
 import type { LaunchOption } from './program/program-option.ts';
 import { ProgramUpdater } from './program/program-updater.ts';
 import { createBootTime } from './machine/boot-time.ts';
+import { WaitingProcess } from './machine/waiting-process.ts';
 import { readRunning } from './machine/running.ts';
 import { startWatchdog, type WatchdogOption } from './machine/watchdog.ts';
 import { confirmBoot } from './slot/confirm-boot.ts';
@@ -146,6 +147,7 @@ export function createAgent(option: AgentOption): Agent {
   });
   const policy = new PolicySource({ path: config.jobs.policy, section: config.jobs, logger });
   const content = new ContentCache({ directory: join(config.state, 'content'), link });
+  const waiting = new WaitingProcess({ clock: option.clock });
   const executor = new Executor({
     ...parts,
     policy: () => policy.current(),
@@ -155,6 +157,7 @@ export function createAgent(option: AgentOption): Agent {
       clock,
       log,
       content,
+      waiting,
       rebootCommand: config.update?.reboot.command ?? ['reboot'],
       rebootHold: () => door.rebootHold(),
       refreshGrains: () => grains.refresh({ always: true }),
@@ -337,6 +340,7 @@ export function createAgent(option: AgentOption): Agent {
     },
     async stop() {
       stopping.abort();
+      waiting.stop();
       reporter.stop();
       keeper.stop();
       await Promise.all([door.stop(), identity.stop()]);

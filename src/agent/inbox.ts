@@ -36,6 +36,8 @@ const fullMs = 10_000;
 export class Inbox {
   readonly #option: InboxOption;
   #working: Promise<void> | undefined;
+  /** There may be requests that were not looked at. */
+  #woken = false;
   #stopped = false;
   #started = false;
   /** Requests that have failed, and when they are tried again. */
@@ -48,6 +50,7 @@ export class Inbox {
 
   /** There may be requests in the log. */
   wake(): void {
+    this.#woken = true;
     if (this.#stopped || this.#working) return;
     this.#working = this.#drainSafely();
   }
@@ -60,12 +63,10 @@ export class Inbox {
 
   async #drainSafely(): Promise<void> {
     const { log, logger, onFatal } = this.#option;
-    let waiting: StoredRequest[];
     try {
       if (!this.#started) log.countCrashes();
       this.#started = true;
       await this.#drain();
-      waiting = this.#ready(log.unsettled());
     } catch (error) {
       if (isLogFull(error)) {
         logger.error({ err: error }, 'requests wait until there is room on the disk');
@@ -78,19 +79,20 @@ export class Inbox {
       return;
     }
     this.#working = undefined;
-    if (waiting.length > 0)
+    if (this.#woken)
       this.wake(); // one came while the last was put away
     else this.#awaitRetry();
   }
 
   async #drain(): Promise<void> {
-    for (;;) {
-      const requests = this.#ready(this.#option.log.unsettled());
-      if (requests.length === 0) return;
-      for (const request of requests) {
+    while (this.#woken) {
+      this.#woken = false;
+      for (const request of this.#ready(this.#option.log.unsettled())) {
         if (this.#stopped) return;
         await this.#handle(request);
-        if (this.#retryAtMs.has(placeOf(request))) break; // what may be done now has changed
+        if (!this.#retryAtMs.has(placeOf(request))) continue;
+        this.#woken = true; // what may be done now has changed
+        break;
       }
     }
   }

@@ -196,12 +196,10 @@ export class Outbox {
     const slice: LogSlice = { left: [], firstSeq: afterSeq + 1, rows: [] };
     if (afterSeq + 1 >= nextSeq) return slice;
     let bytes = 0;
-    for (const record of this.#sql.iterate<RowRecord>(
-      'SELECT * FROM outbox WHERE lane = ? AND seq > ? ORDER BY seq LIMIT ?',
-      lane,
-      afterSeq,
-      maxRows,
-    )) {
+    // Without a LIMIT: SQLite makes its plan anew for each value of one.
+    const sql = 'SELECT * FROM outbox WHERE lane = ? AND seq > ? ORDER BY seq';
+    for (const record of this.#sql.iterate<RowRecord>(sql, lane, afterSeq)) {
+      if (slice.rows.length === maxRows) break;
       if (slice.rows.length === 0) slice.firstSeq = record.seq;
       else if (record.seq !== slice.firstSeq + slice.rows.length || bytes + record.payload.length > maxBytes) break;
       slice.rows.push(rowOf(record));

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { ProtocolError } from './protocol-error.ts';
 
 /** Reads what ByteWriter wrote; every read is bounded by the buffer, and a value has one form only. */
@@ -88,12 +89,21 @@ export class ByteReader {
 /** ignoreBOM keeps a leading U+FEFF: what was sent is what is read. It remembers nothing from one text to the next. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** Names mostly: what starting a decoder costs is more than all of a short ASCII text. */
+const maxShortBytes = 96;
+
 export function decodeText(bytes: Uint8Array): string {
+  if (bytes.length <= maxShortBytes && Buffer.isBuffer(bytes) && isAscii(bytes)) return bytes.toString('latin1');
   try {
     return utf8.decode(bytes);
   } catch (cause) {
     throw new ProtocolError('text', 'text is not UTF-8', { cause });
   }
+}
+
+function isAscii(bytes: Uint8Array): boolean {
+  for (let n = 0; n < bytes.length; n += 1) if (bytes[n]! >= 0x80) return false;
+  return true;
 }
 
 function short(): ProtocolError {

@@ -32,6 +32,10 @@ import {
 import { ProtocolError } from './protocol-error.ts';
 
 export function decodeMessage(frame: Frame): Message {
+  const { type } = frame;
+  if (type === FrameType.event || type === FrameType.batch) {
+    return { type: type === FrameType.event ? 'event' : 'batch', body: frame.body };
+  }
   const body = new ByteReader(frame.body);
   const message = readBody(frame.type, body);
   body.end();
@@ -47,9 +51,6 @@ function readBody(type: FrameType, body: ByteReader): Message {
     case FrameType.reject:
     case FrameType.goaway:
       return farewell(type === FrameType.reject ? 'reject' : 'goaway', body);
-    case FrameType.event:
-    case FrameType.batch:
-      return { type: type === FrameType.event ? 'event' : 'batch', body: body.rest() };
     case FrameType.ack:
       return ack(body);
     case FrameType.nack: {

@@ -19,6 +19,7 @@ import {
   type Hello,
   type Message,
   type Nack,
+  type RowMessage,
   type Welcome,
 } from './message.ts';
 
@@ -29,26 +30,32 @@ export const chunkKinds = { want: 0, data: 1, took: 2, refused: 3, cancelled: 4 
 export const knownBit = 0x80;
 export const creditKinds = { credit: 0, pause: 1, open: 2 } as const;
 
-export class MessageEncoder {
-  readonly #body = new ByteWriter(512);
+/** A body stands here until its length is known. */
+const scratch = new ByteWriter(512);
 
-  /** Appends the frame of `message` to `writer`. */
-  encode(writer: ByteWriter, message: Message): void {
-    const body = this.#body;
-    body.clear();
-    const type = writeBody(body, message);
-    writeFrame(writer, type, body.view());
+/** Appends the frame of `message` to `writer`. */
+export function writeMessage(writer: ByteWriter, message: Message): void {
+  if (isRows(message)) {
+    writeFrame(writer, message.type === 'event' ? FrameType.event : FrameType.batch, message.body);
+    return;
   }
+  scratch.clear();
+  const type = writeBody(scratch, message);
+  writeFrame(writer, type, scratch.view());
 }
 
 /** One message as a frame of its own; for handshakes and tests. */
 export function encodeMessage(message: Message): Uint8Array {
   const writer = new ByteWriter();
-  new MessageEncoder().encode(writer, message);
+  writeMessage(writer, message);
   return writer.take();
 }
 
-function writeBody(body: ByteWriter, message: Message): FrameType {
+function isRows(message: Message): message is RowMessage {
+  return message.type === 'event' || message.type === 'batch';
+}
+
+function writeBody(body: ByteWriter, message: Exclude<Message, RowMessage>): FrameType {
   switch (message.type) {
     case 'hello':
       hello(body, message);
@@ -60,10 +67,6 @@ function writeBody(body: ByteWriter, message: Message): FrameType {
     case 'goaway':
       farewell(body, message);
       return message.type === 'reject' ? FrameType.reject : FrameType.goaway;
-    case 'event':
-    case 'batch':
-      body.bytes(message.body);
-      return message.type === 'event' ? FrameType.event : FrameType.batch;
     case 'ack':
       ack(body, message);
       return FrameType.ack;

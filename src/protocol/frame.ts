@@ -72,6 +72,8 @@ export function writeFrame(writer: ByteWriter, type: FrameType, body: Uint8Array
   writer.bytes(body);
 }
 
+const nothing = new Uint8Array(0);
+
 const lengthBytes = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 4];
 
 /**
@@ -85,7 +87,7 @@ export class FrameDecoder {
   /** -1 while the header is not whole. */
   #bodyBytes = -1;
   /** Grows as bytes come, never ahead of them by more than their number. */
-  #partial = new Uint8Array(0);
+  #partial: Uint8Array<ArrayBuffer> = nothing;
   #partialBytes = 0;
 
   constructor(allow: (type: number) => number | undefined = (type) => maxBodyBytes[type]) {
@@ -158,7 +160,7 @@ export class FrameDecoder {
 
   #finish(body: Uint8Array): Frame {
     const type = (this.#header[0]! >> 4) as FrameType;
-    this.#partial = new Uint8Array(0); // the body is handed over: the next frame gets its own
+    this.#partial = nothing; // the body is handed over: the next frame gets its own
     this.#partialBytes = 0;
     this.#headerBytes = 0;
     this.#bodyBytes = -1;

@@ -6,7 +6,7 @@ export * from './limit.ts';
 export * from './lane.ts';
 export * from './message.ts';
 export { FrameDecoder, FrameType, maxBodyBytes, writeFrame, type Frame } from './frame.ts';
-export { encodeMessage, MessageEncoder } from './encode.ts';
+export { encodeMessage, writeMessage } from './encode.ts';
 export { decodeMessage } from './decode.ts';
 export { rowFault } from './row-fault.ts';
 export { RowEncoder } from './row-encoder.ts';

@@ -21,8 +21,10 @@ export const spokenVersions = { min: 1, max: 1 } as const;
 export const features = {
   /** The device may report a change of its grains as `flotilla.grains-change`. */
   grainsChange: 1,
+  /** Rows of jobs name their stream each time and leave none behind (columns/passing.ts). */
+  passingStreams: 2,
 } as const;
-export const spokenFeatures = features.grainsChange;
+export const spokenFeatures = features.grainsChange | features.passingStreams;
 
 export interface Hello {
   type: 'hello';

@@ -12,9 +12,9 @@ export class RowDecoder {
   readonly #events: EventDecoder;
   readonly #batches: BatchDecoder;
 
-  constructor(catalogue: SchemaCatalogue, workspace = new BatchDecoderWorkspace()) {
+  constructor(catalogue: SchemaCatalogue, workspace = new BatchDecoderWorkspace(), passing = false) {
     this.schemas = new SchemaSet(catalogue);
-    this.#state = new LinkState((fingerprint) => this.schemas.columns(fingerprint));
+    this.#state = new LinkState((fingerprint) => this.schemas.columns(fingerprint), passing);
     this.#events = new EventDecoder(this.#state);
     this.#batches = new BatchDecoder(this.#state, workspace);
   }

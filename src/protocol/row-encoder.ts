@@ -24,14 +24,18 @@ export class RowEncoder {
     catalogue: SchemaCatalogue,
     untold?: ReadonlySet<bigint>,
     packing: Packing | BatchWorkspace = defaultPacking,
+    passing = false,
   ) {
     this.schemas = new SchemaSet(catalogue, untold);
-    this.#state = new LinkState((fingerprint) => this.schemas.columns(fingerprint));
+    this.#state = new LinkState((fingerprint) => this.schemas.columns(fingerprint), passing);
     this.#events = new EventEncoder(this.#state);
     this.#batches = new BatchEncoder(this.#state, packing);
   }
 
-  /** One frame for all of `rows`, which has to be sent, in this order. */
+  /**
+   * One frame for all of `rows`, which has to be sent, in this order. Its body may be a view that the next row of any
+   * encoder overwrites.
+   */
   encode(lane: Lane, rows: readonly Row[]): RowMessage {
     const [row] = rows;
     const alone = rows.length === 1 && row !== undefined;

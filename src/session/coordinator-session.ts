@@ -16,7 +16,7 @@ import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { RowDecoder } from '../protocol/row-decoder.ts';
 import type { Lane } from '../protocol/lane.ts';
 import type { Effect } from './effect.ts';
-import { commonFeatures, commonVersion } from './negotiate.ts';
+import { commonFeatures, commonVersion, hasFeature } from './negotiate.ts';
 import { clip } from './clip.ts';
 import { allLanes } from './per-lane.ts';
 import { Session, type SessionOption } from './session.ts';
@@ -76,6 +76,8 @@ export class CoordinatorSession extends Session {
     this.act('admit');
     this.standing = admission.standing ?? 'accepted';
     this.#keepaliveMs = Math.min(Math.max(hello.keepaliveMs, 1_000), this.#maxKeepaliveMs);
+    const features = commonFeatures(hello.features, spokenFeatures);
+    this.rows.passing = hasFeature(features, 'passingStreams');
     const { warm } = admission;
     const offered = hello.extensions.find(({ tag }) => tag === extensionTags.warm)?.value;
     const isWarm =
@@ -89,7 +91,7 @@ export class CoordinatorSession extends Session {
     this.say({
       type: 'welcome',
       version: this.#version,
-      features: commonFeatures(hello.features, spokenFeatures),
+      features,
       standing: this.standing,
       coordinatorInstanceId: known ? 'known' : admission.coordinatorInstanceId,
       sessionId: admission.sessionId,

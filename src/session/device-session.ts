@@ -13,7 +13,7 @@ import {
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { RowEncoder } from '../protocol/row-encoder.ts';
 import { KeepaliveInterval } from './keepalive-interval.ts';
-import { commonFeatures } from './negotiate.ts';
+import { commonFeatures, hasFeature } from './negotiate.ts';
 import { tokenBytes } from './row-frames.ts';
 import { allLanes } from './per-lane.ts';
 import { Session, type SessionOption } from './session.ts';
@@ -114,6 +114,7 @@ export class DeviceSession extends Session {
     if (!offered || commonFeatures(features, spokenFeatures) !== features) {
       throw new ProtocolError('value', `version ${version}, features ${features}, never offered`);
     }
+    this.rows.passing = hasFeature(message.features, 'passingStreams');
     if (this.#warm !== undefined && message.extensions.some(({ tag }) => tag === extensionTags.warm)) {
       this.rows.resume({ encoder: this.#warm });
     }

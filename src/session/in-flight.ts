@@ -38,7 +38,10 @@ export class InFlight {
       this.#head += 1;
     }
     this.#bytes -= bytes;
-    if (this.#head > 64 && this.#head * 2 > this.#queue.length) {
+    if (this.#head === this.#queue.length) {
+      this.#queue.length = 0;
+      this.#head = 0;
+    } else if (this.#head > 64 && this.#head * 2 > this.#queue.length) {
       this.#queue = this.#queue.slice(this.#head);
       this.#head = 0;
     }

@@ -97,7 +97,7 @@ export class OutboundLane {
     if (next === undefined) return undefined;
     this.#head += 1;
     if (this.#head === this.#queue.length) {
-      this.#queue = [];
+      this.#queue.length = 0;
       this.#head = 0;
     } else if (this.#head > 256) {
       this.#queue = this.#queue.slice(this.#head);

@@ -1,11 +1,10 @@
 import { Buffer } from 'node:buffer';
 import type { BatchDecoderWorkspace, BatchWorkspace, Packing } from '../protocol/columns/index.ts';
 import type { Lane, Row } from '../protocol/lane.ts';
-import type { Define, Message, RowMessage } from '../protocol/message.ts';
+import type { Define, RowMessage } from '../protocol/message.ts';
 import { RowDecoder, UnknownSchema } from '../protocol/row-decoder.ts';
 import { RowEncoder } from '../protocol/row-encoder.ts';
 import { noSchemas, type SchemaCatalogue } from '../protocol/schema-catalogue.ts';
-import type { OutboundLane } from './outbound-lane.ts';
 
 export interface RowOption {
   /** Schemas whose rows travel in columns. */
@@ -18,13 +17,11 @@ export interface RowOption {
   workspace?: { encoder: BatchWorkspace; decoder: BatchDecoderWorkspace };
 }
 
-/** Rows of one frame: enough for columns to pay, little enough for an urgent frame to wait behind. */
-const maxBatchRows = 128;
-const maxBatchBytes = 8_192;
-
 /** Rows of a session, to frames and back. The codecs are made with the first row: most of a large fleet is silent. */
 export class RowFrames {
   readonly #option: RowOption;
+  /** Both ends have `features.passingStreams`; said before the first row. */
+  passing = false;
   #encoder: RowEncoder | undefined;
   #decoder: RowDecoder | undefined;
 
@@ -48,20 +45,18 @@ export class RowFrames {
     this.#decoder = ends.decoder;
   }
 
-  /** One frame of rows, after the definitions that it needs. */
-  encode(lane: Lane, rows: readonly Row[]): Message[] {
+  /** One frame of rows, after the definitions that it needs; each is to be written before this returns. */
+  encode(lane: Lane, rows: readonly Row[], say: (message: Define | RowMessage) => void): void {
     const { schemas = noSchemas, untold, packing, workspace } = this.#option;
-    const encoder = (this.#encoder ??= new RowEncoder(schemas, untold, workspace?.encoder ?? packing));
-    const messages: Message[] = [];
+    const encoder = (this.#encoder ??= new RowEncoder(schemas, untold, workspace?.encoder ?? packing, this.passing));
     let last: bigint | undefined;
     for (const { schema } of rows) {
       // Told once: asking again is answered with nothing.
       const define = schema === last ? undefined : encoder.schemas.tell(schema);
-      if (define !== undefined) messages.push(define);
+      if (define !== undefined) say(define);
       last = schema;
     }
-    messages.push(encoder.encode(lane, rows));
-    return messages;
+    say(encoder.encode(lane, rows));
   }
 
   /** Throws ProtocolError; UnknownSchema is an answer: that schema has to be told first. */
@@ -80,29 +75,8 @@ export class RowFrames {
 
   #reader(): RowDecoder {
     const { schemas = noSchemas, workspace } = this.#option;
-    return (this.#decoder ??= new RowDecoder(schemas, workspace?.decoder));
+    return (this.#decoder ??= new RowDecoder(schemas, workspace?.decoder, this.passing));
   }
-}
-
-/** Takes the rows that go into the same frame as one of `firstBytes`; `admits` is asked before each. */
-export function takeMore(
-  outbound: OutboundLane,
-  firstBytes: number,
-  nowMs: number,
-  admits: (bytes: number) => boolean,
-): { rows: Row[]; bytes: number } {
-  const rows: Row[] = [];
-  let bytes = 0;
-  for (
-    let next = outbound.followingBytes;
-    next !== undefined && rows.length < maxBatchRows - 1 && firstBytes + bytes + next <= maxBatchBytes;
-    next = outbound.followingBytes
-  ) {
-    if (!admits(bytes + next)) break;
-    rows.push(outbound.take(nowMs)!.row!);
-    bytes += next;
-  }
-  return { rows, bytes };
 }
 
 /** A fingerprint as it stands in the detail of NACK 2. */

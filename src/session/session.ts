@@ -1,6 +1,7 @@
+import { Buffer } from 'node:buffer';
 import { ByteWriter } from '../protocol/byte-writer.ts';
 import { decodeMessage } from '../protocol/decode.ts';
-import { MessageEncoder } from '../protocol/encode.ts';
+import { writeMessage } from '../protocol/encode.ts';
 import { FrameDecoder, maxBodyBytes } from '../protocol/frame.ts';
 import { laneCount, type Lane, type Row } from '../protocol/lane.ts';
 import { clip } from './clip.ts';
@@ -21,9 +22,10 @@ import { BulkWindow, defaultBulkWindow, type BulkWindowOption } from './bulk-win
 import type { Close, Effect } from './effect.ts';
 import { InboundLane } from './inbound-lane.ts';
 import { Keepalive } from './keepalive.ts';
-import { OutboundLane, rowOverheadBytes } from './outbound-lane.ts';
+import { rowOverheadBytes } from './outbound-lane.ts';
+import { OutboundLanes } from './outbound-lanes.ts';
 import { allLanes, perLane } from './per-lane.ts';
-import { RowFrames, schemaText, takeMore, type RowOption } from './row-frames.ts';
+import { RowFrames, schemaText, type RowOption } from './row-frames.ts';
 import { Scheduler } from './scheduler.ts';
 import { frameName, nextState, type Role, type SessionInput, type SessionState } from './transition.ts';
 
@@ -36,8 +38,9 @@ export interface SessionOption extends RowOption {
   bulkWindow?: BulkWindowOption;
 }
 
-/** Lane 0 has no window: this only bounds what the peer may hold unacknowledged. */
-const maxUrgentUnackedBytes = 262_144;
+/** What a session writes in one flush, of whichever session: most of a large fleet is silent. */
+const outgoing = new ByteWriter(4_096);
+
 const defaultMaxQueuedBytes = 65_536;
 
 /**
@@ -48,18 +51,20 @@ export abstract class Session {
   readonly #role: Role;
   #state: SessionState;
   readonly #decoder: FrameDecoder;
-  readonly #encoder = new MessageEncoder();
-  readonly #control = new ByteWriter(64);
+  /** Small things that wait for the next flush. */
+  #control: ByteWriter | undefined;
   protected readonly rows: RowFrames;
   readonly #scheduler = new Scheduler();
   readonly #maxQueuedBytes: number;
   #effects: Effect[] = [];
+  /** Something may have been stored that was not acknowledged. */
+  #stored = false;
   #pongsDue = 0;
   /** Anything but `accepted`: the control lane alone. */
   protected standing: Standing = 'accepted';
-  /** Lanes that the peer has asked to rest. */
-  protected readonly paused = [false, false, false, false];
-  protected readonly outbound = perLane(() => new OutboundLane());
+  readonly #sending = new OutboundLanes();
+  protected readonly paused = this.#sending.paused;
+  protected readonly outbound = this.#sending.lanes;
   protected readonly inbound = perLane(() => new InboundLane());
   protected readonly window: BulkWindow;
   protected readonly keepalive: Keepalive;
@@ -94,6 +99,7 @@ export abstract class Session {
       if (!(error instanceof ProtocolError)) throw error;
       this.end('protocol-error', error.message, 0);
     }
+    if (this.#state === 'live') this.#watch(nowMs);
     return this.takeEffects();
   }
 
@@ -129,7 +135,7 @@ export abstract class Session {
 
   /** Bytes of rows that wait, all lanes. */
   queuedBytes(): number {
-    return this.outbound.reduce((sum, lane) => sum + lane.queuedBytes, 0);
+    return this.#sending.queuedBytes;
   }
 
   /** The last number of this lane that is queued, sent or stored by the peer: read on after it. */
@@ -139,17 +145,17 @@ export abstract class Session {
 
   /** Queues rows with consecutive numbers; those that were queued before are left out. */
   enqueue(lane: Lane, firstSeq: number, rows: readonly Row[]): void {
-    if (!this.laneOpen(lane)) return;
-    rows.forEach((row, n) => this.outbound[lane].enqueue(firstSeq + n, row));
+    if (this.laneOpen(lane)) this.#sending.enqueue(lane, firstSeq, rows);
   }
 
   /** No row comes for the numbers of this lane up to and including `upToSeq`: the peer is told why. */
   leaveOut(lane: Lane, upToSeq: number, reason: GapReason): void {
-    if (this.laneOpen(lane)) this.outbound[lane].leaveOut(upToSeq, reason);
+    if (this.laneOpen(lane)) this.#sending.leaveOut(lane, upToSeq, reason);
   }
 
   /** Everything of this lane up to and including `upToSeq` is on our disk. */
   acknowledge(lane: Lane, upToSeq: number): void {
+    this.#stored = true;
     this.inbound[lane].stored(upToSeq);
   }
 
@@ -173,29 +179,41 @@ export abstract class Session {
    * parts by urgency until `maxBytes` are reached. Undefined when there is nothing.
    */
   flush(nowMs: number, maxBytes: number): Uint8Array | undefined {
-    const out = this.#control;
-    if (this.#state === 'live') {
-      for (const lane of allLanes) {
-        const count = this.inbound[lane].takeAck();
-        if (count > 0) this.#encoder.encode(out, { type: 'ack', lane, count });
-      }
-      this.flushControl();
-      while (out.length < maxBytes && this.#sendNext(nowMs));
-      this.keepalive.waiting(
-        this.window.unackedBytes > 0 || !this.outbound[0].inFlight.empty || this.awaitsPeer(),
-        nowMs,
-      );
+    outgoing.clear();
+    if (this.#control !== undefined) outgoing.bytes(this.#control.view());
+    this.#control = outgoing;
+    try {
+      if (this.#state === 'live') this.#fill(nowMs, maxBytes);
+    } finally {
+      this.#control = undefined;
     }
-    return out.length > 0 ? out.take() : undefined;
+    return outgoing.length > 0 ? Buffer.from(outgoing.view()) : undefined;
+  }
+
+  #fill(nowMs: number, maxBytes: number): void {
+    for (const lane of this.#stored ? allLanes : []) {
+      const count = this.inbound[lane].takeAck();
+      if (count > 0) this.say({ type: 'ack', lane, count });
+    }
+    this.#stored = false;
+    this.flushControl();
+    while (outgoing.length < maxBytes && this.#sendNext(nowMs));
+    this.#watch(nowMs);
+  }
+
+  #watch(nowMs: number): void {
+    const isWaiting = this.window.unackedBytes > 0 || !this.outbound[0].inFlight.empty || this.awaitsPeer();
+    this.keepalive.waiting(isWaiting, nowMs);
   }
 
   /** Is there something that a flush with room would write? */
   get pending(): boolean {
-    return this.#control.length > 0 || (this.#state === 'live' && this.#waits() && this.#ready().includes(true));
+    if (this.#control !== undefined) return true;
+    return this.#state === 'live' && (this.#stored || this.#ready().includes(true));
   }
 
   protected say(message: Message): void {
-    this.#encoder.encode(this.#control, message);
+    writeMessage((this.#control ??= new ByteWriter(64)), message);
   }
 
   /** @param keepaliveMs what the silence may grow to once this is answered, 0 for no change */
@@ -350,25 +368,15 @@ export abstract class Session {
     else this.effect({ kind: 'rows', lane, firstSeq: seq, rows: [row] });
   }
 
-  /** Is there a row or a part at all? Mostly not, and that is asked after every frame. */
-  #waits(): boolean {
-    return this.outbound.some(({ nextBytes }) => nextBytes !== undefined) || this.bulkBytes() !== undefined;
-  }
-
-  /** By urgency: the four lanes, then parts of blobs. */
-  #ready(): boolean[] {
-    const ready = this.outbound.map((lane, n) => {
-      const bytes = lane.nextBytes;
-      if (bytes === undefined || this.paused[n]) return false;
-      return n === 0 ? lane.inFlight.bytes < maxUrgentUnackedBytes : this.window.admits(bytes);
-    });
+  /** By urgency: the four lanes, then parts of blobs. Mostly there is nothing, and that is asked after every frame. */
+  #ready(): readonly boolean[] {
     const bulk = this.bulkBytes();
-    ready.push(bulk !== undefined && this.window.admits(bulk));
-    return ready;
+    if (!this.#sending.waits && bulk === undefined) return [];
+    return [...this.#sending.ready(this.window), bulk !== undefined && this.window.admits(bulk)];
   }
 
   #sendNext(nowMs: number): boolean {
-    const turn = this.#waits() ? this.#scheduler.pick(this.#ready()) : undefined;
+    const turn = this.#scheduler.pick(this.#ready());
     if (turn === undefined) return false;
     if (turn === laneCount) {
       const piece = this.takeBulk(nowMs)!;
@@ -377,18 +385,9 @@ export abstract class Session {
       return true;
     }
     const lane = turn as Lane;
-    const next = this.outbound[lane].take(nowMs)!;
-    const { row, bytes } = next;
-    if (lane !== 0) this.window.sent(bytes);
-    if (row === undefined) {
-      this.say({ type: 'gap', lane, skipped: next.skipped, reason: next.reason });
-      return true;
-    }
-    const more = takeMore(this.outbound[lane], bytes, nowMs, (extra) =>
-      lane === 0 ? this.outbound[0].inFlight.bytes < maxUrgentUnackedBytes : this.window.admits(extra),
-    );
-    if (lane !== 0) this.window.sent(more.bytes);
-    for (const message of this.rows.encode(lane, [row, ...more.rows])) this.say(message);
+    const next = this.#sending.take(lane, nowMs, this.window);
+    if ('rows' in next) this.rows.encode(lane, next.rows, (message) => this.say(message));
+    else this.say({ type: 'gap', lane, ...next });
     return true;
   }
 

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import { ByteReader } from '../protocol/byte-reader.ts';
 import { ByteWriter } from '../protocol/byte-writer.ts';
@@ -69,7 +70,8 @@ export class Channel {
 
   #flush(): void {
     this.#scheduled = false;
-    if (this.#open && this.#out.length > 0) this.#stream.write(this.#out.take());
+    if (this.#open && this.#out.length > 0) this.#stream.write(Buffer.from(this.#out.view()));
+    this.#out.clear();
   }
 
   #onData(chunk: Buffer): void {

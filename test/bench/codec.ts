@@ -153,7 +153,7 @@ function measureSingles(rows: readonly Row[]): Speed {
     () =>
       Array.from({ length: 4 }, () => {
         const encoder = new EventEncoder(newState());
-        return rows.map((row) => encoder.encode(3, row));
+        return rows.map((row) => Buffer.from(encoder.encode(3, row)));
       }),
     (made) => {
       for (const bodies of made) {

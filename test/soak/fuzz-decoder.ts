@@ -148,7 +148,8 @@ function rowMessage(dice: Dice, lane: Lane): Message {
       payload: schema === textPrint ? Uint8Array.of(2, 97 + dice.below(3), 2) : dice.bytes(size),
     };
   });
-  return encoder.encode(lane, rows);
+  const { type, body } = encoder.encode(lane, rows);
+  return { type, body: Buffer.from(body) };
 }
 
 /** One well-formed message with wild values. */

@@ -108,18 +108,19 @@ export class Executor {
     const start = this.#within(() => {
       settle();
       if (this.#table.state(run.jobId) !== undefined) return undefined;
-      const objection = this.#objection(run);
+      const policy = this.#option.policy();
+      const objection = objectionTo(run, policy);
       if (objection !== undefined) this.#finish(run.jobId, 'rejected', { reason: objection });
       else if (!this.#answer(run)) {
         this.#table.queue(run);
         // What waits for nothing starts with this sync to the disk: another takes longer than many a command.
-        if (this.#isReady(run)) return this.#markStarted(run);
+        if (this.#isReady(run, policy)) return this.#markStarted(run);
       }
       return undefined;
     });
-    start?.();
+    if (start === undefined) this.#fill();
+    else start();
     this.#option.link.wake();
-    this.#fill();
   }
 
   /** The request itself can't be taken: it never ran, and never will. */
@@ -153,13 +154,6 @@ export class Executor {
     if (state === 'queued' || state === 'started') this.#live.follow(jobId);
   }
 
-  #objection({ action, hold, submittedBy }: JobRun): string | undefined {
-    const policy = this.#option.policy();
-    const restore = hold === undefined ? undefined : policy.objection(hold.restore, submittedBy);
-    const behind = restore === undefined ? undefined : `the action behind --then: ${restore}`;
-    return policy.objection(action, submittedBy) ?? behind;
-  }
-
   /** A ping asks whether the agent is well: it waits for no other job. True when it is done with. */
   #answer({ jobId, action, hold, startAtMs, expiresAtMs }: JobRun): boolean {
     const nowMs = this.#option.link.coordinatorNowMs();
@@ -175,8 +169,10 @@ export class Executor {
     const nowMs = this.#option.link.coordinatorNowMs();
     if (this.#stopped || nowMs === undefined) return;
     let nextMs = Infinity;
+    const queued = this.#table.queued();
+    if (queued.length === 0) return;
     const { maxConcurrent } = this.#option.policy().limits;
-    for (const run of this.#table.queued()) {
+    for (const run of queued) {
       if (this.#running.size >= maxConcurrent) return;
       const { jobId, action, expiresAtMs, startAtMs = 0 } = run;
       const content = contentOf(action);
@@ -195,10 +191,10 @@ export class Executor {
   }
 
   /** Has it nothing to wait for: no content, no turn, no time? */
-  #isReady({ action, expiresAtMs, startAtMs = 0 }: JobRun): boolean {
+  #isReady({ action, expiresAtMs, startAtMs = 0 }: JobRun, { limits }: JobPolicy): boolean {
     const nowMs = this.#option.link.coordinatorNowMs();
     if (this.#stopped || nowMs === undefined || nowMs < startAtMs || nowMs >= expiresAtMs) return false;
-    return contentOf(action) === undefined && this.#running.size < this.#option.policy().limits.maxConcurrent;
+    return contentOf(action) === undefined && this.#running.size < limits.maxConcurrent;
   }
 
   /**
@@ -395,4 +391,10 @@ export class Executor {
   #within<Result>(work: () => Result): Result {
     return this.#option.log.transact(work);
   }
+}
+
+function objectionTo({ action, hold, submittedBy }: JobRun, policy: JobPolicy): string | undefined {
+  const restore = hold === undefined ? undefined : policy.objection(hold.restore, submittedBy);
+  const behind = restore === undefined ? undefined : `the action behind --then: ${restore}`;
+  return policy.objection(action, submittedBy) ?? behind;
 }

@@ -5,6 +5,7 @@ import { restartCommand } from '../../device/init/restart-command.ts';
 import type { DeviceLog } from '../../eventlog/index.ts';
 import type { ActionOf, JobAction } from '../../protocol/job-action.ts';
 import { runBounded, type BoundedResult } from '../machine/run-bounded.ts';
+import type { WaitingProcess } from '../machine/waiting-process.ts';
 import type { ActionContext, ActionEnd, Perform } from './action.ts';
 import type { ContentCache } from './content-cache.ts';
 import { digestOf, fileRows, readWhole } from './get-file.ts';
@@ -18,6 +19,8 @@ export interface ActionOption {
   content: Pick<ContentCache, 'find'>;
   rebootCommand: readonly string[];
   rebootHold(): RebootHold | undefined;
+  /** Commands begin in it. */
+  waiting: WaitingProcess;
   /** Collects the grains and puts them into the log. */
   refreshGrains(): Promise<void>;
 }
@@ -29,7 +32,7 @@ export function createActions(option: ActionOption): Perform {
       case 'ping':
         return Promise.resolve({ outcome: 'succeeded' });
       case 'command':
-        return runCommand(action.argv, { ...context, shell: action.shell ?? false });
+        return runCommand(action.argv, { ...context, waiting: option.waiting, shell: action.shell ?? false });
       case 'script':
         return runScript(option, action, context);
       case 'put':
@@ -37,7 +40,7 @@ export function createActions(option: ActionOption): Perform {
       case 'get':
         return get(option, action, context);
       case 'restart':
-        return restart(action, context);
+        return restart(option, action, context);
       case 'reboot':
         return reboot({ clock: option.clock, command: option.rebootCommand, hold: option.rebootHold }, context);
       case 'refresh':
@@ -55,7 +58,7 @@ export function createActions(option: ActionOption): Perform {
 }
 
 async function runScript(
-  { content }: ActionOption,
+  { content, waiting }: ActionOption,
   { content: wanted, name, args }: ActionOf<'script'>,
   context: ActionContext,
 ): Promise<ActionEnd> {
@@ -63,7 +66,7 @@ async function runScript(
   if (path === undefined) return { outcome: 'failed', reason: 'the script is not on this device any more' };
   const interpreter = await interpreterOf(path);
   if (interpreter === undefined) return { outcome: 'failed', reason: `${name} does not begin with a #! line` };
-  return runCommand([...interpreter, path, ...args], { ...context, environment: { FLOTILLA_SCRIPT: name } });
+  return runCommand([...interpreter, path, ...args], { ...context, waiting, environment: { FLOTILLA_SCRIPT: name } });
 }
 
 async function put({ content }: ActionOption, action: ActionOf<'put'>, context: ActionContext): Promise<ActionEnd> {
@@ -85,11 +88,15 @@ async function get({ log, clock }: ActionOption, action: ActionOf<'get'>, contex
   return { outcome: 'succeeded', file: digestOf(file) };
 }
 
-async function restart({ service }: ActionOf<'restart'>, context: ActionContext): Promise<ActionEnd> {
+async function restart(
+  { waiting }: ActionOption,
+  { service }: ActionOf<'restart'>,
+  context: ActionContext,
+): Promise<ActionEnd> {
   if (basename(service, '.service') === serviceName) {
     return { outcome: 'rejected', reason: 'the agent would end in the middle of its own restart' };
   }
-  return runCommand(await restartCommand(service), context);
+  return runCommand(await restartCommand(service), { ...context, waiting });
 }
 
 export async function runCommand(
@@ -98,8 +105,13 @@ export async function runCommand(
     jobId,
     shell = false,
     environment = {},
+    waiting,
     ...bounds
-  }: Omit<ActionContext, 'objection'> & { shell?: boolean; environment?: Record<string, string> },
+  }: Omit<ActionContext, 'objection'> & {
+    waiting: WaitingProcess;
+    shell?: boolean;
+    environment?: Record<string, string>;
+  },
 ): Promise<ActionEnd> {
   const { timeoutMs, maxOutputBytes, onOutput, signal: abort } = bounds;
   const result = await runBounded({
@@ -108,6 +120,7 @@ export async function runCommand(
     timeoutMs,
     maxOutputBytes,
     signal: abort,
+    waiting,
     ...(onOutput === undefined ? {} : { onOutput }),
     environment: { FLOTILLA_JOB_ID: jobId, ...environment },
   });

@@ -159,7 +159,9 @@ export class LiveSession implements StreamReceiver {
 
   /** Rows that are on disk and not yet queued. */
   #fill(): void {
+    const nextSeq = this.#option.log.nextSeq();
     for (const lane of allLanes) {
+      if (this.#session.queuedSeq(lane) + 1 >= nextSeq[lane]!) continue;
       const room = this.#session.room(lane);
       if (room === 0) continue;
       const { left, firstSeq, rows } = this.#option.log.read(lane, this.#session.queuedSeq(lane), readRows, room);

@@ -1,9 +1,7 @@
 /** A child process in its own process group, with a bound on its time and on the output that is kept. */
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import type { Readable } from 'node:stream';
-
-type Leader = ChildProcessByStdio<null, Readable, Readable>;
+import { shellRefusal, type Leader, type WaitingProcess } from './waiting-process.ts';
 
 export interface BoundedCommand {
   argv: readonly string[];
@@ -20,6 +18,8 @@ export interface BoundedCommand {
   directory?: string;
   /** From SIGTERM to SIGKILL. */
   graceMs?: number;
+  /** Becomes the command, if it can. */
+  waiting?: WaitingProcess;
 }
 
 export interface BoundedResult {
@@ -41,9 +41,7 @@ const pipeGraceMs = 500;
 
 /** Never throws for what the command does. When it ends, nothing of its process group is left running. */
 export async function runBounded(command: BoundedCommand): Promise<BoundedResult> {
-  const { argv, timeoutMs, maxOutputBytes, signal, environment, directory, graceMs = 2_000, shell = false } = command;
-  const { onOutput } = command;
-  const [file = '', ...rest] = argv;
+  const { timeoutMs, maxOutputBytes, signal, graceMs = 2_000, onOutput, waiting } = command;
   const startedMs = performance.now();
   const stdout = new CappedOutput(maxOutputBytes);
   const stderr = new CappedOutput(maxOutputBytes);
@@ -56,11 +54,10 @@ export async function runBounded(command: BoundedCommand): Promise<BoundedResult
   });
   if (signal?.aborted) return finish({ end: 'aborted' });
 
+  const taken = await take(command);
   let leader: Leader;
   try {
-    leader = shell
-      ? start('/bin/sh', ['-c', argv.join(' ')], environment, directory)
-      : start(file, rest, environment, directory);
+    leader = taken ?? start(command);
   } catch (error) {
     return finish({ end: 'not-started', message: textOf(error) });
   }
@@ -90,12 +87,15 @@ export async function runBounded(command: BoundedCommand): Promise<BoundedResult
   const abort = () => stop('aborted');
   const timer = setTimeout(() => stop('timed-out'), Math.min(timeoutMs, 2_147_483_647));
   signal?.addEventListener('abort', abort, { once: true });
+  if (signal?.aborted) abort(); // while it was being taken
   try {
     const [exitCode, signalName] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
       leader.once('exit', (code, name) => resolve([code, name]));
     });
     killGroup(pid, 'SIGKILL'); // what the leader left behind would escape every limit
     await closed(leader);
+    const refusal = taken === undefined ? undefined : shellRefusal(exitCode, stderr.text());
+    if (refusal !== undefined) return { ...finish({ end: 'not-started', message: refusal }), stderr: '' };
     return finish({
       end,
       ...(exitCode === null ? {} : { exitCode }),
@@ -104,23 +104,30 @@ export async function runBounded(command: BoundedCommand): Promise<BoundedResult
   } finally {
     clearTimeout(timer);
     clearTimeout(force);
+    waiting?.prepareSoon();
     signal?.removeEventListener('abort', abort);
   }
 }
 
+function programOf({ argv, shell = false }: BoundedCommand): { file: string; args: readonly string[] } {
+  if (shell) return { file: '/bin/sh', args: ['-c', argv.join(' ')] };
+  const [file = '', ...args] = argv;
+  return { file, args };
+}
+
+async function take({ waiting, environment = {}, directory, ...command }: BoundedCommand): Promise<Leader | undefined> {
+  return directory === undefined ? waiting?.take({ ...programOf(command), environment }) : undefined;
+}
+
 /** Without a library around it: that took 1.0 ms more, as much as all else of a start. Throws for some of what is wrong. */
-function start(
-  file: string,
-  args: readonly string[],
-  environment: Record<string, string> | undefined,
-  cwd: string | undefined,
-): Leader {
+function start({ environment, directory, ...command }: BoundedCommand): Leader {
+  const { file, args } = programOf(command);
   return spawn(file, args, {
     detached: true, // its own process group
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(environment === undefined ? {} : { env: { ...process.env, ...environment } }),
-    ...(cwd === undefined ? {} : { cwd }),
-  });
+    ...(directory === undefined ? {} : { cwd: directory }),
+  }) as ChildProcess as Leader;
 }
 
 function textOf(error: unknown): string {

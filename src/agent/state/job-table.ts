@@ -30,7 +30,7 @@ export function createJobTable(db: DatabaseSync): JobTable {
     "UPDATE agent_job SET state = 'started', started_at_ms = ? WHERE job_id = ? AND state = 'queued'",
   );
   const finish = db.prepare(`
-    INSERT INTO agent_job (job_id, state, outcome) VALUES (:jobId, 'finished', :outcome)
+    INSERT INTO agent_job (job_id, state, outcome) VALUES (?, 'finished', ?)
     ON CONFLICT (job_id) DO UPDATE SET state = 'finished', outcome = excluded.outcome, start = NULL`);
   const started = db.prepare(`
     SELECT start, started_at_ms, note FROM agent_job LEFT JOIN agent_job_note USING (job_id)
@@ -54,7 +54,7 @@ export function createJobTable(db: DatabaseSync): JobTable {
     },
     setNote,
     markFinished(jobId, outcome) {
-      finish.run({ jobId, outcome });
+      finish.run(jobId, outcome);
       dropNote.run(jobId);
       prune.run(keptJobs);
     },

@@ -9,6 +9,7 @@ import {
 } from '../../session/coordinator-session.ts';
 import type { Close, Effect } from '../../session/effect.ts';
 import type { ByteStream, StreamReceiver } from '../../transport/byte-stream.ts';
+import type { Flushable } from './flush-queue.ts';
 import { PartServer } from './part-server.ts';
 import type { FrameFault, NackVerdict, PeerIdentity } from './port.ts';
 
@@ -47,7 +48,7 @@ export interface ConnectionOption {
 }
 
 /** A device's stream, its session, and the parts it fetches. */
-export class GatewayConnection implements StreamReceiver {
+export class GatewayConnection implements StreamReceiver, Flushable {
   readonly id: number;
   readonly identity: PeerIdentity;
   readonly resumed: boolean;
@@ -55,6 +56,7 @@ export class GatewayConnection implements StreamReceiver {
   readonly session: CoordinatorSession;
   /** The core was told of it, and is told when it goes. */
   announced = false;
+  queued = false;
   /** What the device sent instead of frames: the end of this connection. */
   fault: FrameFault | undefined;
   readonly #owner: ConnectionOwner;
@@ -68,6 +70,8 @@ export class GatewayConnection implements StreamReceiver {
   /** When a peer that was told goodbye is cut, if it does not go. */
   #cutAtMs = Infinity;
   #probeUntilMs = Infinity;
+  /** Before this there is nothing to sweep for; 0 where that is not known. */
+  #dueMs = 0;
 
   constructor(stream: ByteStream, option: ConnectionOption, owner: ConnectionOwner) {
     this.id = option.id;
@@ -104,9 +108,11 @@ export class GatewayConnection implements StreamReceiver {
 
   /** Lets time pass. */
   sweep(nowMs: number): void {
+    if (nowMs < this.#dueMs) return;
     if (nowMs >= this.#cutAtMs) this.stream.destroy();
     else if (nowMs >= this.#probeUntilMs) this.#probed(false);
     else if (nowMs >= this.session.deadlineMs()) this.#guard(() => this.#apply(this.session.tick(nowMs)));
+    else this.#dueMs = Math.min(this.#cutAtMs, this.#probeUntilMs, this.session.deadlineMs());
   }
 
   admit(admission: Admission): void {
@@ -144,6 +150,7 @@ export class GatewayConnection implements StreamReceiver {
   /** A connection that is over already does not answer. */
   probe(withinMs: number): void {
     this.#probeUntilMs = this.#owner.monotonicMs() + withinMs;
+    this.#dueMs = 0;
     this.session.probe();
     this.#owner.dirty(this);
   }
@@ -179,6 +186,7 @@ export class GatewayConnection implements StreamReceiver {
       }
       const bytes = this.session.flush(this.#owner.monotonicMs(), maxBufferedBytes - this.stream.bufferedBytes);
       if (bytes !== undefined) this.stream.write(bytes);
+      this.#dueMs = 0;
       if (this.#close !== undefined) this.stream.end();
       this.#parts?.pump();
       // Without room in the socket, `onDrain` asks again.
@@ -201,6 +209,7 @@ export class GatewayConnection implements StreamReceiver {
   }
 
   #apply(effects: Effect[]): void {
+    this.#dueMs = 0;
     for (const effect of effects) {
       if (effect.kind === 'closed') {
         this.#close = effect.close;
@@ -216,7 +225,8 @@ export class GatewayConnection implements StreamReceiver {
         this.#owner.effect(this, effect);
       }
     }
-    this.#owner.dirty(this);
+    // Mostly there is nothing to say before the core has stored what came.
+    if (this.session.pending || this.#close !== undefined || this.#parts !== undefined) this.#owner.dirty(this);
   }
 
   #partServer(): PartServer {

@@ -166,7 +166,6 @@ class Gateway implements ConnectionOwner {
 
   gone(connection: GatewayConnection, reason: string, close: Close | undefined): void {
     this.#connections.delete(connection.id);
-    this.#flushes.delete(connection);
     this.#warm.keep(connection);
     const { deviceId } = connection.identity;
     const { address, traffic } = connection.stream;

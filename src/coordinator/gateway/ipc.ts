@@ -3,6 +3,7 @@
  * gateway's own number for it, the pool maps it to the core's. Bodies are written and read by the two functions of
  * each kind, side by side here.
  */
+import { Buffer } from 'node:buffer';
 import type { ByteReader } from '../../protocol/byte-reader.ts';
 import type { ByteWriter } from '../../protocol/byte-writer.ts';
 import type { Packing } from '../../protocol/columns/index.ts';
@@ -228,7 +229,7 @@ export function readRows(body: ByteReader): { local: number; lane: Lane; firstSe
     key: body.text(maxTextBytes),
     timestampMs: body.varint(),
     schema: body.uint64(),
-    payload: new Uint8Array(body.block(maxFrameBytes)),
+    payload: Buffer.from(body.block(maxFrameBytes)),
   }));
   return { ...head, rows };
 }

@@ -68,7 +68,7 @@ export class EventDecoder {
     const isNew = reader.bits(1) === 1;
     if (!isNew) return this.#state.streams.at(reader.bits(Math.log2(maxStreams)));
     reader.alignBits();
-    return this.#state.streams.readDefinition(reader);
+    return this.#state.streams.readDefinition(reader, this.#state.passing);
   }
 
   #time(reader: BodyReader, stream: Stream): number {

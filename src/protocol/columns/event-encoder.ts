@@ -9,12 +9,19 @@ import { bitDomain, decimalDomain, isIn, type Precision } from './domain.ts';
 import { learn, predict, rememberEvent, riceParameter, wholeOf, type Prediction } from './event-column.ts';
 import type { LinkState } from './link-state.ts';
 import type { SchemaMemory, StreamMemory } from './memory.ts';
+import { isPassing } from './passing.ts';
 import { PayloadSplitter } from './payload-splitter.ts';
 import { writeRice } from './residual-writer.ts';
 import type { ColumnSchema } from './schema.ts';
 import type { SlotValues } from './slot-values.ts';
 import type { Stream } from './stream-table.ts';
 import { foldWhole, minus, whole, type Whole } from './whole.ts';
+
+/** Not the expected stream, but a new one: the two bits before a definition. */
+const newStream = 0b10;
+
+/** Of the row that is being written, of whichever connection: most rows are small, and there are many. */
+const body = new ByteWriter(512);
 
 /**
  * Single rows to the bodies of EVENT frames: one bit field, lowest bits first.
@@ -43,39 +50,45 @@ export class EventEncoder {
     this.#state = state;
   }
 
-  /** A row that was encoded has to be sent, in this order. */
+  /** A row that was encoded has to be sent, in this order. The body is a view that the next one overwrites. */
   encode(lane: Lane, row: Row): Uint8Array {
     const fault = rowFault(row);
     if (fault !== undefined) throw new ProtocolError('value', `a row that can't travel: ${fault}`);
-    const out = new ByteWriter(32);
+    body.clear();
     const bits = this.#bits;
     bits.clear();
     bits.bits(lane, 2);
-    const stream = this.#stream(out, row);
+    const stream = this.#stream(row);
     this.#time(stream, row.timestampMs);
     const memory = this.#state.schema(row.schema);
     if (memory === undefined || !this.#columns(memory, stream, row.payload)) {
       bits.bits(0, 1);
-      out.bytes(bits.finish());
-      out.bytes(row.payload);
+      body.bytes(bits.finish());
+      body.bytes(row.payload);
     } else {
-      out.bytes(bits.finish());
+      body.bytes(bits.finish());
     }
-    return out.take();
+    return body.view();
   }
 
-  #stream(out: ByteWriter, row: Row): Stream {
+  #stream(row: Row): Stream {
     const bits = this.#bits;
     const table = this.#state.streams;
+    if (this.#state.passing && isPassing(row)) {
+      bits.bits(newStream, 2);
+      body.bytes(bits.finish());
+      bits.clear();
+      return table.pass(body, row.type, row.key, row.schema);
+    }
     let stream = table.find(row.type, row.key, row.schema);
     const isExpected = stream?.slot === table.expected;
     bits.bits(isExpected ? 1 : 0, 1);
     if (!isExpected) {
       bits.bits(stream === undefined ? 1 : 0, 1);
       if (stream === undefined) {
-        out.bytes(bits.finish());
+        body.bytes(bits.finish());
         bits.clear();
-        stream = table.define(out, row.type, row.key, row.schema);
+        stream = table.define(body, row.type, row.key, row.schema);
       } else {
         bits.bits(stream.slot, 10);
       }

@@ -34,9 +34,12 @@ export class LinkState {
   readonly #shelf = new DictionaryShelf();
   readonly #schemas = new Map<bigint, SchemaMemory>();
   readonly #source: SchemaSource;
+  /** Do rows that pass (passing.ts) leave no stream behind? */
+  readonly passing: boolean;
 
-  constructor(source: SchemaSource) {
+  constructor(source: SchemaSource, passing = false) {
     this.#source = source;
+    this.passing = passing;
   }
 
   /** Undefined for JSON (0n), an unknown schema, and when too many schemas are remembered already. */
@@ -82,6 +85,7 @@ export class LinkState {
       out.uint64(fingerprint);
       memory.describe(out);
     }
+    if (this.passing) out.byte(1);
     return createHash('sha256').update(out.view()).digest().readBigUInt64BE();
   }
 }

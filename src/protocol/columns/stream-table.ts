@@ -5,6 +5,7 @@ import { maxKeyBytes, maxTypeBytes } from '../limit.ts';
 import { ProtocolError } from '../protocol-error.ts';
 import type { BodyReader } from './body-reader.ts';
 import { maxStreams } from './limit.ts';
+import { isPassing } from './passing.ts';
 import type { StreamMemory } from './memory.ts';
 
 /** One (type, key, schema): what a row's slot number stands for. */
@@ -18,16 +19,20 @@ export interface Stream {
   beforeTimeMs: number;
   timesSeen: number;
   memory: StreamMemory | undefined;
+  /** The next one in the index: another type or schema of the same key. */
+  sameKey: Stream | undefined;
 }
 
-interface Name {
-  type: Uint8Array;
-  key: Uint8Array;
-  schema: bigint;
-}
+type Name = Pick<Stream, 'type' | 'key' | 'schema'>;
+
+/** UTF-8 of the two keys of a definition, the one before and its own. A device's job is one: this is hot. */
+const lastKey = Buffer.allocUnsafe(maxKeyBytes);
+const nextKey = Buffer.allocUnsafe(maxKeyBytes);
 
 /** No slot has followed yet. */
 const unknown = 0xffff;
+/** Of a stream that passes. */
+const noSlot = -1;
 
 const definition = { whole: 0, json: 1, hex: 2, sameLength: 0x80, sameStream: 0x40, lengthMask: 0x3f } as const;
 
@@ -47,11 +52,11 @@ const definition = { whole: 0, json: 1, hex: 2, sameLength: 0x80, sameStream: 0x
  */
 export class StreamTable {
   readonly #slots: (Stream | undefined)[] = [];
-  readonly #byName = new Map<string, Stream[]>();
+  readonly #byKey = new Map<string, Stream>();
   readonly #next = new Uint16Array(maxStreams).fill(unknown);
   #defined = 0;
   #lastSlot = maxStreams - 1;
-  #lastName: Name = { type: new Uint8Array(0), key: new Uint8Array(0), schema: 0n };
+  #lastName: Name = { type: '', key: '', schema: 0n };
 
   at(slot: number): Stream {
     const stream = this.#slots[slot];
@@ -60,7 +65,9 @@ export class StreamTable {
   }
 
   find(type: string, key: string, schema: bigint): Stream | undefined {
-    return this.#byName.get(nameOf(type, key))?.find((stream) => stream.schema === schema);
+    let stream = this.#byKey.get(key);
+    while (stream !== undefined && (stream.type !== type || stream.schema !== schema)) stream = stream.sameKey;
+    return stream;
   }
 
   /** The slot that most likely comes after the last one: as it was before, or the next one that there is, or the same. */
@@ -74,23 +81,32 @@ export class StreamTable {
 
   /** Takes note of the next row's slot. */
   follow(slot: number): void {
+    if (slot === noSlot) return;
     this.#next[this.#lastSlot] = slot;
     this.#lastSlot = slot;
   }
 
   /** Gives a new stream its slot and writes its definition. */
   define(out: ByteWriter, type: string, key: string, schema: bigint): Stream {
-    const name = { type: Buffer.from(type), key: Buffer.from(key), schema };
+    const name = { type, key, schema };
     writeDefinition(out, this.#lastName, name);
-    return this.#add(name, type, key);
+    return this.#add(name);
   }
 
-  readDefinition(reader: BodyReader): Stream {
+  /** Writes the definition of a stream that passes: it has no slot, and nobody remembers it. */
+  pass(out: ByteWriter, type: string, key: string, schema: bigint): Stream {
+    const name = { type, key, schema };
+    writeDefinition(out, this.#lastName, name);
+    return this.#pass(name);
+  }
+
+  /** @param mayPass where a stream that passes takes no slot */
+  readDefinition(reader: BodyReader, mayPass = false): Stream {
     const name = readDefinition(reader, this.#lastName);
-    const [type, key] = [decodeText(name.type), decodeText(name.key)];
-    const again = this.find(type, key, name.schema);
+    if (mayPass && isPassing(name)) return this.#pass(name);
+    const again = this.find(name.type, name.key, name.schema);
     if (again !== undefined) this.forget(again);
-    return this.#add(name, type, key);
+    return this.#add(name);
   }
 
   /** Whether the next `count` definitions would take this slot. */
@@ -100,10 +116,13 @@ export class StreamTable {
 
   /** Forgets a stream that is about to be defined again. */
   forget(stream: Stream): void {
-    const name = nameOf(stream.type, stream.key);
-    const rest = this.#byName.get(name)?.filter((other) => other !== stream) ?? [];
-    if (rest.length > 0) this.#byName.set(name, rest);
-    else this.#byName.delete(name);
+    const first = this.#byKey.get(stream.key);
+    if (first !== stream) {
+      let before = first;
+      while (before?.sameKey !== stream) before = before!.sameKey;
+      before.sameKey = stream.sameKey;
+    } else if (stream.sameKey === undefined) this.#byKey.delete(stream.key);
+    else this.#byKey.set(stream.key, stream.sameKey);
     this.#slots[stream.slot] = undefined;
   }
 
@@ -111,9 +130,8 @@ export class StreamTable {
   get heldBytes(): number {
     let bytes = 4_096;
     for (const stream of this.#slots) {
-      // The name stands twice: by itself, and in the index.
-      if (stream !== undefined)
-        bytes += 512 + 4 * (stream.type.length + stream.key.length) + (stream.memory?.heldBytes ?? 0);
+      if (stream === undefined) continue;
+      bytes += 384 + 2 * (stream.type.length + stream.key.length) + (stream.memory?.heldBytes ?? 0);
     }
     return bytes;
   }
@@ -122,8 +140,8 @@ export class StreamTable {
   describe(out: ByteWriter): void {
     out.varint(this.#defined);
     out.varint(this.#lastSlot);
-    out.block(this.#lastName.type);
-    out.block(this.#lastName.key);
+    out.text(this.#lastName.type);
+    out.text(this.#lastName.key);
     out.uint64(this.#lastName.schema);
     for (const slot of this.#next) out.uint16(slot);
     this.#slots.forEach((stream, slot) => {
@@ -138,57 +156,45 @@ export class StreamTable {
     });
   }
 
-  #add(name: Name, type: string, key: string): Stream {
+  #pass(name: Name): Stream {
+    this.#lastName = name;
+    return newStream(name, noSlot, undefined);
+  }
+
+  #add(name: Name): Stream {
     const slot = this.#defined % maxStreams;
     const replaced = this.#slots[slot];
     if (replaced !== undefined) this.forget(replaced);
-    const stream: Stream = {
-      type,
-      key,
-      schema: name.schema,
-      slot,
-      lastTimeMs: 0,
-      beforeTimeMs: 0,
-      timesSeen: 0,
-      memory: undefined,
-    };
+    const stream = newStream(name, slot, this.#byKey.get(name.key));
     this.#slots[slot] = stream;
     this.#next[slot] = unknown;
-    const byName = nameOf(type, key);
-    this.#byName.set(byName, [...(this.#byName.get(byName) ?? []), stream]);
+    this.#byKey.set(name.key, stream);
     this.#lastName = name;
     this.#defined += 1;
     return stream;
   }
 }
 
-function nameOf(type: string, key: string): string {
-  return `${type.length}:${type}${key}`;
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0;
-}
-
-function sharedPrefix(a: Uint8Array, b: Uint8Array): number {
-  const most = Math.min(a.length, b.length);
-  let n = 0;
-  while (n < most && a[n] === b[n]) n += 1;
-  return n;
+function newStream({ type, key, schema }: Name, slot: number, sameKey: Stream | undefined): Stream {
+  return { type, key, schema, slot, lastTimeMs: 0, beforeTimeMs: 0, timesSeen: 0, memory: undefined, sameKey };
 }
 
 function writeDefinition(out: ByteWriter, last: Name, next: Name): void {
-  const shared = sharedPrefix(last.key, next.key);
-  const rest = next.key.subarray(shared);
-  if (next.type.length > 0 && isSame(last.type, next.type) && last.schema === next.schema && rest.length < 64) {
-    const sameLength = last.key.length === next.key.length;
+  const lastBytes = lastKey.write(last.key);
+  const nextBytes = nextKey.write(next.key);
+  const most = Math.min(lastBytes, nextBytes);
+  let shared = 0;
+  while (shared < most && lastKey[shared] === nextKey[shared]) shared += 1;
+  const rest = nextKey.subarray(shared, nextBytes);
+  if (last.type === next.type && last.schema === next.schema && rest.length < 64) {
+    const sameLength = lastBytes === nextBytes;
     out.byte((sameLength ? definition.sameLength : definition.sameStream) | rest.length);
     if (!sameLength) out.varint(shared);
     out.bytes(rest);
   } else {
     const packed = packHex(rest);
     out.byte((next.schema === 0n ? definition.json : definition.whole) | (packed === undefined ? 0 : definition.hex));
-    out.block(next.type);
+    out.text(next.type);
     out.varint(shared);
     out.block(packed ?? rest);
     if (next.schema !== 0n) out.uint64(next.schema);
@@ -196,19 +202,20 @@ function writeDefinition(out: ByteWriter, last: Name, next: Name): void {
 }
 
 /** Serial numbers and hashes are hex more often than not: half the bytes. */
-function packHex(text: Uint8Array): Uint8Array | undefined {
-  const latin1 = Buffer.from(text).toString('latin1');
+function packHex(text: Buffer): Uint8Array | undefined {
+  const latin1 = text.toString('latin1');
   return /^(?:[0-9a-f]{2}){2,}$/.test(latin1) ? Buffer.from(latin1, 'hex') : undefined;
 }
 
 function readDefinition(reader: BodyReader, last: Name): Name {
   const form = reader.byte();
+  const lastBytes = lastKey.write(last.key);
   let { type, schema } = last;
   let shared: number;
   let rest: Uint8Array;
   if (form <= (definition.json | definition.hex)) {
-    type = new Uint8Array(reader.bytes(reader.varint(maxTypeBytes)));
-    shared = reader.varint(last.key.length);
+    type = decodeText(reader.bytes(reader.varint(maxTypeBytes)));
+    shared = reader.varint(lastBytes);
     rest = reader.bytes(reader.varint(maxKeyBytes));
     if ((form & definition.hex) !== 0) rest = Buffer.from(Buffer.from(rest).toString('hex'), 'latin1');
     const isJson = (form & definition.json) !== 0;
@@ -220,13 +227,11 @@ function readDefinition(reader: BodyReader, last: Name): Name {
     if (kind !== definition.sameLength && kind !== definition.sameStream) {
       throw new ProtocolError('stream', `a definition of form ${form}`);
     }
-    shared = kind === definition.sameLength ? last.key.length - restBytes : reader.varint(last.key.length);
+    shared = kind === definition.sameLength ? lastBytes - restBytes : reader.varint(lastBytes);
     rest = reader.bytes(restBytes);
   }
   if (type.length === 0) throw new ProtocolError('stream', 'a stream without a type');
   if (shared < 0 || shared + rest.length > maxKeyBytes) throw new ProtocolError('stream', 'a key of a wrong length');
-  const key = new Uint8Array(shared + rest.length);
-  key.set(last.key.subarray(0, shared));
-  key.set(rest, shared);
-  return { type, key, schema };
+  lastKey.set(rest, shared);
+  return { type, key: decodeText(lastKey.subarray(0, shared + rest.length)), schema };
 }

@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { eventually } from '../../support/eventually.ts';
 import { writeIdentity } from '../../support/short-lived.ts';
+import { waitingShells } from '../../support/waiting-shell.ts';
 import type { CrowdFleet } from './crowd-fleet.ts';
 
+/** What a supervisor gives a service: systemd.exec(5). */
+const servicePath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** A file system in memory. */
 const memory = '/dev/shm';
 
@@ -36,7 +39,7 @@ export async function startRealAgents(
     const crowd = execa(
       process.execPath,
       ['--disable-warning=ExperimentalWarning', script, ...dirs.slice(n, n + share)],
-      { reject: false, stdin: 'ignore', stdout: 'ignore', stderr: 'inherit' },
+      { reject: false, stdin: 'ignore', stdout: 'ignore', stderr: 'inherit', env: { PATH: servicePath } },
     );
     if (crowd.pid !== undefined) pids.push(crowd.pid);
     stack.defer(async () => {
@@ -53,6 +56,12 @@ export async function startRealAgents(
     { timeoutMs: 300_000, everyMs: 500 },
   );
   return pids;
+}
+
+/** Each agent of these processes has one that waits for the next command. */
+export async function untilReady(pids: readonly number[], agents: number): Promise<void> {
+  const count = (): number => pids.reduce((sum, pid) => sum + waitingShells(pid).length, 0);
+  await eventually(`${agents} processes wait for a command`, () => count() === agents, { everyMs: 100 });
 }
 
 /** Processes a second that one loop of posix_spawn(3) and waitpid(2) makes of `true` on this machine. */

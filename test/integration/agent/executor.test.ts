@@ -5,6 +5,7 @@ import { ContentCache } from '../../../src/agent/executor/content-cache.ts';
 import { Executor } from '../../../src/agent/executor/executor.ts';
 import { sectionPolicy, type JobSection } from '../../../src/agent/executor/job-policy.ts';
 import { createActions } from '../../../src/agent/executor/perform-action.ts';
+import { WaitingProcess } from '../../../src/agent/machine/waiting-process.ts';
 import type { JobEvent } from '../../../src/protocol/event.ts';
 import { Lane } from '../../../src/protocol/lane.ts';
 import type { JobStart } from '../../../src/protocol/request.ts';
@@ -43,6 +44,7 @@ function executorOf(parts: AgentParts, change: Partial<JobSection> = {}, machine
   const perform = createActions({
     ...parts,
     content,
+    waiting: new WaitingProcess(parts),
     rebootCommand: ['true'],
     rebootHold: () => undefined,
     refreshGrains: () => Promise.resolve(),

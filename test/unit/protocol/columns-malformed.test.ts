@@ -53,7 +53,7 @@ const corpus = (['pack', 'range'] as const).flatMap((packing) =>
 
 const eventCorpus = [readEventSet('c1'), readEventSet('c1-offgrid'), readEventSet('c2')].map((rows) => {
   const encoder = new EventEncoder(new LinkState(source));
-  return rows.slice(0, 25).map((row) => encoder.encode(3, row));
+  return rows.slice(0, 25).map((row) => Buffer.from(encoder.encode(3, row)));
 });
 
 /** What a broken peer or a broken link does to bytes. */

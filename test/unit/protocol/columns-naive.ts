@@ -154,6 +154,7 @@ export class NaiveReader {
   /** What of the format has come: for vectors that are to show all of it. */
   readonly seen = new Set<string>();
   readonly #avro: (fingerprint: bigint) => any;
+  readonly #passing: boolean;
   readonly #slots: (Stream | undefined)[] = [];
   readonly #next = new Map<number, number>();
   readonly #schemas = new Map<bigint, SchemaState>();
@@ -163,8 +164,10 @@ export class NaiveReader {
   #lastName = { type: Buffer.alloc(0), key: Buffer.alloc(0), schema: 0n };
   #clock = 0n;
 
-  constructor(avro: (fingerprint: bigint) => any) {
+  /** @param passing whether job rows in events take no slot */
+  constructor(avro: (fingerprint: bigint) => any, passing = false) {
     this.#avro = avro;
+    this.#passing = passing;
   }
 
   batch(body: Uint8Array): NaiveRow[] {
@@ -176,7 +179,7 @@ export class NaiveReader {
     const reader = new Bytes(body.subarray(head.at, body.length - rangeBytes));
     const range = rangeBytes > 0 ? new Range(body.subarray(body.length - rangeBytes)) : undefined;
     const definitions = reader.count();
-    for (let n = 0; n < definitions; n += 1) this.#define(reader);
+    for (let n = 0; n < definitions; n += 1) this.#keep(this.#name(reader));
     const slots = this.#residuals(reader, this.#head(reader), count).map((residual) => {
       const slot = this.#expected() + Number(residual);
       this.#follow(slot);
@@ -213,19 +216,25 @@ export class NaiveReader {
     const reader = new Bytes(body);
     const lane = Number(reader.bits(2));
     let slot = this.#expected();
+    let passing: Stream | undefined;
     const isExpected = reader.oneBit() === 1n;
     if (!isExpected) {
       const isNew = reader.oneBit() === 1n;
       this.seen.add(isNew ? 'event: new stream' : 'event: slot');
       if (isNew) {
         reader.align();
-        slot = this.#define(reader);
+        const name = this.#name(reader);
+        const isJob = name.schema === 0n && /^(?:job\.|flotilla\.job$)/.test(name.type);
+        if (this.#passing && isJob) {
+          this.seen.add('event: passing');
+          passing = { ...name, times: { last: 0n, before: 0n, seen: 0 }, pasts: new Map() };
+        } else slot = this.#keep(name);
       } else {
         slot = Number(reader.bits(10));
       }
     }
-    this.#follow(slot);
-    const stream = this.#slots[slot]!;
+    if (passing === undefined) this.#follow(slot);
+    const stream = passing ?? this.#slots[slot]!;
     const { times } = stream;
     const folded = this.#timeMean.count > 0n ? reader.rice(parameter(this.#timeMean)) : reader.lengthCode();
     const line = 2n * BigInt(times.last) - BigInt(times.before);
@@ -308,7 +317,7 @@ export class NaiveReader {
     return Buffer.concat(parts);
   }
 
-  #define(reader: Bytes): number {
+  #name(reader: Bytes): { type: string; key: string; schema: bigint } {
     const form = reader.byte();
     this.seen.add(`definition ${form < 4 ? form : form & 0xc0}`);
     const last = this.#lastName;
@@ -328,8 +337,12 @@ export class NaiveReader {
     }
     const key = Buffer.concat([last.key.subarray(0, shared), rest]);
     this.#lastName = { type, key, schema };
-    const name = { type: type.toString(), key: key.toString(), schema };
-    const old = this.#slots.findIndex((s) => s?.type === name.type && s.key === name.key && s.schema === schema);
+    return { type: type.toString(), key: key.toString(), schema };
+  }
+
+  #keep(name: { type: string; key: string; schema: bigint }): number {
+    const { type, key, schema } = name;
+    const old = this.#slots.findIndex((s) => s?.type === type && s.key === key && s.schema === schema);
     if (old >= 0) this.#slots[old] = undefined;
     const slot = this.#defined % 1024;
     if (this.#slots[slot] !== undefined) this.seen.add('slot taken again');

@@ -34,16 +34,16 @@ const plainRow = (lane: Lane, { type, key, schema, timestampMs, payload }: Row):
 });
 
 /** One direction of a connection: our encoders against our decoders and the naive reader. */
-function link(avro: any, packing: 'pack' | 'range') {
+function link(avro: any, packing: 'pack' | 'range', passing = false) {
   const columns = columnSchema(avro);
   const source = (): typeof columns => columns;
-  const [sender, receiver] = [new LinkState(source), new LinkState(source)];
+  const [sender, receiver] = [new LinkState(source, passing), new LinkState(source, passing)];
   return {
     sender,
     receiver,
     batches: { encoder: new BatchEncoder(sender, packing), decoder: new BatchDecoder(receiver) },
     events: { encoder: new EventEncoder(sender), decoder: new EventDecoder(receiver) },
-    naive: new NaiveReader(() => avro),
+    naive: new NaiveReader(() => avro, passing),
   };
 }
 
@@ -79,6 +79,47 @@ describe('batches and events by column', () => {
       );
     },
   );
+
+  it('come back as well when jobs pass between the streams', () => {
+    const job = fc.record({
+      type: fc.constantFrom('job.start', 'job.run', 'job.cancel', 'flotilla.job', 'flotilla.job-output', 'jobs'),
+      key: fc.constantFrom('', 'J1', 'J2', 'J10', 'KÖ', 'é'),
+      timestampMs: fc.integer({ min: 1_763_784_000_000, max: 1_763_784_100_000 }),
+      schema: fc.constantFrom(0n, 0n, fingerprint),
+      payload: fc.uint8Array({ maxLength: 20 }),
+    });
+    const part = fc.record({ rows: fc.array(job, { minLength: 1, maxLength: 4 }), asEvent: fc.boolean() });
+    const seen = new Set<string>();
+    fc.assert(
+      fc.property(traffic, fc.array(part, { maxLength: 20 }), ({ avro, sendings }, jobs) => {
+        const one = link(avro, 'range', true);
+        const mixed = Array.from({ length: Math.max(jobs.length, sendings.length) }, (_, n) => [sendings[n], jobs[n]]);
+        mixed.flat().forEach((sending, n) => {
+          if (sending === undefined) return;
+          const rows = sending.asEvent ? sending.rows.slice(0, 1) : sending.rows;
+          expectSameEverywhere(one, rows, (n % 4) as Lane, sending.asEvent);
+          expect(one.sender.token()).toBe(one.receiver.token());
+        });
+        for (const what of one.naive.seen) seen.add(what);
+      }),
+      { numRuns: 200 },
+    );
+    expect(seen).toContain('event: passing');
+    expect(seen).toContain('event: slot');
+  });
+
+  it('of jobs that pass leave nothing behind, however many there were', () => {
+    const held = (passing: boolean): number => {
+      const one = link(meterAvro, 'range', passing);
+      for (let n = 0; n < 2_000; n += 1) {
+        const row = { type: 'job.start', key: `job-${n}`, timestampMs: n, schema: 0n, payload: Buffer.from('{}') };
+        one.events.decoder.decode(one.events.encoder.encode(0, row));
+      }
+      return one.receiver.heldBytes;
+    };
+    expect(held(true)).toBe(new LinkState(() => undefined).heldBytes);
+    expect(held(false)).toBeGreaterThan(100_000);
+  });
 
   it.each(eventSets)('read the event set %s as it was, in batches of 40 with singles between', (set) => {
     for (const packing of ['pack', 'range'] as const) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Packing } from '../../../src/protocol/columns/index.ts';
-import type { RowMessage } from '../../../src/protocol/message.ts';
+import type { Define, RowMessage } from '../../../src/protocol/message.ts';
 import { readSchema } from '../../../src/protocol/schema-catalogue.ts';
 import { RowFrames, type RowOption } from '../../../src/session/row-frames.ts';
 import { meterAvro, meterFingerprint, readEventSet } from '../../support/wire-vector.ts';
@@ -10,7 +10,9 @@ const rows = readEventSet('c1').slice(0, 100);
 const rangeBit = 4;
 
 function encoded(option: RowOption): RowMessage {
-  const [message] = new RowFrames({ schemas, ...option }).encode(3, rows);
+  const messages: (Define | RowMessage)[] = [];
+  new RowFrames({ schemas, ...option }).encode(3, rows, (one) => messages.push(one));
+  const [message] = messages;
   if (message?.type !== 'batch') throw new Error('not one batch');
   return message;
 }

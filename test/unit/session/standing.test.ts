@@ -268,7 +268,7 @@ describe('negotiation', () => {
 
   it.each([
     ['a version', { version: 2 }],
-    ['a feature', { features: 2 }],
+    ['a feature', { features: 4 }],
   ])('ends at %s that was never offered', (_, more) => {
     const device = new DeviceSession(greeting, option, 0);
     const welcome: Message = {
