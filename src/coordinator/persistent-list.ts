@@ -1,45 +1,78 @@
-const chunkSize = 256;
-
-/** An immutable list with cheap single replacements: a rollout of a hundred thousand devices changes one at a time. */
+/**
+ * An immutable list of which single items are replaced at the cost of an array: a job of a hundred thousand devices
+ * changes one of them at a time. The newest version has the items; an older one only says in what it differs from the
+ * version that came of it, and takes the items over when somebody looks at it again (after a turn that was undone).
+ */
 export class PersistentList<T> {
   readonly length: number;
-  readonly #chunks: readonly (readonly T[])[];
+  /** Behind `length` may stand what a newer version has appended. */
+  #items: T[] | undefined;
+  #difference: Difference<T> | undefined;
 
-  private constructor(chunks: readonly (readonly T[])[], length: number) {
-    this.#chunks = chunks;
+  private constructor(items: T[], length: number) {
+    this.#items = items;
     this.length = length;
   }
 
   static from<T>(items: readonly T[]): PersistentList<T> {
-    const chunks: T[][] = [];
-    for (let start = 0; start < items.length; start += chunkSize) chunks.push(items.slice(start, start + chunkSize));
-    return new PersistentList(chunks, items.length);
+    return new PersistentList([...items], items.length);
   }
 
   /** @throws RangeError for an index outside of the list */
   at(index: number): T {
-    const chunk = this.#chunks[Math.floor(index / chunkSize)];
-    if (chunk === undefined || index < 0 || index >= this.length) throw new RangeError(`no item ${index}`);
-    return chunk[index % chunkSize] as T;
+    if (!(index >= 0 && index < this.length)) throw new RangeError(`no item ${index}`);
+    return this.#own()[index] as T;
   }
 
   with(index: number, item: T): PersistentList<T> {
     this.at(index);
-    const position = Math.floor(index / chunkSize);
-    const chunk = (this.#chunks[position] as readonly T[]).with(index % chunkSize, item);
-    return new PersistentList(this.#chunks.with(position, chunk), this.length);
+    return this.#replace(index, item, this.length);
   }
 
   append(item: T): PersistentList<T> {
-    const last = this.#chunks.at(-1);
-    const chunks =
-      last === undefined || last.length === chunkSize
-        ? [...this.#chunks, [item]]
-        : this.#chunks.with(this.#chunks.length - 1, [...last, item]);
-    return new PersistentList(chunks, this.length + 1);
+    return this.#replace(this.length, item, this.length + 1);
   }
 
-  *[Symbol.iterator](): Generator<T> {
-    for (const chunk of this.#chunks) yield* chunk;
+  /** Over the items as they are now, whatever is replaced meanwhile. */
+  [Symbol.iterator](): IterableIterator<T> {
+    return this.#own().slice(0, this.length)[Symbol.iterator]();
   }
+
+  #replace(index: number, item: T, length: number): PersistentList<T> {
+    const items = this.#own();
+    const next = new PersistentList(items, length);
+    this.#items = undefined;
+    this.#difference = { index, item: items[index] as T, from: next };
+    items[index] = item;
+    return next;
+  }
+
+  #own(): T[] {
+    return this.#items ?? this.#takeOver();
+  }
+
+  /** Version by version, from the one that has the items back to this one: each then differs the other way round. */
+  #takeOver(): T[] {
+    const versions: PersistentList<T>[] = [this];
+    for (let from = this.#difference?.from; from !== undefined; from = from.#difference?.from) versions.push(from);
+    let owner = versions.pop()!;
+    const items = owner.#items!;
+    for (const version of versions.toReversed()) {
+      const { index, item } = version.#difference!;
+      owner.#difference = { index, item: items[index] as T, from: version };
+      owner.#items = undefined;
+      items[index] = item;
+      version.#difference = undefined;
+      version.#items = items;
+      owner = version;
+    }
+    return items;
+  }
+}
+
+/** What stands in place of one item of another version. */
+interface Difference<T> {
+  index: number;
+  item: T;
+  from: PersistentList<T>;
 }

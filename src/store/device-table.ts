@@ -1,5 +1,6 @@
 import type { SQLOutputValue } from 'node:sqlite';
 import type { CertificateRow, CursorRow, DeviceRow } from './row.ts';
+import { removeRequests } from './request-table.ts';
 import { jsonOrNull, type Statements } from './statement.ts';
 
 type Columns = Record<string, SQLOutputValue>;
@@ -38,9 +39,7 @@ function notesOf({ hold, pin, refused, clock, agentUpdate, replaces, replacedBy 
 export function removeDevice(statements: Statements, deviceId: string, instanceId = ''): void {
   statements.get('DELETE FROM device WHERE id = ?').run(deviceId);
   statements.get('DELETE FROM cursor WHERE device = ? AND instance <> ?').run(deviceId, instanceId);
-  statements.get('DELETE FROM request WHERE device = ?').run(deviceId);
-  statements.get('DELETE FROM request_past WHERE device = ?').run(deviceId);
-  statements.get('DELETE FROM request_seq WHERE device = ?').run(deviceId);
+  removeRequests(statements, deviceId);
   statements.get('DELETE FROM device_log WHERE device = ?').run(deviceId);
   statements.get('DELETE FROM suspect WHERE device = ?').run(deviceId);
   statements.get('DELETE FROM bound_grain WHERE device = ?').run(deviceId);

@@ -332,4 +332,22 @@ export const migrations: readonly (string | ((database: DatabaseSync) => void))[
   `,
   // They were told in another way: nobody can go through them again.
   'DELETE FROM rollout_step',
+  // Settled requests lay in the order of their devices: what a fleet settles at the same time was written page by page
+  // all over the table. They stay where they were submitted; request-table.ts says how those of a device are found.
+  `
+  ALTER TABLE request ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE request ADD COLUMN before INTEGER;
+  ALTER TABLE request_seq ADD COLUMN last INTEGER;
+  CREATE INDEX request_open ON request (row) WHERE settled = 0;
+
+  INSERT INTO request (row, device, lane, seq, type, key, payload, created_ms, expires_ms, settled)
+    SELECT row_number() OVER (ORDER BY device, seq, lane) - 1 - (SELECT count(*) FROM request_past),
+      device, lane, seq, type, key, payload, created_ms, expires_ms, 1 FROM request_past;
+  UPDATE request SET before = row - 1
+    WHERE settled = 1 AND device = (SELECT device FROM request AS older WHERE older.row = request.row - 1);
+  UPDATE request_seq SET last = newest.row
+    FROM (SELECT device, max(row) AS row FROM request WHERE settled = 1 GROUP BY device) AS newest
+    WHERE newest.device = request_seq.device;
+  DROP TABLE request_past;
+  `,
 ];

@@ -4,9 +4,17 @@ import type { Statements } from './statement.ts';
 
 type Columns = Record<string, SQLOutputValue>;
 
+/**
+ * A request stays in its row when it is settled, for a while: the device may still give it up, and then it can be sent
+ * again. Rows lie in order of submission, so what goes to a whole fleet lies together. Those of one device are a chain:
+ * `request_seq.last` is its newest settled row, and the `before` of each the one that was settled before it.
+ */
 export function writeRequest(statements: Statements, request: RequestRow): void {
   statements
-    .get('INSERT OR REPLACE INTO request VALUES (?,?,?,?,?,?,?,?,?)')
+    .get(
+      `INSERT OR REPLACE INTO request (row, device, lane, seq, type, key, payload, created_ms, expires_ms)
+       VALUES (?,?,?,?,?,?,?,?,?)`,
+    )
     .run(
       request.row,
       request.deviceId,
@@ -20,25 +28,51 @@ export function writeRequest(statements: Statements, request: RequestRow): void 
     );
 }
 
-/** How many of a device's settled requests stay to be sent again, should the device give them up later. */
+/** How many of a device's settled requests stay at least; at most it is twice as many. */
 const keptRequests = 64;
 
-/** The device has it, or it was withdrawn. One that was sent stays for a while: see `readPastRequest`. */
-export function removeRequest(statements: Statements, { row, deviceId, lane, seq }: RequestPlace): void {
-  if (seq !== undefined) {
-    statements
-      .get(
-        `INSERT OR REPLACE INTO request_past SELECT device, lane, seq, type, key, payload, created_ms, expires_ms
-         FROM request WHERE row = ?`,
-      )
-      .run(row);
-    if (seq > keptRequests) {
-      statements
-        .get('DELETE FROM request_past WHERE device = ? AND lane = ? AND seq <= ?')
-        .run(deviceId, lane, seq - keptRequests);
-    }
+/** The device has it, or it was withdrawn. One that was never sent is of no use to anybody. */
+export function removeRequest(statements: Statements, { row, deviceId, seq }: RequestPlace): void {
+  if (seq === undefined) {
+    statements.get('DELETE FROM request WHERE row = ?').run(row);
+    return;
   }
-  statements.get('DELETE FROM request WHERE row = ?').run(row);
+  const { changes } = statements
+    .get(
+      `UPDATE request SET settled = 1, before = (SELECT last FROM request_seq WHERE request_seq.device = request.device)
+       WHERE row = ? AND settled = 0`,
+    )
+    .run(row);
+  if (changes === 0) return; // its device was removed
+  statements.get('UPDATE request_seq SET last = ? WHERE device = ?').run(row, deviceId);
+  if (seq % keptRequests === turnOf(deviceId)) forgetOldest(statements, deviceId);
+}
+
+/** Which of `keptRequests` numbers in a row is the one at which a device's chain is cut: a fleet's are not cut at once. */
+function turnOf(deviceId: string): number {
+  let sum = 0;
+  for (let at = 0; at < deviceId.length; at += 1) sum = (sum * 31 + deviceId.charCodeAt(at)) % 65_521;
+  return sum % keptRequests;
+}
+
+/** The settled requests of the device `?`, the newest first. */
+const settledChain = `WITH RECURSIVE settled_chain (row, before, depth) AS (
+    SELECT row, before, 1 FROM request WHERE row = (SELECT last FROM request_seq WHERE device = ?)
+    UNION ALL
+    SELECT older.row, older.before, depth + 1 FROM settled_chain JOIN request AS older ON older.row = settled_chain.before
+  )`;
+
+function forgetOldest(statements: Statements, deviceId: string): void {
+  statements
+    .get(`${settledChain} DELETE FROM request WHERE row IN (SELECT row FROM settled_chain WHERE depth > ?)`)
+    .run(deviceId, keptRequests);
+}
+
+/** All of a device that is not in the registry any more. */
+export function removeRequests(statements: Statements, deviceId: string): void {
+  statements.get(`${settledChain} DELETE FROM request WHERE row IN (SELECT row FROM settled_chain)`).run(deviceId);
+  statements.get('DELETE FROM request WHERE settled = 0 AND device = ?').run(deviceId);
+  statements.get('DELETE FROM request_seq WHERE device = ?').run(deviceId);
 }
 
 export type PastRequest = Pick<RequestRow, 'type' | 'key' | 'payload' | 'createdAtMs' | 'expiresAtMs'>;
@@ -51,7 +85,10 @@ export function readPastRequest(
   seq: number,
 ): PastRequest | undefined {
   const row = statements
-    .get('SELECT * FROM request_past WHERE device = ? AND lane = ? AND seq = ?')
+    .get(
+      `${settledChain} SELECT request.* FROM settled_chain JOIN request USING (row) WHERE lane = ? AND seq = ?
+       ORDER BY depth LIMIT 1`,
+    )
     .get(deviceId, lane, seq);
   if (row === undefined) return undefined;
   return {
@@ -63,9 +100,9 @@ export function readPastRequest(
   };
 }
 
-/** In order of submission. */
+/** Those that are not settled, in order of submission. */
 export function readRequests(statements: Statements): RequestRow[] {
-  return (statements.get('SELECT * FROM request ORDER BY row').all() as Columns[]).map((row) => ({
+  return (statements.get('SELECT * FROM request WHERE settled = 0 ORDER BY row').all() as Columns[]).map((row) => ({
     row: Number(row['row']),
     deviceId: String(row['device']),
     lane: Number(row['lane']),
@@ -78,12 +115,20 @@ export function readRequests(statements: Statements): RequestRow[] {
   }));
 }
 
+/** The highest that is taken, settled or not: no row gets the number of one that a chain leads to. */
+export function readLastRequestRow(statements: Statements): number {
+  const row = statements.get('SELECT max(0, coalesce(max(row), 0)) AS last FROM request').get() as Columns;
+  return Number(row['last']);
+}
+
 export function writeRequestSeq(statements: Statements, deviceId: string, seq: LaneCursor): void {
-  statements.get('INSERT OR REPLACE INTO request_seq VALUES (?,?)').run(deviceId, JSON.stringify(seq));
+  statements
+    .get('INSERT INTO request_seq (device, seq) VALUES (?,?) ON CONFLICT (device) DO UPDATE SET seq = excluded.seq')
+    .run(deviceId, JSON.stringify(seq));
 }
 
 export function readRequestSeqs(statements: Statements): { deviceId: string; seq: LaneCursor }[] {
-  return (statements.get('SELECT * FROM request_seq').all() as Columns[]).map((row) => ({
+  return (statements.get('SELECT device, seq FROM request_seq').all() as Columns[]).map((row) => ({
     deviceId: String(row['device']),
     seq: JSON.parse(String(row['seq'])),
   }));

@@ -11,7 +11,7 @@ import { readGroups } from './group-table.ts';
 import { readRenewals } from './renewal-table.ts';
 import { readSchedules } from './job-table.ts';
 import { readOperators } from './operator-table.ts';
-import { readRequestSeqs, readRequests } from './request-table.ts';
+import { readLastRequestRow, readRequestSeqs, readRequests } from './request-table.ts';
 import { readParked, readSchemas } from './schema-table.ts';
 import type {
   BoundGrainRow,
@@ -48,6 +48,7 @@ export interface Snapshot {
   certificates: CertificateRow[];
   cursors: CursorRow[];
   requests: RequestRow[];
+  lastRequestRow: number;
   requestSeqs: { deviceId: string; seq: LaneCursor }[];
   jobs: DocumentWithMembers[];
   rollouts: DocumentWithMembers[];
@@ -88,6 +89,7 @@ export function readSnapshot(statements: Statements): Snapshot {
     certificates: readCertificates(statements),
     cursors: readCursors(statements),
     requests: readRequests(statements),
+    lastRequestRow: readLastRequestRow(statements),
     requestSeqs: readRequestSeqs(statements),
     jobs: readActive(statements, 'job'),
     rollouts: readActive(statements, 'rollout'),

@@ -89,8 +89,8 @@ export interface CoreState {
   readonly challenges: Map<string, ChallengeRow>;
   /** Serial numbers of a device's certificates, in order of issue. */
   readonly serials: Map<string, readonly string[]>;
-  /** What is stored of each history of a device. */
-  readonly cursors: Map<string, ReadonlyMap<string, LaneCursor>>;
+  /** What is stored of each history of a device; the map of a device, too, is changed through a Turn. */
+  readonly cursors: Map<string, Map<string, LaneCursor>>;
   readonly outboxes: Map<string, Outbox>;
   readonly requestSeqs: Map<string, LaneCursor>;
   readonly jobs: Map<string, JobState>;

@@ -85,7 +85,7 @@ function stateOf(snapshot: Snapshot, fleetId: string, instanceId: string, nowMs:
     connections: new Map(),
     counters: new Map([
       ['offset', snapshot.lastOffset],
-      ['request-row', snapshot.requests.at(-1)?.row ?? 0],
+      ['request-row', snapshot.lastRequestRow],
       ['dead-letter', snapshot.lastDeadLetter],
     ]),
   };

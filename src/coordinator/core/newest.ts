@@ -22,13 +22,18 @@ export function newestWrites(writes: Write[]): Write[] {
 
 /** Without those that a later one of the same turn makes old news; in order. */
 export function newestChanges(changes: readonly Change[]): Change[] {
-  const seen = new Set<string>();
+  const jobs = new Set<string>();
+  let hasEvent = false;
   const kept: Change[] = [];
   for (let index = changes.length - 1; index >= 0; index -= 1) {
     const change = changes[index] as Change;
-    const name = change.kind === 'event' ? 'event' : change.kind === 'job' ? `job ${change.document.id}` : undefined;
-    if (name !== undefined && seen.has(name)) continue;
-    if (name !== undefined) seen.add(name);
+    if (change.kind === 'event') {
+      if (hasEvent) continue;
+      hasEvent = true;
+    } else if (change.kind === 'job') {
+      if (jobs.has(change.document.id)) continue;
+      jobs.add(change.document.id);
+    }
     kept.push(change);
   }
   return kept.toReversed();

@@ -38,8 +38,8 @@ function claimRows(
   if (peer === undefined || count === 0) return undefined;
   const { deviceId, live } = peer;
   const { instanceId } = live;
-  const cursors = turn.state.cursors.get(deviceId) ?? new Map<string, LaneCursor>();
-  const cursor = cursors.get(instanceId) ?? zeroCursor;
+  const cursors = turn.state.cursors.get(deviceId);
+  const cursor = cursors?.get(instanceId) ?? zeroCursor;
   const storedSeq = cursor[lane];
   const lastSeq = firstSeq + count - 1;
   const acknowledge = (): void =>
@@ -54,7 +54,8 @@ function claimRows(
     noteMissing(turn, deviceId, firstSeq - 1 - storedSeq);
   }
   const next = cursor.with(lane, lastSeq) as unknown as LaneCursor;
-  turn.set(turn.state.cursors, deviceId, new Map(cursors).set(instanceId, next));
+  if (cursors === undefined) turn.set(turn.state.cursors, deviceId, new Map([[instanceId, next]]));
+  else turn.set(cursors, instanceId, next);
   const atMs = noteStored(turn, deviceId, lane, lastTimestampMs);
   turn.write({ kind: 'cursor', cursor: { deviceId, instanceId, lane, seq: lastSeq, atMs } });
   return { deviceId, instanceId, skip: Math.max(0, storedSeq + 1 - firstSeq), acknowledge };

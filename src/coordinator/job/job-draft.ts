@@ -9,7 +9,7 @@ import { endOf, outputOf, restoreOf, type JobOutput } from './job-report.ts';
 import { resultEvent } from './job-result.ts';
 import { cancelRequest, followRequest, formOf, jobRequest, needsRun } from './job-request.ts';
 import { earliestEndMs, isSilent, overdue } from './job-timer.ts';
-import { addDevice, countName, move, type JobDevice, type JobState } from './job-state.ts';
+import { addDevice, countName, moved, type JobDevice, type JobState } from './job-state.ts';
 
 /** Queued or further, and not finished. */
 export const underWay = ['queued', 'delivered', 'started', 'holding'] as const;
@@ -334,11 +334,11 @@ export class JobDraft {
 
   /** The document is copied once for each input, however many devices it moves. */
   #count(from: string, to: string): void {
-    if (this.#counts === undefined) {
-      this.#counts = { ...this.state.document.counts };
-      this.state = { ...this.state, document: { ...this.state.document, counts: this.#counts } };
-    }
-    move(this.#counts, from, to);
+    const before = this.#counts;
+    const counts = moved(before ?? { ...this.state.document.counts }, from, to);
+    if (counts === before) return;
+    this.#counts = counts;
+    this.state = { ...this.state, document: { ...this.state.document, counts } };
   }
 
   #trackWork(before: JobDevice, after: JobDevice): void {

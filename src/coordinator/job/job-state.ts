@@ -124,9 +124,12 @@ export function countName(device: JobDevice): string {
 /** Added to a device's own time limit before the coordinator stops waiting: the way back, and a kill on the device. */
 export const graceMs = 5_000;
 
-/** One device more of the one count, one less of the other. */
-export function move(counts: Record<string, number>, from: string, to: string): void {
-  counts[from] = (counts[from] ?? 0) - 1;
-  if (counts[from] <= 0) delete counts[from];
+/**
+ * One device more of the one count, one less of the other: the same object, unless one of them is gone. V8 is slow for
+ * good with objects of which something was deleted, and with all their copies.
+ */
+export function moved(counts: Record<string, number>, from: string, to: string): Record<string, number> {
   counts[to] = (counts[to] ?? 0) + 1;
+  counts[from] = (counts[from] ?? 0) - 1;
+  return counts[from] > 0 ? counts : Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
 }
