@@ -166,7 +166,7 @@ export class GatewayConnection implements StreamReceiver, Flushable {
     this.#owner.dirty(this);
   }
 
-  request(lane: Lane, seq: number, rows: Row[]): void {
+  request(lane: Lane, seq: number, rows: readonly Row[]): void {
     this.session.enqueue(lane, seq, rows);
     if (this.session.queuedBytes() > this.#option.maxQueuedBytes) this.close('overloaded', 'too many requests wait');
     this.#owner.dirty(this);

@@ -4,6 +4,7 @@ import type { Clock } from '../../clock.ts';
 import { createLog, type Log } from '../../log.ts';
 import type { ByteReader } from '../../protocol/byte-reader.ts';
 import { BatchDecoderWorkspace, BatchWorkspace } from '../../protocol/columns/index.ts';
+import type { Row } from '../../protocol/lane.ts';
 import type { PeerReader, TrustedAuthority } from '../../pki/peer-reader.ts';
 import { encodeMessage } from '../../protocol/encode.ts';
 import { readSchema, type KnownSchema } from '../../protocol/schema-catalogue.ts';
@@ -87,6 +88,7 @@ class Gateway implements ConnectionOwner {
   #readPeer!: PeerReader;
   #revoked: ReadonlySet<string> = new Set();
   #lastId = 0;
+  #lastRequest: readonly Row[] = [];
   #held = false;
   #draining = false;
 
@@ -116,21 +118,10 @@ class Gateway implements ConnectionOwner {
           break;
         }
         connection.announced = true;
-        const { instanceId, agentVersion, knownCoordinatorInstanceId, nextSeq, requestCursor } = effect.hello;
         const { identity, resumed } = connection;
         const { address } = connection.stream;
         this.#core.send(ToCore.connect, (body) =>
-          writeConnect(body, {
-            local: id,
-            identity,
-            address,
-            resumed,
-            instanceId,
-            agentVersion,
-            knownCoordinatorInstanceId,
-            nextSeq,
-            requestCursor,
-          }),
+          writeConnect(body, { ...effect.hello, local: id, identity, address, resumed }),
         );
         break;
       }
@@ -216,7 +207,13 @@ class Gateway implements ConnectionOwner {
       }
       case ToGateway.request: {
         const { local, lane, firstSeq, rows } = readRows(body);
+        this.#lastRequest = rows;
         this.#connections.get(local)?.request(lane, firstSeq, rows);
+        break;
+      }
+      case ToGateway.sameRequest: {
+        const { local, lane, upToSeq: seq } = readUpTo(body);
+        this.#connections.get(local)?.request(lane, seq, this.#lastRequest);
         break;
       }
       case ToGateway.grantBlob: {

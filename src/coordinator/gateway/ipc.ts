@@ -34,6 +34,7 @@ export const ToGateway = {
   schema: 15,
   credit: 16,
   tls: 17, // JSON GatewayMaterial: replaces the one before
+  sameRequest: 18, // the row of the request before it, for another connection
 } as const;
 
 /** Gateway to core. */
@@ -178,7 +179,7 @@ export function readRefuse(body: ByteReader): {
   };
 }
 
-/** For `acknowledge`, `requestsAcked`, and `pause` (milliseconds). */
+/** For `acknowledge`, `requestsAcked`, `pause` (milliseconds), and `sameRequest` (its number). */
 export function writeUpTo(body: ByteWriter, local: number, lane: Lane, upToSeq: number): void {
   body.varint(local);
   body.byte(lane);
@@ -219,6 +220,18 @@ export function writeRows(body: ByteWriter, local: number, lane: Lane, firstSeq:
     body.uint64(row.schema);
     body.block(row.payload);
   }
+}
+
+/** Is it the same but for who gets it? */
+export function isSameRow(one: Row | undefined, other: Row): boolean {
+  return (
+    one !== undefined &&
+    one.type === other.type &&
+    one.key === other.key &&
+    one.timestampMs === other.timestampMs &&
+    one.schema === other.schema &&
+    Buffer.compare(one.payload, other.payload) === 0
+  );
 }
 
 /** Payloads are copies: the channel's buffer is let go. */

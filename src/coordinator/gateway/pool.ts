@@ -7,6 +7,7 @@ import type { ByteWriter } from '../../protocol/byte-writer.ts';
 import { defaultPacking } from '../../protocol/columns/index.ts';
 import { GatewayProcess } from './gateway-process.ts';
 import {
+  isSameRow,
   readBlock,
   readConnect,
   readDefine,
@@ -112,6 +113,8 @@ interface Slot {
   ids: Map<number, ConnectionId>;
   startedMs: number;
   restartMs: number;
+  /** The last one that it was told. */
+  lastRequest: Row | undefined;
 }
 
 class Pool implements GatewayPool {
@@ -200,7 +203,14 @@ class Pool implements GatewayPool {
   }
 
   request(connection: ConnectionId, lane: Lane, seq: number, row: Row): void {
-    this.#tell(connection, ToGateway.request, (body, local) => writeRows(body, local, lane, seq, [row]));
+    const at = this.#where.get(connection);
+    if (at === undefined) return; // it went while the core was deciding
+    const slot = this.#slots[at.slot]!;
+    // A job asks thousands for the same.
+    const isSame = isSameRow(slot.lastRequest, row);
+    slot.lastRequest = row;
+    if (isSame) slot.process.send(ToGateway.sameRequest, (body) => writeUpTo(body, at.local, lane, seq));
+    else slot.process.send(ToGateway.request, (body) => writeRows(body, at.local, lane, seq, [row]));
   }
 
   grantBlob(connection: ConnectionId, sha256: string): void {
@@ -271,7 +281,7 @@ class Pool implements GatewayPool {
     });
     this.#pushRevoked(process);
     this.#pushSchemas(process, this.#schemas);
-    return { process, ids, startedMs: performance.now(), restartMs };
+    return { process, ids, startedMs: performance.now(), restartMs, lastRequest: undefined };
   }
 
   #pushRevoked(process: GatewayProcess): void {

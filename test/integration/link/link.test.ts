@@ -125,8 +125,9 @@ describe('a link and a gateway', () => {
       const gone = await eventually('gone', () => bench.core.disconnects.find((one) => one.connection === connection));
       return gone.receivedBytes + gone.sentBytes;
     };
-    const few = await cost('few', 2);
-    const many = await cost('many', 10);
+    // On a busy machine two things may leave in two records instead of one: the least is what it takes.
+    const few = Math.min(await cost('few', 2), await cost('few-again', 2));
+    const many = Math.min(await cost('many', 10), await cost('many-again', 10));
     expect((many - few) / 8).toBeLessThanOrEqual(112);
   });
 
