@@ -115,6 +115,7 @@ export function createAgent(option: AgentOption): Agent {
     agentVersion,
     clock,
     logger,
+    onReceive: () => inbox.receive(),
     onRequest: () => inbox.wake(),
     onMeeting(meeting, lanes) {
       if (meeting === 'first' || meeting === 'same') return;

@@ -48,6 +48,16 @@ export class Inbox {
     this.#option = option;
   }
 
+  /**
+   * There are requests in the log whose transaction is open; `wake` follows when it is on disk. The one that is handled
+   * then is laid to this process with the same sync, if nothing else is under way.
+   */
+  receive(): void {
+    if (this.#stopped || this.#working !== undefined || !this.#started) return;
+    const [first] = this.#ready(this.#option.log.unsettled());
+    if (first !== undefined) this.#option.log.attempt(first);
+  }
+
   /** There may be requests in the log. */
   wake(): void {
     this.#woken = true;
@@ -133,7 +143,7 @@ export class Inbox {
     if (request.crashes >= maxCrashes) {
       return this.#giveUp(request, payload, `the agent ended ${request.crashes} times while it was carried out`);
     }
-    log.attempt(request);
+    if (!request.running) log.attempt(request);
     try {
       await handler(payload, () => log.settle(request));
     } catch (error) {

@@ -10,6 +10,8 @@ export interface StoredRequest extends Row {
   /** How often the process ended while its handler ran, and how often the handler threw. */
   crashes: number;
   failures: number;
+  /** It was laid to this process already: see `attempt`. */
+  running: boolean;
 }
 
 /** The next of a lane: numbers that are left out, then rows without a hole between them; either may be missing. */

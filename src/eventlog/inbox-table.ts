@@ -9,7 +9,7 @@ import type { StatementCache } from './statement-cache.ts';
 const maxDeadRows = 1_000;
 const maxDeadBytes = 4 * 1024 * 1024;
 
-type RequestRecord = RowRecord & { coordinator: string; crashes: number | null; failures: number | null };
+type RequestRecord = RowRecord & { coordinator: string } & Record<'crashes' | 'failures' | 'running', number | null>;
 
 /** Requests of coordinators, from their commit to the commit of their effect. */
 export class InboxTable {
@@ -49,7 +49,7 @@ export class InboxTable {
   unsettled(): StoredRequest[] {
     return this.#sql
       .all<RequestRecord>(
-        `SELECT inbox.*, crashes, failures FROM inbox LEFT JOIN inbox_attempt USING (coordinator, lane, seq)
+        `SELECT inbox.*, crashes, failures, running FROM inbox LEFT JOIN inbox_attempt USING (coordinator, lane, seq)
          ORDER BY arrival`,
       )
       .map((record) => ({
@@ -59,6 +59,7 @@ export class InboxTable {
         coordinatorInstanceId: idOf(record.coordinator),
         crashes: record.crashes ?? 0,
         failures: record.failures ?? 0,
+        running: record.running === 1,
       }));
   }
 

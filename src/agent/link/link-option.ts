@@ -13,6 +13,8 @@ export interface LinkOption {
   agentVersion: string;
   clock: Clock;
   logger: Log;
+  /** Within the transaction that puts requests into the log. */
+  onReceive?(): void;
   /** There are unsettled requests in the log. Called after their commit; never while a transaction is open. */
   onRequest(): void;
   /** Whom a session has met, before anything of the log leaves. */

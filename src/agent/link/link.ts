@@ -193,6 +193,7 @@ class TlsLink implements Link {
       untold: this.#untold,
       warm: this.#writer,
       answerTimeoutMs: this.#option.answerTimeoutMs ?? defaultAnswerTimeoutMs,
+      onReceive: () => this.#option.onReceive?.(),
       onRequest: () => this.#option.onRequest(),
       onNack: (kind) => {
         this.#nacks[kind] += 1;

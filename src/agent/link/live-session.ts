@@ -26,6 +26,8 @@ export interface LiveSessionOption {
   agentVersion: string;
   interval: KeepaliveInterval;
   answerTimeoutMs: number;
+  /** Within the transaction that receives requests. */
+  onReceive(): void;
   onRequest(): void;
   onWelcome(welcome: Welcome): void;
   /** Before anything of the log leaves; the lanes as they were. */
@@ -256,8 +258,11 @@ export class LiveSession implements StreamReceiver {
 
   /** Only what is on disk is acknowledged; a request that was here before is acknowledged again. */
   #commit({ lane, firstSeq, rows }: Extract<Effect, { kind: 'rows' }>): void {
-    const { log } = this.#option;
-    log.transact(() => rows.forEach((row, n) => log.receive(this.#coordinatorInstanceId, lane, firstSeq + n, row)));
+    const { log, onReceive } = this.#option;
+    log.transact(() => {
+      rows.forEach((row, n) => log.receive(this.#coordinatorInstanceId, lane, firstSeq + n, row));
+      onReceive();
+    });
     this.#session.acknowledge(lane, firstSeq + rows.length - 1);
   }
 

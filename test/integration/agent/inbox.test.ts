@@ -78,6 +78,53 @@ describe('a request that can not be carried out', () => {
     expect(database.prepare('SELECT * FROM inbox_attempt').all()).toEqual([]);
   });
 
+  it('is laid to the process with the sync of its arrival, when it is the next', async () => {
+    await using parts = await agentParts();
+    const { log, database } = parts;
+    const running = () =>
+      database
+        .prepare('SELECT seq FROM inbox_attempt WHERE running = 1')
+        .all()
+        .map(({ seq }) => seq);
+    const seen: unknown[] = [];
+    let finish: (() => void) | undefined;
+    const { inbox } = await openInbox({
+      log,
+      handlers: {
+        'job.cancel': async ({ jobId }, settle) => {
+          seen.push([jobId, running()]);
+          if (jobId === 'slow') await new Promise<void>((resolve) => (finish = resolve));
+          settle();
+        },
+      },
+    });
+    const receive = (seq: number, jobId: string) =>
+      log.transact(() => {
+        log.receive(7n, 0, seq, cancel(jobId));
+        inbox.receive();
+        if (jobId === 'undone') throw new Error('no room');
+      });
+    inbox.wake(); // it looks at what an earlier process has left, once
+    await new Promise(setImmediate);
+    expect(() => receive(1, 'undone')).toThrow('no room');
+    expect(running()).toEqual([]);
+    receive(1, 'slow');
+    expect(running()).toEqual([1]);
+    inbox.wake();
+    receive(2, 'next'); // another is under way
+    inbox.wake();
+    expect(running()).toEqual([1]);
+    finish?.();
+    await eventually('both are done', () => log.unsettled().length === 0);
+    expect(seen).toEqual([
+      ['slow', [1]],
+      ['next', [2]],
+    ]);
+    await inbox.stop();
+    receive(3, 'late');
+    expect(running()).toEqual([]);
+  });
+
   it('is tried five times with growing waits when its handler throws; later ones about the same thing wait for it', async () => {
     await using parts = await agentParts();
     const { log } = parts;

@@ -25,7 +25,10 @@ async function prepared(shell?: string) {
     pid,
     waiting,
     run: (argv: string[], more: Partial<BoundedCommand> = {}) => runBounded({ ...bounds, argv, waiting, ...more }),
-    [Symbol.dispose]: () => waiting.stop(),
+    async [Symbol.asyncDispose]() {
+      waiting.stop();
+      await eventually('none waits', () => waitingShells(process.pid).length === 0);
+    },
   };
 }
 
@@ -38,7 +41,7 @@ async function isGone(pid: number): Promise<true> {
 
 describe('a process that waits for its command', () => {
   it('becomes the command, with its pid and its group', async () => {
-    using ready = await prepared();
+    await using ready = await prepared();
     const { stdout } = await ready.run(['echo $$ $(cut -d" " -f5 /proc/$$/stat)'], { shell: true });
     expect(stdout).toBe(`${ready.pid} ${ready.pid}\n`);
     expect(waitingShells(process.pid)).toEqual([]);
@@ -56,7 +59,7 @@ describe('a process that waits for its command', () => {
     );
     await fc.assert(
       fc.asyncProperty(words, async (args) => {
-        using ready = await prepared();
+        await using ready = await prepared();
         const { stdout } = await ready.run(['printf', '%s\\0', ...args, 'end']);
         expect(stdout.split('\0').slice(0, -1)).toEqual([...args, 'end']);
         expect(waitingShells(process.pid)).toEqual([]);
@@ -70,7 +73,7 @@ describe('a process that waits for its command', () => {
   });
 
   it('gives the command what a direct start gives it: environment, signals, descriptors, and nothing to read', async () => {
-    using ready = await prepared();
+    await using ready = await prepared();
     for (const argv of [
       ['cat', '/proc/self/environ'],
       ['grep', '^Sig[BI]', '/proc/self/status'],
@@ -120,7 +123,7 @@ describe('a process that waits for its command', () => {
   });
 
   it('ends as the command does', async () => {
-    using ready = await prepared();
+    await using ready = await prepared();
     expect(await ready.run(['echo oops >&2; exit 127'], { shell: true })).toMatchObject({
       end: 'exited',
       exitCode: 127,
@@ -131,7 +134,7 @@ describe('a process that waits for its command', () => {
   });
 
   it('is stopped with its group, and its output is cut, as after a direct start', async () => {
-    using ready = await prepared();
+    await using ready = await prepared();
     const late = await ready.run(['trap "" TERM; sleep 60 & echo $!; wait; wait'], {
       shell: true,
       timeoutMs: 300,
@@ -147,7 +150,7 @@ describe('a process that waits for its command', () => {
   });
 
   it('leaves to a direct start what it can not start, so that the system says why', async () => {
-    using ready = await prepared();
+    await using ready = await prepared();
     await using dir = await temporaryDirectory();
     const plain = join(dir.path, 'plain');
     await writeFile(plain, '#!/bin/sh\n', { mode: 0o644 });
@@ -168,7 +171,7 @@ describe('a process that waits for its command', () => {
   });
 
   it('says that a program was not started whose interpreter is missing', async () => {
-    using ready = await prepared();
+    await using ready = await prepared();
     await using dir = await temporaryDirectory();
     const script = join(dir.path, 'script');
     await writeFile(script, '#!/no/such/interpreter\n', { mode: 0o755 });
@@ -178,7 +181,7 @@ describe('a process that waits for its command', () => {
   });
 
   it('is replaced when asked; until then commands start directly', async () => {
-    using ready = await prepared();
+    await using ready = await prepared();
     const both = await Promise.all([ready.run(['echo $$'], { shell: true }), ready.run(['echo $$'], { shell: true })]);
     expect(both[0].stdout).toBe(`${ready.pid}\n`);
     expect(Number(both[1].stdout)).toBeGreaterThan(0);
@@ -195,10 +198,7 @@ describe('a process that waits for its command', () => {
     };
     const waiting = new WaitingProcess({ clock });
     waiting.prepareSoon();
-    const [pid] = await eventually(
-      'one waits',
-      () => waitingShells(process.pid).length === 1 && waitingShells(process.pid),
-    );
+    const pid = await eventually('one waits', () => waitingShells(process.pid)[0]);
     expect((await runBounded({ ...bounds, argv: ['echo $$'], shell: true, waiting })).stdout).toBe(`${pid}\n`);
     await eventually('another waits', () => waitingShells(process.pid).some((other) => other !== pid));
     expect(new Set(delays)).toEqual(new Set([1_000]));
@@ -210,7 +210,7 @@ describe('a process that waits for its command', () => {
     await using dir = await temporaryDirectory();
     const file = join(dir.path, 'ran');
     for (const wait of [false, true]) {
-      using ready = await prepared();
+      await using ready = await prepared();
       process.kill(ready.pid!, 'SIGKILL');
       if (wait) await isGone(ready.pid!);
       await ready.run([`echo once >> ${file}`], { shell: true });
@@ -245,7 +245,7 @@ describe('a process that waits for its command', () => {
     await writeFile(odd, '#!/bin/sh\nexport ODD=1\nexec /bin/sh\n');
     await chmod(odd, 0o755);
     for (const shell of [odd, '/bin/cat', '/bin/true', '/no/such/shell']) {
-      using ready = await prepared(shell);
+      await using ready = await prepared(shell);
       expect(ready.pid).toBeUndefined();
       expect((await ready.run(['printf', 'x'])).stdout).toBe('x');
     }
@@ -258,7 +258,7 @@ describe('a process that waits for its command', () => {
     const had = process.env['_'];
     delete process.env['_']; // bash makes its own, as a machine's supervisor does not
     delete process.env['SHLVL'];
-    using ready = await prepared(join(dir.path, 'sh'));
+    await using ready = await prepared(join(dir.path, 'sh'));
     process.env['_'] = had;
     expect(ready.pid).toBeDefined();
     const argv = ['printf', '%s|', "it's", '', 'a\nb', '\u{1F6A2}', '$HOME'];
