@@ -1,5 +1,6 @@
 /** A board as tests and the demo hold it: its folder, its power switch, its log. */
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { constants, setPriority } from 'node:os';
 import { appendBoardLog, readBoardLog, type BoardRecord } from './board-log.ts';
 import { readEnvironment, readLoader } from './boot-medium.ts';
 import { boardPaths, type BoardPath, type Hardware } from './hardware.ts';
@@ -70,6 +71,8 @@ export async function openBoard(dir: string): Promise<VirtualBoard> {
     },
     async cutPowerWhenWritten(offset) {
       if (powered === undefined) throw new Error(`${deviceId} is switched off`);
+      // Between the first write and the last there are some 30 ms, in which the rig has to get its turn.
+      setPriority(await board.agentPid(), constants.priority.PRIORITY_LOW);
       powered.send(JSON.stringify({ cutPowerWhenWritten: offset } satisfies JigCommand));
       await powered.ended;
       await board.powerOff(); // what had left the board's process group
