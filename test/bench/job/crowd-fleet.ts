@@ -116,12 +116,11 @@ export class CrowdFleet implements AsyncDisposable {
       const told = this.#jobs.get(id) ?? [];
       return told.length === this.#processes ? told : undefined;
     });
-    if (whole)
-      await this.#until(`${id} is stored as finished`, () => (this.#finishedAtMs(id) === undefined ? undefined : 1));
+    if (whole) await this.finished(id);
     const cpu = this.cpu();
     const finishedMs = whole ? this.#finishedAtMs(id)! - atMs : 0;
     const storedMs = lines.flatMap(({ storedAtMs }) => storedAtMs.map((ms) => ms - atMs)).toSorted((a, b) => a - b);
-    this.#requireStored(id, whole ? matched : this.devices);
+    this.requireStored(id, whole ? matched : this.devices);
     if (!whole) await this.client.cancelJob(id);
     const last = storedMs.at(-1)!;
     const perResult = (seconds: number): number => Math.round((seconds * 1e6) / storedMs.length) / 1e3;
@@ -136,6 +135,11 @@ export class CrowdFleet implements AsyncDisposable {
         crowd: perResult(lines.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0)),
       },
     };
+  }
+
+  /** Resolves when the job is stored as finished, read from the SQLite file. */
+  async finished(id: string): Promise<void> {
+    await this.#until(`${id} is stored as finished`, () => (this.#finishedAtMs(id) === undefined ? undefined : 1));
   }
 
   /** Of the coordinator, seconds so far. */
@@ -155,7 +159,7 @@ export class CrowdFleet implements AsyncDisposable {
   }
 
   /** What an acknowledgement says is not believed. */
-  #requireStored(id: string, expected: number): void {
+  requireStored(id: string, expected: number): void {
     const sql = `SELECT count(*) AS rows FROM job_device WHERE parent = ? AND document ->> '$.outcome' = 'succeeded'`;
     const stored = Number(this.#database.prepare(sql).get(id)?.['rows']);
     if (stored !== expected) throw new Error(`${expected} results were acknowledged, ${stored} are stored`);
