@@ -17,7 +17,7 @@ const say = (text: string): void => void process.stderr.write(`${text}\n`);
 const { values } = parseArgs({
   options: {
     agents: { type: 'string', default: '5000' },
-    rounds: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '9' },
     scenarios: { type: 'string', default: scenarioNames.join(',') },
   },
 });
@@ -45,7 +45,7 @@ const leastResults = 10_000;
 /** Of the others' last result, with a stuck device among them and without. */
 const mostDelay = 1.1;
 /** Jobs of a tenth of a second: it takes many to tell them from the machine's own unrest. */
-const pairsARound = 8;
+const pairsARound = 5;
 /** The first jobs of a coordinator find code that no compiler has seen yet: they are told, and not judged. */
 const coldRounds = 2;
 /** Where many run the same code the compilers have seen it soon, as in an agent that has been up for long. */
