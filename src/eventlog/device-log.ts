@@ -68,6 +68,8 @@ export interface DeviceLog {
   part(): void;
   /** Commits a request unless it is already there; false for a duplicate. A gap in `seq` throws. */
   receive(coordinatorInstanceId: bigint, lane: Lane, seq: number, row: Row): boolean;
+  /** As `receive`, of a request whose effect stands in the same transaction: it is counted, and kept nowhere. */
+  take(coordinatorInstanceId: bigint, lane: Lane, seq: number): boolean;
   /** The coordinator leaves out every request up to `upToSeq`: withdrawn, or done under another database of ours. */
   skip(coordinatorInstanceId: bigint, lane: Lane, upToSeq: number): void;
   /** Highest committed request per lane of the coordinator last met, for HELLO. */

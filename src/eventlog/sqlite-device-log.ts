@@ -151,6 +151,10 @@ class SqliteDeviceLog implements DeviceLog {
     return this.transact(() => this.#inbox.receive(coordinatorInstanceId, lane, seq, row));
   }
 
+  take(coordinatorInstanceId: bigint, lane: Lane, seq: number): boolean {
+    return this.transact(() => this.#inbox.take(coordinatorInstanceId, lane, seq));
+  }
+
   skip(coordinatorInstanceId: bigint, lane: Lane, upToSeq: number): void {
     this.transact(() => this.#inbox.skip(coordinatorInstanceId, lane, upToSeq));
   }

@@ -11,6 +11,7 @@ import type { RowEncoder } from '../../protocol/row-encoder.ts';
 import type { SchemaCatalogue } from '../../protocol/schema-catalogue.ts';
 import { allLanes } from '../../session/per-lane.ts';
 import type { ByteStream, StreamReceiver } from '../../transport/byte-stream.ts';
+import type { Receive } from './link-option.ts';
 import { PartFetcher } from './part-fetcher.ts';
 
 /** What the device knew to be stored, and what the coordinator says that it has. */
@@ -26,8 +27,7 @@ export interface LiveSessionOption {
   agentVersion: string;
   interval: KeepaliveInterval;
   answerTimeoutMs: number;
-  /** Within the transaction that receives requests. */
-  onReceive(): void;
+  receive: Receive;
   onRequest(): void;
   onWelcome(welcome: Welcome): void;
   /** Before anything of the log leaves; the lanes as they were. */
@@ -200,8 +200,7 @@ export class LiveSession implements StreamReceiver {
           this.#option.onOpen();
           break;
         case 'rows':
-          this.#commit(effect);
-          requests = true;
+          requests = this.#commit(effect) || requests;
           break;
         case 'gap':
           log.skip(this.#coordinatorInstanceId, effect.lane, effect.upToSeq);
@@ -257,13 +256,10 @@ export class LiveSession implements StreamReceiver {
   }
 
   /** Only what is on disk is acknowledged; a request that was here before is acknowledged again. */
-  #commit({ lane, firstSeq, rows }: Extract<Effect, { kind: 'rows' }>): void {
-    const { log, onReceive } = this.#option;
-    log.transact(() => {
-      rows.forEach((row, n) => log.receive(this.#coordinatorInstanceId, lane, firstSeq + n, row));
-      onReceive();
-    });
+  #commit({ lane, firstSeq, rows }: Extract<Effect, { kind: 'rows' }>): boolean {
+    const wait = this.#option.receive(this.#coordinatorInstanceId, lane, firstSeq, rows);
     this.#session.acknowledge(lane, firstSeq + rows.length - 1);
+    return wait;
   }
 
   #nacked({ nack, seq }: Extract<Effect, { kind: 'nacked' }>): void {
