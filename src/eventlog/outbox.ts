@@ -70,7 +70,7 @@ export class Outbox {
   }
 
   append(lane: Lane, row: Row): number {
-    this.#settle();
+    this.#settleForChange();
     this.#makeRoom(lane, storedBytes(row));
     return this.#insert(lane, row);
   }
@@ -134,7 +134,7 @@ export class Outbox {
 
   /** After SQLite has said that the disk is full: makes room in the file itself, as far as there is something to give. */
   relieve(lane: Lane, bytes: number): void {
-    this.#settle();
+    this.#settleForChange();
     this.#pressure.sawFull();
     const step = this.#pressure.step(bytes);
     if (this.#sacrifice(step) < step) this.#dropWaiting(lane, step);
@@ -216,7 +216,7 @@ export class Outbox {
   }
 
   acknowledge(lane: Lane, upToSeq: number): void {
-    this.#settle();
+    this.#settleForChange();
     const state = this.#lanes[lane]!;
     if (upToSeq >= state.nextSeq) return;
     const forward = upToSeq > state.ackedSeq;
@@ -238,7 +238,7 @@ export class Outbox {
 
   /** On disk before the first row of a session leaves: all that is in the log may have been sent. */
   beginSending(): void {
-    this.#settle();
+    this.#settleForChange();
     this.#sending = true;
     if (this.#lanes.every(({ nextSeq, sentSeq }) => sentSeq === nextSeq - 1)) return;
     const change = this.#witness.change();
@@ -256,7 +256,7 @@ export class Outbox {
    * out. Rows that were sent and not acknowledged before a rollback may so arrive once more, under their new name.
    */
   beginInstance(): void {
-    this.#settle();
+    this.#settleForChange();
     const change = this.#witness.change();
     for (const [n, { ackedSeq }] of this.#lanes.entries()) {
       const lane = n as Lane;
@@ -270,7 +270,7 @@ export class Outbox {
 
   /** What was acknowledged is the history of another coordinator: it stays there. */
   leaveAcknowledged(): void {
-    this.#settle();
+    this.#settleForChange();
     const change = this.#witness.change();
     for (const [lane, { ackedSeq }] of this.#lanes.entries())
       this.#sql.run('DELETE FROM outbox WHERE lane = ? AND seq <= ?', lane, ackedSeq);
@@ -280,7 +280,7 @@ export class Outbox {
 
   /** The coordinator has less than it had: what is kept of the rest waits again. */
   setBack(cursor: readonly number[]): void {
-    this.#settle();
+    this.#settleForChange();
     const change = this.#witness.change();
     const back = 'UPDATE outbox_cursor SET acked_seq = min(acked_seq, ?) WHERE lane = ?';
     for (const lane of this.#lanes.keys()) this.#sql.run(back, cursor[lane] ?? 0, lane);
@@ -289,13 +289,16 @@ export class Outbox {
   }
 
   #settle(): void {
-    if (this.#witness.settle() && !this.#stale) return;
-    this.#stale = false;
-    this.#load();
+    if (!this.#witness.settle() || this.#stale) this.#load();
+  }
+
+  #settleForChange(): void {
+    if (!this.#witness.settleForChange() || this.#stale) this.#load();
   }
 
   /** Reads the counters from the tables: at the start, and after a rollback of more than appends. */
   #load(): void {
+    this.#stale = false;
     this.#retention.forget();
     this.#latest.clear();
     const cursors = this.#sql.all<Omit<LaneState, 'waitingRows' | 'waitingBytes' | 'gapRanges'>>(
