@@ -60,6 +60,13 @@ export interface DeviceLog {
   sentSeq(): number[];
   acknowledge(lane: Lane, upToSeq: number): void;
   /**
+   * The same without a sync of its own: on disk with a transaction that comes when there are many, or
+   * `writeAcknowledged`. A crash before costs nothing, because the coordinator tells it again in WELCOME. Returns how many
+   * numbers are not on disk yet.
+   */
+  acknowledgeSoon(lane: Lane, upToSeq: number): number;
+  writeAcknowledged(): void;
+  /**
    * The coordinator of the session that has just begun, and of each lane the last row that it has; its requests are
    * counted on their own. Rows may leave now.
    */

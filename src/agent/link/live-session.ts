@@ -48,10 +48,12 @@ const maxBufferedBytes = 16_384;
 const readRows = 256;
 const goodbyeMs = 1_000;
 /**
- * Acknowledgements are written together, and after what the device has to do: WELCOME tells them again, so losing some
- * in a power cut costs nothing.
+ * Acknowledgements are written with what the log writes next, or after this time: WELCOME tells them again, so losing
+ * some in a power cut costs nothing. Many at once make room, and go soon.
  */
-const ackDelayMs = 1_000;
+const ackDelayMs = 60_000;
+const manyAcks = 256;
+const manyAcksDelayMs = 1_000;
 
 /** One connection's worth of a link: the stream, the session on it, and the log that both serve. */
 export class LiveSession implements StreamReceiver {
@@ -62,13 +64,14 @@ export class LiveSession implements StreamReceiver {
   readonly #option: LiveSessionOption;
   readonly #session: DeviceSession;
   readonly #end = Promise.withResolvers<void>();
-  readonly #acks = new Map<Lane, number>();
   #coordinatorInstanceId = 0n;
   #over = false;
   #streamOpen = true;
   #pumping = false;
   #cancelTimer: () => void = () => undefined;
   #timerAtMs = Infinity;
+  #cancelAcks: () => void = () => undefined;
+  #acksAtMs = Infinity;
   /** What the coordinator asked for with a NACK of class retry. */
   #retryAfterMs = 0;
 
@@ -242,17 +245,19 @@ export class LiveSession implements StreamReceiver {
   }
 
   #acked(lane: Lane, upToSeq: number): void {
-    if (this.#acks.size === 0) this.#option.clock.schedule(ackDelayMs, () => this.#guard(() => this.#writeAcks()));
-    this.#acks.set(lane, upToSeq);
+    const { log, clock } = this.#option;
+    const delayMs = log.acknowledgeSoon(lane, upToSeq) < manyAcks ? ackDelayMs : manyAcksDelayMs;
+    const atMs = clock.monotonicMs() + delayMs;
+    if (atMs >= this.#acksAtMs) return;
+    this.#cancelAcks();
+    this.#acksAtMs = atMs;
+    this.#cancelAcks = clock.schedule(delayMs, () => this.#guard(() => this.#writeAcks()));
   }
 
   #writeAcks(): void {
-    if (this.#acks.size === 0) return;
-    const { log } = this.#option;
-    log.transact(() => {
-      for (const [lane, upToSeq] of this.#acks) log.acknowledge(lane, upToSeq);
-    });
-    this.#acks.clear();
+    this.#cancelAcks();
+    this.#acksAtMs = Infinity;
+    this.#option.log.writeAcknowledged();
   }
 
   /** Only what is on disk is acknowledged; a request that was here before is acknowledged again. */
