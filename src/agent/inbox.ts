@@ -1,10 +1,10 @@
-import { Check } from 'typebox/value';
 import type { Clock } from '../clock.ts';
-import { isLogFull, jsonRow, parseJsonRow, type DeviceLog, type StoredRequest } from '../eventlog/index.ts';
+import { isLogFull, jsonRow, type DeviceLog, type StoredRequest } from '../eventlog/index.ts';
 import type { Log } from '../log.ts';
 import type { DeadLetterEvent } from '../protocol/event.ts';
 import { Lane, type Row } from '../protocol/lane.ts';
-import { requestSchemas, type RequestPayload, type RequestType } from '../protocol/request.ts';
+import type { RequestPayload, RequestType } from '../protocol/request.ts';
+import { createPayloadReader } from './request-payload.ts';
 
 /** Each must call `settle` inside the transaction of its effect. A type without one is not understood here. */
 export type RequestHandlers = {
@@ -42,6 +42,7 @@ const fullMs = 10_000;
 /** Hands the requests of the log to their handlers, one after the other, in order of arrival. */
 export class Inbox {
   readonly #option: InboxOption;
+  readonly #read = createPayloadReader();
   #working: Promise<void> | undefined;
   /** There may be requests that were not looked at. */
   #woken = false;
@@ -85,7 +86,7 @@ export class Inbox {
   #takeAtOnce(coordinatorInstanceId: bigint, lane: Lane, seq: number, row: Row): boolean {
     const { log, logger, onFatal } = this.#option;
     const taker = this.#option.takers?.[row.type as RequestType] as Taker | undefined;
-    const payload = taker === undefined ? undefined : readPayload(row);
+    const payload = taker === undefined ? undefined : this.#read(row);
     if (taker === undefined || payload === undefined) return false;
     let follow: (() => void) | undefined;
     try {
@@ -181,7 +182,7 @@ export class Inbox {
 
   async #handle(request: StoredRequest): Promise<void> {
     const { log } = this.#option;
-    const payload = readPayload(request);
+    const payload = this.#read(request);
     const handler = payload === undefined ? undefined : this.#handlerOf(request.type as RequestType);
     // One that no handler understands would stand in the way of every later one.
     if (handler === undefined) return this.#giveUp(request, undefined, 'this agent does not understand it');
@@ -259,18 +260,6 @@ function placeOf({ coordinatorInstanceId, lane, seq }: StoredRequest): string {
 /** `job.start` and `job.cancel` of one job are about the same thing. */
 function subjectOf({ type, key }: StoredRequest): string {
   return `${type.slice(0, type.indexOf('.'))} ${key}`;
-}
-
-/** Undefined: it is not what its type promises, or of a type that nobody knows. */
-function readPayload(row: Row): unknown {
-  const schema = Object.hasOwn(requestSchemas, row.type) ? requestSchemas[row.type as RequestType] : undefined;
-  if (schema === undefined) return undefined;
-  try {
-    const payload = parseJsonRow(row);
-    return Check(schema, payload) ? payload : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function isDatabaseError(error: unknown): boolean {
