@@ -4,7 +4,7 @@ import { Rush } from './rush.ts';
 /** In one turn of the loop: a fan-out to the whole fleet must not keep everybody else waiting. */
 const maxFlushesPerTick = 128;
 /** What gives way to a rush leaves after this, rush or not. */
-const maxYieldMs = 1_000;
+const maxYieldMs = 2_000;
 const lookEveryMs = 50;
 
 export interface Flushable {
