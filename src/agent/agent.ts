@@ -115,7 +115,7 @@ export function createAgent(option: AgentOption): Agent {
     agentVersion,
     clock,
     logger,
-    onReceive: () => inbox.receive(),
+    receive: (...requests) => inbox.receive(...requests),
     onRequest: () => inbox.wake(),
     onMeeting(meeting, lanes) {
       if (meeting === 'first' || meeting === 'same') return;
@@ -271,9 +271,8 @@ export function createAgent(option: AgentOption): Agent {
     clock,
     onReport: () => link.wake(),
     onFatal: option.onFatal,
+    takers: { 'job.start': (job) => executor.accept(job), 'job.run': (job) => executor.accept(job) },
     handlers: {
-      'job.start': (job, settle) => executor.accept(job, settle),
-      'job.run': (job, settle) => executor.accept(job, settle),
       'job.cancel': (cancel, settle) => executor.cancel(cancel, settle),
       'job.follow': (follow, settle) => executor.follow(follow, settle),
       'update.offer': (offer, settle) => {

@@ -1,15 +1,18 @@
-import { Check } from 'typebox/value';
 import type { Clock } from '../clock.ts';
-import { isLogFull, jsonRow, parseJsonRow, type DeviceLog, type StoredRequest } from '../eventlog/index.ts';
+import { isLogFull, jsonRow, type DeviceLog, type StoredRequest } from '../eventlog/index.ts';
 import type { Log } from '../log.ts';
 import type { DeadLetterEvent } from '../protocol/event.ts';
-import { Lane } from '../protocol/lane.ts';
-import { requestSchemas, type RequestPayload, type RequestType } from '../protocol/request.ts';
+import { Lane, type Row } from '../protocol/lane.ts';
+import type { RequestPayload, RequestType } from '../protocol/request.ts';
+import { createPayloadReader } from './request-payload.ts';
 
 /** Each must call `settle` inside the transaction of its effect. A type without one is not understood here. */
 export type RequestHandlers = {
   [T in RequestType]?: (payload: RequestPayload[T], settle: () => void) => void | Promise<void>;
 };
+
+/** For what has its whole effect in the database: within its transaction; what it returns follows the commit. */
+export type RequestTakers = { [T in RequestType]?: (payload: RequestPayload[T]) => () => void };
 
 /** Told of a request that was given up, so that whoever waits for an answer gets one. */
 export type AbandonHandlers = { [T in RequestType]?: (payload: RequestPayload[T], reason: string) => void };
@@ -19,11 +22,15 @@ export interface InboxOption {
   logger: Log;
   clock: Clock;
   handlers: RequestHandlers;
+  takers?: RequestTakers;
   abandon?: AbandonHandlers;
   /** There are new events in the log. */
   onReport(): void;
   onFatal(error: unknown): void;
 }
+
+type Handler = (payload: unknown, settle: () => void) => void | Promise<void>;
+type Taker = (payload: unknown) => () => void;
 
 /** A request that was under way when the process ended so often is not tried again. */
 const maxCrashes = 2;
@@ -35,6 +42,7 @@ const fullMs = 10_000;
 /** Hands the requests of the log to their handlers, one after the other, in order of arrival. */
 export class Inbox {
   readonly #option: InboxOption;
+  readonly #read = createPayloadReader();
   #working: Promise<void> | undefined;
   /** There may be requests that were not looked at. */
   #woken = false;
@@ -42,6 +50,10 @@ export class Inbox {
   #started = false;
   /** Requests that have failed, and when they are tried again. */
   readonly #retryAtMs = new Map<string, number>();
+  /** Nothing waits in the log. */
+  #empty = false;
+  /** Of whose lanes a request has come to this process. */
+  readonly #known = new Set<string>();
   #cancelRetry: () => void = () => undefined;
 
   constructor(option: InboxOption) {
@@ -49,24 +61,62 @@ export class Inbox {
   }
 
   /**
-   * There are requests in the log whose transaction is open; `wake` follows when it is on disk. The one that is handled
-   * then is laid to this process with the same sync, if nothing else is under way.
+   * Requests of one lane have come: stored when this returns, with what it takes to carry out one that is alone. True:
+   * some wait for `wake`. The one that is handled then is laid to this process with the same sync.
    */
-  receive(): void {
-    if (this.#stopped || this.#working !== undefined || !this.#started) return;
-    const [first] = this.#ready(this.#option.log.unsettled());
-    if (first !== undefined) this.#option.log.attempt(first);
+  receive(coordinatorInstanceId: bigint, lane: Lane, firstSeq: number, rows: readonly Row[]): boolean {
+    const { log } = this.#option;
+    const [row] = rows;
+    const from = `${coordinatorInstanceId} ${lane}`;
+    // What has ended the process before it was on disk comes first in its lane to the next one: that lays it to itself.
+    const isAlone = this.#empty && rows.length === 1 && this.#known.has(from);
+    if (isAlone && row !== undefined && this.#takeAtOnce(coordinatorInstanceId, lane, firstSeq, row)) return false;
+    log.transact(() => {
+      rows.forEach((each, n) => log.receive(coordinatorInstanceId, lane, firstSeq + n, each));
+      if (this.#stopped || this.#working !== undefined || !this.#started) return;
+      const [first] = this.#ready(log.unsettled());
+      if (first !== undefined) log.attempt(first);
+    });
+    this.#empty = false;
+    this.#known.add(from);
+    return true;
+  }
+
+  /** False: it has changed nothing, and the request goes the longer way, where its failure is counted. */
+  #takeAtOnce(coordinatorInstanceId: bigint, lane: Lane, seq: number, row: Row): boolean {
+    const { log, logger, onFatal } = this.#option;
+    const taker = this.#option.takers?.[row.type as RequestType] as Taker | undefined;
+    const payload = taker === undefined ? undefined : this.#read(row);
+    if (taker === undefined || payload === undefined) return false;
+    let follow: (() => void) | undefined;
+    try {
+      log.transact(() => {
+        if (log.take(coordinatorInstanceId, lane, seq)) follow = taker(payload);
+      });
+    } catch (error) {
+      logger.warn({ err: error, type: row.type, key: row.key }, 'a request could not be carried out as it came');
+      return false;
+    }
+    try {
+      follow?.();
+    } catch (error) {
+      logger.error({ err: error, type: row.type, key: row.key }, 'a handler failed after its request was done');
+      if (isDatabaseError(error)) onFatal(error);
+    }
+    return true;
   }
 
   /** There may be requests in the log. */
   wake(): void {
     this.#woken = true;
     if (this.#stopped || this.#working) return;
+    this.#empty = false;
     this.#working = this.#drainSafely();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#empty = false;
     this.#cancelRetry();
     await this.#working;
   }
@@ -89,9 +139,9 @@ export class Inbox {
       return;
     }
     this.#working = undefined;
-    if (this.#woken)
-      this.wake(); // one came while the last was put away
-    else this.#awaitRetry();
+    if (this.#woken) return this.wake(); // one came while the last was put away
+    this.#empty = this.#retryAtMs.size === 0 && !this.#stopped;
+    this.#awaitRetry();
   }
 
   async #drain(): Promise<void> {
@@ -131,15 +181,11 @@ export class Inbox {
   }
 
   async #handle(request: StoredRequest): Promise<void> {
-    const { log, handlers } = this.#option;
-    const type = request.type as RequestType;
-    const schema = Object.hasOwn(requestSchemas, type) ? requestSchemas[type] : undefined;
-    const payload = schema === undefined ? undefined : readPayload(request);
-    const handler = handlers[type] as ((payload: unknown, settle: () => void) => void | Promise<void>) | undefined;
+    const { log } = this.#option;
+    const payload = this.#read(request);
+    const handler = payload === undefined ? undefined : this.#handlerOf(request.type as RequestType);
     // One that no handler understands would stand in the way of every later one.
-    if (schema === undefined || handler === undefined || !Check(schema, payload)) {
-      return this.#giveUp(request, undefined, 'this agent does not understand it');
-    }
+    if (handler === undefined) return this.#giveUp(request, undefined, 'this agent does not understand it');
     if (request.crashes >= maxCrashes) {
       return this.#giveUp(request, payload, `the agent ended ${request.crashes} times while it was carried out`);
     }
@@ -151,6 +197,20 @@ export class Inbox {
       return;
     }
     this.#retryAtMs.delete(placeOf(request));
+  }
+
+  #handlerOf(type: RequestType): Handler | undefined {
+    const { log, handlers, takers } = this.#option;
+    const take = takers?.[type] as Taker | undefined;
+    if (take === undefined) return handlers[type] as Handler | undefined;
+    return (payload, settle) => {
+      let follow: (() => void) | undefined;
+      log.transact(() => {
+        settle();
+        follow = take(payload);
+      });
+      follow?.();
+    };
   }
 
   /** A database that fails is for the supervisor to see; anything else is the request's own trouble. */
@@ -200,14 +260,6 @@ function placeOf({ coordinatorInstanceId, lane, seq }: StoredRequest): string {
 /** `job.start` and `job.cancel` of one job are about the same thing. */
 function subjectOf({ type, key }: StoredRequest): string {
   return `${type.slice(0, type.indexOf('.'))} ${key}`;
-}
-
-function readPayload(request: StoredRequest): unknown {
-  try {
-    return parseJsonRow(request);
-  } catch {
-    return undefined;
-  }
 }
 
 function isDatabaseError(error: unknown): boolean {

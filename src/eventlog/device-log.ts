@@ -60,6 +60,13 @@ export interface DeviceLog {
   sentSeq(): number[];
   acknowledge(lane: Lane, upToSeq: number): void;
   /**
+   * The same without a sync of its own: on disk with a transaction that comes when there are many, or
+   * `writeAcknowledged`. A crash before costs nothing, because the coordinator tells it again in WELCOME. Returns how many
+   * numbers are not on disk yet.
+   */
+  acknowledgeSoon(lane: Lane, upToSeq: number): number;
+  writeAcknowledged(): void;
+  /**
    * The coordinator of the session that has just begun, and of each lane the last row that it has; its requests are
    * counted on their own. Rows may leave now.
    */
@@ -68,6 +75,8 @@ export interface DeviceLog {
   part(): void;
   /** Commits a request unless it is already there; false for a duplicate. A gap in `seq` throws. */
   receive(coordinatorInstanceId: bigint, lane: Lane, seq: number, row: Row): boolean;
+  /** As `receive`, of a request whose effect stands in the same transaction: it is counted, and kept nowhere. */
+  take(coordinatorInstanceId: bigint, lane: Lane, seq: number): boolean;
   /** The coordinator leaves out every request up to `upToSeq`: withdrawn, or done under another database of ours. */
   skip(coordinatorInstanceId: bigint, lane: Lane, upToSeq: number): void;
   /** Highest committed request per lane of the coordinator last met, for HELLO. */

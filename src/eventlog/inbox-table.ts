@@ -20,6 +20,18 @@ export class InboxTable {
   }
 
   receive(coordinatorInstanceId: bigint, lane: Lane, seq: number, row: Row): boolean {
+    if (!this.take(coordinatorInstanceId, lane, seq)) return false;
+    this.#sql.run(
+      'INSERT INTO inbox (coordinator, lane, seq, type, key, timestamp_ms, schema, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+      idText(coordinatorInstanceId),
+      lane,
+      seq,
+      ...rowColumns(row),
+    );
+    return true;
+  }
+
+  take(coordinatorInstanceId: bigint, lane: Lane, seq: number): boolean {
     const last = this.#cursor(coordinatorInstanceId, lane);
     if (seq <= last) return false;
     if (seq !== last + 1) {
@@ -28,13 +40,6 @@ export class InboxTable {
       });
     }
     this.#advance(coordinatorInstanceId, lane, seq);
-    this.#sql.run(
-      'INSERT INTO inbox (coordinator, lane, seq, type, key, timestamp_ms, schema, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-      idText(coordinatorInstanceId),
-      lane,
-      seq,
-      ...rowColumns(row),
-    );
     return true;
   }
 

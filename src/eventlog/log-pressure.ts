@@ -35,12 +35,17 @@ export class LogPressure {
     return Math.max(bytes, this.#maxBytes === Infinity ? spareBytes : Math.ceil(this.#maxBytes / stepShare));
   }
 
+  /** By how much `bytes` more are too many to wait; below zero: there is room. */
+  crowding(bytes: number, lanes: readonly { waitingBytes: number }[]): number {
+    return lanes.reduce((sum, { waitingBytes }) => sum + waitingBytes, bytes) - this.#maxBytes;
+  }
+
   /**
    * How much of what waits has to go before a row of `lane` may come: of its own lane and those below, never of lane
    * 0. Throws when they do not hold as much; lane 0 comes all the same, because it bounds itself: it answers requests.
    */
   excess(lane: Lane, bytes: number, lanes: readonly { waitingBytes: number }[]): number {
-    const crowded = lanes.reduce((sum, { waitingBytes }) => sum + waitingBytes, bytes) - this.#maxBytes;
+    const crowded = this.crowding(bytes, lanes);
     if (crowded <= 0) return 0;
     const over = crowded + noticeBytes;
     const lowest = Math.max(1, lane);

@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { chmodSync } from 'node:fs';
 import { FlotillaError, systemErrorCode } from '../error.ts';
+import { StatementCache } from './statement-cache.ts';
 
 /**
  * Opens the agent's database for the whole agent: WAL, and synchronous=FULL, because a row that was sent and then lost
@@ -32,14 +33,5 @@ export function openDeviceDatabase(path: string): DatabaseSync {
 
 /** Runs `work` in the caller's open transaction, or in one of its own. */
 export function atomically<T>(database: DatabaseSync, work: () => T): T {
-  if (database.isTransaction) return work();
-  database.exec('BEGIN IMMEDIATE');
-  try {
-    const result = work();
-    database.exec('COMMIT');
-    return result;
-  } catch (error) {
-    if (database.isTransaction) database.exec('ROLLBACK');
-    throw error;
-  }
+  return new StatementCache(database).atomically(work);
 }

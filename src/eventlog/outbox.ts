@@ -40,6 +40,8 @@ export class Outbox {
   readonly #pressure: LogPressure;
   readonly #tally: Tally;
   readonly #latest = new LatestRows();
+  /** What the coordinator has and the tables may not say yet, by lane. */
+  readonly #heard = new Map<Lane, number>();
   #lanes: LaneState[] = [];
   #events = 0;
   /** A session is live: what is appended may leave right after its commit. */
@@ -69,8 +71,24 @@ export class Outbox {
     return this.#lanes;
   }
 
+  ackedSeq(): number[] {
+    return this.lanes().map(({ ackedSeq }, lane) => Math.max(ackedSeq, this.#heard.get(lane as Lane) ?? 0));
+  }
+
+  /** As `lanes`, without what the coordinator has and the tables do not say yet. */
+  state(): Pick<LaneState, 'nextSeq' | 'ackedSeq' | 'waitingRows' | 'waitingBytes'>[] {
+    const acked = this.ackedSeq();
+    return this.#lanes.map(({ nextSeq, ackedSeq, waitingRows, waitingBytes }, lane) => {
+      const upToSeq = acked[lane]!;
+      if (upToSeq === ackedSeq) return { nextSeq, ackedSeq, waitingRows, waitingBytes };
+      const heard = this.#measure(lane as Lane, ackedSeq, upToSeq);
+      const waiting = { waitingRows: waitingRows - heard.rows, waitingBytes: waitingBytes - heard.bytes };
+      return { nextSeq, ackedSeq: upToSeq, ...waiting };
+    });
+  }
+
   append(lane: Lane, row: Row): number {
-    this.#settle();
+    this.#settleForChange();
     this.#makeRoom(lane, storedBytes(row));
     return this.#insert(lane, row);
   }
@@ -109,7 +127,7 @@ export class Outbox {
    */
   #supersede(lane: Lane, seq: number): void {
     const state = this.#lanes[lane]!;
-    if (seq <= state.ackedSeq) return;
+    if (seq <= Math.max(state.ackedSeq, this.#heard.get(lane) ?? 0)) return;
     const gone = this.#sql.get<{ bytes: number }>(
       `DELETE FROM outbox WHERE lane = ? AND seq = ? RETURNING ${storedBytesSql} AS bytes`,
       lane,
@@ -123,10 +141,12 @@ export class Outbox {
 
   /** Gives up what is worth less than the row that comes; throws, and has changed nothing, when that is not enough. */
   #makeRoom(lane: Lane, bytes: number): void {
+    if (this.#pressure.crowding(bytes, this.#lanes) > 0) this.writeAcknowledged(); // what the coordinator has waits no more
     const excess = this.#pressure.excess(lane, bytes, this.#lanes);
     if (excess > 0) this.#dropWaiting(lane, excess);
     const lacking = this.#pressure.lacking(bytes);
     if (lacking === 0) return;
+    this.writeAcknowledged();
     let freed = this.#sacrifice(lacking);
     if (freed < lacking) freed += this.#dropWaiting(lane, lacking - freed);
     if (freed === 0 && excess === 0 && lane !== 0) throw logFull('the file system of the log is short of room');
@@ -134,7 +154,8 @@ export class Outbox {
 
   /** After SQLite has said that the disk is full: makes room in the file itself, as far as there is something to give. */
   relieve(lane: Lane, bytes: number): void {
-    this.#settle();
+    this.#settleForChange();
+    this.writeAcknowledged();
     this.#pressure.sawFull();
     const step = this.#pressure.step(bytes);
     if (this.#sacrifice(step) < step) this.#dropWaiting(lane, step);
@@ -215,8 +236,36 @@ export class Outbox {
     return { left: slice.left, firstSeq: slice.left.at(-1)!.upToSeq + 1, rows: [] }; // so many reasons: rows come later
   }
 
-  acknowledge(lane: Lane, upToSeq: number): void {
+  /** In memory until `writeAcknowledged`. Returns how many numbers wait for that. */
+  acknowledgeSoon(lane: Lane, upToSeq: number): number {
+    if (upToSeq < this.lanes()[lane]!.nextSeq) this.#heard.set(lane, Math.max(upToSeq, this.#heard.get(lane) ?? 0));
+    return this.unwritten;
+  }
+
+  get hasHeard(): boolean {
+    return this.#heard.size > 0;
+  }
+
+  /** Numbers that the coordinator has and the tables do not say yet. */
+  get unwritten(): number {
+    if (this.#heard.size === 0) return 0;
     this.#settle();
+    let numbers = 0;
+    for (const [lane, upToSeq] of this.#heard) numbers += Math.max(0, upToSeq - this.#lanes[lane]!.ackedSeq);
+    return numbers;
+  }
+
+  /** One that goes forward is kept until a later call finds it written: this transaction may be rolled back. */
+  writeAcknowledged(): void {
+    if (this.#heard.size === 0) return;
+    this.#settleForChange();
+    for (const [lane, upToSeq] of this.#heard) {
+      if (upToSeq <= this.#lanes[lane]!.ackedSeq) this.#heard.delete(lane);
+      this.#acknowledge(lane, upToSeq);
+    }
+  }
+
+  #acknowledge(lane: Lane, upToSeq: number): void {
     const state = this.#lanes[lane]!;
     if (upToSeq >= state.nextSeq) return;
     const forward = upToSeq > state.ackedSeq;
@@ -238,7 +287,7 @@ export class Outbox {
 
   /** On disk before the first row of a session leaves: all that is in the log may have been sent. */
   beginSending(): void {
-    this.#settle();
+    this.#settleForChange();
     this.#sending = true;
     if (this.#lanes.every(({ nextSeq, sentSeq }) => sentSeq === nextSeq - 1)) return;
     const change = this.#witness.change();
@@ -256,7 +305,7 @@ export class Outbox {
    * out. Rows that were sent and not acknowledged before a rollback may so arrive once more, under their new name.
    */
   beginInstance(): void {
-    this.#settle();
+    this.#settleForChange();
     const change = this.#witness.change();
     for (const [n, { ackedSeq }] of this.#lanes.entries()) {
       const lane = n as Lane;
@@ -270,7 +319,7 @@ export class Outbox {
 
   /** What was acknowledged is the history of another coordinator: it stays there. */
   leaveAcknowledged(): void {
-    this.#settle();
+    this.#settleForChange();
     const change = this.#witness.change();
     for (const [lane, { ackedSeq }] of this.#lanes.entries())
       this.#sql.run('DELETE FROM outbox WHERE lane = ? AND seq <= ?', lane, ackedSeq);
@@ -280,8 +329,9 @@ export class Outbox {
 
   /** The coordinator has less than it had: what is kept of the rest waits again. */
   setBack(cursor: readonly number[]): void {
-    this.#settle();
+    this.#settleForChange();
     const change = this.#witness.change();
+    this.#heard.clear();
     const back = 'UPDATE outbox_cursor SET acked_seq = min(acked_seq, ?) WHERE lane = ?';
     for (const lane of this.#lanes.keys()) this.#sql.run(back, cursor[lane] ?? 0, lane);
     change.changed(() => void (this.#stale = true));
@@ -289,13 +339,16 @@ export class Outbox {
   }
 
   #settle(): void {
-    if (this.#witness.settle() && !this.#stale) return;
-    this.#stale = false;
-    this.#load();
+    if (!this.#witness.settle() || this.#stale) this.#load();
+  }
+
+  #settleForChange(): void {
+    if (!this.#witness.settleForChange() || this.#stale) this.#load();
   }
 
   /** Reads the counters from the tables: at the start, and after a rollback of more than appends. */
   #load(): void {
+    this.#stale = false;
     this.#retention.forget();
     this.#latest.clear();
     const cursors = this.#sql.all<Omit<LaneState, 'waitingRows' | 'waitingBytes' | 'gapRanges'>>(
@@ -303,11 +356,7 @@ export class Outbox {
     );
     this.#lanes = cursors.map((cursor, n) => {
       const lane = n as Lane;
-      const waiting = this.#sql.get<{ rows: number; bytes: number }>(
-        `SELECT count(*) AS rows, coalesce(sum(${storedBytesSql}), 0) AS bytes FROM outbox WHERE lane = ? AND seq > ?`,
-        lane,
-        cursor.ackedSeq,
-      )!;
+      const waiting = this.#measure(lane, cursor.ackedSeq, cursor.nextSeq - 1);
       this.#retention.take(lane, 0, cursor.ackedSeq);
       // An earlier version knows nothing of `sent_seq`; what it had acknowledged was sent.
       const sentSeq = Math.max(cursor.sentSeq, cursor.ackedSeq);
@@ -315,6 +364,12 @@ export class Outbox {
       return { ...cursor, sentSeq, waitingRows: waiting.rows, waitingBytes: waiting.bytes, gapRanges };
     });
     this.#loadLatest();
+  }
+
+  #measure(lane: Lane, afterSeq: number, upToSeq: number): { rows: number; bytes: number } {
+    const sql = `SELECT count(*) AS rows, coalesce(sum(${storedBytesSql}), 0) AS bytes
+      FROM outbox WHERE lane = ? AND seq > ? AND seq <= ?`;
+    return this.#sql.get<{ rows: number; bytes: number }>(sql, lane, afterSeq, upToSeq)!;
   }
 
   #loadLatest(): void {

@@ -8,7 +8,6 @@ import { createDeviceTables, idOf, idText, newInstanceId } from './device-schema
 import { InboxTable } from './inbox-table.ts';
 import { storedBytes, type DeviceLogOption } from './log-limit.ts';
 import { isDiskFull, logFull } from './log-pressure.ts';
-import { atomically } from './open-device-database.ts';
 import { DiskReserve } from './disk-reserve.ts';
 import { Outbox } from './outbox.ts';
 import { StatementCache } from './statement-cache.ts';
@@ -20,6 +19,9 @@ export function createDeviceLog(database: DatabaseSync, option: DeviceLogOption 
   createDeviceTables(database);
   return new SqliteDeviceLog(database, option);
 }
+
+/** So many acknowledged numbers are worth the work of writing them down with something else. */
+const manyAcknowledged = 64;
 
 interface Item {
   lane: Lane;
@@ -97,7 +99,12 @@ class SqliteDeviceLog implements DeviceLog {
     if (this.#refused !== undefined) this.#relieve(this.#refused);
     this.#asked = { lane: 0, bytes: 0 };
     try {
-      return this.#meter.measure(() => atomically(this.#database, work));
+      return this.#meter.measure(() =>
+        this.#sql.atomically(() => {
+          if (this.#outbox.unwritten >= manyAcknowledged) this.#outbox.writeAcknowledged();
+          return work();
+        }),
+      );
     } catch (error) {
       if (isDiskFull(error)) this.#refused = this.#asked;
       throw error;
@@ -113,7 +120,7 @@ class SqliteDeviceLog implements DeviceLog {
   }
 
   ackedSeq(): number[] {
-    return this.#outbox.lanes().map(({ ackedSeq }) => ackedSeq);
+    return this.#outbox.ackedSeq();
   }
 
   sentSeq(): number[] {
@@ -121,7 +128,17 @@ class SqliteDeviceLog implements DeviceLog {
   }
 
   acknowledge(lane: Lane, upToSeq: number): void {
-    this.transact(() => this.#outbox.acknowledge(lane, upToSeq));
+    this.acknowledgeSoon(lane, upToSeq);
+    this.writeAcknowledged();
+  }
+
+  acknowledgeSoon(lane: Lane, upToSeq: number): number {
+    return this.#outbox.acknowledgeSoon(lane, upToSeq);
+  }
+
+  writeAcknowledged(): void {
+    if (this.#database.isTransaction) this.#outbox.writeAcknowledged();
+    else if (this.#outbox.hasHeard) this.transact(() => this.#outbox.writeAcknowledged());
   }
 
   meet(coordinatorInstanceId: bigint, eventCursor: readonly number[]): Meeting {
@@ -149,6 +166,10 @@ class SqliteDeviceLog implements DeviceLog {
 
   receive(coordinatorInstanceId: bigint, lane: Lane, seq: number, row: Row): boolean {
     return this.transact(() => this.#inbox.receive(coordinatorInstanceId, lane, seq, row));
+  }
+
+  take(coordinatorInstanceId: bigint, lane: Lane, seq: number): boolean {
+    return this.transact(() => this.#inbox.take(coordinatorInstanceId, lane, seq));
   }
 
   skip(coordinatorInstanceId: bigint, lane: Lane, upToSeq: number): void {
@@ -197,9 +218,7 @@ class SqliteDeviceLog implements DeviceLog {
 
   state(): LogState {
     return {
-      lanes: this.#outbox
-        .lanes()
-        .map(({ nextSeq, ackedSeq, waitingRows, waitingBytes }) => ({ nextSeq, ackedSeq, waitingRows, waitingBytes })),
+      lanes: this.#outbox.state(),
       sinceStart: { events: this.#outbox.events, writtenBytes: this.#meter.bytes },
       droppedRows: this.#tally.get('dropped_rows'),
       deadRows: this.#tally.get('dead_rows'),

@@ -28,6 +28,21 @@ export class StatementCache {
     return Number(this.#statement(sql).run(...values).changes);
   }
 
+  /** Runs `work` in the caller's open transaction, or in one of its own. */
+  atomically<T>(work: () => T): T {
+    const database = this.#database;
+    if (database.isTransaction) return work();
+    this.run('BEGIN IMMEDIATE');
+    try {
+      const result = work();
+      this.run('COMMIT');
+      return result;
+    } catch (error) {
+      if (database.isTransaction) this.run('ROLLBACK');
+      throw error;
+    }
+  }
+
   #statement(sql: string): StatementSync {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {

@@ -73,7 +73,7 @@ export function applyWrite(statements: Statements, chain: AuditChain, write: Sto
     case 'request':
       return writeRequest(statements, write.request);
     case 'request-removed':
-      return removeRequest(statements, write.request);
+      return removeRequest(statements, write.request, write.given);
     case 'request-seq':
       return writeRequestSeq(statements, write.deviceId, write.seq);
     case 'job':

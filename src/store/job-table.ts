@@ -48,12 +48,16 @@ export interface DeviceJobRow {
   member: MemberRow;
 }
 
-/** What a device was part of, the newest first; without output. */
+/**
+ * What a device was part of, the newest first; without output. Job by job, so that no row lies by its device: 10,000
+ * jobs take 30 ms where it was part of none. Left alone, SQLite walks through all devices of each.
+ */
 export function readDeviceJobs(statements: Statements, deviceId: string, limit: number): DeviceJobRow[] {
   const rows = statements
     .get(
       `SELECT job.document AS job, parent, position, device, job_device.document AS document, NULL AS output
-       FROM job_device JOIN job ON job.id = parent WHERE device = ? ORDER BY started_ms DESC, parent DESC LIMIT ?`,
+       FROM job CROSS JOIN job_device INDEXED BY job_device_parent ON parent = job.id
+       WHERE device = ? ORDER BY started_ms DESC, job.id DESC LIMIT ?`,
     )
     .all(deviceId, limit) as Columns[];
   return rows.map((row) => ({ job: JSON.parse(String(row['job'])), member: memberOf(row) }));

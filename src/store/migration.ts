@@ -350,4 +350,9 @@ export const migrations: readonly (string | ((database: DatabaseSync) => void))[
     WHERE newest.device = request_seq.device;
   DROP TABLE request_past;
   `,
+  // By device alone, a job on the whole fleet wrote to every page of the index, and the index grows with the history.
+  `
+  DROP INDEX job_device_device;
+  CREATE INDEX job_device_parent ON job_device (parent, device);
+  `,
 ];

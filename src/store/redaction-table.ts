@@ -24,7 +24,9 @@ export function redactEvents(statements: Statements, offsets: readonly number[],
       )
       .run(offset);
     if (type === 'flotilla.job') {
-      statements.get('UPDATE job_device SET output = NULL WHERE parent = ? AND device = ?').run(key!, device!);
+      statements
+        .get('UPDATE job_device INDEXED BY job_device_parent SET output = NULL WHERE parent = ? AND device = ?')
+        .run(key!, device!);
     }
     statements
       .get(`UPDATE dead_letter SET ${letterFields} WHERE offset = ? AND layer IN ('decode', 'handler')`)

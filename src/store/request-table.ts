@@ -8,6 +8,9 @@ type Columns = Record<string, SQLOutputValue>;
  * A request stays in its row when it is settled, for a while: the device may still give it up, and then it can be sent
  * again. Rows lie in order of submission, so what goes to a whole fleet lies together. Those of one device are a chain:
  * `request_seq.last` is its newest settled row, and the `before` of each the one that was settled before it.
+ *
+ * A seq is given once, whatever is killed when: the last one given stands in `request_seq.seq`, or in a row that is not
+ * settled. So it is written with the row that has it, and again when that row is settled, or loses it.
  */
 export function writeRequest(statements: Statements, request: RequestRow): void {
   statements
@@ -32,7 +35,7 @@ export function writeRequest(statements: Statements, request: RequestRow): void 
 const keptRequests = 64;
 
 /** The device has it, or it was withdrawn. One that was never sent is of no use to anybody. */
-export function removeRequest(statements: Statements, { row, deviceId, seq }: RequestPlace): void {
+export function removeRequest(statements: Statements, { row, deviceId, seq }: RequestPlace, given: LaneCursor): void {
   if (seq === undefined) {
     statements.get('DELETE FROM request WHERE row = ?').run(row);
     return;
@@ -44,7 +47,12 @@ export function removeRequest(statements: Statements, { row, deviceId, seq }: Re
     )
     .run(row);
   if (changes === 0) return; // its device was removed
-  statements.get('UPDATE request_seq SET last = ? WHERE device = ?').run(row, deviceId);
+  statements
+    .get(
+      `INSERT INTO request_seq (device, seq, last) VALUES (?,?,?)
+       ON CONFLICT (device) DO UPDATE SET seq = excluded.seq, last = excluded.last`,
+    )
+    .run(deviceId, JSON.stringify(given), row);
   if (seq % keptRequests === turnOf(deviceId)) forgetOldest(statements, deviceId);
 }
 
@@ -127,9 +135,21 @@ export function writeRequestSeq(statements: Statements, deviceId: string, seq: L
     .run(deviceId, JSON.stringify(seq));
 }
 
+/** The last seq that was given to a request, per lane. */
 export function readRequestSeqs(statements: Statements): { deviceId: string; seq: LaneCursor }[] {
-  return (statements.get('SELECT device, seq FROM request_seq').all() as Columns[]).map((row) => ({
-    deviceId: String(row['device']),
-    seq: JSON.parse(String(row['seq'])),
-  }));
+  const given = new Map<string, LaneCursor>();
+  for (const { device, seq } of statements.get('SELECT device, seq FROM request_seq').all() as Columns[]) {
+    given.set(String(device), JSON.parse(String(seq)));
+  }
+  const sent = `SELECT device, lane, max(seq) AS seq FROM request WHERE settled = 0 AND seq IS NOT NULL
+    GROUP BY device, lane`;
+  for (const { device, lane, seq } of statements.get(sent).all() as Columns[]) {
+    const deviceId = String(device);
+    const known = given.get(deviceId) ?? [0, 0, 0, 0];
+    given.set(
+      deviceId,
+      known.map((last, at) => (at === lane ? Math.max(last, Number(seq)) : last)) as unknown as LaneCursor,
+    );
+  }
+  return [...given].map(([deviceId, seq]) => ({ deviceId, seq }));
 }

@@ -7,7 +7,7 @@ import type { DocumentTable } from './document-table.ts';
 import type { EventScan, EventSlice } from './event-scan.ts';
 import type { EventPage } from './event-table.ts';
 import type { DeviceJobRow, JobQuery } from './job-table.ts';
-import { packWrites } from './packed-write.ts';
+import { buffersOf, packWrites } from './packed-write.ts';
 import type { Read } from './read.ts';
 import type { ErasableTable } from './redaction-table.ts';
 import type { DeadLetterRow, DocumentRow, EventRow, MemberRow } from './row.ts';
@@ -93,7 +93,7 @@ export async function openStore({ entry, onLost, ...database }: StoreOption): Pr
     path: database.path,
     commit(writes) {
       const packed = packWrites(writes);
-      const done = writer.call<void>({ kind: 'commit', writes: packed }, [packed.payloads.buffer]);
+      const done = writer.call<void>({ kind: 'commit', writes: packed }, buffersOf(packed));
       committed = done.catch(() => undefined);
       return done;
     },

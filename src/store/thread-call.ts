@@ -52,16 +52,18 @@ export class ThreadCall {
 
   async close(): Promise<void> {
     if (this.#closed !== undefined) return;
-    await this.call({ kind: 'close' });
+    const answered = this.call({ kind: 'close' });
+    // At once: the answer and the thread's end may come in one go, and nobody has heard the one before the other.
     this.#closed = new FlotillaError('ours', 'store-closed', 'the store is closed');
+    await answered;
     await this.#worker.terminate();
   }
 
   #end(cause: unknown): void {
-    if (this.#closed !== undefined) return;
-    this.#closed = new FlotillaError('ours', 'store-lost', 'a thread of the store ended', { cause });
+    const known = this.#closed;
+    this.#closed ??= new FlotillaError('ours', 'store-lost', 'a thread of the store ended', { cause });
     for (const { reject } of this.#pending.values()) reject(this.#closed);
     this.#pending.clear();
-    this.#onLost(this.#closed);
+    if (known === undefined) this.#onLost(this.#closed);
   }
 }

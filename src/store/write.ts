@@ -57,8 +57,9 @@ export type Write =
   /** Takes key and payload out of rows of the log, for good. */
   | { kind: 'redact'; offsets: readonly number[]; marker: RedactionRow }
   | { kind: 'request'; request: RequestRow }
-  | { kind: 'request-removed'; request: RequestPlace }
-  /** The last seq that was given to a request, per lane. */
+  /** `given`: the last seq that a request to its device was given, per lane. */
+  | { kind: 'request-removed'; request: RequestPlace; given: LaneCursor }
+  /** The same, where no row of a request says it. */
   | { kind: 'request-seq'; deviceId: string; seq: LaneCursor }
   | { kind: 'job'; job: DocumentRow }
   | { kind: 'job-device'; member: MemberRow }

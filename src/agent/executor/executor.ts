@@ -28,7 +28,7 @@ import { fitJobEvent } from './job-event.ts';
 import { JobBeat } from './job-beat.ts';
 import { noteOf, type JobNote } from './job-note.ts';
 import { asRun, dropAbsent, programOf } from './job-run.ts';
-import type { JobPolicy } from './job-policy.ts';
+import { objectionTo, type JobPolicy } from './job-policy.ts';
 import { LiveOutput } from './live-output.ts';
 import type { HeldJob, RunningJob } from './running-job.ts';
 
@@ -102,25 +102,27 @@ export class Executor {
     await Promise.all([this.#content.stop(), ...running.map(({ done }) => done)]);
   }
 
-  /** `settle` runs in the same transaction as the job's row. A job id that was ever seen is ignored. */
-  accept(request: JobStart | JobRun, settle: () => void): void {
+  /** Within a transaction; what it returns follows the commit. A job id that was ever seen is ignored. */
+  accept(request: JobStart | JobRun): () => void {
     const run = 'action' in request ? request : asRun(request);
-    const start = this.#within(() => {
-      settle();
-      if (this.#table.state(run.jobId) !== undefined) return undefined;
-      const policy = this.#option.policy();
-      const objection = objectionTo(run, policy);
-      if (objection !== undefined) this.#finish(run.jobId, 'rejected', { reason: objection });
-      else if (!this.#answer(run)) {
-        this.#table.queue(run);
-        // What waits for nothing starts with this sync to the disk: another takes longer than many a command.
-        if (this.#isReady(run, policy)) return this.#markStarted(run);
-      }
-      return undefined;
-    });
-    if (start === undefined) this.#fill();
-    else start();
-    this.#option.link.wake();
+    const start = this.#decide(run) ?? (() => this.#fill());
+    return () => {
+      start();
+      this.#option.link.wake();
+    };
+  }
+
+  /** What waits for nothing starts with this sync to the disk: another takes longer than many a command. */
+  #decide(run: JobRun): (() => void) | undefined {
+    if (this.#table.state(run.jobId) !== undefined) return undefined;
+    const policy = this.#option.policy();
+    const objection = objectionTo(run, policy);
+    if (objection !== undefined) this.#finish(run.jobId, 'rejected', { reason: objection });
+    else if (!this.#answer(run)) {
+      if (this.#isReady(run, policy)) return this.#markStarted(run);
+      this.#table.queue(run);
+    }
+    return undefined;
   }
 
   /** The request itself can't be taken: it never ran, and never will. */
@@ -207,7 +209,7 @@ export class Executor {
     const startedAtMs = clock.nowMs();
     const record = hold === undefined ? undefined : beginHold(machine, link.coordinatorNowMs());
     const bootId = action.kind === 'reboot' ? machine.bootId() : undefined;
-    this.#table.markStarted(jobId, startedAtMs, noteOf(bootId, record));
+    this.#table.markStarted(run, startedAtMs, noteOf(bootId, record));
     this.#append({ jobId, state: 'started', startedAtMs });
     return () => {
       logger.info({ job: jobId, kind: action.kind, program: programOf(run), by: submittedBy }, 'job started');
@@ -391,10 +393,4 @@ export class Executor {
   #within<Result>(work: () => Result): Result {
     return this.#option.log.transact(work);
   }
-}
-
-function objectionTo({ action, hold, submittedBy }: JobRun, policy: JobPolicy): string | undefined {
-  const restore = hold === undefined ? undefined : policy.objection(hold.restore, submittedBy);
-  const behind = restore === undefined ? undefined : `the action behind --then: ${restore}`;
-  return policy.objection(action, submittedBy) ?? behind;
 }

@@ -1,4 +1,5 @@
 import type { JobAction } from '../../protocol/job-action.ts';
+import type { JobRun } from '../../protocol/request.ts';
 
 export interface JobLimits {
   maxOutputBytes: number;
@@ -23,6 +24,13 @@ export interface JobSection extends JobLimits {
 /** What can do no harm: it tells what the device tells anyway. */
 export function isHarmless({ kind }: JobAction): boolean {
   return kind === 'ping' || kind === 'refresh';
+}
+
+/** To a job as a whole: also to what takes it back. */
+export function objectionTo({ action, hold, submittedBy }: JobRun, policy: JobPolicy): string | undefined {
+  const restore = hold === undefined ? undefined : policy.objection(hold.restore, submittedBy);
+  const behind = restore === undefined ? undefined : `the action behind --then: ${restore}`;
+  return policy.objection(action, submittedBy) ?? behind;
 }
 
 /** The policy of a device that has no policy file. */

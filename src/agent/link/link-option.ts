@@ -1,6 +1,7 @@
 /** What a link is made of. `createLink(option: LinkOption): Link` stands in link.ts. */
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
+import type { Lane, Row } from '../../protocol/lane.ts';
 import type { Packing } from '../../protocol/columns/index.ts';
 import type { SchemaCatalogue } from '../../protocol/schema-catalogue.ts';
 import type { DeviceLog, Meeting } from '../../eventlog/device-log.ts';
@@ -13,8 +14,8 @@ export interface LinkOption {
   agentVersion: string;
   clock: Clock;
   logger: Log;
-  /** Within the transaction that puts requests into the log. */
-  onReceive?(): void;
+  /** Absent: each request waits in the log for `onRequest`. */
+  receive?: Receive;
   /** There are unsettled requests in the log. Called after their commit; never while a transaction is open. */
   onRequest(): void;
   /** Whom a session has met, before anything of the log leaves. */
@@ -35,6 +36,9 @@ export interface LinkOption {
   /** Uniform in [0, 1); tests own the dice. */
   random?: () => number;
 }
+
+/** Requests of one lane, in order: stored when this returns. True: some of them wait in the log for `onRequest`. */
+export type Receive = (coordinatorInstanceId: bigint, lane: Lane, firstSeq: number, rows: readonly Row[]) => boolean;
 
 export interface LinkEndpoint {
   host: string;

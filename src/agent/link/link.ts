@@ -1,10 +1,11 @@
+import type { DeviceLog } from '../../eventlog/index.ts';
 import { dialTls } from '../../transport/tls-dialer.ts';
 import type { ByteStream } from '../../transport/byte-stream.ts';
 import type { Close } from '../../session/effect.ts';
 import { FlotillaError, systemErrorCode } from '../../error.ts';
 import { RetryTimer } from './backoff.ts';
 import { loadIdentity } from './identity.ts';
-import { defaultBackoff, type LinkOption } from './link-option.ts';
+import { defaultBackoff, type LinkOption, type Receive } from './link-option.ts';
 import { nackClasses, type NackClass } from '../../protocol/message.ts';
 import { defaultPacking } from '../../protocol/columns/index.ts';
 import type { RowEncoder } from '../../protocol/row-encoder.ts';
@@ -193,7 +194,7 @@ class TlsLink implements Link {
       untold: this.#untold,
       warm: this.#writer,
       answerTimeoutMs: this.#option.answerTimeoutMs ?? defaultAnswerTimeoutMs,
-      onReceive: () => this.#option.onReceive?.(),
+      receive: this.#option.receive ?? keepRequests(log),
       onRequest: () => this.#option.onRequest(),
       onNack: (kind) => {
         this.#nacks[kind] += 1;
@@ -248,4 +249,11 @@ class TlsLink implements Link {
     this.#status = { state, sinceMs: this.#option.clock.nowMs(), ...more };
     for (const listener of this.#listeners) listener(this.#status);
   }
+}
+
+function keepRequests(log: DeviceLog): Receive {
+  return (coordinatorInstanceId, lane, firstSeq, rows) => {
+    log.transact(() => rows.forEach((row, n) => log.receive(coordinatorInstanceId, lane, firstSeq + n, row)));
+    return true;
+  };
 }

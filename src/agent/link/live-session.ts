@@ -11,6 +11,7 @@ import type { RowEncoder } from '../../protocol/row-encoder.ts';
 import type { SchemaCatalogue } from '../../protocol/schema-catalogue.ts';
 import { allLanes } from '../../session/per-lane.ts';
 import type { ByteStream, StreamReceiver } from '../../transport/byte-stream.ts';
+import type { Receive } from './link-option.ts';
 import { PartFetcher } from './part-fetcher.ts';
 
 /** What the device knew to be stored, and what the coordinator says that it has. */
@@ -26,8 +27,7 @@ export interface LiveSessionOption {
   agentVersion: string;
   interval: KeepaliveInterval;
   answerTimeoutMs: number;
-  /** Within the transaction that receives requests. */
-  onReceive(): void;
+  receive: Receive;
   onRequest(): void;
   onWelcome(welcome: Welcome): void;
   /** Before anything of the log leaves; the lanes as they were. */
@@ -48,10 +48,12 @@ const maxBufferedBytes = 16_384;
 const readRows = 256;
 const goodbyeMs = 1_000;
 /**
- * Acknowledgements are written together, and after what the device has to do: WELCOME tells them again, so losing some
- * in a power cut costs nothing.
+ * Acknowledgements are written with what the log writes next, or after this time: WELCOME tells them again, so losing
+ * some in a power cut costs nothing. Many at once make room, and go soon.
  */
-const ackDelayMs = 1_000;
+const ackDelayMs = 60_000;
+const manyAcks = 256;
+const manyAcksDelayMs = 1_000;
 
 /** One connection's worth of a link: the stream, the session on it, and the log that both serve. */
 export class LiveSession implements StreamReceiver {
@@ -62,13 +64,14 @@ export class LiveSession implements StreamReceiver {
   readonly #option: LiveSessionOption;
   readonly #session: DeviceSession;
   readonly #end = Promise.withResolvers<void>();
-  readonly #acks = new Map<Lane, number>();
   #coordinatorInstanceId = 0n;
   #over = false;
   #streamOpen = true;
   #pumping = false;
   #cancelTimer: () => void = () => undefined;
   #timerAtMs = Infinity;
+  #cancelAcks: () => void = () => undefined;
+  #acksAtMs = Infinity;
   /** What the coordinator asked for with a NACK of class retry. */
   #retryAfterMs = 0;
 
@@ -200,8 +203,7 @@ export class LiveSession implements StreamReceiver {
           this.#option.onOpen();
           break;
         case 'rows':
-          this.#commit(effect);
-          requests = true;
+          requests = this.#commit(effect) || requests;
           break;
         case 'gap':
           log.skip(this.#coordinatorInstanceId, effect.lane, effect.upToSeq);
@@ -243,27 +245,26 @@ export class LiveSession implements StreamReceiver {
   }
 
   #acked(lane: Lane, upToSeq: number): void {
-    if (this.#acks.size === 0) this.#option.clock.schedule(ackDelayMs, () => this.#guard(() => this.#writeAcks()));
-    this.#acks.set(lane, upToSeq);
+    const { log, clock } = this.#option;
+    const delayMs = log.acknowledgeSoon(lane, upToSeq) < manyAcks ? ackDelayMs : manyAcksDelayMs;
+    const atMs = clock.monotonicMs() + delayMs;
+    if (atMs >= this.#acksAtMs) return;
+    this.#cancelAcks();
+    this.#acksAtMs = atMs;
+    this.#cancelAcks = clock.schedule(delayMs, () => this.#guard(() => this.#writeAcks()));
   }
 
   #writeAcks(): void {
-    if (this.#acks.size === 0) return;
-    const { log } = this.#option;
-    log.transact(() => {
-      for (const [lane, upToSeq] of this.#acks) log.acknowledge(lane, upToSeq);
-    });
-    this.#acks.clear();
+    this.#cancelAcks();
+    this.#acksAtMs = Infinity;
+    this.#option.log.writeAcknowledged();
   }
 
   /** Only what is on disk is acknowledged; a request that was here before is acknowledged again. */
-  #commit({ lane, firstSeq, rows }: Extract<Effect, { kind: 'rows' }>): void {
-    const { log, onReceive } = this.#option;
-    log.transact(() => {
-      rows.forEach((row, n) => log.receive(this.#coordinatorInstanceId, lane, firstSeq + n, row));
-      onReceive();
-    });
+  #commit({ lane, firstSeq, rows }: Extract<Effect, { kind: 'rows' }>): boolean {
+    const wait = this.#option.receive(this.#coordinatorInstanceId, lane, firstSeq, rows);
     this.#session.acknowledge(lane, firstSeq + rows.length - 1);
+    return wait;
   }
 
   #nacked({ nack, seq }: Extract<Effect, { kind: 'nacked' }>): void {

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { Clock } from '../../clock.ts';
-import { canStart } from './can-start.ts';
 import { execLine, quoted, type ExecLine } from './exec-line.ts';
+import { ProgramSearch } from './program-search.ts';
 
 /** A child process whose output is read. */
 export type Leader = ChildProcess & { stdout: Socket; stderr: Socket };
@@ -37,6 +37,7 @@ const dialects = ['', 'declare -a SHLVL; '] as const;
 export class WaitingProcess {
   readonly #clock: Clock;
   readonly #file: string;
+  readonly #programs = new ProgramSearch();
   #shell: Shell | undefined;
   /** What is written before a command; it resolves with undefined where no shell passes a command on as it is. */
   #preamble: Promise<string | undefined> | undefined;
@@ -82,7 +83,7 @@ export class WaitingProcess {
     const shell = this.#shell;
     if (shell === undefined) return undefined;
     const path = command.environment['PATH'] ?? process.env['PATH'];
-    if (path === undefined || !canStart(command.file, path)) return undefined; // the system says why not
+    if (path === undefined || !this.#programs.finds(command.file, path)) return undefined; // the system says why not
     const line = execLine(command);
     if (line === undefined || Buffer.byteLength(line) > maxLineBytes) return undefined;
     this.#shell = undefined;

@@ -10,8 +10,8 @@ export interface JobTable {
   queue(run: JobRun): void;
   /** Jobs that wait, the oldest first. */
   queued(): JobRun[];
-  /** Written before the action begins, so that a job that might have run is known after a crash. */
-  markStarted(jobId: string, startedAtMs: number, note: unknown): void;
+  /** Written before the action begins, so that a job that might have run is known after a crash; it need not have waited. */
+  markStarted(run: JobRun, startedAtMs: number, note: unknown): void;
   /** What is to be remembered of a job that has started, until it has finished. */
   setNote(jobId: string, note: unknown): void;
   /** Also for a job that was never queued (refused or cancelled before it came). */
@@ -26,9 +26,9 @@ export function createJobTable(db: DatabaseSync): JobTable {
   const state = db.prepare('SELECT state FROM agent_job WHERE job_id = ?');
   const queue = db.prepare("INSERT INTO agent_job (job_id, state, start) VALUES (?, 'queued', ?)");
   const queued = db.prepare("SELECT start FROM agent_job WHERE state = 'queued' ORDER BY ordinal");
-  const start = db.prepare(
-    "UPDATE agent_job SET state = 'started', started_at_ms = ? WHERE job_id = ? AND state = 'queued'",
-  );
+  const start = db.prepare(`
+    INSERT INTO agent_job (job_id, state, start, started_at_ms) VALUES (?, 'started', ?, ?)
+    ON CONFLICT (job_id) DO UPDATE SET state = 'started', started_at_ms = excluded.started_at_ms WHERE state = 'queued'`);
   const finish = db.prepare(`
     INSERT INTO agent_job (job_id, state, outcome) VALUES (?, 'finished', ?)
     ON CONFLICT (job_id) DO UPDATE SET state = 'finished', outcome = excluded.outcome, start = NULL`);
@@ -48,8 +48,10 @@ export function createJobTable(db: DatabaseSync): JobTable {
       queue.run(run.jobId, JSON.stringify(toRow(run)));
     },
     queued: () => queued.all().map((row) => fromRow(row['start'])),
-    markStarted(jobId, startedAtMs, note) {
-      if (start.run(startedAtMs, jobId).changes !== 1) throw new Error(`job ${jobId} is not queued`);
+    markStarted(run, startedAtMs, note) {
+      const { jobId } = run;
+      const { changes } = start.run(jobId, JSON.stringify(toRow(run)), startedAtMs);
+      if (changes !== 1) throw new Error(`job ${jobId} was started before`);
       if (note !== undefined) setNote(jobId, note);
     },
     setNote,

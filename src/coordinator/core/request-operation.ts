@@ -1,5 +1,5 @@
 import { Lane, type Row } from '../../protocol/lane.ts';
-import type { DeviceRow, RequestRow } from '../../store/row.ts';
+import type { DeviceRow, LaneCursor, RequestRow } from '../../store/row.ts';
 import type { NewRequest } from '../effect.ts';
 import { acknowledged, deliverable, expired, nextToSend, recall, type Outbox } from '../request/outbox.ts';
 import { zeroCursor } from './core-state.ts';
@@ -33,7 +33,7 @@ export function enqueueRequest(turn: Turn, deviceId: string, request: NewRequest
 export function withdrawRequest(turn: Turn, deviceId: string, type: string, key: string): void {
   const outbox = outboxOf(turn, deviceId);
   const withdrawn = outbox.filter((row) => row.seq === undefined && row.type === type && row.key === key);
-  drop(
+  dropRequests(
     turn,
     deviceId,
     withdrawn,
@@ -49,8 +49,7 @@ export function flushRequests(turn: Turn): void {
     if (live === undefined) continue;
     const device = turn.state.devices.get(deviceId)!;
     const outbox = live.standing === 'accepted' ? recallRequests(turn, device, live.sent) : outboxOf(turn, deviceId);
-    const lastSeq = turn.state.requestSeqs.get(deviceId) ?? zeroCursor;
-    const next = nextToSend(deliverable(outbox, live.standing, device), lastSeq, live.sent);
+    const next = nextToSend(deliverable(outbox, live.standing, device), givenTo(turn, deviceId), live.sent);
     if (next.rows.length === 0) continue;
     const numbered = new Map(next.rows.map((row) => [row.row, row]));
     for (const row of outbox) {
@@ -63,7 +62,6 @@ export function flushRequests(turn: Turn): void {
       outbox.map((row) => numbered.get(row.row) ?? row),
     );
     turn.set(turn.state.requestSeqs, deviceId, next.lastSeq);
-    turn.write({ kind: 'request-seq', deviceId, seq: next.lastSeq });
     // What the device has settled since is in the outbox no more: it is not remembered either.
     const sent = new Set(numbered.keys());
     for (const { row } of outbox) if (live.sent.has(row)) sent.add(row);
@@ -82,15 +80,18 @@ function isJob({ type }: RequestRow): boolean {
 
 function recallRequests(turn: Turn, device: DeviceRow, sent: ReadonlySet<number>): Outbox {
   const { outbox, recalled } = recall(outboxOf(turn, device.id), device, sent);
-  if (recalled.length > 0) putOutbox(turn, device.id, outbox);
+  if (recalled.length === 0) return outbox;
+  putOutbox(turn, device.id, outbox);
   for (const request of recalled) turn.write({ kind: 'request', request });
+  // The device may have met their numbers, and no row has them any more.
+  turn.write({ kind: 'request-seq', deviceId: device.id, seq: givenTo(turn, device.id) });
   return outbox;
 }
 
 /** The device has committed everything of the lane up to `upToSeq`. */
 export function acknowledgeRequests(turn: Turn, deviceId: string, lane: number, upToSeq: number): void {
   const { done, rest } = acknowledged(outboxOf(turn, deviceId), lane, upToSeq);
-  drop(turn, deviceId, done, rest);
+  dropRequests(turn, deviceId, done, rest);
   for (const row of done) {
     if (isJob(row)) stepJob(turn, row.key, { kind: 'delivered', deviceId });
     else if (row.type === 'config.desired') deliveredConfig(turn, row);
@@ -101,7 +102,7 @@ export function acknowledgeRequests(turn: Turn, deviceId: string, lane: number, 
 export function loseSentJobs(turn: Turn, deviceId: string): void {
   const outbox = outboxOf(turn, deviceId);
   const lost = outbox.filter((row) => row.seq !== undefined && runsOnce.has(row.type));
-  drop(
+  dropRequests(
     turn,
     deviceId,
     lost,
@@ -118,15 +119,22 @@ export function loseSentJobs(turn: Turn, deviceId: string): void {
 export function expireRequests(turn: Turn): void {
   for (const [deviceId, outbox] of turn.state.outboxes) {
     const { done, rest } = expired(outbox, turn.nowMs);
-    drop(turn, deviceId, done, rest);
+    dropRequests(turn, deviceId, done, rest);
     endProductRequests(turn, deviceId, done, { outcome: 'expired', reason: 'the device never had it' });
   }
 }
 
-function drop(turn: Turn, deviceId: string, done: readonly RequestRow[], rest: Outbox): void {
+/** Takes `done` out of the outbox, of which `rest` is left. */
+export function dropRequests(turn: Turn, deviceId: string, done: readonly RequestRow[], rest: Outbox): void {
   if (done.length === 0) return;
   putOutbox(turn, deviceId, rest);
-  for (const request of done) turn.write({ kind: 'request-removed', request });
+  const given = givenTo(turn, deviceId);
+  for (const request of done) turn.write({ kind: 'request-removed', request, given });
+}
+
+/** The last seq of each lane that a request to the device was given. */
+function givenTo(turn: Turn, deviceId: string): LaneCursor {
+  return turn.state.requestSeqs.get(deviceId) ?? zeroCursor;
 }
 
 function putOutbox(turn: Turn, deviceId: string, outbox: Outbox): void {

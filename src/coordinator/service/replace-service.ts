@@ -8,6 +8,7 @@ import { acceptDevice, changeDevice } from '../core/device-operation.ts';
 import { appendOwnEvent } from '../core/event-operation.ts';
 import { stepJob } from '../core/job-operation.ts';
 import { endProductRequests } from '../core/product-request-operation.ts';
+import { dropRequests } from '../core/request-operation.ts';
 import { stepRollout } from '../core/rollout-operation.ts';
 import type { Turn } from '../core/turn.ts';
 import { revokeWithin } from './certificate-service.ts';
@@ -116,9 +117,8 @@ function leavePlace(turn: Turn, context: ServiceContext, { old, new: newId }: Re
   const outbox = state.outboxes.get(old) ?? [];
   for (const row of outbox) {
     endProductRequests(turn, old, [row], { outcome: row.seq === undefined ? 'expired' : 'unknown', reason });
-    turn.write({ kind: 'request-removed', request: row });
   }
-  if (outbox.length > 0) turn.set(state.outboxes, old, []);
+  dropRequests(turn, old, outbox, []);
   changeDevice(turn, old, { kind: 'replaced', by: newId });
   revokeWithin(turn, context, { subject: old, reason });
   appendOwnEvent(turn, { deviceId: old, type: 'coordinator.replaced', key: newId, payload: { by: newId } });

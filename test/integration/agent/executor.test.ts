@@ -26,7 +26,8 @@ const job = (jobId: string, argv: string[], more: Partial<JobStart> = {}): JobSt
 });
 
 const events = (parts: AgentParts) => parts.events<JobEvent>(Lane.control, 'flotilla.job');
-const settle = () => undefined;
+const accept = ({ log }: AgentParts, executor: Executor, request: JobStart): void =>
+  log.transact(() => executor.accept(request))();
 /** A machine that stays up, or that has been off in between. */
 const bootTime = (bootId = 'boot-1') => ({ bootId: () => bootId, uptimeMs: () => performance.now() });
 
@@ -58,8 +59,8 @@ describe('a job on a device', () => {
   it('ends with its exit code and outputs, and is told as started before', async () => {
     await using parts = await agentParts();
     const executor = executorOf(parts);
-    executor.accept(job('ok', ['printf', '%s', 'a b $(id)']), settle);
-    executor.accept(job('bad', ['echo out; echo err >&2; exit 3'], { shell: true }), settle);
+    accept(parts, executor, job('ok', ['printf', '%s', 'a b $(id)']));
+    accept(parts, executor, job('bad', ['echo out; echo err >&2; exit 3'], { shell: true }));
     expect(await finished(parts, 'ok')).toMatchObject({
       outcome: 'succeeded',
       exitCode: 0,
@@ -83,7 +84,7 @@ describe('a job on a device', () => {
   it('fails with the reason when the program does not exist', async () => {
     await using parts = await agentParts();
     const executor = executorOf(parts);
-    executor.accept(job('none', ['no-such-program-here']), settle);
+    accept(parts, executor, job('none', ['no-such-program-here']));
     const end = await finished(parts, 'none');
     expect(end.outcome).toBe('failed');
     expect(end.reason).toContain('ENOENT');
@@ -94,12 +95,12 @@ describe('a job on a device', () => {
     await using parts = await agentParts();
     const file = join(parts.dir, 'ran');
     const executor = executorOf(parts);
-    for (let copy = 0; copy < 3; copy++) executor.accept(job('once', [`echo x >> ${file}`], { shell: true }), settle);
+    for (let copy = 0; copy < 3; copy++) accept(parts, executor, job('once', [`echo x >> ${file}`], { shell: true }));
     await finished(parts, 'once');
     await executor.stop();
     const next = executorOf(parts);
-    next.accept(job('once', [`echo x >> ${file}`], { shell: true }), settle);
-    next.accept(job('other', ['true']), settle);
+    accept(parts, next, job('once', [`echo x >> ${file}`], { shell: true }));
+    accept(parts, next, job('other', ['true']));
     await finished(parts, 'other');
     expect(await readFile(file, 'utf8')).toBe('x\n');
     await next.stop();
@@ -108,9 +109,9 @@ describe('a job on a device', () => {
   it('is refused by the policy of the device, and the rule is named', async () => {
     await using parts = await agentParts();
     const executor = executorOf(parts, { allow: ['uname'], shell: false });
-    executor.accept(job('no', ['rm', '-rf', '/']), settle);
-    executor.accept(job('shell', ['uname'], { shell: true }), settle);
-    executor.accept(job('yes', ['uname']), settle);
+    accept(parts, executor, job('no', ['rm', '-rf', '/']));
+    accept(parts, executor, job('shell', ['uname'], { shell: true }));
+    accept(parts, executor, job('yes', ['uname']));
     expect(await finished(parts, 'no')).toMatchObject({
       outcome: 'rejected',
       reason: 'jobs.allow on this device (uname) does not allow rm',
@@ -127,8 +128,8 @@ describe('a job on a device', () => {
   it('waits for the coordinator’s time, and has expired when that is past', async () => {
     await using parts = await agentParts({ linked: false });
     const executor = executorOf(parts);
-    executor.accept(job('late', ['true'], { expiresAtMs: Date.now() - 1 }), settle);
-    executor.accept(job('fine', ['true']), settle);
+    accept(parts, executor, job('late', ['true'], { expiresAtMs: Date.now() - 1 }));
+    accept(parts, executor, job('fine', ['true']));
     expect(events(parts)).toEqual([]);
     parts.link.turn('live');
     expect(await finished(parts, 'late')).toMatchObject({ outcome: 'expired' });
@@ -139,8 +140,8 @@ describe('a job on a device', () => {
   it('is ended past its time, or past the time that the device allows', async () => {
     await using parts = await agentParts();
     const executor = executorOf(parts, { timeoutSeconds: 0.2 });
-    executor.accept(job('slow', ['sleep', '30'], { timeoutSeconds: 0.1 }), settle);
-    executor.accept(job('greedy', ['sleep', '30'], { timeoutSeconds: 9_999 }), settle);
+    accept(parts, executor, job('slow', ['sleep', '30'], { timeoutSeconds: 0.1 }));
+    accept(parts, executor, job('greedy', ['sleep', '30'], { timeoutSeconds: 9_999 }));
     expect(await finished(parts, 'slow')).toMatchObject({ outcome: 'timed-out', signal: 'SIGTERM' });
     expect(await finished(parts, 'greedy')).toMatchObject({ outcome: 'timed-out' });
     await executor.stop();
@@ -149,7 +150,7 @@ describe('a job on a device', () => {
   it('keeps no more output than the device allows, and counts the rest', async () => {
     await using parts = await agentParts();
     const executor = executorOf(parts);
-    executor.accept(job('loud', ['head', '-c', '50000', '/dev/zero']), settle);
+    accept(parts, executor, job('loud', ['head', '-c', '50000', '/dev/zero']));
     const end = await finished(parts, 'loud');
     expect(end.stdout).toHaveLength(1_000);
     expect(end.truncatedBytes).toBe(49_000);
@@ -159,8 +160,8 @@ describe('a job on a device', () => {
   it('waits its turn when as many run as the device allows', async () => {
     await using parts = await agentParts();
     const executor = executorOf(parts, { maxConcurrent: 1 });
-    executor.accept(job('first', ['sleep', '0.2']), settle);
-    executor.accept(job('second', ['true']), settle);
+    accept(parts, executor, job('first', ['sleep', '0.2']));
+    accept(parts, executor, job('second', ['true']));
     await finished(parts, 'second');
     expect(events(parts).map(({ jobId, state }) => `${jobId} ${state}`)).toEqual([
       'first started',
@@ -174,12 +175,12 @@ describe('a job on a device', () => {
   it('is cancelled while it waits, while it runs, and before it came', async () => {
     await using parts = await agentParts();
     const executor = executorOf(parts, { maxConcurrent: 1 });
-    executor.accept(job('runs', ['sleep', '30']), settle);
-    executor.accept(job('waits', ['true']), settle);
-    executor.cancel({ jobId: 'waits' }, settle);
-    executor.cancel({ jobId: 'early' }, settle);
-    executor.accept(job('early', ['true']), settle);
-    executor.cancel({ jobId: 'runs' }, settle);
+    accept(parts, executor, job('runs', ['sleep', '30']));
+    accept(parts, executor, job('waits', ['true']));
+    executor.cancel({ jobId: 'waits' }, () => undefined);
+    executor.cancel({ jobId: 'early' }, () => undefined);
+    accept(parts, executor, job('early', ['true']));
+    executor.cancel({ jobId: 'runs' }, () => undefined);
     for (const jobId of ['runs', 'waits', 'early'])
       expect(await finished(parts, jobId)).toMatchObject({ outcome: 'cancelled' });
     expect(
@@ -193,7 +194,7 @@ describe('a job on a device', () => {
   it('is unknown when the agent stops while it runs', async () => {
     await using parts = await agentParts();
     const executor = executorOf(parts);
-    executor.accept(job('runs', ['sleep', '30']), settle);
+    accept(parts, executor, job('runs', ['sleep', '30']));
     await executor.stop();
     expect(await finished(parts, 'runs')).toMatchObject({ outcome: 'unknown', reason: 'agent stopped' });
   });
@@ -201,12 +202,12 @@ describe('a job on a device', () => {
   it('is unknown, and not run again, when the agent was killed while it ran', async () => {
     await using parts = await agentParts();
     const killed = executorOf(parts);
-    killed.accept(job('runs', ['sleep', '30']), settle);
+    accept(parts, killed, job('runs', ['sleep', '30']));
     await using after = await agentParts({ path: parts.dir }); // what the next process finds on the disk
     const executor = executorOf(after);
     expect(await finished(after, 'runs')).toMatchObject({ outcome: 'unknown' });
-    executor.accept(job('runs', ['true']), settle);
-    executor.accept(job('next', ['true']), settle);
+    accept(after, executor, job('runs', ['true']));
+    accept(after, executor, job('next', ['true']));
     await finished(after, 'next');
     expect(events(after).filter(({ jobId, state }) => jobId === 'runs' && state === 'finished')).toHaveLength(1);
     await executor.stop();
@@ -216,12 +217,13 @@ describe('a job on a device', () => {
   it('leaves no row without its event, and no event without its row', async () => {
     await using parts = await agentParts();
     const executor = executorOf(parts);
-    expect(() =>
-      executor.accept(job('never', ['true']), () => {
+    const failing = () =>
+      parts.log.transact(() => {
+        executor.accept(job('never', ['true']));
         throw new Error('the settling failed');
-      }),
-    ).toThrow('the settling failed');
-    executor.accept(job('fine', ['true']), settle);
+      });
+    expect(failing).toThrow('the settling failed');
+    accept(parts, executor, job('fine', ['true']));
     await finished(parts, 'fine');
     expect(parts.database.prepare('SELECT job_id FROM agent_job').all()).toEqual([{ job_id: 'fine' }]);
     await executor.stop();

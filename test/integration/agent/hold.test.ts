@@ -111,12 +111,14 @@ const shed = (jobId: string, first = 'off'): JobRun => ({
 });
 const told = (at: Bench, state: JobEvent['state']): Promise<JobEvent> =>
   eventually(`${state} is told`, () => at.events().find((event) => event.state === state), { everyMs: 2 });
+const accept = ({ agent, executor }: Bench, request: JobRun): void =>
+  agent.log.transact(() => executor.accept(request))();
 const turn = () => new Promise((resolve) => void setImmediate(resolve));
 
 describe('an action that is taken back', () => {
   it('is taken back after its time, and both are told', async () => {
     const at = await bench(new Machine(), []);
-    at.executor.accept(shed('j'), () => undefined);
+    accept(at, shed('j'));
     expect(await told(at, 'held')).toMatchObject({ outcome: 'succeeded', stdout: 'off\n' });
     at.machine.pass(1_799_000);
     await turn();
@@ -131,7 +133,7 @@ describe('an action that is taken back', () => {
 
   it('is taken back by the next agent, at the same moment', async () => {
     const at = await bench(new Machine(), []);
-    at.executor.accept(shed('j'), () => undefined);
+    accept(at, shed('j'));
     await told(at, 'held');
     at.machine.pass(600_000);
     await at.executor.stop();
@@ -146,7 +148,7 @@ describe('an action that is taken back', () => {
 
   it('is taken back after the power was lost and the clock with it: not earlier, later by what nobody could know', async () => {
     const at = await bench(new Machine(), []);
-    at.executor.accept(shed('j'), () => undefined);
+    accept(at, shed('j'));
     await told(at, 'held');
     at.machine.pass(1_000_000); // a record each 90 s: the last one at 990 s
     at.machine.powerCycle();
@@ -165,7 +167,7 @@ describe('an action that is taken back', () => {
 
   it('is taken back although nobody knows how far it got', async () => {
     const at = await bench(new Machine(), []);
-    at.executor.accept(shed('j', 'hang'), () => undefined);
+    accept(at, shed('j', 'hang'));
     await told(at, 'started');
     const next = await at.next();
     expect(await told(next, 'held')).toMatchObject({ outcome: 'unknown' });
@@ -180,7 +182,7 @@ describe('an action that is taken back', () => {
   });
   const restoring = async (job: JobRun) => {
     const at = await bench(new Machine(), []);
-    at.executor.accept(job, () => undefined);
+    accept(at, job);
     await told(at, 'held');
     at.machine.pass(1_800_000);
     expect(at.ran).toEqual(['off', 'hang']);
@@ -217,7 +219,7 @@ describe('an action that is taken back', () => {
 
   it('tells that it runs, now and then, while it does', async () => {
     const at = await bench(new Machine(), []);
-    at.executor.accept(shed('j', 'hang'), () => undefined);
+    accept(at, shed('j', 'hang'));
     await told(at, 'started');
     const beats = () => at.agent.events<JobBeatEvent>(Lane.state, 'flotilla.job-beat');
     at.machine.pass(29_000);
@@ -233,7 +235,7 @@ describe('an action that is taken back', () => {
 
   it('is taken back at once when it is cancelled', async () => {
     const at = await bench(new Machine(), []);
-    at.executor.accept(shed('j'), () => undefined);
+    accept(at, shed('j'));
     await told(at, 'held');
     at.executor.cancel({ jobId: 'j' }, () => undefined);
     expect(await told(at, 'finished')).toMatchObject({ outcome: 'cancelled', restore: { outcome: 'succeeded' } });
@@ -245,7 +247,7 @@ describe('an action that is taken back', () => {
   it('starts at its place in the ramp by itself', async () => {
     const at = await bench(new Machine(), []);
     const startAtMs = Date.now() + 30_000;
-    at.executor.accept({ ...shed('j'), startAtMs }, () => undefined);
+    accept(at, { ...shed('j'), startAtMs });
     await turn();
     expect(at.ran).toEqual([]);
   });
@@ -257,7 +259,7 @@ describe('a reboot', () => {
 
   it('has succeeded when the machine has another boot id, and is unknown when only the agent was restarted', async () => {
     const at = await bench(new Machine(), []);
-    at.executor.accept(plain, () => undefined);
+    accept(at, plain);
     await told(at, 'started');
     await at.executor.stop();
     expect(at.events().some(({ state }) => state === 'finished')).toBe(false);

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import type { DeviceLog } from '../../../src/eventlog/device-log.ts';
 import { jsonRow, parseJsonRow } from '../../../src/eventlog/json-row.ts';
@@ -19,6 +20,16 @@ const rowOf = (text: string, more: Partial<Row> = {}): Row => ({
   ...more,
 });
 const texts = (rows: Row[]): string[] => rows.map(({ payload }) => Buffer.from(payload).toString());
+
+async function openAgain(path: string) {
+  const database = openDeviceDatabase(path);
+  return {
+    log: createDeviceLog(database),
+    async [Symbol.asyncDispose]() {
+      database.close();
+    },
+  };
+}
 
 async function openLog(option: DeviceLogOption = {}) {
   const directory = await temporaryDirectory();
@@ -142,6 +153,62 @@ describe('the inbox', () => {
     expect(log.receive(2n ** 64n - 1n, 0, 1, rowOf('other'))).toBe(true);
     expect(log.receive(7n, 0, 1, rowOf('one'))).toBe(false);
     expect(texts(log.unsettled())).toEqual(['one', 'other']);
+  });
+});
+
+describe('an acknowledgement that can wait', () => {
+  const written = (database: DatabaseSync) =>
+    Number(database.prepare('SELECT acked_seq FROM outbox_cursor WHERE lane = 3').get()!['acked_seq']);
+  const opened = async (rows: number) => {
+    const all = await openLog();
+    all.log.meet(7n, [0, 0, 0, 0]);
+    for (let n = 1; n <= rows; n += 1) all.log.append(3, rowOf(`${n}`));
+    return all;
+  };
+
+  it('holds at once, and is on disk when it is asked for, or with something else when it is many', async () => {
+    await using all = await opened(200);
+    const { log, database } = all;
+    expect(log.acknowledgeSoon(3, 2)).toBe(2);
+    expect([log.ackedSeq()[3], log.state().lanes[3]!.waitingRows, written(database)]).toEqual([2, 198, 0]);
+    log.append(3, rowOf('201'));
+    expect(written(database)).toBe(0);
+    log.writeAcknowledged();
+    expect(written(database)).toBe(2);
+    expect(log.acknowledgeSoon(3, 1)).toBe(0); // an older one changes nothing
+    expect(log.acknowledgeSoon(3, 999)).toBe(0); // nor does one of what was never made
+    expect(log.acknowledgeSoon(3, 102)).toBe(100);
+    const undone = (): void =>
+      log.transact(() => {
+        log.append(3, rowOf('never'));
+        throw new Error('undone');
+      });
+    expect(undone).toThrow('undone');
+    expect([log.ackedSeq()[3], log.state().lanes[3]!.waitingRows, written(database)]).toEqual([102, 99, 2]);
+    log.append(3, rowOf('202'));
+    expect([log.ackedSeq()[3], log.state().lanes[3]!.waitingRows, written(database)]).toEqual([102, 100, 102]);
+  });
+
+  it('is told again when the process ends before: nothing is lost, and nothing is sent twice', async () => {
+    await using all = await opened(5);
+    all.log.acknowledgeSoon(3, 3);
+    await using next = await openAgain(all.path); // what the next process finds on the disk
+    expect(next.log.ackedSeq()[3]).toBe(0);
+    expect(next.log.meet(7n, [0, 0, 0, 3])).toBe('same');
+    next.log.acknowledgeSoon(3, 3); // of WELCOME, from where the session goes on
+    expect(texts(next.log.read(3, 3, 10, 1_000).rows)).toEqual(['4', '5']);
+    expect(next.log.state().lanes[3]!.waitingRows).toBe(2);
+  });
+
+  it('is no reason to give up a row: what the coordinator has does not wait', async () => {
+    await using all = await openLog({ maxBytes: 2_000 });
+    const { log } = all;
+    const row = (text: string) => rowOf(text, { payload: Buffer.alloc(400) });
+    for (let n = 1; n <= 4; n += 1) log.append(3, row(`${n}`));
+    log.acknowledgeSoon(3, 4);
+    for (let n = 5; n <= 8; n += 1) log.append(3, row(`${n}`));
+    expect(log.state()).toMatchObject({ droppedRows: 0, lanes: [{}, {}, {}, { waitingRows: 4 }] });
+    expect(log.read(0, 0, 10, 1_000).rows).toEqual([]);
   });
 });
 

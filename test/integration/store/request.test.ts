@@ -12,7 +12,6 @@ import {
   readRequestSeqs,
   removeRequest,
   writeRequest,
-  writeRequestSeq,
 } from '../../../src/store/request-table.ts';
 import type { RequestRow } from '../../../src/store/row.ts';
 import { Statements } from '../../../src/store/statement.ts';
@@ -42,9 +41,8 @@ describe('settled requests', () => {
           const request = requestOf(index + 1, deviceId, seq);
           sent[deviceId]!.push(request);
           writeRequest(statements, request);
-          writeRequestSeq(statements, deviceId, [seq, 0, 0, 0]);
-          removeRequest(statements, request);
-          removeRequest(statements, request); // once more changes nothing
+          removeRequest(statements, request, [seq, 0, 0, 0]);
+          removeRequest(statements, request, [seq, 0, 0, 0]); // once more changes nothing
         }
         database.exec('COMMIT');
         for (const [deviceId, requests] of Object.entries(sent)) {
@@ -71,18 +69,17 @@ describe('settled requests', () => {
     const requests = [requestOf(1, 'a', 1), requestOf(2, 'b', 1), requestOf(3, 'a', 2), requestOf(4, 'b', 2)];
     for (const request of requests) writeRequest(statements, request);
     writeRequest(statements, requestOf(5, 'b'));
-    for (const deviceId of ['a', 'b']) writeRequestSeq(statements, deviceId, [2, 0, 0, 0]);
-    for (const request of requests.slice(0, 3)) removeRequest(statements, request);
+    for (const request of requests.slice(0, 3)) removeRequest(statements, request, [2, 0, 0, 0]);
     expect(readRequests(statements)).toEqual([requestOf(4, 'b', 2), requestOf(5, 'b')]);
 
-    removeRequest(statements, requestOf(5, 'b'));
+    removeRequest(statements, requestOf(5, 'b'), [2, 0, 0, 0]);
     removeDevice(statements, 'a');
     const rows = database.prepare('SELECT row, device, settled FROM request').all();
     expect(rows).toEqual([
       { row: 2, device: 'b', settled: 1 },
       { row: 4, device: 'b', settled: 0 },
     ]);
-    removeRequest(statements, requestOf(3, 'a', 2)); // its device is gone
+    removeRequest(statements, requestOf(3, 'a', 2), [2, 0, 0, 0]); // its device is gone
     expect(readRequestSeqs(statements)).toEqual([{ deviceId: 'b', seq: [2, 0, 0, 0] }]);
     expect(readPastRequest(statements, 'b', lane, 1)?.key).toBe('job-2');
   });
@@ -112,7 +109,7 @@ describe('settled requests', () => {
     const statements = new Statements(database);
     expect(readRequests(statements).map(({ key }) => key)).toEqual(['a-12']);
     expect(readLastRequestRow(statements)).toBe(1);
-    removeRequest(statements, { row: 1, deviceId: 'a', lane, seq: 12 });
+    removeRequest(statements, { row: 1, deviceId: 'a', lane, seq: 12 }, [12, 0, 0, 0]);
     const keys = (deviceId: string) =>
       [8, 9, 10, 11, 12].map((seq) => readPastRequest(statements, deviceId, lane, seq)?.key);
     expect(keys('a')).toEqual([undefined, 'a-9', 'a-10', 'a-11', 'a-12']);

@@ -64,6 +64,7 @@ for (const { id, ...identity } of devices) {
     agentVersion,
     clock,
     logger,
+    receive: (...requests) => inbox.receive(...requests),
     onRequest: () => inbox.wake(),
     backoff: { firstMinMs: 100, firstMaxMs: 3_000, maxMs: 5_000 },
   });
@@ -91,9 +92,8 @@ for (const { id, ...identity } of devices) {
       process.stderr.write(`${id}: ${String(error)}\n`);
       process.exit(1);
     },
+    takers: { 'job.start': (job) => executor.accept(job), 'job.run': (job) => executor.accept(job) },
     handlers: {
-      'job.start': (job, settle) => executor.accept(job, settle),
-      'job.run': (job, settle) => executor.accept(job, settle),
       'job.cancel': (cancel, settle) => executor.cancel(cancel, settle),
     },
   });

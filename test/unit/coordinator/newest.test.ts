@@ -24,9 +24,9 @@ describe('the writes of a turn', () => {
 
   it('never lose what is not replaced: two events, two audit rows, a removal between', () => {
     const writes: Write[] = [
-      { kind: 'request-removed', request: { row: 1, deviceId: 'a', lane: 0 } },
+      { kind: 'request-removed', request: { row: 1, deviceId: 'a', lane: 0 }, given: [0, 0, 0, 0] },
       { kind: 'meta', key: 'a', value: '1' },
-      { kind: 'request-removed', request: { row: 1, deviceId: 'a', lane: 0 } },
+      { kind: 'request-removed', request: { row: 1, deviceId: 'a', lane: 0 }, given: [0, 0, 0, 0] },
       { kind: 'meta', key: 'a', value: '2' },
     ];
     expect(newestWrites(writes)).toEqual(writes);
