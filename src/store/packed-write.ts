@@ -46,11 +46,13 @@ type Column = (typeof columns)[keyof typeof columns];
 /** Where a text stands: it is the one before it in its column, it is the next of `texts`, there is none. */
 const textPlaces = { asBefore: 0, next: 1, none: 2 } as const;
 
+/** Numbers of a write at most: those of an event. */
+const mostNumbers = 12;
 /** In place of a seq: it has none. */
 const noSeq = -1;
 
 export function packWrites(writes: readonly Write[]): PackedWrites {
-  const packer = new Packer();
+  const packer = new Packer(writes.length);
   for (const write of writes) packer.pack(write);
   return packer.packed();
 }
@@ -65,9 +67,13 @@ class Packer {
   readonly #whole: WholeWrite[] = [];
   readonly #payloads: Uint8Array[] = [];
   readonly #before = Object.values(columns).map((): string | null => null);
-  #numbers = new Float64Array(1024);
+  readonly #numbers: Float64Array<ArrayBuffer>;
   #length = 0;
   #payloadBytes = 0;
+
+  constructor(writes: number) {
+    this.#numbers = new Float64Array(writes * mostNumbers);
+  }
 
   pack(write: Write): void {
     switch (write.kind) {
@@ -123,7 +129,7 @@ class Packer {
       payloads.set(payload, at);
       at += payload.length;
     }
-    return { numbers: this.#numbers.slice(0, this.#length), texts: this.#texts, payloads, whole: this.#whole };
+    return { numbers: this.#numbers.subarray(0, this.#length), texts: this.#texts, payloads, whole: this.#whole };
   }
 
   #event(event: EventRow): void {
@@ -152,11 +158,6 @@ class Packer {
   }
 
   #number(value: number): void {
-    if (this.#length === this.#numbers.length) {
-      const larger = new Float64Array(this.#length * 2);
-      larger.set(this.#numbers);
-      this.#numbers = larger;
-    }
     this.#numbers[this.#length] = value;
     this.#length += 1;
   }
