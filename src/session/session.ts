@@ -206,10 +206,10 @@ export abstract class Session {
     this.keepalive.waiting(isWaiting, nowMs);
   }
 
-  /** Is there something that a flush with room would write? */
+  /** Is there something that a flush with room would write, not counting what was acknowledged with `acknowledge`? */
   get pending(): boolean {
     if (this.#control !== undefined) return true;
-    return this.#state === 'live' && (this.#stored || this.#ready().includes(true));
+    return this.#state === 'live' && this.#ready().includes(true);
   }
 
   protected say(message: Message): void {

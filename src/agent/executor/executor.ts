@@ -70,7 +70,6 @@ export class Executor {
       linked: () => option.link.status().state === 'live',
       tell: (event) => {
         this.#append(event, 'flotilla.job-output', Lane.state);
-        option.link.wake();
       },
     });
   }
@@ -105,11 +104,7 @@ export class Executor {
   /** Within a transaction; what it returns follows the commit. A job id that was ever seen is ignored. */
   accept(request: JobStart | JobRun): () => void {
     const run = 'action' in request ? request : asRun(request);
-    const start = this.#decide(run) ?? (() => this.#fill());
-    return () => {
-      start();
-      this.#option.link.wake();
-    };
+    return this.#decide(run) ?? (() => this.#fill());
   }
 
   /** What waits for nothing starts with this sync to the disk: another takes longer than many a command. */
@@ -129,7 +124,6 @@ export class Executor {
   abandon({ jobId }: Pick<JobStart, 'jobId'>, reason: string): void {
     if (this.#table.state(jobId) !== undefined) return;
     this.#finish(jobId, 'rejected', { reason: `the agent could not take it: ${reason}` });
-    this.#option.link.wake();
   }
 
   cancel({ jobId }: JobCancel, settle: () => void): void {
@@ -146,7 +140,6 @@ export class Executor {
       running.cancelled = true;
       running.controller.abort();
     } else if (held) this.#restore(held);
-    this.#option.link.wake();
   }
 
   /** Somebody wants to see what a job writes while it does; of one that has ended the result says it. */
@@ -185,7 +178,6 @@ export class Executor {
       else if (has === 'coming') nextMs = Math.min(nextMs, expiresAtMs);
       else if (nowMs < startAtMs) nextMs = Math.min(nextMs, startAtMs);
       else this.#within(() => this.#markStarted(run))();
-      this.#option.link.wake();
     }
     if (nextMs === Infinity) return;
     const delayMs = Math.min(nextMs - nowMs, longestTimerMs);
@@ -229,7 +221,6 @@ export class Executor {
     const outcome = this.#outcome(end, running);
     if (held === undefined) this.#finish(jobId, outcome.outcome, { ...detail, ...outcome });
     else this.#told(held, { ...detail, ...outcome, finishedAtMs: this.#option.clock.nowMs() }, running.cancelled);
-    this.#option.link.wake();
     this.#fill();
   }
 
@@ -280,7 +271,6 @@ export class Executor {
       this.#running.delete(jobId);
       if (running.controller.signal.aborted && !running.cancelled) return;
       this.#finish(jobId, 'unknown', { reason, startedAtMs });
-      this.#option.link.wake();
     });
   }
 
@@ -352,7 +342,6 @@ export class Executor {
         startedAtMs: held.startedAtMs,
         restore,
       });
-      this.#option.link.wake();
       this.#fill();
     });
   }
@@ -386,8 +375,10 @@ export class Executor {
   }
 
   #append(value: JobEvent | JobOutputEvent, type: BuiltinEventType = 'flotilla.job', lane: Lane = Lane.control): void {
-    const timestampMs = this.#option.clock.nowMs();
-    this.#option.log.append(lane, jsonRow({ type, key: value.jobId, timestampMs, value }));
+    const { clock, log, link } = this.#option;
+    log.append(lane, jsonRow({ type, key: value.jobId, timestampMs: clock.nowMs(), value }));
+    // Most commands are done in a moment: then their start and their end are one frame, and one acknowledgement.
+    link.wake('state' in value && value.state === 'started' ? 'soon' : 'now');
   }
 
   #within<Result>(work: () => Result): Result {

@@ -99,8 +99,9 @@ class TlsLink implements Link {
     }
   }
 
-  wake(): void {
-    this.#session?.pump();
+  wake(when: 'now' | 'soon' = 'now'): void {
+    if (when === 'now') this.#session?.pump();
+    else this.#session?.pumpSoon();
   }
 
   fetch(blob: BlobRange, signal?: AbortSignal): Promise<Uint8Array> {

@@ -47,6 +47,8 @@ export interface LiveSessionOption {
 const maxBufferedBytes = 16_384;
 const readRows = 256;
 const goodbyeMs = 1_000;
+/** How long what nobody waits for may wait for company in its frame: an answer to a request often comes sooner. */
+const soonMs = 200;
 /**
  * Acknowledgements are written with what the log writes next, or after this time: WELCOME tells them again, so losing
  * some in a power cut costs nothing. Many at once make room, and go soon.
@@ -68,6 +70,7 @@ export class LiveSession implements StreamReceiver {
   #over = false;
   #streamOpen = true;
   #pumping = false;
+  #cancelSoon: (() => void) | undefined;
   #cancelTimer: () => void = () => undefined;
   #timerAtMs = Infinity;
   #cancelAcks: () => void = () => undefined;
@@ -131,6 +134,11 @@ export class LiveSession implements StreamReceiver {
     });
   }
 
+  /** The same for what can wait: with the next pump, or in a fifth of a second. */
+  pumpSoon(): void {
+    this.#cancelSoon ??= this.#option.clock.schedule(soonMs, () => this.pump());
+  }
+
   /** Says goodbye and ends; resolves nothing, `onClose` of the stream is the end. */
   close(detail: string): void {
     this.#guard(() => this.#apply(this.#session.close('closed', detail)));
@@ -147,11 +155,14 @@ export class LiveSession implements StreamReceiver {
   onClose(reason: string): void {
     this.#streamOpen = false;
     this.#cancelTimer();
+    this.#cancelSoon?.();
     this.#finish(reason, undefined);
     this.#end.resolve();
   }
 
   #pump(): void {
+    this.#cancelSoon?.();
+    this.#cancelSoon = undefined;
     if (!this.#streamOpen) return;
     this.#fill();
     const room = maxBufferedBytes - this.#stream.bufferedBytes;
@@ -232,7 +243,9 @@ export class LiveSession implements StreamReceiver {
       }
     }
     if (requests) this.#option.onRequest();
-    this.pump();
+    // Nothing but acknowledgements is due to whoever has only asked for something.
+    if (effects.length > 0 && effects.every(({ kind }) => kind === 'rows') && !this.#session.pending) this.pumpSoon();
+    else this.pump();
   }
 
   #meet(eventCursor: readonly number[]): void {

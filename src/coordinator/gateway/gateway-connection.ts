@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import type { Lane, Row } from '../../protocol/lane.ts';
+import { Lane, type Row } from '../../protocol/lane.ts';
 import { closeCodes, type CloseCode } from '../../protocol/message.ts';
 import {
   CoordinatorSession,
@@ -27,8 +27,8 @@ const keptFaultBytes = 256;
 /** What a connection tells its gateway. */
 export interface ConnectionOwner {
   effect(connection: GatewayConnection, effect: Effect): void;
-  /** Wants a flush in this tick or a later one. */
-  dirty(connection: GatewayConnection): void;
+  /** Wants a flush in this tick or a later one; `yields`: others may go first, for a while. */
+  dirty(connection: GatewayConnection, yields?: boolean): void;
   /** Once. `close` is missing when the socket ended first. */
   gone(connection: GatewayConnection, reason: string, close: Close | undefined): void;
   /** The answer to `probe`. */
@@ -57,6 +57,7 @@ export class GatewayConnection implements StreamReceiver, Flushable {
   /** The core was told of it, and is told when it goes. */
   announced = false;
   queued = false;
+  yields = false;
   /** What the device sent instead of frames: the end of this connection. */
   fault: FrameFault | undefined;
   readonly #owner: ConnectionOwner;
@@ -163,7 +164,8 @@ export class GatewayConnection implements StreamReceiver, Flushable {
 
   acknowledge(lane: Lane, upToSeq: number): void {
     this.session.acknowledge(lane, upToSeq);
-    this.#owner.dirty(this);
+    // It gives back room in the lanes after the first: there a device may wait for it.
+    this.#owner.dirty(this, lane === Lane.control);
   }
 
   request(lane: Lane, seq: number, rows: readonly Row[]): void {

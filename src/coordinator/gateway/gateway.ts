@@ -75,7 +75,7 @@ class Gateway implements ConnectionOwner {
   readonly #option: GatewayOption;
   #core!: Channel;
   readonly #connections = new Map<number, GatewayConnection>();
-  readonly #flushes = new FlushQueue<GatewayConnection>();
+  readonly #flushes: FlushQueue<GatewayConnection>;
   #config!: GatewayConfig;
   /** Grows while connections read by it; what stands in it never changes. */
   readonly #schemas = new Map<bigint, KnownSchema>();
@@ -94,6 +94,7 @@ class Gateway implements ConnectionOwner {
 
   constructor(option: GatewayOption) {
     this.#option = option;
+    this.#flushes = new FlushQueue(option.clock);
   }
 
   run(): void {
@@ -126,6 +127,7 @@ class Gateway implements ConnectionOwner {
         break;
       }
       case 'rows':
+        this.#flushes.noteWork();
         for (const { firstSeq, rows, isProduct } of runsOf(effect.firstSeq, effect.rows)) {
           const write = isProduct ? writeBlock : writeRows;
           this.#core.send(isProduct ? ToCore.block : ToCore.events, (body) =>
@@ -151,8 +153,9 @@ class Gateway implements ConnectionOwner {
     }
   }
 
-  dirty(connection: GatewayConnection): void {
-    this.#flushes.add(connection);
+  dirty(connection: GatewayConnection, yields = false): void {
+    if (yields) this.#flushes.addYielding(connection);
+    else this.#flushes.add(connection);
   }
 
   gone(connection: GatewayConnection, reason: string, close: Close | undefined): void {

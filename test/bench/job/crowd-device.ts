@@ -34,8 +34,8 @@ export interface CrowdDeviceOption {
   serverName: string;
   onReady(): void;
   onRequest(jobId: string): void;
-  /** The coordinator has stored this device's result. */
-  onStored(jobId: string): void;
+  /** The coordinator has acknowledged this device's result. */
+  onAcknowledged(jobId: string): void;
   onFailed(reason: string): void;
 }
 
@@ -132,7 +132,7 @@ export class CrowdDevice implements StreamReceiver {
       this.#option.onReady();
     }
     while (this.#results[0] !== undefined && this.#results[0].seq <= upToSeq) {
-      this.#option.onStored(this.#results.shift()!.jobId);
+      this.#option.onAcknowledged(this.#results.shift()!.jobId);
     }
   }
 

@@ -13,14 +13,24 @@ import { cpuSecondsOf } from '../ingest/process-cpu.ts';
 import type { CrowdLine, CrowdSetup } from './setup.ts';
 
 const waitMs = 300_000;
+const lookEveryMs = 4;
+
+interface Spread {
+  p50: number;
+  p99: number;
+  last: number;
+}
 
 export interface JobTiming {
   devices: number;
-  /** From the request to `POST /v1/jobs`; of the results that the coordinator has acknowledged, which it does after the commit. */
-  storedMs: { p50: number; p99: number; last: number };
+  /** From the request to `POST /v1/jobs` until a result is in the SQLite file, looked at every few milliseconds. */
+  storedMs: Spread;
+  /** Until the device has its acknowledgement. */
+  acknowledgedMs: Spread;
   /** Until the job itself is stored as finished, read from the SQLite file. */
   finishedMs: number;
   resultsPerSecond: number;
+  /** Until every acknowledgement has come. */
   cpuMsAResult: { core: number; gateways: number; crowd: number };
 }
 
@@ -111,7 +121,9 @@ export class CrowdFleet implements AsyncDisposable {
   async run(request: Pick<JobRequest, 'selector'> & Partial<JobRequest>, { whole = true } = {}): Promise<JobTiming> {
     const cpuBefore = this.cpu();
     const atMs = Date.now();
+    const seen = this.#lastOffset();
     const { id, matched } = await this.client.startJob({ action: { kind: 'ping' }, ...request });
+    const stored = await this.#stored(id, seen);
     const lines = await this.#until(`the crowds have their acknowledgements of ${id}`, () => {
       const told = this.#jobs.get(id) ?? [];
       return told.length === this.#processes ? told : undefined;
@@ -119,16 +131,17 @@ export class CrowdFleet implements AsyncDisposable {
     if (whole) await this.finished(id);
     const cpu = this.cpu();
     const finishedMs = whole ? this.#finishedAtMs(id)! - atMs : 0;
-    const storedMs = lines.flatMap(({ storedAtMs }) => storedAtMs.map((ms) => ms - atMs)).toSorted((a, b) => a - b);
+    const acknowledged = lines.flatMap(({ acknowledgedAtMs }) => acknowledgedAtMs);
     this.requireStored(id, whole ? matched : this.devices);
     if (!whole) await this.client.cancelJob(id);
-    const last = storedMs.at(-1)!;
-    const perResult = (seconds: number): number => Math.round((seconds * 1e6) / storedMs.length) / 1e3;
+    const storedMs = spread(stored, atMs);
+    const perResult = (seconds: number): number => Math.round((seconds * 1e6) / this.devices) / 1e3;
     return {
-      devices: storedMs.length,
-      storedMs: { p50: at(storedMs, 0.5), p99: at(storedMs, 0.99), last },
+      devices: this.devices,
+      storedMs,
+      acknowledgedMs: spread(acknowledged, atMs),
       finishedMs,
-      resultsPerSecond: Math.round(storedMs.length / (Math.max(last, finishedMs) / 1_000)),
+      resultsPerSecond: Math.round(this.devices / (Math.max(storedMs.last, finishedMs) / 1_000)),
       cpuMsAResult: {
         core: perResult(cpu.core - cpuBefore.core),
         gateways: perResult(cpu.gateways - cpuBefore.gateways),
@@ -165,15 +178,39 @@ export class CrowdFleet implements AsyncDisposable {
     if (stored !== expected) throw new Error(`${expected} results were acknowledged, ${stored} are stored`);
   }
 
+  /** When each result of the crowds was first seen in the file, behind `seen`: a device answers a ping with one event. */
+  async #stored(id: string, seen: number): Promise<number[]> {
+    const atMs: number[] = [];
+    const rows = this.#database.prepare(
+      `SELECT count(*) FILTER (WHERE type = 'flotilla.job' AND key = :id) AS results, max(offset) AS last
+       FROM event WHERE offset > :seen`,
+    );
+    return this.#until(`the results of ${id} are stored`, () => {
+      const { results, last } = rows.get({ id, seen }) as { results: number; last: number | null };
+      seen = last ?? seen;
+      atMs.push(...Array.from({ length: results }, () => Date.now()));
+      return atMs.length >= this.devices ? atMs : undefined;
+    });
+  }
+
+  #lastOffset(): number {
+    return Number(this.#database.prepare('SELECT max(offset) AS last FROM event').get()?.['last'] ?? 0);
+  }
+
   async #until<T>(what: string, look: () => T | undefined): Promise<T> {
     const deadlineMs = Date.now() + waitMs;
     for (;;) {
       const seen = look();
       if (seen !== undefined) return seen;
       if (Date.now() > deadlineMs) throw new Error(`not within ${waitMs} ms: ${what}`);
-      await sleep(2);
+      await sleep(lookEveryMs);
     }
   }
+}
+
+function spread(times: readonly number[], sinceMs: number): Spread {
+  const sorted = times.map((ms) => ms - sinceMs).toSorted((a, b) => a - b);
+  return { p50: at(sorted, 0.5), p99: at(sorted, 0.99), last: sorted.at(-1)! };
 }
 
 function at(sorted: readonly number[], share: number): number {

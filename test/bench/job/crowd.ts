@@ -9,7 +9,7 @@ const { port, serverName, devices } = JSON.parse(await text(process.stdin)) as C
 const maxDials = 32;
 
 interface Progress {
-  storedAtMs: number[];
+  acknowledgedAtMs: number[];
   cpu: NodeJS.CpuUsage;
 }
 
@@ -17,7 +17,7 @@ let ready = 0;
 const jobs = new Map<string, Progress>();
 const say = (line: CrowdLine): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
 const progressOf = (jobId: string): Progress => {
-  const known = jobs.get(jobId) ?? { storedAtMs: [], cpu: process.cpuUsage() };
+  const known = jobs.get(jobId) ?? { acknowledgedAtMs: [], cpu: process.cpuUsage() };
   jobs.set(jobId, known);
   return known;
 };
@@ -31,12 +31,12 @@ for (const device of devices) {
       serverName,
       onReady: () => void (ready += 1),
       onRequest: (jobId) => void progressOf(jobId),
-      onStored(jobId) {
-        const { storedAtMs, cpu } = progressOf(jobId);
-        storedAtMs.push(Date.now());
-        if (storedAtMs.length < devices.length) return;
+      onAcknowledged(jobId) {
+        const { acknowledgedAtMs, cpu } = progressOf(jobId);
+        acknowledgedAtMs.push(Date.now());
+        if (acknowledgedAtMs.length < devices.length) return;
         const used = process.cpuUsage(cpu);
-        say({ kind: 'job', jobId, storedAtMs, cpuSeconds: (used.user + used.system) / 1e6 });
+        say({ kind: 'job', jobId, acknowledgedAtMs, cpuSeconds: (used.user + used.system) / 1e6 });
       },
       onFailed(reason) {
         process.stderr.write(`${device.id}: ${reason}\n`);

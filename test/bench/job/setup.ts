@@ -7,14 +7,14 @@ export interface CrowdSetup {
   devices: (DevicePems & { id: string })[];
 }
 
-/** What it answers, as JSON lines on stdout: `ready` once, then for each job a line when all its results are stored. */
+/** What it answers, as JSON lines on stdout: `ready` once, then for each job a line when all its results are acknowledged. */
 export type CrowdLine =
   | { kind: 'ready'; devices: number }
   | {
       kind: 'job';
       jobId: string;
-      /** Wall clock, ms: when the coordinator acknowledged the result of each device, which it does after the commit. */
-      storedAtMs: number[];
+      /** Wall clock, ms: when the acknowledgement of each device's result came. */
+      acknowledgedAtMs: number[];
       /** Of this process, since the job's first request came. */
       cpuSeconds: number;
     };

@@ -175,7 +175,7 @@ describe('an agent whose power goes', () => {
       const whole = await device(bundle);
       await whole.settle();
       const effects = await whole.effects();
-      expect(effects).toBeGreaterThan(30);
+      expect(effects).toBeGreaterThan(20);
       const cuts = Array.from({ length: effects - 2 }, (_, index) => index + 3);
       for (const cutAt of sample(cuts, step)) {
         const on = await device(bundle, { cutAt });

@@ -36,7 +36,12 @@ const owner: ConnectionOwner = {
   monotonicMs: () => 0,
 };
 
-function stuck(): { stream: StuckStream; connection: GatewayConnection; fill(): void; drain(): void } {
+function stuck(over: Partial<ConnectionOwner> = {}): {
+  stream: StuckStream;
+  connection: GatewayConnection;
+  fill(): void;
+  drain(): void;
+} {
   const stream = new StuckStream();
   const identity = {
     fleetId: 'f',
@@ -49,7 +54,7 @@ function stuck(): { stream: StuckStream; connection: GatewayConnection; fill(): 
   };
   const session = { keepaliveMs: 1_000, answerTimeoutMs: 1_000, helloTimeoutMs: 1_000 };
   const option = { id: 1, identity, resumed: false, session, blobDirectory: '', maxQueuedBytes: 1 };
-  const connection = new GatewayConnection(stream, option, owner);
+  const connection = new GatewayConnection(stream, option, { ...owner, ...over });
   return {
     stream,
     connection,
@@ -91,5 +96,14 @@ describe('a connection of a gateway', () => {
     expect(stream.paused).toBe(true);
     drain();
     expect(stream.paused).toBe(false);
+  });
+
+  it('lets others go before an acknowledgement of lane 0, and not before one that gives back room', () => {
+    const asked: boolean[] = [];
+    const { connection } = stuck({ dirty: (_, yields = false) => void asked.push(yields) });
+    connection.acknowledge(0, 0);
+    connection.acknowledge(1, 0);
+    connection.pause(1, 10);
+    expect(asked).toEqual([true, false, false]);
   });
 });
