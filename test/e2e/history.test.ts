@@ -72,13 +72,15 @@ describe('the history of a device', () => {
     await staging.connected('moved');
     await publish(before, 1, 2, 3);
     await arrived(staging, 'moved', 3);
-    // Acknowledgements are written together, a moment later.
-    const acked = async () => {
-      const status = await staging.cli(['agent', 'status', '--socket', join(before.dir, 'door.sock'), '--json']);
-      return status.json<{ lanes: { ackedSeq: number }[] }>().lanes[3]!.ackedSeq === 3;
-    };
-    await eventually('staging has acknowledged them', acked);
+    const status = async () =>
+      (await staging.cli(['agent', 'status', '--socket', join(before.dir, 'door.sock'), '--json'])).json<{
+        link: { state: string };
+        lanes: { ackedSeq: number }[];
+      }>();
+    await eventually('staging has acknowledged them', async () => (await status()).lanes[3]!.ackedSeq === 3);
     await staging.killCoordinator();
+    // Acknowledgements are on the disk when the session is over.
+    await eventually('the agent has lost staging', async () => (await status()).link.state !== 'live');
     await publish(before, 4);
     await before.kill();
 
