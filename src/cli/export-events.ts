@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { CoordinatorClient, EventQuery } from '../client/index.ts';
 import { FlotillaError } from '../error.ts';
 import { replaceFile } from '../firmware/archive/atomic-file.ts';
@@ -61,7 +62,9 @@ async function copyEvents(
       text += `${JSON.stringify(row.event)}\n`;
       written.events += 1;
       written.nextOffset = row.event.offset + 1;
-      if (text.length >= chunkChars) await flush();
+      if (text.length < chunkChars) continue;
+      await flush();
+      await turn(); // what has come lies ready for long: Ctrl-C is heard between two turns of the loop alone
     } else {
       written.nextOffset = row.nextOffset;
       isWhole = row.kind === 'end';
