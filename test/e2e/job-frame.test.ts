@@ -31,7 +31,7 @@ async function recordsOf(argv: string[]): Promise<{ up: number; down: number }> 
 }
 
 describe('a command that is done in a moment', () => {
-  it('is taken, begun and ended in one record of the agent, and acknowledged in one of the gateway', async () => {
+  it('is taken and ended in one record of the agent, and acknowledged in one of the gateway', async () => {
     const seen: { up: number; down: number }[] = [];
     for (let n = 0; n < 4; n += 1) seen.push(await recordsOf(['true']));
     // A machine that is busy takes longer than such a moment now and then.
@@ -39,7 +39,7 @@ describe('a command that is done in a moment', () => {
   });
 
   it('is told to have begun while it runs when it takes longer', async () => {
-    const { up } = await recordsOf(['sleep', '0.7']);
-    expect(up).toBeGreaterThan(1);
+    const { up } = await recordsOf(['sleep', '1.5']);
+    expect(up).toBe(3);
   });
 });

@@ -27,7 +27,7 @@ import {
 import { fitJobEvent } from './job-event.ts';
 import { JobBeat } from './job-beat.ts';
 import { noteOf, type JobNote } from './job-note.ts';
-import { asRun, dropAbsent, programOf } from './job-run.ts';
+import { aboutJob, asRun, dropAbsent } from './job-run.ts';
 import { objectionTo, type JobPolicy } from './job-policy.ts';
 import { LiveOutput } from './live-output.ts';
 import type { HeldJob, RunningJob } from './running-job.ts';
@@ -46,6 +46,8 @@ export interface ExecutorOption {
 }
 
 const longestTimerMs = 3_600_000;
+/** Most commands are done in a moment, and their end says when they began: only of what takes longer that is told. */
+const momentMs = 1_000;
 
 /** Runs the jobs of the coordinator, each at most once, and puts each outcome into the log with the job's row. */
 export class Executor {
@@ -112,7 +114,7 @@ export class Executor {
     if (this.#table.state(run.jobId) !== undefined) return undefined;
     const policy = this.#option.policy();
     const objection = objectionTo(run, policy);
-    if (objection !== undefined) this.#finish(run.jobId, 'rejected', { reason: objection });
+    if (objection !== undefined) this.#finish(run, 'rejected', { reason: objection });
     else if (!this.#answer(run)) {
       if (this.#isReady(run, policy)) return this.#markStarted(run);
       this.#table.queue(run);
@@ -121,9 +123,9 @@ export class Executor {
   }
 
   /** The request itself can't be taken: it never ran, and never will. */
-  abandon({ jobId }: Pick<JobStart, 'jobId'>, reason: string): void {
-    if (this.#table.state(jobId) !== undefined) return;
-    this.#finish(jobId, 'rejected', { reason: `the agent could not take it: ${reason}` });
+  abandon(job: Pick<JobStart, 'jobId'>, reason: string): void {
+    if (this.#table.state(job.jobId) !== undefined) return;
+    this.#finish(job, 'rejected', { reason: `the agent could not take it: ${reason}` });
   }
 
   cancel({ jobId }: JobCancel, settle: () => void): void {
@@ -132,7 +134,7 @@ export class Executor {
       settle();
       const state = this.#table.state(jobId);
       // Also for one that never came: a start that comes later is a duplicate of what has ended.
-      if (state === undefined || state === 'queued') this.#finish(jobId, 'cancelled');
+      if (state === undefined || state === 'queued') this.#finish({ jobId }, 'cancelled');
       else if (held !== undefined) this.#note(held, { cancelled: true });
     });
     const running = this.#running.get(jobId);
@@ -150,11 +152,12 @@ export class Executor {
   }
 
   /** A ping asks whether the agent is well: it waits for no other job. True when it is done with. */
-  #answer({ jobId, action, hold, startAtMs, expiresAtMs }: JobRun): boolean {
+  #answer(run: JobRun): boolean {
+    const { action, hold, startAtMs, expiresAtMs } = run;
     const nowMs = this.#option.link.coordinatorNowMs();
     if (action.kind !== 'ping' || hold !== undefined || startAtMs !== undefined || nowMs === undefined) return false;
     const startedAtMs = this.#option.clock.nowMs();
-    this.#finish(jobId, nowMs < expiresAtMs ? 'succeeded' : 'expired', { startedAtMs });
+    this.#finish(run, nowMs < expiresAtMs ? 'succeeded' : 'expired', { startedAtMs });
     return true;
   }
 
@@ -169,12 +172,12 @@ export class Executor {
     const { maxConcurrent } = this.#option.policy().limits;
     for (const run of queued) {
       if (this.#running.size >= maxConcurrent) return;
-      const { jobId, action, expiresAtMs, startAtMs = 0 } = run;
+      const { action, expiresAtMs, startAtMs = 0 } = run;
       const content = contentOf(action);
       const has = content === undefined || nowMs >= expiresAtMs ? 'ready' : this.#content.look(content);
-      if (nowMs >= expiresAtMs) this.#finish(jobId, 'expired');
+      if (nowMs >= expiresAtMs) this.#finish(run, 'expired');
       else if (typeof has === 'object')
-        this.#finish(jobId, 'rejected', { reason: `its content can't be had: ${has.failed}` });
+        this.#finish(run, 'rejected', { reason: `its content can't be had: ${has.failed}` });
       else if (has === 'coming') nextMs = Math.min(nextMs, expiresAtMs);
       else if (nowMs < startAtMs) nextMs = Math.min(nextMs, startAtMs);
       else this.#within(() => this.#markStarted(run))();
@@ -196,15 +199,13 @@ export class Executor {
    * it is taken back. Returns what starts it, for after the commit.
    */
   #markStarted(run: JobRun): () => void {
-    const { clock, logger, machine, link } = this.#option;
-    const { jobId, action, hold, submittedBy } = run;
+    const { clock, machine, link } = this.#option;
+    const { jobId, action, hold } = run;
     const startedAtMs = clock.nowMs();
     const record = hold === undefined ? undefined : beginHold(machine, link.coordinatorNowMs());
     const bootId = action.kind === 'reboot' ? machine.bootId() : undefined;
     this.#table.markStarted(run, startedAtMs, noteOf(bootId, record));
-    this.#append({ jobId, state: 'started', startedAtMs });
     return () => {
-      logger.info({ job: jobId, kind: action.kind, program: programOf(run), by: submittedBy }, 'job started');
       const held = record === undefined ? undefined : this.#hold(run, startedAtMs, record);
       this.#track(jobId, (running) => this.#run(run, running, startedAtMs, held));
     };
@@ -212,16 +213,30 @@ export class Executor {
 
   async #run(run: JobRun, running: RunningJob, startedAtMs: number, held: HeldJob | undefined): Promise<void> {
     const { jobId, action, hold } = run;
+    const tell = (): void => this.#tellStarted(run, startedAtMs);
+    if (action.kind === 'reboot') tell(); // this process may be gone in a moment
+    const cancelTelling = action.kind === 'reboot' ? undefined : this.#option.clock.schedule(momentMs, tell);
     const end = await this.#perform(run, action, running, hold?.forSeconds);
+    cancelTelling?.();
     this.#running.delete(jobId);
     this.#live.close(jobId);
     // The agent ends because the machine does: the next one will know.
     if (action.kind === 'reboot' && end.outcome === 'aborted' && !running.cancelled) return;
     const detail = { ...end, startedAtMs };
     const outcome = this.#outcome(end, running);
-    if (held === undefined) this.#finish(jobId, outcome.outcome, { ...detail, ...outcome });
+    if (held === undefined) this.#finish(run, outcome.outcome, { ...detail, ...outcome });
     else this.#told(held, { ...detail, ...outcome, finishedAtMs: this.#option.clock.nowMs() }, running.cancelled);
     this.#fill();
+  }
+
+  #tellStarted(run: JobRun, startedAtMs: number): void {
+    const { logger } = this.#option;
+    logger.info(aboutJob(run), 'job started');
+    try {
+      this.#append({ jobId: run.jobId, state: 'started', startedAtMs });
+    } catch (error) {
+      logger.warn({ err: error, job: run.jobId }, 'that it runs could not be told'); // a full log: its end says it
+    }
   }
 
   #perform(run: JobRun, action: JobRun['action'], running: RunningJob, mostSeconds = Infinity): Promise<ActionEnd> {
@@ -245,13 +260,12 @@ export class Executor {
 
   /** What an earlier process had begun. */
   #resume(run: JobRun, startedAtMs: number, { hold, bootId }: JobNote): void {
-    const { jobId } = run;
     if (bootId !== undefined && hold === undefined) return this.#rebooted(run, startedAtMs, bootId);
     const reason = 'the agent or the machine stopped while it ran';
-    if (hold === undefined || run.hold === undefined) return this.#finish(jobId, 'unknown', { reason, startedAtMs });
+    if (hold === undefined || run.hold === undefined) return this.#finish(run, 'unknown', { reason, startedAtMs });
     if (hold.restoring === true && !mayRunAgain(run.hold, hold)) {
       const fate = { outcome: 'unknown', reason } as const;
-      return this.#finish(jobId, 'unknown', { ...hold.first, ...holdOutcome(hold, fate), startedAtMs, restore: fate });
+      return this.#finish(run, 'unknown', { ...hold.first, ...holdOutcome(hold, fate), startedAtMs, restore: fate });
     }
     const { machine, link } = this.#option;
     const held = this.#hold(run, startedAtMs, advanceHold(hold, machine, link.coordinatorNowMs()));
@@ -264,13 +278,13 @@ export class Executor {
   #rebooted(run: JobRun, startedAtMs: number, bootId: string): void {
     const { machine, clock } = this.#option;
     const { jobId, timeoutSeconds } = run;
-    if (machine.bootId() !== bootId) return this.#finish(jobId, 'succeeded', { startedAtMs });
+    if (machine.bootId() !== bootId) return this.#finish(run, 'succeeded', { startedAtMs });
     const reason = 'the agent was restarted meanwhile, and the machine was not';
     this.#track(jobId, async (running) => {
       await sleep(clock, timeoutSeconds * 1_000, running.controller.signal).catch(() => undefined);
       this.#running.delete(jobId);
       if (running.controller.signal.aborted && !running.cancelled) return;
-      this.#finish(jobId, 'unknown', { reason, startedAtMs });
+      this.#finish(run, 'unknown', { reason, startedAtMs });
     });
   }
 
@@ -336,7 +350,7 @@ export class Executor {
       const restore = dropAbsent({ ...end, outcome, reason, startedAtMs, finishedAtMs: this.#option.clock.nowMs() });
       const whole = holdOutcome(held.record, restore);
       const { exitCode, signal } = held.record.first ?? {};
-      this.#finish(jobId, whole.outcome, {
+      this.#finish(held.run, whole.outcome, {
         ...dropAbsent({ exitCode, signal }),
         ...whole,
         startedAtMs: held.startedAtMs,
@@ -364,21 +378,21 @@ export class Executor {
     this.#beat.start();
   }
 
-  #finish(jobId: string, outcome: JobOutcome, detail: Partial<JobEvent> = {}): void {
+  #finish(job: JobRun | Pick<JobRun, 'jobId'>, outcome: JobOutcome, detail: Partial<JobEvent> = {}): void {
+    const { jobId } = job;
     this.#live.close(jobId);
     this.#within(() => {
       this.#table.markFinished(jobId, outcome);
       const finishedAtMs = this.#option.clock.nowMs();
       this.#append(fitJobEvent({ ...detail, jobId, state: 'finished', outcome, finishedAtMs }));
     });
-    this.#option.logger.info({ job: jobId, outcome, reason: detail.reason }, 'job finished');
+    this.#option.logger.info({ ...aboutJob(job), outcome, reason: detail.reason }, 'job finished');
   }
 
   #append(value: JobEvent | JobOutputEvent, type: BuiltinEventType = 'flotilla.job', lane: Lane = Lane.control): void {
     const { clock, log, link } = this.#option;
     log.append(lane, jsonRow({ type, key: value.jobId, timestampMs: clock.nowMs(), value }));
-    // Most commands are done in a moment: then their start and their end are one frame, and one acknowledgement.
-    link.wake('state' in value && value.state === 'started' ? 'soon' : 'now');
+    link.wake();
   }
 
   #within<Result>(work: () => Result): Result {

@@ -5,8 +5,12 @@ export function asRun({ argv, shell, ...rest }: JobStart): JobRun {
   return { ...rest, action: { kind: 'command', argv, shell } };
 }
 
-export function programOf({ action }: JobRun): string | undefined {
-  return action.kind === 'command' ? action.argv[0] : undefined;
+/** What a line of the agent's own log says of a job. */
+export function aboutJob(job: JobRun | Pick<JobRun, 'jobId'>): object {
+  if (!('action' in job)) return { job: job.jobId };
+  const { jobId, action, submittedBy } = job;
+  const program = action.kind === 'command' ? { program: action.argv[0] } : {};
+  return { job: jobId, kind: action.kind, ...program, by: submittedBy };
 }
 
 type Present<T> = { [K in keyof T]: Exclude<T[K], undefined> };

@@ -99,9 +99,8 @@ class TlsLink implements Link {
     }
   }
 
-  wake(when: 'now' | 'soon' = 'now'): void {
-    if (when === 'now') this.#session?.pump();
-    else this.#session?.pumpSoon();
+  wake(): void {
+    this.#session?.pump();
   }
 
   fetch(blob: BlobRange, signal?: AbortSignal): Promise<Uint8Array> {

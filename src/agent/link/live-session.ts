@@ -135,7 +135,7 @@ export class LiveSession implements StreamReceiver {
   }
 
   /** The same for what can wait: with the next pump, or in a fifth of a second. */
-  pumpSoon(): void {
+  #pumpSoon(): void {
     this.#cancelSoon ??= this.#option.clock.schedule(soonMs, () => this.pump());
   }
 
@@ -244,7 +244,7 @@ export class LiveSession implements StreamReceiver {
     }
     if (requests) this.#option.onRequest();
     // Nothing but acknowledgements is due to whoever has only asked for something.
-    if (effects.length > 0 && effects.every(({ kind }) => kind === 'rows') && !this.#session.pending) this.pumpSoon();
+    if (effects.length > 0 && effects.every(({ kind }) => kind === 'rows') && !this.#session.pending) this.#pumpSoon();
     else this.pump();
   }
 

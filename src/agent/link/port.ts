@@ -45,11 +45,8 @@ export interface Link {
   onChange(listener: (status: LinkStatus) => void): () => void;
   /** Ends the session and dials at once, for an identity that has changed. */
   redial(reason: string): void;
-  /**
-   * There may be new rows in the log: call after each append (it looks at the log, it is not told what). `soon`: they can
-   * wait a fifth of a second for company.
-   */
-  wake(when?: 'now' | 'soon'): void;
+  /** There may be new rows in the log: call after each append (it looks at the log, it is not told what). */
+  wake(): void;
   /**
    * Bytes `[offset, offset + length)` of a granted blob; the caller verifies them. Rejects when the session ends
    * (FlotillaError `link-lost`), when the coordinator refuses (`blob-refused`), or when aborted. They come in `into`, which

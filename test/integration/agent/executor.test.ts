@@ -56,7 +56,7 @@ function executorOf(parts: AgentParts, change: Partial<JobSection> = {}, machine
 }
 
 describe('a job on a device', () => {
-  it('ends with its exit code and outputs, and is told as started before', async () => {
+  it('ends with its exit code and outputs, in one event', async () => {
     await using parts = await agentParts();
     const executor = executorOf(parts);
     accept(parts, executor, job('ok', ['printf', '%s', 'a b $(id)']));
@@ -73,11 +73,7 @@ describe('a job on a device', () => {
       stdout: 'out\n',
       stderr: 'err\n',
     });
-    expect(
-      events(parts)
-        .filter(({ jobId }) => jobId === 'ok')
-        .map(({ state }) => state),
-    ).toEqual(['started', 'finished']);
+    expect(events(parts).map(({ state }) => state)).toEqual(['finished', 'finished']);
     await executor.stop();
   });
 
@@ -157,18 +153,41 @@ describe('a job on a device', () => {
     await executor.stop();
   });
 
+  it('is told to run once it has for a second', async () => {
+    await using parts = await agentParts();
+    const executor = executorOf(parts);
+    accept(parts, executor, job('long', ['sleep', '1.3']));
+    const { startedAtMs } = await finished(parts, 'long');
+    expect(events(parts)).toMatchObject([
+      { jobId: 'long', state: 'started', startedAtMs },
+      { jobId: 'long', state: 'finished' },
+    ]);
+    await executor.stop();
+  });
+
+  it('goes on when the log has no room for that it runs', async () => {
+    await using parts = await agentParts();
+    const append = parts.log.append.bind(parts.log);
+    parts.log.append = (lane, row) => {
+      if (Buffer.from(row.payload).includes('"started"')) throw new Error('full');
+      return append(lane, row);
+    };
+    const executor = executorOf(parts);
+    accept(parts, executor, job('long', ['sleep', '1.3']));
+    expect(await finished(parts, 'long')).toMatchObject({ outcome: 'succeeded' });
+    expect(events(parts)).toHaveLength(1);
+    await executor.stop();
+  });
+
   it('waits its turn when as many run as the device allows', async () => {
     await using parts = await agentParts();
     const executor = executorOf(parts, { maxConcurrent: 1 });
     accept(parts, executor, job('first', ['sleep', '0.2']));
     accept(parts, executor, job('second', ['true']));
     await finished(parts, 'second');
-    expect(events(parts).map(({ jobId, state }) => `${jobId} ${state}`)).toEqual([
-      'first started',
-      'first finished',
-      'second started',
-      'second finished',
-    ]);
+    expect(events(parts).map(({ jobId }) => jobId)).toEqual(['first', 'second']);
+    const [first, second] = events(parts);
+    expect(second!.startedAtMs).toBeGreaterThanOrEqual(first!.finishedAtMs!);
     await executor.stop();
   });
 
@@ -185,7 +204,7 @@ describe('a job on a device', () => {
       expect(await finished(parts, jobId)).toMatchObject({ outcome: 'cancelled' });
     expect(
       events(parts)
-        .filter(({ state }) => state === 'started')
+        .filter(({ startedAtMs }) => startedAtMs !== undefined)
         .map(({ jobId }) => jobId),
     ).toEqual(['runs']);
     await executor.stop();

@@ -61,7 +61,7 @@ async function victim(option: { publicKeys?: Buffer[] } = {}): Promise<Victim> {
   const { link } = parts;
   link.status = () => real.status();
   link.onChange = (listener) => real.onChange(listener);
-  link.wake = (when) => real.wake(when);
+  link.wake = () => real.wake();
   link.coordinatorNowMs = () => real.coordinatorNowMs();
   const bench = await updaterBench(parts, option);
   link.fetch = (blob, signal) => real.fetch(blob, signal);
