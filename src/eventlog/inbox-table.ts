@@ -32,6 +32,8 @@ export class InboxTable {
   }
 
   take(coordinatorInstanceId: bigint, lane: Lane, seq: number): boolean {
+    const advance = 'UPDATE inbox_cursor SET seq = ?3 WHERE coordinator = ?1 AND lane = ?2 AND seq = ?3 - 1';
+    if (this.#sql.run(advance, idText(coordinatorInstanceId), lane, seq) === 1) return true;
     const last = this.#cursor(coordinatorInstanceId, lane);
     if (seq <= last) return false;
     if (seq !== last + 1) {

@@ -1,4 +1,5 @@
 import type { Lane } from '../protocol/lane.ts';
+import type { StatementCache } from './statement-cache.ts';
 
 /** The newest row of each key, of types of which only the newest matters. An entry may outlive its row. */
 export class LatestRows {
@@ -27,8 +28,20 @@ export class LatestRows {
     for (const [name, seq] of this.#seqs) if (seq <= ackedSeq(Number(name[0]) as Lane)) this.#seqs.delete(name);
   }
 
-  clear(): void {
+  /** From the tables: rows of these types behind what the coordinator has of each lane. */
+  load(sql: StatementCache, types: readonly string[], ackedSeqs: readonly number[]): void {
     this.#seqs.clear();
+    if (types.length === 0) return;
+    for (const [n, ackedSeq] of ackedSeqs.entries()) {
+      const rows = sql.iterate<{ seq: number; type: string; key: string }>(
+        `SELECT seq, type, key FROM outbox
+         WHERE lane = ? AND seq > ? AND type IN (SELECT value FROM json_each(?)) ORDER BY seq`,
+        n,
+        ackedSeq,
+        JSON.stringify(types),
+      );
+      for (const { seq, type, key } of rows) this.put(n as Lane, type, key, seq);
+    }
   }
 }
 

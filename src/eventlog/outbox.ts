@@ -7,6 +7,7 @@ import { jsonRow } from './json-row.ts';
 import { LatestRows } from './latest-row.ts';
 import { logFull, LogPressure } from './log-pressure.ts';
 import { defaultRetention, storedBytes, storedBytesSql, type DeviceLogOption } from './log-limit.ts';
+import { RecentRows } from './recent-rows.ts';
 import { Retention } from './retention.ts';
 import { rowColumns, rowOf, type RowRecord } from './row-record.ts';
 import type { StatementCache } from './statement-cache.ts';
@@ -40,6 +41,7 @@ export class Outbox {
   readonly #pressure: LogPressure;
   readonly #tally: Tally;
   readonly #latest = new LatestRows();
+  readonly #recent = new RecentRows();
   /** What the coordinator has and the tables may not say yet, by lane. */
   readonly #heard = new Map<Lane, number>();
   #lanes: LaneState[] = [];
@@ -87,6 +89,16 @@ export class Outbox {
     });
   }
 
+  /** A transaction of the log's own is under way. */
+  begin(): void {
+    this.#witness.begin();
+  }
+
+  /** That transaction has ended. */
+  end(how: { committed: boolean }): void {
+    this.#witness.end(how);
+  }
+
   append(lane: Lane, row: Row): number {
     this.#settleForChange();
     this.#makeRoom(lane, storedBytes(row));
@@ -110,9 +122,11 @@ export class Outbox {
     const isLatest = this.#option.rules?.get(type)?.latestOnly === true;
     const older = isLatest ? this.#latest.put(lane, type, key, seq) : undefined;
     if (older !== undefined) this.#supersede(lane, older);
+    if (this.#sending) this.#recent.put(lane, seq, row);
     change.changed(() => {
       this.#lanes[lane] = before;
       this.#events -= 1;
+      this.#recent.forget();
       if (isLatest) this.#latest.restore(lane, type, key, older);
     });
     if (this.#latest.size > 1_024 && this.#latest.size > 2 * state.waitingRows)
@@ -133,6 +147,7 @@ export class Outbox {
       lane,
       seq,
     );
+    this.#recent.forget();
     if (gone === undefined) return; // given up under pressure before
     state.waitingRows -= 1;
     state.waitingBytes -= gone.bytes;
@@ -201,6 +216,7 @@ export class Outbox {
     const change = this.#witness.change();
     const { fromSeq, toSeq } = dropped;
     this.#sql.run('DELETE FROM outbox WHERE lane = ? AND seq BETWEEN ? AND ?', lane, fromSeq, toSeq);
+    this.#recent.forget();
     state.gapRanges += this.#gaps.add(lane, fromSeq, toSeq, 'disk-pressure');
     state.waitingRows -= dropped.rows;
     state.waitingBytes -= dropped.bytes;
@@ -216,6 +232,8 @@ export class Outbox {
     const { nextSeq, gapRanges } = this.#lanes[lane]!;
     const slice: LogSlice = { left: [], firstSeq: afterSeq + 1, rows: [] };
     if (afterSeq + 1 >= nextSeq) return slice;
+    const recent = this.#recent.take(lane, afterSeq + 1, nextSeq, { rows: maxRows, bytes: maxBytes });
+    if (recent !== undefined) return { ...slice, rows: recent };
     let bytes = 0;
     // Without a LIMIT: SQLite makes its plan anew for each value of one.
     const sql = 'SELECT * FROM outbox WHERE lane = ? AND seq > ? ORDER BY seq';
@@ -282,7 +300,10 @@ export class Outbox {
       this.#sql.run(cursor, upToSeq, state.sentSeq, lane);
       this.#retention.prune();
     }
-    change.changed(() => void (this.#stale = true));
+    change.changed(() => {
+      this.#stale = true;
+      this.#heard.set(lane, Math.max(upToSeq, this.#heard.get(lane) ?? 0));
+    });
   }
 
   /** On disk before the first row of a session leaves: all that is in the log may have been sent. */
@@ -298,6 +319,7 @@ export class Outbox {
 
   endSending(): void {
     this.#sending = false;
+    this.#recent.forget();
   }
 
   /**
@@ -349,8 +371,8 @@ export class Outbox {
   /** Reads the counters from the tables: at the start, and after a rollback of more than appends. */
   #load(): void {
     this.#stale = false;
+    this.#recent.forget();
     this.#retention.forget();
-    this.#latest.clear();
     const cursors = this.#sql.all<Omit<LaneState, 'waitingRows' | 'waitingBytes' | 'gapRanges'>>(
       'SELECT next_seq AS nextSeq, acked_seq AS ackedSeq, sent_seq AS sentSeq FROM outbox_cursor ORDER BY lane',
     );
@@ -363,28 +385,17 @@ export class Outbox {
       const gapRanges = this.#gaps.count(lane);
       return { ...cursor, sentSeq, waitingRows: waiting.rows, waitingBytes: waiting.bytes, gapRanges };
     });
-    this.#loadLatest();
+    const latestTypes = [...(this.#option.rules ?? [])].filter(([, rule]) => rule.latestOnly).map(([type]) => type);
+    this.#latest.load(
+      this.#sql,
+      latestTypes,
+      this.#lanes.map(({ ackedSeq }) => ackedSeq),
+    );
   }
 
   #measure(lane: Lane, afterSeq: number, upToSeq: number): { rows: number; bytes: number } {
     const sql = `SELECT count(*) AS rows, coalesce(sum(${storedBytesSql}), 0) AS bytes
       FROM outbox WHERE lane = ? AND seq > ? AND seq <= ?`;
     return this.#sql.get<{ rows: number; bytes: number }>(sql, lane, afterSeq, upToSeq)!;
-  }
-
-  #loadLatest(): void {
-    const types = [...(this.#option.rules ?? [])].filter(([, rule]) => rule.latestOnly).map(([type]) => type);
-    if (types.length === 0) return;
-    for (const [n, { ackedSeq }] of this.#lanes.entries()) {
-      const lane = n as Lane;
-      const rows = this.#sql.iterate<{ seq: number; type: string; key: string }>(
-        `SELECT seq, type, key FROM outbox
-         WHERE lane = ? AND seq > ? AND type IN (SELECT value FROM json_each(?)) ORDER BY seq`,
-        lane,
-        ackedSeq,
-        JSON.stringify(types),
-      );
-      for (const { seq, type, key } of rows) this.#latest.put(lane, type, key, seq);
-    }
   }
 }

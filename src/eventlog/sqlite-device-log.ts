@@ -98,16 +98,22 @@ class SqliteDeviceLog implements DeviceLog {
     if (this.#database.isTransaction) return work();
     if (this.#refused !== undefined) this.#relieve(this.#refused);
     this.#asked = { lane: 0, bytes: 0 };
+    let committed = false;
     try {
-      return this.#meter.measure(() =>
+      const result = this.#meter.measure(() =>
         this.#sql.atomically(() => {
+          this.#outbox.begin();
           if (this.#outbox.unwritten >= manyAcknowledged) this.#outbox.writeAcknowledged();
           return work();
         }),
       );
+      committed = true;
+      return result;
     } catch (error) {
       if (isDiskFull(error)) this.#refused = this.#asked;
       throw error;
+    } finally {
+      this.#outbox.end({ committed });
     }
   }
 

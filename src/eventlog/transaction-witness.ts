@@ -1,9 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite';
 
 /**
- * Counters in memory beside a database whose transactions belong to somebody else: a caller may roll back what was
+ * Counters in memory beside a database whose transactions may belong to somebody else: a caller may roll back what was
  * done here, and SQLite says so to nobody. A number in a table that lives in memory alone takes part in every
- * transaction, and costs no flash: when it is not the number that was last written, something was rolled back.
+ * transaction, and costs no flash: when it is not the number that was last written, something was rolled back. A
+ * transaction of our own (`begin` to `end`) says how it ended, and goes without.
  */
 export class TransactionWitness {
   readonly #database: DatabaseSync;
@@ -17,6 +18,10 @@ export class TransactionWitness {
   #undos: { version: number; undo: () => void }[] = [];
   /** Something was changed here in a transaction whose end was not seen yet. */
   #open = false;
+  /** What puts memory back to the begin of our own transaction. */
+  #ownUndos: (() => void)[] | undefined;
+  /** In our own transaction, or in one that was rolled back: memory is not what the tables are. */
+  #lost = false;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
@@ -32,9 +37,27 @@ export class TransactionWitness {
     this.#others = this.#readOthers();
   }
 
+  /** The transaction under way is ours. */
+  begin(): void {
+    this.#ownUndos = [];
+  }
+
+  /** It has ended. */
+  end({ committed }: { committed: boolean }): void {
+    const undos = this.#ownUndos;
+    this.#ownUndos = undefined;
+    if (undos === undefined || committed) return;
+    for (const undo of undos.toReversed()) undo();
+  }
+
   /** Before memory is looked at: takes back what was rolled back. False: memory has to be read from the tables anew. */
   settle(): boolean {
-    return !this.#open || this.#takeBack();
+    const isKept = !this.#open || this.#takeBack();
+    if (isKept && !this.#lost) return true;
+    this.#lost = false;
+    // What is read now may be rolled back with our own transaction.
+    if (this.#ownUndos !== undefined) this.#ownUndos = [() => void (this.#lost = true)];
+    return false;
   }
 
   /** The same before numbers are given out: also of what other connections have written, though nobody else should. */
@@ -66,6 +89,16 @@ export class TransactionWitness {
 
   /** Before the tables are changed. A failure between here and `changed` is noticed by the next `settle`. */
   change(): { changed(undo: () => void): void } {
+    const own = this.#ownUndos;
+    if (own !== undefined) {
+      this.#lost = true;
+      return {
+        changed: (undo) => {
+          this.#lost = false;
+          own.push(undo);
+        },
+      };
+    }
     const before = this.#version;
     this.#open = true;
     const after = this.#write();
