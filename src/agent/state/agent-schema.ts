@@ -17,7 +17,9 @@ export function ensureAgentSchema(db: DatabaseSync): void {
         started_at_ms REAL,
         outcome TEXT
       ) STRICT;
-      CREATE INDEX IF NOT EXISTS agent_job_open ON agent_job (state, ordinal) WHERE state <> 'finished';
+      -- Most jobs start at once, and are never in it; an agent before wrote all of them to another one, twice.
+      CREATE INDEX IF NOT EXISTS agent_job_waiting ON agent_job (ordinal) WHERE state = 'queued';
+      DROP INDEX IF EXISTS agent_job_open;
       CREATE TABLE IF NOT EXISTS agent_job_note (
         job_id TEXT PRIMARY KEY,
         note TEXT NOT NULL         -- the JobNote, JSON, of a job that has started and not finished

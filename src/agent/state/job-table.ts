@@ -4,7 +4,10 @@ import type { JobRun, JobStart } from '../../protocol/request.ts';
 
 export type JobState = 'queued' | 'started' | 'finished';
 
-/** Every job that this device was ever asked for (the last `keptJobs` of the finished ones): what is here never runs again. */
+/**
+ * Every job that this device was ever asked for (the last `keptJobs` of the finished ones, and some more): what is here
+ * never runs again.
+ */
 export interface JobTable {
   state(jobId: string): JobState | undefined;
   queue(run: JobRun): void;
@@ -21,6 +24,8 @@ export interface JobTable {
 }
 
 const keptJobs = 10_000;
+/** Older ones are looked for when so many have finished. */
+const pruneEvery = 64;
 
 export function createJobTable(db: DatabaseSync): JobTable {
   const state = db.prepare('SELECT state FROM agent_job WHERE job_id = ?');
@@ -29,9 +34,8 @@ export function createJobTable(db: DatabaseSync): JobTable {
   const start = db.prepare(`
     INSERT INTO agent_job (job_id, state, start, started_at_ms) VALUES (?, 'started', ?, ?)
     ON CONFLICT (job_id) DO UPDATE SET state = 'started', started_at_ms = excluded.started_at_ms WHERE state = 'queued'`);
-  const finish = db.prepare(`
-    INSERT INTO agent_job (job_id, state, outcome) VALUES (?, 'finished', ?)
-    ON CONFLICT (job_id) DO UPDATE SET state = 'finished', outcome = excluded.outcome, start = NULL`);
+  const finish = db.prepare("UPDATE agent_job SET state = 'finished', outcome = ?, start = NULL WHERE job_id = ?");
+  const finishUnseen = db.prepare("INSERT INTO agent_job (job_id, state, outcome) VALUES (?, 'finished', ?)");
   const started = db.prepare(`
     SELECT start, started_at_ms, note FROM agent_job LEFT JOIN agent_job_note USING (job_id)
     WHERE state = 'started' ORDER BY ordinal`);
@@ -42,12 +46,19 @@ export function createJobTable(db: DatabaseSync): JobTable {
     INSERT INTO agent_job_note (job_id, note) VALUES (?, ?) ON CONFLICT (job_id) DO UPDATE SET note = excluded.note`);
   const dropNote = db.prepare('DELETE FROM agent_job_note WHERE job_id = ?');
   const setNote = (jobId: string, note: unknown): void => void putNote.run(jobId, JSON.stringify(note));
+  let mayWait = true;
+  let finished = 0;
   return {
     state: (jobId) => state.get(jobId)?.['state'] as JobState | undefined,
     queue(run) {
+      mayWait = true;
       queue.run(run.jobId, JSON.stringify(toRow(run)));
     },
-    queued: () => queued.all().map((row) => fromRow(row['start'])),
+    queued() {
+      const runs = mayWait ? queued.all().map((row) => fromRow(row['start'])) : [];
+      if (!db.isTransaction) mayWait = runs.length > 0;
+      return runs;
+    },
     markStarted(run, startedAtMs, note) {
       const { jobId } = run;
       const { changes } = start.run(jobId, JSON.stringify(toRow(run)), startedAtMs);
@@ -56,9 +67,9 @@ export function createJobTable(db: DatabaseSync): JobTable {
     },
     setNote,
     markFinished(jobId, outcome) {
-      finish.run(jobId, outcome);
+      if (finish.run(outcome, jobId).changes === 0) finishUnseen.run(jobId, outcome);
       dropNote.run(jobId);
-      prune.run(keptJobs);
+      if (finished++ % pruneEvery === 0) prune.run(keptJobs);
     },
     started: () =>
       started.all().map((row) => ({
