@@ -49,7 +49,7 @@ const pairsARound = 5;
 /** The first jobs of a coordinator find code that no compiler has seen yet: they are told, and not judged. */
 const coldRounds = 2;
 /** Where many run the same code the compilers have seen it soon, as in an agent that has been up for long. */
-const agentsInProcess = 125;
+const agentsInProcess = 250;
 /** Until then they have not. Each is as many runs in each process. */
 const coldSpawnRounds = 8;
 /** Of what the machine itself can do. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { eventually } from '../../support/eventually.ts';
 import { writeIdentity } from '../../support/short-lived.ts';
-import { waitingShells } from '../../support/waiting-shell.ts';
+import { childrenOf } from '../../support/waiting-shell.ts';
 import type { CrowdFleet } from './crowd-fleet.ts';
 
 /** What a supervisor gives a service: systemd.exec(5). */
@@ -58,9 +58,9 @@ export async function startRealAgents(
   return pids;
 }
 
-/** Each agent of these processes has one that waits for the next command. */
+/** Each agent of these processes has one that waits for the next command. They are only counted: a look costs their end. */
 export async function untilReady(pids: readonly number[], agents: number): Promise<void> {
-  const count = (): number => pids.reduce((sum, pid) => sum + waitingShells(pid).length, 0);
+  const count = (): number => pids.reduce((sum, pid) => sum + childrenOf(pid).length, 0);
   await eventually(`${agents} processes wait for a command`, () => count() === agents, { everyMs: 100 });
 }
 
