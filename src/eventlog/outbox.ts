@@ -385,12 +385,9 @@ export class Outbox {
       const gapRanges = this.#gaps.count(lane);
       return { ...cursor, sentSeq, waitingRows: waiting.rows, waitingBytes: waiting.bytes, gapRanges };
     });
-    const latestTypes = [...(this.#option.rules ?? [])].filter(([, rule]) => rule.latestOnly).map(([type]) => type);
-    this.#latest.load(
-      this.#sql,
-      latestTypes,
-      this.#lanes.map(({ ackedSeq }) => ackedSeq),
-    );
+    const types = [...(this.#option.rules ?? [])].filter(([, rule]) => rule.latestOnly).map(([type]) => type);
+    const acked = this.#lanes.map(({ ackedSeq }) => ackedSeq);
+    this.#latest.load(this.#sql, types, acked);
   }
 
   #measure(lane: Lane, afterSeq: number, upToSeq: number): { rows: number; bytes: number } {

@@ -77,6 +77,7 @@ export async function updaterBench(parts: AgentParts, option: UpdaterBenchOption
   const gate = { open: false, refusals: 0, fetches: 0, bytes: 0 };
   parts.link.fetch = async ({ offset, length }, signal) => {
     gate.fetches += 1;
+    signal?.throwIfAborted();
     if (gate.refusals-- > 0) throw new FlotillaError('refused', 'blob-refused', 'not yet');
     if (!gate.open)
       await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error)));

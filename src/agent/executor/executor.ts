@@ -30,7 +30,7 @@ import { noteOf, type JobNote } from './job-note.ts';
 import { aboutJob, asRun, dropAbsent } from './job-run.ts';
 import { objectionTo, type JobPolicy } from './job-policy.ts';
 import { LiveOutput } from './live-output.ts';
-import type { HeldJob, RunningJob } from './running-job.ts';
+import { outcomeOf, type HeldJob, type RunningJob } from './running-job.ts';
 
 export interface ExecutorOption {
   database: DatabaseSync;
@@ -213,30 +213,34 @@ export class Executor {
 
   async #run(run: JobRun, running: RunningJob, startedAtMs: number, held: HeldJob | undefined): Promise<void> {
     const { jobId, action, hold } = run;
-    const tell = (): void => this.#tellStarted(run, startedAtMs);
-    if (action.kind === 'reboot') tell(); // this process may be gone in a moment
-    const cancelTelling = action.kind === 'reboot' ? undefined : this.#option.clock.schedule(momentMs, tell);
+    const cancelTelling = this.#tellStarted(run, startedAtMs);
     const end = await this.#perform(run, action, running, hold?.forSeconds);
-    cancelTelling?.();
+    cancelTelling();
     this.#running.delete(jobId);
     this.#live.close(jobId);
     // The agent ends because the machine does: the next one will know.
     if (action.kind === 'reboot' && end.outcome === 'aborted' && !running.cancelled) return;
     const detail = { ...end, startedAtMs };
-    const outcome = this.#outcome(end, running);
+    const outcome = outcomeOf(end, running);
     if (held === undefined) this.#finish(run, outcome.outcome, { ...detail, ...outcome });
     else this.#told(held, { ...detail, ...outcome, finishedAtMs: this.#option.clock.nowMs() }, running.cancelled);
     this.#fill();
   }
 
-  #tellStarted(run: JobRun, startedAtMs: number): void {
-    const { logger } = this.#option;
-    logger.info(aboutJob(run), 'job started');
-    try {
-      this.#append({ jobId: run.jobId, state: 'started', startedAtMs });
-    } catch (error) {
-      logger.warn({ err: error, job: run.jobId }, 'that it runs could not be told'); // a full log: its end says it
-    }
+  /** When it has run for a moment; of a reboot at once, for this process may be gone then. Returns what cancels it. */
+  #tellStarted(run: JobRun, startedAtMs: number): () => void {
+    const { logger, clock } = this.#option;
+    const tell = (): void => {
+      logger.info(aboutJob(run), 'job started');
+      try {
+        this.#append({ jobId: run.jobId, state: 'started', startedAtMs });
+      } catch (error) {
+        logger.warn({ err: error, job: run.jobId }, 'that it runs could not be told'); // a full log: its end says it
+      }
+    };
+    if (run.action.kind !== 'reboot') return clock.schedule(momentMs, tell);
+    tell();
+    return () => undefined;
   }
 
   #perform(run: JobRun, action: JobRun['action'], running: RunningJob, mostSeconds = Infinity): Promise<ActionEnd> {
@@ -251,11 +255,6 @@ export class Executor {
       // What takes it back is told with the result alone.
       ...(action === run.action ? { onOutput: this.#live.open(jobId) } : {}),
     });
-  }
-
-  #outcome({ outcome, reason }: ActionEnd, running: RunningJob): { outcome: JobOutcome; reason?: string } {
-    if (outcome !== 'aborted') return { outcome, ...(reason === undefined ? {} : { reason }) };
-    return running.cancelled ? { outcome: 'cancelled' } : { outcome: 'unknown', reason: 'agent stopped' };
   }
 
   /** What an earlier process had begun. */
@@ -346,7 +345,7 @@ export class Executor {
       this.#running.delete(jobId);
       // The agent ends, and this did not: the next one runs it again.
       if (end.outcome === 'aborted' && !running.cancelled && mayRunAgain(hold, held.record)) return;
-      const { outcome, reason = runsReason(runs) } = this.#outcome(end, running);
+      const { outcome, reason = runsReason(runs) } = outcomeOf(end, running);
       const restore = dropAbsent({ ...end, outcome, reason, startedAtMs, finishedAtMs: this.#option.clock.nowMs() });
       const whole = holdOutcome(held.record, restore);
       const { exitCode, signal } = held.record.first ?? {};
