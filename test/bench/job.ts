@@ -47,7 +47,7 @@ const mostDelay = 1.1;
 /** Jobs of a tenth of a second: it takes many to tell them from the machine's own unrest. */
 const pairsARound = 5;
 /** The first jobs of a coordinator find code that no compiler has seen yet: they are told, and not judged. */
-const coldRounds = 2;
+const coldRounds = 4;
 /** Where many run the same code the compilers have seen it soon, as in an agent that has been up for long. */
 const agentsInProcess = 250;
 /** Until then they have not. Each is as many runs in each process. */
