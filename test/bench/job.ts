@@ -48,6 +48,8 @@ const mostDelay = 1.1;
 const pairsARound = 5;
 /** The first jobs of a coordinator find code that no compiler has seen yet: they are told, and not judged. */
 const coldRounds = 4;
+/** The small crowd's jobs take half a second: as many of its results are judged as of the large one's, for as long. */
+const largeToSmall = 4;
 /** Where many run the same code the compilers have seen it soon, as in an agent that has been up for long. */
 const agentsInProcess = 250;
 /** Until then they have not. Each is as many runs in each process. */
@@ -58,8 +60,10 @@ const leastOfSpawnRate = 0.7;
 const report: Record<string, unknown> = {};
 const targets: Record<string, Target> = {};
 
-if (wanted.includes('crowd')) report['crowd'] = await crowd('crowd', agents, 1);
-if (wanted.includes('crowds')) report['crowds'] = await crowd('crowds', agents * 4, 2);
+if (wanted.includes('crowd'))
+  report['crowd'] = await crowd('crowd', agents, { processes: 1, jobs: rounds * largeToSmall });
+if (wanted.includes('crowds'))
+  report['crowds'] = await crowd('crowds', agents * largeToSmall, { processes: 2, jobs: rounds });
 if (wanted.includes('stuck')) report['stuck'] = await stuck(Math.max(10, Math.round(agents / 10)));
 if (wanted.includes('spawn')) report['spawn'] = await spawn(Math.max(5, Math.round(agents / 10)));
 
@@ -71,7 +75,7 @@ for (const [name, { target, measured, met }] of Object.entries(targets)) {
 process.exitCode = Object.values(targets).every(({ met }) => met) ? 0 : 1;
 
 /** A job to `*` on sessions whose executor answers at once: it has no process, so this is the way there and back alone. */
-async function crowd(name: string, count: number, processes: number) {
+async function crowd(name: string, count: number, { processes, jobs }: { processes: number; jobs: number }) {
   await using fleet = await CrowdFleet.start({ gateways: processes });
   for (let n = 0; n < processes; n += 1) {
     const share = Math.floor(((n + 1) * count) / processes) - Math.floor((n * count) / processes);
@@ -79,7 +83,7 @@ async function crowd(name: string, count: number, processes: number) {
     say(`${name}: ${fleet.devices} sessions`);
   }
   const all: JobTiming[] = [];
-  for (let round = 0; round < coldRounds + rounds; round += 1) {
+  for (let round = 0; round < coldRounds + jobs; round += 1) {
     all.push(await fleet.run({ selector: '*', expect: count }));
     say(`${name}: ${JSON.stringify(all.at(-1))}`);
   }
